@@ -1,0 +1,149 @@
+"""Convolutional blocks for the Keras functional API: functions from tensor to tensor, to copy.
+
+`python -m blocks` lists them, `python -m blocks show NAME` prints one with all it needs.
+The letters are explained in blocks.layers.
+"""
+
+from blocks.densenet import dense_block, transition_block
+from blocks.grouped import GroupedConv2D
+from blocks.inception import aux_head, grid_reduction, inception_module, naive_inception_module
+from blocks.inception_v4 import inception_resnet_block, reduction_a, reduction_b
+from blocks.kernels import (
+    asymmetric_pair,
+    dense_as_conv,
+    dilated_stack,
+    grouped_sepconv,
+    maxout,
+    multi_size,
+    small_kernels,
+    spatial_sepconv,
+)
+from blocks.layers import (
+    BN,
+    BN_TF,
+    GN,
+    act,
+    avgpool,
+    conv,
+    dense,
+    dwconv,
+    gavgpool,
+    maxpool,
+    norm,
+    pad,
+    sepconv,
+)
+from blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
+from blocks.lrn import LocalResponseNorm, lrn
+from blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
+from blocks.nasnet import (
+    AMOEBANET_A_NORMAL,
+    AMOEBANET_A_REDUCTION,
+    NASNET_A_NORMAL,
+    NASNET_A_REDUCTION,
+    PNASNET_5,
+    amoebanet_normal_cell,
+    amoebanet_reduction_cell,
+    cell,
+    cell_op,
+    factorized_reduction,
+    nasnet_normal_cell,
+    nasnet_reduction_cell,
+    normal_cell,
+)
+from blocks.nin import mlpconv
+from blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
+from blocks.refine import refinement_head
+from blocks.resnet import basic_block, bottleneck, bottleneck_block, residual_block, shortcut_path
+from blocks.resnext import (
+    aggregate,
+    resnext_block,
+    resnext_bottleneck_block,
+    resnext_two_layer_block,
+)
+from blocks.se import se_block
+from blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
+from blocks.squeezenet import fire_module
+from blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
+from blocks.xception import extreme_inception, xception_block
+
+__all__ = [
+    "AMOEBANET_A_NORMAL",
+    "AMOEBANET_A_REDUCTION",
+    "BN",
+    "BN_TF",
+    "GN",
+    "NASNET_A_NORMAL",
+    "NASNET_A_REDUCTION",
+    "PNASNET_5",
+    "ChannelShuffle",
+    "GroupedConv2D",
+    "LocalResponseNorm",
+    "LocallyConnected2D",
+    "StochasticDepth",
+    "TiledConv2D",
+    "act",
+    "activation_order_block",
+    "aggregate",
+    "amoebanet_normal_cell",
+    "amoebanet_reduction_cell",
+    "asymmetric_pair",
+    "aux_head",
+    "avgpool",
+    "basic_block",
+    "bottleneck",
+    "bottleneck_block",
+    "cell",
+    "cell_op",
+    "channel_shuffle",
+    "conv",
+    "dense",
+    "dense_as_conv",
+    "dense_block",
+    "dilated_stack",
+    "drop_path",
+    "dwconv",
+    "extreme_inception",
+    "factorized_reduction",
+    "fire_module",
+    "gavgpool",
+    "grid_reduction",
+    "grouped_sepconv",
+    "inception_module",
+    "inception_resnet_block",
+    "inv_residual_block",
+    "inverted_residual_block",
+    "local_conv",
+    "lrn",
+    "maxout",
+    "maxpool",
+    "mlpconv",
+    "mobilenet_block",
+    "multi_size",
+    "naive_inception_module",
+    "nasnet_normal_cell",
+    "nasnet_reduction_cell",
+    "norm",
+    "normal_cell",
+    "pad",
+    "preact_block",
+    "reduction_a",
+    "reduction_b",
+    "refinement_head",
+    "residual_block",
+    "resnext_block",
+    "resnext_bottleneck_block",
+    "resnext_two_layer_block",
+    "se_block",
+    "sepconv",
+    "shortcut_path",
+    "shortcut_variant_block",
+    "shufflenet_unit",
+    "small_kernels",
+    "spatial_sepconv",
+    "stochastic_depth",
+    "survivals",
+    "tiled_conv",
+    "transition_block",
+    "xception_block",
+]

@@ -1,0 +1,51 @@
+"""Grouped convolution that trains at full speed on a CPU under TensorFlow."""
+
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable("blocks")
+class GroupedConv2D(layers.Conv2D):
+    """keras.layers.Conv2D with groups, drop-in: same arguments, weights and results.
+
+    x (N, H, W, C) -> (N, H', W', filters); kernel (k, k, C / groups, filters).
+    AlexNet, section 3.5, split its channels over two GPUs; ResNeXt, arXiv:1611.05431, Figure 3c.
+    On TensorFlow Keras sends every grouped convolution through XLA, which on a CPU is too slow to
+    train with; here TensorFlow's own kernel runs it, or, where that has no gradient, one
+    convolution a group.  The other backends run Keras' layer as it is.
+    """
+
+    _direct = {}  # whether TensorFlow's kernel has a gradient here, by data type
+
+    def convolution_op(self, inputs, kernel):
+        if self.groups == 1 or keras.backend.backend() != "tensorflow":
+            return super().convolution_op(inputs, kernel)
+        import tensorflow as tf
+
+        def conv(x, w):
+            return tf.nn.convolution(
+                x, w, self.strides, self.padding.upper(), dilations=self.dilation_rate
+            )
+
+        if self.runs_direct(inputs.dtype):
+            return conv(inputs, kernel)
+        xs, ws = (tf.split(t, self.groups, axis=-1) for t in (inputs, kernel))
+        return tf.concat([conv(x, w) for x, w in zip(xs, ws, strict=True)], axis=-1)
+
+    @classmethod
+    def runs_direct(cls, dtype):
+        """Tries the gradient once: GPUs have it, CPUs in oneDNN builds and not in float16."""
+        import tensorflow as tf
+
+        if dtype not in cls._direct:
+            with tf.init_scope(), tf.GradientTape() as tape:
+                x, w = tf.ones((1, 3, 3, 4), dtype), tf.ones((3, 3, 2, 4), dtype)
+                tape.watch([x, w])
+                y = tf.nn.convolution(x, w, 1, "SAME")
+            try:
+                with tf.init_scope():
+                    tape.gradient(y, [x, w])
+                cls._direct[dtype] = True
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+                cls._direct[dtype] = False
+        return cls._direct[dtype]

@@ -1,0 +1,106 @@
+"""Convolutions that do not share their kernel everywhere: locally connected and tiled."""
+
+import keras
+from keras import layers, ops
+
+
+class Unshared(layers.Layer):
+    """What locally connected and tiled convolution have in common: a kernel chosen by position."""
+
+    def __init__(self, filters, kernel_size=3, strides=1, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
+        self.activation = keras.activations.get(activation)
+
+    def add_kernels(self, rows, cols, channels):
+        """rows x cols kernels, each with a bias a filter, initialised as a convolution's."""
+        area = self.kernel_size**2
+        limit = (6 / (area * (channels + self.filters))) ** 0.5  # Glorot, fans of one kernel
+        shape = (rows, cols, area * channels, self.filters)
+        uniform = keras.initializers.RandomUniform(-limit, limit)
+        self.kernel = self.add_weight(shape=shape, initializer=uniform, name="kernel")
+        self.bias = self.add_weight(
+            shape=(rows, cols, self.filters), initializer="zeros", name="bias"
+        )
+
+    def apply(self, x, kernel, bias):
+        """x (N, H, W, C), one kernel and bias for each output position -> (N, H', W', filters)."""
+        patches = ops.image.extract_patches(
+            x, self.kernel_size, strides=self.strides, padding="valid", data_format="channels_last"
+        )
+        return self.activation(ops.einsum("nhwp,hwpf->nhwf", patches, kernel) + bias)
+
+    def macs(self, input_shape, output_shape):
+        """Multiply-adds for one image: one kernel for each output position."""
+        return output_shape[1] * output_shape[2] * self.kernel.shape[2] * self.kernel.shape[3]
+
+    def compute_output_shape(self, shape):
+        sizes = [n and (n - self.kernel_size) // self.strides + 1 for n in shape[1:3]]
+        return (shape[0], *sizes, self.filters)
+
+    def get_config(self):
+        own = {key: getattr(self, key) for key in ("filters", "kernel_size", "strides")}
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), **own, "activation": activation}
+
+
+@keras.saving.register_keras_serializable("blocks")
+class LocallyConnected2D(Unshared):
+    """kxk/s filters, valid, with a kernel of its own at every position.
+
+    x (N, H, W, C) -> (N, H', W', filters), sizes known; kernel (H', W', k k C, filters).
+    """
+
+    def build(self, shape):
+        if None in shape[1:]:
+            raise ValueError(f"x={tuple(shape)!r}: x must have known H, W and C: each has a kernel")
+        _, rows, cols, _ = self.compute_output_shape(shape)
+        self.add_kernels(rows, cols, shape[-1])
+
+    def call(self, x):
+        return self.apply(x, self.kernel, self.bias)
+
+
+@keras.saving.register_keras_serializable("blocks")
+class TiledConv2D(Unshared):
+    """kxk/s filters, valid, with tiles x tiles kernels that take turns along rows and columns.
+
+    x (N, H, W, C) -> (N, H', W', filters); kernel (tiles, tiles, k k C, filters).
+    """
+
+    def __init__(self, filters, kernel_size=3, strides=1, tiles=2, activation=None, **kwargs):
+        super().__init__(filters, kernel_size, strides, activation, **kwargs)
+        self.tiles = tiles
+
+    def build(self, shape):
+        self.add_kernels(self.tiles, self.tiles, shape[-1])
+
+    def call(self, x):
+        _, rows, cols, _ = self.compute_output_shape(ops.shape(x))
+        kernel, bias = self.kernel, self.bias
+        for axis, size in enumerate((rows, cols)):
+            turn = ops.arange(size) % self.tiles
+            kernel, bias = ops.take(kernel, turn, axis=axis), ops.take(bias, turn, axis=axis)
+        return self.apply(x, kernel, bias)
+
+    def get_config(self):
+        return {**super().get_config(), "tiles": self.tiles}
+
+
+def local_conv(x, f=32, k=3, s=1, a="relu"):
+    """kxk/s f, valid, whose kernel is not shared: one at every position.
+
+    x (N, H, W, C) -> (N, (H - k)/s + 1, (W - k)/s + 1, f).  LeCun 1989; Goodfellow et al., Deep
+    Learning, section 9.5, equation 9.9.  Keras 3 has no LocallyConnected2D.
+    """
+    return LocallyConnected2D(f, k, s, a)(x)
+
+
+def tiled_conv(x, f=32, k=3, s=1, tiles=2, a="relu"):
+    """kxk/s f, valid, with tiles x tiles kernels taking turns: between local and shared.
+
+    x (N, H, W, C) -> (N, (H - k)/s + 1, (W - k)/s + 1, f).  Tiled convolutional networks (Le et
+    al., NIPS 2010); Goodfellow et al., Deep Learning, section 9.5, equation 9.10.  tiles=1 is an
+    ordinary convolution.
+    """
+    return TiledConv2D(f, k, s, tiles, a)(x)

@@ -1,0 +1,15 @@
+"""A small network slid over the image in place of a linear filter.  Network in Network."""
+
+from blocks.layers import conv
+
+
+def mlpconv(x, f=(192, 160, 96), k=5, s=1, p="same"):
+    """kxk/s f1 -> 1x1 f2 -> 1x1 f3 ..., relu after each: a perceptron at every position.
+
+    x (N, H, W, C) -> (N, H/s, W/s, last f).  Network in Network, arXiv:1312.4400, Figure 1b and
+    section 3.1; the widths are the first block of the authors' CIFAR-10 net.
+    """
+    x = conv(x, f[0], k=k, s=s, p=p)
+    for width in f[1:]:
+        x = conv(x, width, k=1)
+    return x

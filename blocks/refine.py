@@ -1,0 +1,22 @@
+"""A label for every pixel, refined by the labels around it."""
+
+from keras import layers
+
+from blocks.layers import act, check
+
+
+def refinement_head(x, f=10, steps=3, hidden=32, k=3):
+    """steps times: H = relu(U * x + W * Y), Y = V * H; the three kxk kernels are the same each time.
+
+    x (N, H, W, C) -> logits (N, H, W, f) of the last step; the first step has no Y.  A recurrent
+    convolutional network for scene labelling (Pinheiro and Collobert, arXiv:1306.2795); Goodfellow
+    et al., Deep Learning, Figure 9.17.
+    """
+    check(x, f=f, k=k)
+    u = layers.Conv2D(hidden, k, padding="same")(x)
+    v = layers.Conv2D(f, k, padding="same")
+    w = layers.Conv2D(hidden, k, padding="same", use_bias=False)
+    y = v(act(u, "relu"))
+    for _ in range(steps - 1):
+        y = v(act(layers.add([u, w(y)]), "relu"))
+    return y

@@ -1,0 +1,88 @@
+"""Residual blocks, post-activation.  Deep Residual Learning, arXiv:1512.03385."""
+
+from keras import layers, ops
+
+from blocks.layers import BN, act, avgpool, conv
+from blocks.se import se_block
+
+
+def bottleneck(x, f=32, r=4):
+    """1x1 f/r -> 3x3 f/r -> 1x1 f, each with bias and relu: the 3x3 works on fewer channels.
+
+    x (N, H, W, C) -> (N, H, W, f).  arXiv:1512.03385, Figure 5, right, without its shortcut; the
+    paper's own, with batch norm, is bottleneck_block.
+    """
+    x = conv(x, f // r, k=1)
+    x = conv(x, f // r, k=3)
+    return conv(x, f, k=1)
+
+
+def residual_block(x, f=32, r=4):
+    """x + (1x1 f/r -> 3x3 f/r -> 1x1 f), each with bias and relu: the idea in its barest form.
+
+    x (N, H, W, f) -> the same shape.  arXiv:1512.03385, Figures 2 and 5; the paper's own block,
+    with batch norm and the relu after the addition, is bottleneck_block.
+    """
+    m = bottleneck(x, f, r)
+    return layers.add([x, m])
+
+
+def shortcut_path(x, f, s=1, n=BN, shortcut="B", bias=None):
+    """x itself, or what stands in for it where the shape changes to (N, H/s, W/s, f).
+
+    'A': every s-th pixel, padded with zero channels; 'B': 1x1/s projection where the shape
+    changes; 'C': projection everywhere.  arXiv:1512.03385, sections 3.3 and 4.1, Table 3.
+    """
+    if shortcut not in ("A", "B", "C"):
+        raise ValueError(f"shortcut={shortcut!r}: shortcut must be 'A', 'B', 'C' or None (plain)")
+    if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
+        return conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
+    if s != 1:
+        x = avgpool(x, k=1, s=s, p="valid")
+    if x.shape[-1] != f:
+        x = ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - x.shape[-1])])
+    return x
+
+
+def join(x, branch, f, s, n, shortcut, bias=None, gate=None):
+    """relu(shortcut(x) + branch(x)); gate, if given, runs the branch: gate(x, branch)."""
+    m = gate(x, branch) if gate else branch(x)
+    if shortcut is not None:
+        m = layers.add([shortcut_path(x, f, s, n, shortcut, bias), m])
+    return act(m, "relu")
+
+
+def basic_block(x, f, s=1, n=BN, shortcut="B", bias=None, se=None, gate=None):
+    """3x3/s f -> 3x3 f, + shortcut, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, left.  shortcut: see
+    shortcut_path; None is the plain net.  se: the ratio of a squeeze-and-excitation before the
+    addition; gate(x, branch) runs the branch, such as stochastic_depth.
+    """
+
+    def branch(x):
+        m = conv(x, f, k=3, s=s, p=1, n=n, bias=bias)
+        m = conv(m, f, k=3, p=1, n=n, bias=bias, a=None)
+        return se_block(m, f, se) if se else m
+
+    return join(x, branch, f, s, n, shortcut, bias, gate)
+
+
+def bottleneck_block(
+    x, f, s=1, r=4, n=BN, shortcut="B", stride_on="1x1", bias=None, se=None, gate=None
+):
+    """1x1 f/r -> 3x3 f/r -> 1x1 f, + shortcut, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, right.  The stride is in the
+    first 1x1, as in the paper and its Caffe nets; Torch has it in the 3x3 ("v1.5"):
+    stride_on='3x3'.  shortcut, se, gate: see basic_block.
+    """
+    s1, s3 = {"1x1": (s, 1), "3x3": (1, s)}[stride_on]
+
+    def branch(x):
+        m = conv(x, f // r, k=1, s=s1, n=n, bias=bias)
+        m = conv(m, f // r, k=3, s=s3, p=1, n=n, bias=bias)
+        m = conv(m, f, k=1, n=n, bias=bias, a=None)
+        return se_block(m, f, se) if se else m
+
+    return join(x, branch, f, s, n, shortcut, bias, gate)
