@@ -1,0 +1,112 @@
+"""The menu of python -m blocks: a row and an example for each block."""
+
+import inspect
+import math
+from collections import namedtuple
+
+import keras
+
+import blocks
+from blocks import layers
+
+# args: the arguments of the example, first its inputs; shapes: the shapes of those inputs.
+Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))
+CELL = "h_prev, h", ((32, 32, 32), (32, 32, 32))
+
+MENU = {
+    # The article's blocks, in its order and its bare form.
+    "bottleneck": Row("1x1 down, 3x3, 1x1 up", "ResNet", 2015),
+    "naive_inception_module": Row("1x1, 3x3, 5x5, max pool side by side", "GoogLeNet", 2014),
+    "inception_module": Row("the same behind 1x1 bottlenecks", "GoogLeNet", 2014),
+    "residual_block": Row("bottleneck with a shortcut", "ResNet", 2015),
+    "resnext_block": Row("c bottlenecks summed, with a shortcut", "ResNeXt", 2016),
+    "dense_block": Row("each layer reads all before it", "DenseNet", 2016),
+    "se_block": Row("squeeze-and-excitation", "SENet", 2017, "x, 32"),
+    "normal_cell": Row("NASNet-A's normal cell, bare", "NASNet", 2017, "x1, x2", CELL[1]),
+    "inv_residual_block": Row("1x1 up, separable 3x3 down, shortcut", "MobileNetV2", 2018),
+    # As the papers have them.
+    "basic_block": Row("two 3x3 with a shortcut", "ResNet", 2015, "x, 32"),
+    "bottleneck_block": Row("1x1, 3x3, 1x1 with a shortcut", "ResNet", 2015, "x, 32"),
+    "shortcut_path": Row("shortcuts A, B and C", "ResNet", 2015, "x, 64, 2"),
+    "preact_block": Row("norm and relu come first", "Identity Mappings", 2016, "x, 32"),
+    "activation_order_block": Row("five orders of norm and relu", "Identity Mappings", 2016),
+    "shortcut_variant_block": Row("scaled, gated and other shortcuts", "Identity Mappings", 2016),
+    "stochastic_depth": Row(
+        "branch left out at random per mini-batch",
+        "Stochastic Depth",
+        2016,
+        "x, lambda x: keras.layers.Conv2D(32, 3, padding='same')(x)",
+    ),
+    "drop_path": Row("branch left out at random per sample", "FractalNet", 2016),
+    "aggregate": Row("c paths, in three equal forms", "ResNeXt", 2016, "x, 32"),
+    "resnext_bottleneck_block": Row("c paths with a shortcut", "ResNeXt", 2016, "x, 32"),
+    "resnext_two_layer_block": Row("c paths of two layers", "ResNeXt", 2016),
+    "transition_block": Row("compression and mean pool", "DenseNet", 2016),
+    "aux_head": Row("auxiliary classifier", "GoogLeNet", 2014, "x", ((14, 14, 512),)),
+    "grid_reduction": Row("3x3/2 beside a max pool", "Inception v3", 2015),
+    "reduction_a": Row("35x35 to 17x17", "Inception v4", 2016, "x", ((35, 35, 384),)),
+    "reduction_b": Row("17x17 to 8x8", "Inception v4", 2016, "x", ((17, 17, 1024),)),
+    "inception_resnet_block": Row("several paths, scaled, added", "Inception-ResNet", 2016),
+    "extreme_inception": Row("1x1, then a kernel for each channel", "Xception", 2016),
+    "xception_block": Row("separable 3x3s with a shortcut", "Xception", 2016, "x, 64, 2"),
+    "mobilenet_block": Row("depthwise 3x3, then 1x1", "MobileNet", 2017),
+    "inverted_residual_block": Row("1x1 up, depthwise, 1x1 down", "MobileNetV2", 2018, "x, 32"),
+    "channel_shuffle": Row("channels dealt out over the groups", "ShuffleNet", 2017),
+    "shufflenet_unit": Row(
+        "grouped 1x1, shuffle, depthwise 3x3", "ShuffleNet", 2017, "x, 240", ((28, 28, 240),)
+    ),
+    "fire_module": Row("1x1 squeeze, 1x1 and 3x3 expand", "SqueezeNet", 2016),
+    "nasnet_normal_cell": Row("NASNet-A's normal cell", "NASNet", 2017, *CELL),
+    "nasnet_reduction_cell": Row("NASNet-A's reduction cell", "NASNet", 2017, *CELL),
+    "amoebanet_normal_cell": Row("AmoebaNet-A's normal cell", "AmoebaNet", 2018, *CELL),
+    "amoebanet_reduction_cell": Row("AmoebaNet-A's reduction cell", "AmoebaNet", 2018, *CELL),
+    "cell": Row(
+        "any cell, from its rows as data",
+        "NASNet",
+        2017,
+        "h_prev, h, 32, [('sep3', 'h', 'none', 'h_prev'), ('max3', 0, 'avg3', 'h')], [0, 1]",
+        CELL[1],
+    ),
+    "cell_op": Row("one operation of a cell", "NASNet", 2017, "x, 'sep5', 32"),
+    "factorized_reduction": Row("half the size, from two shifted halves", "NASNet", 2017, "x, 64"),
+    # Single ideas.
+    "mlpconv": Row("a perceptron at every position", "Network in Network", 2013),
+    "small_kernels": Row("3x3s in place of one large kernel", "VGG", 2014),
+    "asymmetric_pair": Row("1xk then kx1", "Inception v3", 2015),
+    "multi_size": Row("kernels of several sizes", "GoogLeNet", 2014),
+    "spatial_sepconv": Row("kx1 then 1xk, on each channel", "", ""),
+    "grouped_sepconv": Row("depthwise, then grouped 1x1", "ShuffleNet", 2017),
+    "dilated_stack": Row("3x3s at dilation 1, 2 and 5", "Hybrid Dilated", 2017),
+    "maxout": Row("the largest of c convolutions", "Maxout", 2013),
+    "dense_as_conv": Row("a dense layer slid over the image", "OverFeat", 2013, "x, 32"),
+    "local_conv": Row("own kernels at each place", "LeCun", 1989, "x", ((8, 8, 32),)),
+    "tiled_conv": Row("kernels that take turns", "Tiled CNN", 2010, "x", ((8, 8, 32),)),
+    "lrn": Row("each value over its channel neighbours", "AlexNet", 2012),
+    "refinement_head": Row("labels refined step by step", "Recurrent CNN", 2013),
+}
+
+
+def example(name, source=None):
+    """The keras.Model of the call that the menu shows for the block name.
+
+    source: names to take the block from, in place of this package.  Raises ValueError for a name
+    that is not on the menu.
+    """
+    if name not in MENU:
+        raise ValueError(f"name={name!r}: name must be one of {', '.join(MENU)}")
+    args, shapes = MENU[name].args, MENU[name].shapes
+    inputs = {n: keras.Input(s, name=n) for n, s in zip(args.split(", "), shapes, strict=False)}
+    names = {**(vars(blocks) if source is None else source), "keras": keras, **inputs}
+    return keras.Model([*inputs.values()], eval(f"{name}({args})", names), name=name)
+
+
+def menu():
+    """The menu as text: name, what it is, paper, year, trainable weights; then the letters."""
+    rows = [("block", "what it is", "paper", "year", "weights")]
+    for name, row in MENU.items():
+        weights = sum(math.prod(v.shape) for v in example(name).trainable_variables)
+        rows.append((name, row.what, row.paper, str(row.year), f"{weights:,}"))
+    *widths, last = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [" ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows]
+    letters = next(p for p in inspect.getdoc(layers).split("\n\n") if p.lstrip().startswith("x  "))
+    return "\n".join([*lines, "", letters, ""])

@@ -1,0 +1,106 @@
+"""python -m blocks: the menu has every block, and the commands say what is wrong."""
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import blocks
+from blocks.__main__ import main
+from blocks.menu import MENU, example
+
+
+def test_every_public_block_is_on_the_menu():
+    public = {name: getattr(blocks, name) for name in blocks.__all__}
+    functions = {n: f for n, f in public.items() if inspect.isfunction(f)}
+    on_tensors = {
+        name
+        for name, f in functions.items()
+        if f.__module__ != "blocks.layers"
+        and next(iter(inspect.signature(f).parameters)) in ("x", "x1", "h_prev")
+    }
+    assert set(MENU) == on_tensors
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_a_row_is_true(name):
+    row = MENU[name]
+    assert len(row.what) <= 40
+    if row.year:
+        source = inspect.getsource(inspect.getmodule(getattr(blocks, name)))
+        arxiv = rf"\b{row.year % 100:02}\d\d\.\d{{4,5}}\b"
+        assert re.search(rf"\b{row.year}\b|{arxiv}", source)
+
+
+def test_example_of_an_unknown_name():
+    with pytest.raises(ValueError, match="name='vgg': name must be one of bottleneck, "):
+        example("vgg")
+
+
+def test_the_menu(capsys):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines[0]) <= 104
+    rows = {line.split()[0]: line for line in lines[1 : len(MENU) + 1]}
+    assert list(rows) == list(MENU)
+    # Three convolutions on 32 channels: 32x8 + 8, 3x3x8x8 + 8, 8x32 + 32.
+    assert rows["bottleneck"].split()[-3:] == ["ResNet", "2015", "1,136"]
+    text = "\n".join(lines)
+    for letter in "xfkspdagnrcb":
+        assert re.search(rf"(^|\s\s){letter}  \w", text), letter
+    for command in ("python -m blocks ", "show NAME", "draw NAME [-o FILE]"):
+        assert command in text
+
+
+def test_show_is_plain_in_a_pipe_and_coloured_on_a_terminal(capsys, monkeypatch):
+    assert main(["show", "bottleneck"]) == 0
+    plain = capsys.readouterr().out
+    assert plain.startswith("from keras import layers\n")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["show", "bottleneck"]) == 0
+    coloured = capsys.readouterr().out
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain != coloured
+
+
+@pytest.mark.parametrize("name", ["conv", "GroupedConv2D"])
+def test_show_also_knows_helpers_and_layers(name, capsys):
+    assert main(["show", name]) == 0
+    assert re.search(rf"^(def|class) {name}\(", capsys.readouterr().out, flags=re.MULTILINE)
+
+
+def test_the_command_line_itself():
+    run = [sys.executable, "-m", "blocks", "show", "residul_block"]
+    run = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    message = run.stderr.splitlines()[-1]
+    assert message.startswith("python -m blocks: no block is called 'residul_block'; the nearest: ")
+    assert "residual_block" in message
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["show", "inception"], "the nearest: .*inception_module"),
+        (["draw", "Normal_Cell"], "the nearest: normal_cell"),
+        (["show", "zzzz"], "python -m blocks lists all"),
+        (["show", ""], "no block is called ''"),
+        (["draw", "bottleneck", "-o", "x.jpg"], r"'x.jpg': path must end in .png, .svg or .pdf"),
+        (["draw", "bottleneck", "-o", ""], "path must end in"),
+        (["draw", "bottleneck", "-o", "no/such/folder/x.png"], "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_code_2(argv, message, capsys):
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(message, err)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("argv", [["show"], ["draw"], ["sing", "bottleneck"]])
+def test_a_command_that_is_none(argv):
+    with pytest.raises(SystemExit, match="2"):
+        main(argv)
