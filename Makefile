@@ -1,0 +1,58 @@
+# Each environment is made once, and brought up to date when pyproject.toml changes.
+PYTHON ?= python3
+# Where the index has only CUDA builds of PyTorch: make test-backends TORCH='torch --index-url ...'
+TORCH ?= torch==2.13.0
+WORKERS ?= 2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+BIN := .venv/bin
+PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
+
+.PHONY: help train test test-oldest test-backends lint format wheel clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+train: .venv/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
+	@$(BIN)/python -m training resnet20 --data digits
+
+test: lint ## lint, then prove every block and architecture
+	@$(BIN)/python $(PYTEST) --ignore tests/backends
+
+test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
+	@.venv-oldest/bin/python $(PYTEST) --ignore tests/backends
+
+test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
+	@for backend in tensorflow jax torch; do \
+		echo "KERAS_BACKEND=$$backend"; \
+		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
+	done
+
+lint: .venv/made ## check the code with ruff
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted: make format"; exit 1; }
+
+format: .venv/made ## mend and format the code with ruff
+	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
+
+wheel: .venv/made ## build a wheel in dist/
+	@$(BIN)/pip wheel -qq --no-deps --no-build-isolation -w dist .
+	@ls dist/*.whl
+
+clean: ## remove all that these targets made, save runs/
+	rm -rf .venv .venv-oldest .venv-backends dist .pytest_cache .ruff_cache .hypothesis
+
+%/made: pyproject.toml
+	@echo "Installing into $*: some minutes the first time"
+	@$(PYTHON) -m venv $*
+	@$(INSTALL)
+	@touch $@
+
+.venv/made: INSTALL = .venv/bin/pip install -qq -e '.[tests]'
+.venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
+	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
+# pip always takes the newest; uv also resolves to the lower bounds
+.venv-oldest/made: INSTALL = .venv-oldest/bin/pip install -qq uv && \
+	.venv-oldest/bin/uv pip install -q --python .venv-oldest --resolution lowest-direct -e '.[tests]'
