@@ -4,6 +4,8 @@
 The letters are explained in blocks.layers.
 """
 
+import sys
+
 from blocks.densenet import dense_block, transition_block
 from blocks.grouped import GroupedConv2D
 from blocks.inception import aux_head, grid_reduction, inception_module, naive_inception_module
@@ -66,6 +68,9 @@ from blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from blocks.squeezenet import fire_module
 from blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from blocks.xception import extreme_inception, xception_block
+
+# Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 __all__ = [
     "AMOEBANET_A_NORMAL",

@@ -73,6 +73,11 @@ def as_same(k, s, p, d=1):
     return "same" if all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in same) else p
 
 
+def overhang(k, s):
+    """How far the last window of a pool may reach over the far sides, to begin inside."""
+    return [(0, min(i, j) - 1) for i, j in zip(pair(k), pair(s), strict=True)]
+
+
 def act(x, a):
     """The activation a, by name or function; None and 'linear' do nothing."""
     return x if a in (None, "linear") else layers.Activation(a)(x)
@@ -82,16 +87,21 @@ def norm(x, n=BN):
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
     if n is None:
         return x
+    if not isinstance(n, dict):
+        raise ValueError(f"n={n!r}: n must be None or keywords of a normalisation, such as BN")
     if "groups" in n:
         return layers.GroupNormalization(**n)(x)
     return layers.BatchNormalization(**n)(x)
 
 
 def conv(x, f, k=3, s=1, p="same", d=1, a="relu", *, g=1, n=None, bias=None, pre=False, init=None):
-    """kxk/s f -> n -> a; with pre=True: n -> a -> kxk/s f.
+    """kxk/s f -> n -> a.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  The bias is left out wherever there is an n.  init is the
-    kernel's initialiser: He's normal (arXiv:1502.01852) beside an n, else Keras' Glorot uniform.
+    x (N, H, W, C) -> (N, H/s, W/s, f).
+    g: groups of channels that do not see each other.
+    bias: by default only where there is no n.
+    pre=True: n -> a -> kxk/s f.
+    init: the kernel's, by default He's normal (arXiv:1502.01852) beside an n, else Glorot uniform.
     """
     check(x, f, k, s, p, d, a, g)
     bias = n is None if bias is None else bias
@@ -112,32 +122,41 @@ def conv(x, f, k=3, s=1, p="same", d=1, a="relu", *, g=1, n=None, bias=None, pre
     return x
 
 
-def sepconv(x, f, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, pre=False, init=None):
-    """kxk/s depthwise -> 1x1 f -> n -> a, nothing between; with pre=True: n -> a -> both.
+def sepconv(x, f, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, pre=False,
+            multiplier=1, init=None):  # fmt: skip
+    """kxk/s depthwise -> 1x1 f -> n -> a, nothing between the two.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  Xception, arXiv:1610.02357, section 3.1.
+    bias: of the 1x1, by default only where there is no n.
+    pre=True: n -> a -> both.
+    multiplier: depthwise kernels for each channel.
+    init: of both kernels, by default as for conv.
     """
     check(x, f, k, s, p, d, a)
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_normal")
     if pre:
-        return sepconv(act(norm(x, n), a), f, k, s, p, d, None, bias=bias, init=init)
+        letters = dict(bias=bias, multiplier=multiplier, init=init)
+        return sepconv(act(norm(x, n), a), f, k, s, p, d, None, **letters)
     p = as_same(k, s, p, d)
     if not isinstance(p, str):
         x, p = pad(x, p), "valid"
     fused = a if n is None else None
     letters = dict(dilation_rate=d, activation=fused, use_bias=bias)
     letters |= dict(depthwise_initializer=init, pointwise_initializer=init)
-    x = layers.SeparableConv2D(f, k, s, p, **letters)(x)
+    x = layers.SeparableConv2D(f, k, s, p, depth_multiplier=multiplier, **letters)(x)
     if n is not None:
         x = act(norm(x, n), a)
     return x
 
 
 def dwconv(x, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, multiplier=1, init=None):
-    """kxk/s depthwise -> n -> a: each channel has its own kernel (multiplier of them).
+    """kxk/s depthwise -> n -> a: each channel has its own kernel.
 
-    x (N, H, W, C) -> (N, H/s, W/s, C * multiplier).  MobileNet, arXiv:1704.04861, section 3.1.
+    x (N, H, W, C) -> (N, H/s, W/s, C).  MobileNet, arXiv:1704.04861, section 3.1.
+    bias: by default only where there is no n.
+    multiplier: kernels for each channel, which make as many channels of it.
+    init: as for conv.
     """
     check(x, k=k, s=s, p=p, d=d, a=a)
     bias = n is None if bias is None else bias
@@ -160,11 +179,11 @@ def dense(x, f, a="relu", *, bias=True, init="glorot_uniform"):
 
 def maxpool(x, k=2, s=2, p="same"):
     """kxk/s max.  x (N, H, W, C) -> (N, H/s, W/s, C).  An int p pads with -inf, as Torch does;
-    p='ceil' pads the far side by s - 1, so that the last window may overhang, as Caffe does."""
+    p='ceil' pads the far side, so that the last window may overhang, as Caffe does."""
     check(x, k=k, s=s, p=p)
     p = as_same(k, s, p)
     if p == "ceil":
-        x, p = pad(x, [(0, i - 1) for i in pair(s)], -float("inf")), "valid"
+        x, p = pad(x, overhang(k, s), -float("inf")), "valid"
     elif not isinstance(p, str):
         x, p = pad(x, p, -float("inf")), "valid"
     return layers.MaxPooling2D(k, s, p)(x)
@@ -175,7 +194,7 @@ def avgpool(x, k=2, s=2, p="same"):
     Torch does; 'same' and 'ceil' (see maxpool) never count what they pad."""
     check(x, k=k, s=s, p=p)
     if p == "ceil":
-        far = [(0, i - 1) for i in pair(s)]
+        far = overhang(k, s)
         inside = avgpool(pad(ops.ones_like(x[..., :1]), far), k, s, "valid")
         return avgpool(pad(x, far), k, s, "valid") / inside
     if not isinstance(p, str):

@@ -4,11 +4,19 @@ import keras
 from keras import layers, ops
 
 
+def whole(**values):
+    """Raises ValueError for what is no whole number of at least 1."""
+    for name, v in values.items():
+        if not hasattr(v, "__index__") or v < 1:
+            raise ValueError(f"{name}={v!r}: {name} must be a whole number of at least 1")
+
+
 class Unshared(layers.Layer):
     """What locally connected and tiled convolution have in common: a kernel chosen by position."""
 
     def __init__(self, filters, kernel_size=3, strides=1, activation=None, **kwargs):
         super().__init__(**kwargs)
+        whole(filters=filters, kernel_size=kernel_size, strides=strides)
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.activation = keras.activations.get(activation)
 
@@ -70,6 +78,7 @@ class TiledConv2D(Unshared):
 
     def __init__(self, filters, kernel_size=3, strides=1, tiles=2, activation=None, **kwargs):
         super().__init__(filters, kernel_size, strides, activation, **kwargs)
+        whole(tiles=tiles)
         self.tiles = tiles
 
     def build(self, shape):

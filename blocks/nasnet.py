@@ -1,6 +1,6 @@
 """Cells found by search, as data: NASNet-A, AmoebaNet-A and PNASNet-5."""
 
-from keras import layers
+from keras import layers, ops
 
 from blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
 
@@ -86,30 +86,36 @@ def factorized_reduction(x, f, n=BN_TF):
     """relu -> [1x1/2 f/2, 1x1/2 f/2 of x shifted by one pixel], concatenated -> n.
 
     x (N, H, W, C) -> (N, H/2, W/2, f): halves the grid but reads two pixels of every four.  Not in
-    the NASNet paper; the authors' code (TF-slim, factorized_reduction).
+    the NASNet paper; the authors' code (TF-slim, factorized_reduction), which asks for an even f.
+    Here an odd f (AmoebaNet's stems) has both halves rounded down and a channel of zeros.
     """
     x = act(x, "relu")
     shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
-    halves = zip((x, shifted), (f // 2, f - f // 2), strict=True)
-    paths = [conv(avgpool(m, 1, 2, "valid"), w, k=1, a=None, bias=False) for m, w in halves]
-    return norm(layers.concatenate(paths), n)
+    halves = [avgpool(m, k=1, s=2, p="valid") for m in (x, shifted)]
+    x = layers.concatenate([conv(m, f // 2, k=1, a=None, bias=False) for m in halves])
+    return norm(ops.pad(x, [(0, 0)] * 3 + [(0, 1)]) if f % 2 else x, n)
 
 
 def cell_op(x, op, f, s=1, n=BN_TF):
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
-    x (N, H, W, f) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
-    convolution is done twice, relu before and n after each; TF-slim's and the TPU models' code.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
+    convolution is done twice, relu before and n after each; where C is not f (in a first cell),
+    the others are followed by a 1x1.  TF-slim's and the TPU models' code.
     """
     if op == "none":
-        return relu_conv(x, f, s=s, n=n) if s > 1 else x
+        return relu_conv(x, f, s=s, n=n) if s > 1 or x.shape[-1] != f else x
     if op == "1x7_7x1":
         x = relu_conv(x, f // 4, n=n)
         x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)
         x = relu_conv(x, f // 4, k=(7, 1), s=(s, 1), n=n)
         return relu_conv(x, f, n=n)
     if op in ("avg3", "max3"):
-        return (avgpool if op == "avg3" else maxpool)(x, k=3, s=s)
+        x = avgpool(x, k=3, s=s) if op == "avg3" else maxpool(x, k=3, s=s)
+        return x if x.shape[-1] == f else conv(x, f, k=1, n=n, a=None)
+    if op not in ("sep3", "sep5", "sep7"):
+        right = "'sep3', 'sep5', 'sep7', 'avg3', 'max3', 'none' or '1x7_7x1'"
+        raise ValueError(f"op={op!r}: op must be {right}")
     for stride in (s, 1):
         x = sepconv(act(x, "relu"), f, k=int(op[3:]), s=stride, n=n, a=None)
     return x
@@ -120,10 +126,13 @@ def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None):
 
     h (N, H, W, C), h_prev (N, s_prev H, s_prev W, C') -> (N, H/s, W/s, f len(used)).  NASNet,
     arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  Both inputs are first
-    brought to f filters and h's size (s_prev=2 after a reduction); the stride acts on operations
-    that read them.  gate(m), such as drop_path, acts on each operation's result but the identity.
+    brought to f filters and h's size (s_prev=2 after a reduction), but for h_prev=None, which takes
+    h as it is (in a first cell); the stride acts on operations that read them.  gate(m), such as
+    drop_path, acts on each operation's result but the identity.
     """
-    if s_prev == 2:
+    if h_prev is None:
+        h_prev = h
+    elif s_prev == 2:
         h_prev = factorized_reduction(h_prev, f, n)
     elif h_prev.shape[-1] != f:
         h_prev = relu_conv(h_prev, f, n=n)
@@ -135,7 +144,8 @@ def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None):
 
     for i, (op1, i1, op2, i2) in enumerate(rows):
         states[i] = layers.add([run(op1, i1), run(op2, i2)])
-    return layers.concatenate([states[i] for i in used])
+    used = [states[i] for i in used]
+    return layers.concatenate([m if m.shape[-1] == f else conv(m, f, 1, n=n, a=None) for m in used])
 
 
 def nasnet_normal_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
@@ -147,7 +157,7 @@ def nasnet_normal_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
 
 
 def nasnet_reduction_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
-    """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4, right; see cell."""
+    """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4; see cell."""
     return cell(h_prev, h, f, *NASNET_A_REDUCTION, s=2, s_prev=s_prev, n=n, gate=gate)
 
 

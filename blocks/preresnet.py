@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from blocks.layers import BN, act, conv, norm
-from blocks.resnet import shortcut_path
+from blocks.resnet import shortcut_path, stride_of
 from blocks.se import se_block
 
 
@@ -20,7 +20,7 @@ def preact_block(
     projected = shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f))
     if projected:
         x = act(norm(x, n), "relu")
-    s1, s3 = {"1x1": (s, 1), "3x3": (1, s)}[stride_on]
+    s1, s3 = stride_of(s, stride_on)
     first = {"n": None, "a": None, "bias": bool(bias)} if projected else {"n": n, "pre": True}
 
     def branch(x):

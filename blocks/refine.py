@@ -6,7 +6,7 @@ from blocks.layers import act, check
 
 
 def refinement_head(x, f=10, steps=3, hidden=32, k=3):
-    """steps times: H = relu(U * x + W * Y), Y = V * H; the three kxk kernels are the same each time.
+    """steps times: H = relu(U * x + W * Y), Y = V * H; the kernels stay the same.
 
     x (N, H, W, C) -> logits (N, H, W, f) of the last step; the first step has no Y.  A recurrent
     convolutional network for scene labelling (Pinheiro and Collobert, arXiv:1306.2795); Goodfellow

@@ -39,6 +39,8 @@ def shortcut_path(x, f, s=1, n=BN, shortcut="B", bias=None):
         return conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
     if s != 1:
         x = avgpool(x, k=1, s=s, p="valid")
+    if x.shape[-1] > f:
+        raise ValueError(f"f={f!r}: f must be at least C={x.shape[-1]} for shortcut 'A'")
     if x.shape[-1] != f:
         x = ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - x.shape[-1])])
     return x
@@ -68,6 +70,13 @@ def basic_block(x, f, s=1, n=BN, shortcut="B", bias=None, se=None, gate=None):
     return join(x, branch, f, s, n, shortcut, bias, gate)
 
 
+def stride_of(s, stride_on):
+    """The strides of the first 1x1 and of the 3x3 of a bottleneck with stride s."""
+    if stride_on not in ("1x1", "3x3"):
+        raise ValueError(f"stride_on={stride_on!r}: stride_on must be '1x1' or '3x3'")
+    return (s, 1) if stride_on == "1x1" else (1, s)
+
+
 def bottleneck_block(
     x, f, s=1, r=4, n=BN, shortcut="B", stride_on="1x1", bias=None, se=None, gate=None
 ):
@@ -77,7 +86,7 @@ def bottleneck_block(
     first 1x1, as in the paper and its Caffe nets; Torch has it in the 3x3 ("v1.5"):
     stride_on='3x3'.  shortcut, se, gate: see basic_block.
     """
-    s1, s3 = {"1x1": (s, 1), "3x3": (1, s)}[stride_on]
+    s1, s3 = stride_of(s, stride_on)
 
     def branch(x):
         m = conv(x, f // r, k=1, s=s1, n=n, bias=bias)

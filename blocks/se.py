@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import dense, gavgpool
+from blocks.layers import BN, act, conv, dense, gavgpool
 
 
 def se_block(x, f=None, r=16):
@@ -17,3 +17,23 @@ def se_block(x, f=None, r=16):
     m = dense(m, f // r)
     m = dense(m, f, a="sigmoid")
     return layers.multiply([x, m])
+
+
+def senet_block(x, f, s=1, c=64, width=4, n=BN, se=16, gate=None):
+    """1x1 c width/2 -> 3x3/s c width in c groups -> 1x1 f -> squeeze-and-excitation, + x, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  SENet-154, arXiv:1709.01507, appendix: a ResNeXt block
+    whose first 1x1 is halved and whose projection is a 3x3/2 where the grid is halved, else a 1x1.
+    gate: see resnet.basic_block.
+    """
+
+    def branch(x):
+        m = conv(x, c * width // 2, k=1, n=n)
+        m = conv(m, c * width, k=3, s=s, p=1, g=c, n=n)
+        m = conv(m, f, k=1, n=n, a=None)
+        return se_block(m, f, se) if se else m
+
+    m = gate(x, branch) if gate else branch(x)
+    if s != 1 or x.shape[-1] != f:
+        x = conv(x, f, k=1 if s == 1 else 3, s=s, p=0 if s == 1 else 1, n=n, a=None)
+    return act(layers.add([x, m]), "relu")

@@ -48,6 +48,8 @@ def shufflenet_unit(x, f, s=1, g=3, r=4, n=BN, first_g=None, order="shortcut fir
     first_g: groups of the first 1x1 (1 in the first unit of stage 2, section 3.2).
     order='branch first' concatenates as pytorchcv does.
     """
+    if order not in ("shortcut first", "branch first"):
+        raise ValueError(f"order={order!r}: order must be 'shortcut first' or 'branch first'")
     m = conv(x, f // r, k=1, g=g if first_g is None else first_g, n=n)
     m = channel_shuffle(m, g)
     m = dwconv(m, k=3, s=s, p=1, n=n, a=None)

@@ -32,12 +32,16 @@ class StochasticDepth(layers.Layer):
         def run():
             return self.branch(x, training=True)
 
-        def skip():
-            shape = self.branch.compute_output_shape(x.shape)
-            sizes = [ops.shape(x)[0], *shape[1:]]
-            return tf.zeros(sizes, self.compute_dtype)
+        return tf.cond(drawn, run, lambda: self.nothing(x))
 
-        return tf.cond(drawn, run, skip)
+    def nothing(self, x):
+        """Zeros of the branch's output shape; what is unknown before the run, as 'same' has it."""
+        shape = self.branch.compute_output_shape(x.shape)
+        if None in shape[1:]:
+            seen = self.branch.compute_output_shape((1, 64, 64, x.shape[-1]))
+            sizes = [-(-n // (64 // s)) for n, s in zip(ops.shape(x)[1:3], seen[1:3], strict=True)]
+            shape = (None, *sizes, shape[-1])
+        return ops.zeros([ops.shape(x)[0], *shape[1:]], self.compute_dtype)
 
     def compute_output_shape(self, shape):
         return self.branch.compute_output_shape(shape)
@@ -73,6 +77,8 @@ def drop_path(x, survival=0.5, seed=None):
     (arXiv:1707.07012, section A.7) uses it.  Not stochastic depth, which draws one gate for the
     mini-batch and scales at test time.
     """
+    if not 0 < survival <= 1:
+        raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
     return layers.Dropout(1 - survival, noise_shape=(None, 1, 1, 1), seed=seed)(x)
 
 

@@ -1,0 +1,127 @@
+"""The parts of LeNet-5.  Gradient-Based Learning Applied to Document Recognition, 1998."""
+
+import keras
+from keras import layers, ops
+
+from blocks.layers import act, check, conv
+
+# Table I: the maps of S2 that each of the 16 maps of C3 looks at.
+C3 = (
+    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
+    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2, 3, 4, 5),
+)  # fmt: skip
+
+# The codes of the ten digits, 7 x 12 as in Figure 3, in our own hand: the paper's are a drawing.
+DIGITS = """
+.......  .......  .......  .......  .......  .......  .......  .......  .......  .......
+..###..  ...#...  ..###..  .#####.  ....##.  #######  ..####.  #######  ..###..  ..###..
+.#...#.  ..##...  .#...#.  #.....#  ...#.#.  #......  .#.....  #.....#  .#...#.  .#...#.
+#.....#  .#.#...  #.....#  ......#  ..#..#.  #......  #......  .....#.  #.....#  #.....#
+#.....#  ...#...  ......#  ......#  .#...#.  #......  #......  .....#.  #.....#  #.....#
+#.....#  ...#...  .....#.  .....#.  #....#.  ######.  #.###..  ....#..  .#...#.  #....##
+#.....#  ...#...  ....#..  ..###..  #######  ......#  ##...#.  ....#..  ..###..  .####.#
+#.....#  ...#...  ...#...  .....#.  .....#.  ......#  #.....#  ...#...  .#...#.  ......#
+#.....#  ...#...  ..#....  ......#  .....#.  ......#  #.....#  ...#...  #.....#  ......#
+.#...#.  ...#...  .#.....  #.....#  .....#.  #....#.  .#...#.  ..#....  #.....#  .....#.
+..###..  .#####.  #######  .#####.  .....#.  .####..  ..###..  ..#....  .#####.  .####..
+.......  .......  .......  .......  .......  .......  .......  .......  .......  .......
+"""
+
+
+def digit_codes():
+    """The codes as ten lists of 84 numbers: 1 where the digit has ink, else -1."""
+    rows = [line.split() for line in DIGITS.split("\n") if line]
+    return [[1 if ch == "#" else -1 for row in rows for ch in row[i]] for i in range(10)]
+
+
+@keras.saving.register_keras_serializable("blocks")
+def squash(x):
+    """1.7159 tanh(2x / 3): 1 at 1, where its slope changes fastest.  LeNet-5, appendix A."""
+    return 1.7159 * ops.tanh(x * (2 / 3))
+
+
+@keras.saving.register_keras_serializable("blocks")
+class Subsample(layers.Layer):
+    """The sum of each kxk window, times a trainable coefficient and plus a bias for each map."""
+
+    def __init__(self, k=2, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = self.strides = (k, k)
+
+    def build(self, shape):
+        k = self.pool_size[0]  # a mean to start with
+        start = keras.initializers.Constant(1 / k**2)
+        self.coefficient = self.add_weight((shape[-1],), start, name="coefficient")
+        self.bias = self.add_weight((shape[-1],), "zeros", name="bias")
+
+    def call(self, x):
+        k = self.pool_size[0]
+        total = ops.average_pool(x, k, k, "valid", "channels_last") * k**2
+        return total * self.coefficient + self.bias
+
+    def compute_output_shape(self, shape):
+        n, h, w, c = shape
+        k = self.pool_size[0]
+        return (n, h and h // k, w and w // k, c)
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.pool_size[0]}
+
+
+@keras.saving.register_keras_serializable("blocks")
+class RadialBasis(layers.Layer):
+    """Minus the squared distance to each of the fixed codes, one a class: nothing is trained."""
+
+    def __init__(self, codes, **kwargs):
+        super().__init__(**kwargs)
+        self.codes = [list(code) for code in codes]
+
+    def call(self, x):
+        codes = ops.convert_to_tensor(self.codes, self.compute_dtype)
+        return -ops.sum(ops.square(ops.expand_dims(x, 1) - codes), axis=-1)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], len(self.codes))
+
+    def get_config(self):
+        return {**super().get_config(), "codes": self.codes}
+
+
+def subsample(x, k=2, a=squash):
+    """kxk/k sum x coefficient + bias -> a: two trainable numbers a map.
+
+    x (N, H, W, C) -> (N, H // k, W // k, C).  LeNet-5, section II-B, layers S2 and S4.  The
+    coefficients start at 1/k^2, which makes it a mean.
+    """
+    check(x, k=k, a=a)
+    return act(Subsample(k)(x), a)
+
+
+def partial_conv(x, table=C3, k=5, p="valid", a=squash, *, init=None):
+    """kxk from some of the maps to each output map -> a: one row of table an output map.
+
+    x (N, H, W, C) -> (N, H', W', len(table)); a row lists the input maps, counted from 0.
+    LeNet-5, Table I, layer C3: 60 links of 25 weights and 16 biases make 1,516 parameters.
+    """
+    check(x, k=k, p=p, a=a)
+    c = x.shape[-1]
+    if not all(row and all(0 <= i < c for i in row) for row in table):
+        raise ValueError(
+            f"table={table!r}: every row must list some of the input maps 0 to {c - 1}"
+        )
+    maps = [conv(ops.take(x, row, axis=-1), 1, k, p=p, a=None, init=init) for row in table]
+    return act(layers.concatenate(maps), a)
+
+
+def radial_basis(x, codes=None):
+    """Minus the squared distance to fixed codes, by default those of the ten digits.
+
+    x (N, D) -> (N, len(codes)), in float32; codes are rows of D numbers.  The largest output is
+    the nearest code, as with logits.  LeNet-5, section II-B, equation 7.
+    """
+    codes = digit_codes() if codes is None else codes
+    if {len(code) for code in codes} != {x.shape[-1]}:
+        raise ValueError(f"codes: each must have the length {x.shape[-1]} of x")
+    return RadialBasis(codes, dtype="float32")(x)
