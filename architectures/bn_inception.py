@@ -1,0 +1,74 @@
+"""BN-Inception (Inception v2), arXiv:1502.03167, and SE-Inception, arXiv:1709.01507."""
+
+from architectures.common import Net, gates_of_paths, ratios
+from architectures.taps import tap
+from blocks.inception import bn_inception_module
+from blocks.layers import BN, conv, maxpool, sepconv
+
+# Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool; stride.
+# Modules 4c and 4d are 608 wide as their rows are printed, 576 as their output size is: with a
+# pool projection of 96.
+TABLE = (
+    (
+        ((64, 64, 64, 64, 96, 32), "avg", 1),
+        ((64, 64, 96, 64, 96, 64), "avg", 1),
+        ((0, 128, 160, 64, 96, 0), "max", 2),
+    ),
+    (
+        ((224, 64, 96, 96, 128, 128), "avg", 1),
+        ((192, 96, 128, 96, 128, 128), "avg", 1),
+        ((160, 128, 160, 128, 160, 128), "avg", 1),
+        ((96, 128, 192, 160, 192, 128), "avg", 1),
+        ((0, 128, 192, 192, 256, 0), "max", 2),
+    ),
+    (((352, 192, 320, 160, 224, 128), "avg", 1), ((352, 192, 320, 192, 224, 128), "max", 1)),
+)
+NARROW = {(160, 128, 160, 128, 160, 128): 96, (96, 128, 192, 160, 192, 128): 96}
+TABLE_576 = tuple(
+    tuple(((*row[:-1], NARROW.get(row, row[-1])), pool, s) for row, pool, s in stage)
+    for stage in TABLE
+)
+
+
+def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=None, p="same",
+         pool_p="same"):  # fmt: skip
+    """Ten Inception modules in three stages, each but the last ending with stride 2.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first kernel depthwise with multiplier
+    8, then 1x1, as the paper's appendix and TF-slim have it.
+    """
+    n, rest = BN | {"epsilon": eps}, dict(p=p, bias=bias)
+    if separable:
+        x = separable_stem(x, n)
+    else:
+        x = conv(x, 64, k=7, s=2, p=3 if p == 1 else p, n=n, bias=bias)
+    x = tap(maxpool(x, k=3, s=2, p=p), "stem_pool1")
+    x = conv(conv(x, 64, k=1, n=n, bias=bias), 192, k=3, n=n, bias=bias)
+    x = tap(maxpool(x, k=3, s=2, p=p), "stem")
+    gate = gates_of_paths(sum(map(len, table)), drop_path)
+    for i, (stage, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
+        for j, (row, pool, s) in enumerate(stage, 1):
+            letters = dict(rest, s=s, n=n, pool_p=pool_p, se=r, gate=next(gate))
+            x = tap(bn_inception_module(x, row, pool, **letters), f"stage{i}_block{j}")
+        x = tap(x, f"stage{i}")
+    return x
+
+
+def separable_stem(x, n):
+    """7x7/2 depthwise with multiplier 8 -> 1x1 64, nothing between."""
+    return sepconv(x, 64, k=7, s=2, n=n, multiplier=8)
+
+
+OPTIONS = dict(eps=1e-5, bias=None, se=None, drop_path=None)
+# pytorchcv pads on both sides and its means count the padding.
+STYLES = {"paper": {}, "torch": {"p": 1, "pool_p": 1}}
+VARIANTS = {
+    "conv_bias": {"options": {"bias": True}},
+    "width_576": {"table": (TABLE_576,)},
+    "width_576_separable_stem": {"table": (TABLE_576, True)},
+}
+NETS = {
+    "bn_inception": Net(body, (TABLE,), options=OPTIONS, variants=VARIANTS, styles=STYLES),
+    "se_inception_bn": Net(body, (TABLE,), options=OPTIONS | {"se": 16}, styles=STYLES),
+}
+ALIASES = {"inception_v2": "bn_inception", "se_inception": "se_inception_bn"}

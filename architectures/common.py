@@ -1,0 +1,102 @@
+"""What all architectures share: the row of a catalog, the head, and gates and SE by option."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from keras import layers
+
+from architectures.taps import tap
+from blocks.layers import dense, gavgpool
+from blocks.stochastic_depth import drop_path as dropped
+from blocks.stochastic_depth import stochastic_depth, survivals
+
+
+def logits(x, classes, name="logits"):
+    """x (N, C) -> (N, classes), in float32 whatever the precision of the rest."""
+    return tap(layers.Dense(classes, dtype="float32", name=name)(x), name)
+
+
+def pooled(x, classes, rate=0.0):
+    """Global mean -> dropout -> dense: the head of most networks since Network in Network."""
+    x = gavgpool(x)
+    return logits(layers.Dropout(rate)(x) if rate else x, classes)
+
+
+def dense_head(x, classes):
+    """Flatten -> dense 4096 -> dropout -> dense 4096 -> dropout -> dense: AlexNet's and VGG's."""
+    if None in x.shape[1:]:
+        right = "known rows and columns (or top=False): dense layers read the last map"
+        raise ValueError(f"input_shape: the last map is {x.shape[1:]}; give {right}")
+    x = layers.Flatten()(x)
+    for _ in range(2):
+        x = layers.Dropout(0.5)(dense(x, 4096))
+    return logits(x, classes)
+
+
+def maps_head(x):
+    """Global mean of one map a class, in float32.  x (N, H, W, classes) -> logits (N, classes)."""
+    return tap(layers.GlobalAveragePooling2D(dtype="float32")(x), "logits")
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network as a row of data.
+
+    body(x, *table, **options) -> features, or [features, auxiliary features from the input side
+    ...]; head(x, classes) -> logits.  options are those that a user may give, with the paper's
+    choices; a variant is the fields of the row that it changes; a style is the options it changes.
+    """
+
+    body: Callable
+    table: tuple = ()
+    shape: tuple = (224, 224, 3)
+    classes: int = 1000
+    options: dict = field(default_factory=dict)
+    variants: dict = field(default_factory=dict)
+    styles: dict = field(default_factory=dict)
+    head: Callable = pooled
+
+
+def gates(b, survival=None, drop_path=None):
+    """gate= for each of b residual blocks, from the input side; None where neither is given.
+
+    survival: stochastic depth, arXiv:1603.09382: the branch of block l is run with probability
+    1 - l/b (1 - survival).  drop_path: each sample loses it with probability l/b drop_path, as
+    NASNet's grows with depth.
+    """
+    if survival is None and drop_path is None:
+        return [None] * b
+    if survival is not None and drop_path is not None:
+        raise ValueError(f"survival={survival!r}, drop_path={drop_path!r}: give one of the two")
+    if survival is not None:
+        if not 0 < survival <= 1:
+            raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
+        return [partial(stochastic_depth, survival=p) for p in survivals(b, survival)]
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"drop_path={drop_path!r}: drop_path must be a probability in [0, 1)")
+    return [partial(drop_after, survival=p) for p in survivals(b, 1 - drop_path)]
+
+
+def drop_after(x, branch, survival):
+    return dropped(branch(x), survival)
+
+
+def gates_of_paths(b, drop_path=None):
+    """gate= for each of b Inception modules, whose paths are dropped as gates() drops branches."""
+    drop_path = drop_path or 0.0
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"drop_path={drop_path!r}: drop_path must be a probability in [0, 1)")
+    each = [partial(dropped, survival=p) for p in survivals(b, 1 - drop_path)]
+    return iter(each if drop_path else [None] * b)
+
+
+def ratios(se, stages):
+    """se= for each stage: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
+    r, where = se if isinstance(se, (tuple, list)) and len(se) == 2 else (se, None)
+    where = range(1, stages + 1) if where is None else where
+    whole = r is None or (isinstance(r, int) and r >= 1)
+    if not whole or not set(where) <= set(range(1, stages + 1)):
+        right = f"a ratio such as 16, or (ratio, stages) with stages from 1 to {stages}"
+        raise ValueError(f"se={se!r}: se must be {right}")
+    return [r if i + 1 in where else None for i in range(stages)]

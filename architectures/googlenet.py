@@ -1,0 +1,70 @@
+"""GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
+
+from architectures.common import Net, gates_of_paths, pooled, ratios
+from architectures.taps import tap
+from blocks.inception import aux_head, inception_module
+from blocks.layers import conv, dwconv, maxpool
+from blocks.lrn import lrn
+
+# Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj of modules 3a to 5b.
+TABLE = (
+    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
+    (
+        (192, 96, 208, 16, 48, 64),
+        (160, 112, 224, 24, 64, 64),
+        (128, 128, 256, 24, 64, 64),
+        (112, 144, 288, 32, 64, 64),
+        (256, 160, 320, 32, 128, 128),
+    ),
+    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
+)
+BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in TensorFlow
+
+
+def stem(x, n, separable):
+    """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192 -> pool, with LRN where there is no batch norm.
+
+    separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
+    """
+    if separable:
+        x = conv(dwconv(x, k=7, s=2, p=3, a=None, bias=False, multiplier=8), 64, k=1)
+    else:
+        x = conv(x, 64, k=7, s=2, p=3, n=n)
+    x = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
+    x = x if n else lrn(x)
+    x = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
+    x = x if n else lrn(x)
+    return tap(maxpool(x, k=3, s=2, p="ceil"), "stem")
+
+
+def body(x, table, n, k, last, *, aux=None, se=None, drop_path=None, separable=False):
+    """Nine Inception modules in three stages.  x (N, H, W, C) -> (N, H/32, W/32, 1024).
+
+    n: batch norm or None; k: the large kernel; last: the kernel of the last pool (2 in Torch).
+    aux: also the features of the heads behind 4a and 4d.
+    """
+    x, heads = stem(x, n, separable), []
+    gate = gates_of_paths(sum(map(len, table)), drop_path)
+    for i, (rows, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
+        for j, row in enumerate(rows, 1):
+            x = tap(inception_module(x, row, n=n, se=r, k=k, gate=next(gate)), f"stage{i}_block{j}")
+            if aux and (i, j) in ((2, 1), (2, 4)):
+                heads.append(tap(aux_head(x, None, n=n), f"aux{len(heads) + 1}"))
+        x = tap(x, f"stage{i}")
+        if i < 3:
+            x = tap(maxpool(x, k=3 if i == 1 else last, s=2, p="ceil"), f"stage{i}_pool")
+    return [x, *heads] if aux else x
+
+
+def head(x, classes):
+    return pooled(x, classes, rate=0.4)
+
+
+VARIANTS = {
+    "with_two_aux_heads": {"options": {"aux": True}},
+    "separable_first_conv": {"options": {"separable": True}},
+    "torchvision_style": {"table": (TABLE, BN_TORCH, 3, 2)},
+}
+OPTIONS = dict(aux=None, se=None, drop_path=None)
+NETS = {"googlenet": Net(body, (TABLE, None, 5, 3), options=OPTIONS, variants=VARIANTS, head=head)}
+ALIASES = {"inception_v1": "googlenet"}

@@ -1,0 +1,78 @@
+"""Inception-ResNet v1 and v2, arXiv:1602.07261."""
+
+from architectures.common import Net, gates, pooled
+from architectures.taps import tap
+from blocks.inception import parallel
+from blocks.inception_v4 import (
+    inception_resnet_block,
+    inception_resnet_reduction_b,
+    inception_v4_stem,
+    reduction_a,
+)
+from blocks.layers import BN_TF, conv, maxpool
+
+SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C: the authors' code
+# Stem, residual modules of A, B, C, how many, widths of the two reductions, and of a last 1x1.
+V1 = ("v1", (5, 10, 5), (192, 192, 256, 384), (256, 256, 256), None)  # Figures 14, 10 to 15
+V2 = ("v2", (10, 20, 10), (256, 256, 384, 384), (256, 288, 320), 1536)  # the authors' code
+V2_DRAWN = ("v4", (5, 10, 5), (256, 256, 384, 384), (256, 288, 320), None)  # Figures 15 to 19
+
+
+def stem(x, name, n):
+    """x (N, 299, 299, 3) -> (N, 35, 35, 256) for v1, 384 for v4's, 320 for v2 as released."""
+    if name == "v4":
+        return inception_v4_stem(x, n)
+    x = conv(conv(x, 32, k=3, s=2, p="valid", n=n), 32, k=3, p="valid", n=n)
+    x = maxpool(conv(x, 64, k=3, n=n), k=3, s=2, p="valid")
+    x = conv(conv(x, 80, k=1, n=n), 192, k=3, p="valid", n=n)
+    if name == "v1":
+        return conv(x, 256, k=3, s=2, p="valid", n=n)
+    x = tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
+    return x
+
+
+def body(x, name, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, drop_path=None,
+         pool_p="same"):  # fmt: skip
+    """Stem, residual modules A at 35x35, B at 17x17, C at 8x8, reductions between.
+
+    x (N, 299, 299, 3) -> (N, 8, 8, 1792) for v1, 2144 for v2 as drawn, 1536 as released.
+    """
+    n, paths = n | {"epsilon": eps}, "v1" if name == "v1" else "v2"
+    gate = iter(gates(sum(depths), survival, drop_path))
+    x = stem(x, name, n)
+    if name == "v2":
+        mixed = [(1, 96)], [(1, 48), (5, 64)], [(1, 64), (3, 96), (3, 96)], ["avg", (1, 64)]
+        x = parallel(x, *mixed, n=n, pool_p=pool_p)
+    x = tap(x, "stem")
+    for i, (depth, scale) in enumerate(zip(depths, SCALES, strict=True), 1):
+        for j in range(1, depth + 1):
+            # The released v2 adds its last C in full, without a relu.
+            s, a = (1.0, None) if last and (i, j) == (3, depth) else (scale, "relu")
+            x = inception_resnet_block(x, f"{paths} {'ABC'[i - 1]}", s, n, a, next(gate))
+            x = tap(x, f"stage{i}_block{j}")
+        x = tap(x, f"stage{i}")
+        if i == 1:
+            x = tap(reduction_a(x, f_a, n), "stage2_reduction")
+        elif i == 2:
+            x = tap(inception_resnet_reduction_b(x, f_b, n), "stage3_reduction")
+    return tap(conv(x, last, k=1, n=n), "stage4") if last else x
+
+
+def head(x, classes):
+    return pooled(x, classes, rate=0.2)
+
+
+OPTIONS = dict(eps=1e-3, survival=None, drop_path=None)
+STYLES = {"paper": {}, "torch": {"pool_p": 1}, "keras": {"n": BN_TF | {"scale": False}}}
+
+
+def net(table, **variants):
+    rows = {name: {"table": row} for name, row in variants.items()}
+    return Net(body, table, (299, 299, 3), options=OPTIONS, variants=rows, styles=STYLES, head=head)
+
+
+NETS = {
+    "inception_resnet_v1": net(V1),
+    "inception_resnet_v2": net(V2, paper_figures_literal=V2_DRAWN),
+}
+ALIASES = {}

@@ -1,0 +1,43 @@
+"""Inception v4, arXiv:1602.07261."""
+
+from architectures.common import Net, gates_of_paths, pooled
+from architectures.taps import tap
+from blocks.inception_v4 import (
+    inception_v4_a,
+    inception_v4_b,
+    inception_v4_c,
+    inception_v4_stem,
+    reduction_a,
+    reduction_b,
+)
+from blocks.layers import BN_TF
+
+# Figure 9: the stages' modules, how many, and the reduction before the next.
+TABLE = (
+    (inception_v4_a, 4, reduction_a),
+    (inception_v4_b, 7, reduction_b),
+    (inception_v4_c, 3, None),
+)
+
+
+def body(x, table, *, eps=1e-3, drop_path=None, pool_p="same"):
+    """Stem, modules A at 35x35, B at 17x17, C at 8x8.  x (N, 299, 299, 3) -> (N, 8, 8, 1536)."""
+    n = BN_TF | {"epsilon": eps}
+    gate = gates_of_paths(sum(row[1] for row in table), drop_path)
+    x = tap(inception_v4_stem(x, n), "stem")
+    for i, (module, depth, reduction) in enumerate(table, 1):
+        for j in range(1, depth + 1):
+            x = tap(module(x, n, pool_p, next(gate)), f"stage{i}_block{j}")
+        x = tap(x, f"stage{i}")
+        if reduction:
+            x = tap(reduction(x, n=n), f"stage{i + 1}_reduction")
+    return x
+
+
+def head(x, classes):
+    return pooled(x, classes, rate=0.2)  # Figure 9: dropout, keep 0.8
+
+
+OPTIONS = dict(eps=1e-3, drop_path=None)
+NETS = {"inception_v4": Net(body, (TABLE,), (299, 299, 3), options=OPTIONS, head=head)}
+ALIASES = {}

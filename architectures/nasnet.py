@@ -1,0 +1,83 @@
+"""NASNet-A.  Learning Transferable Architectures for Image Recognition, arXiv:1707.07012."""
+
+from functools import partial
+
+from architectures.common import Net, pooled
+from architectures.taps import tap
+from blocks.inception_v3 import aux_head_v3
+from blocks.layers import BN_TF, act, conv
+from blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, cell
+from blocks.stochastic_depth import drop_path as dropped
+
+CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
+
+
+def plan(normal, reduction, depth, f, stem):
+    """The cells in order: (cell, filters, stride, name).  Section 3, Figure 2; TF-slim's code.
+
+    Three stages of depth normal cells, a reduction cell between, whose filters double; for ImageNet
+    (stem 'imagenet') two reduction cells before.  Without a reduction cell the first normal cell of
+    a stage has its stride.
+    """
+    rows = []
+    if stem == "imagenet":
+        rows = [(reduction or normal, f // r, 2, f"stem_cell{3 - r // 2}") for r in (4, 2)]
+    for i in range(3):
+        if i and reduction:
+            rows.append((reduction, f << i, 2, f"reduction{i}"))
+        for j in range(depth):
+            s = 2 if i and not j and not reduction else 1
+            rows.append((normal, f << i, s, f"stage{i + 1}_block{j + 1}"))
+    return rows
+
+
+def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=None,
+         drop_path=None):  # fmt: skip
+    """3x3 of first filters, then the cells of plan, relu.
+
+    x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').  skip: a cell
+    behind a reduction also reads the cell before the last two, not the last (NASNet-A large).
+    aux: also the features of a head on the second stage, scale times as wide.  drop_path: the last
+    cell's, growing linearly from the first.
+    """
+    n, rows = BN_TF | {"epsilon": eps}, plan(*cells, depth, f, stem)
+    strided = {"s": 2, "p": "valid"} if stem == "imagenet" else {}
+    h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, **strided), "stem")
+    heads, s_prev = [], 1  # by how much h_prev is larger than h
+    for i, (table, width, s, name) in enumerate(rows, 1):
+        gate = partial(dropped, survival=1 - drop_path * i / len(rows)) if drop_path else None
+        y = tap(cell(h_prev, h, width, *table, s, s_prev, n, gate), name)
+        h_prev, h = h_prev if skip and name.startswith("reduction") else h, y
+        s_prev = s
+        if name == f"stage2_block{depth}" and aux:
+            widths = int(128 * scale), int(768 * scale)
+            heads = [tap(aux_head_v3(act(h, "relu"), None, widths, None, n), "aux1")]
+    h = tap(act(h, "relu"), "last")
+    return [h, *heads] if aux else h
+
+
+def head(x, classes):
+    return pooled(x, classes, rate=0.5)
+
+
+OPTIONS = dict(eps=1e-3, aux=None, drop_path=None)
+AUX = {"with_aux": {"options": {"aux": True}}}
+
+
+def imagenet(cells, depth, f, first, size, variants=AUX, **options):
+    table = (cells, depth, f, "imagenet", first)
+    return Net(body, table, (size, size, 3), 1000, OPTIONS | options, variants, head=head)
+
+
+def cifar(cells, depth, f, **variants):
+    table = (cells, depth, f, "cifar", 3 * f)
+    return Net(body, table, (32, 32, 3), 10, OPTIONS, variants, head=head)
+
+
+NETS = {
+    "nasnet_a_mobile": imagenet(CELLS, 4, 44, 32, 224),
+    "nasnet_a_large": imagenet(CELLS, 6, 168, 96, 331, skip=True),
+    "nasnet_a_cifar_6at768": cifar(CELLS, 6, 32),
+    "nasnet_a_cifar_7at2304": cifar(CELLS, 7, 96, N6={"table": (CELLS, 6, 96, "cifar", 288)}),
+}
+ALIASES = {"nasnet_mobile": "nasnet_a_mobile", "nasnet_large": "nasnet_a_large"}

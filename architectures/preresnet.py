@@ -1,0 +1,66 @@
+"""Pre-activation ResNets.  Identity Mappings in Deep Residual Networks, arXiv:1603.05027."""
+
+from functools import partial
+
+from architectures import resnet
+from architectures.common import Net
+from architectures.taps import tap
+from blocks.layers import BN, act, conv, maxpool, norm
+from blocks.preresnet import preact_block
+from blocks.resnet import bottleneck_block
+
+# Width after the first stage, blocks a stage, ratio of the bottleneck (None: two 3x3).
+IMAGENET = {
+    18: (64, (2, 2, 2, 2), None),
+    34: (64, (3, 4, 6, 3), None),
+    50: (256, (3, 4, 6, 3), 4),
+    101: (256, (3, 4, 23, 3), 4),
+    152: (256, (3, 8, 36, 3), 4),
+    200: (256, (3, 24, 36, 3), 4),
+}
+CIFAR = {110: (16, None), 164: (64, 4), 1001: (64, 4)}  # width, ratio; sections 3 and 4
+
+
+def body(x, f, depths, r, stem, stem_n, *, eps=1e-5, **letters):
+    """Units with batch norm and relu before each convolution, a last batch norm and relu behind.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
+    stem: kernel, stride and filters of the first convolution; stem_n: whether batch norm and relu
+    stand behind it, which the paper's text leaves open.
+    """
+    n, (k, s, width) = BN | {"epsilon": eps}, stem
+    bare = {} if stem_n else {"a": None, "bias": False}
+    x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n if stem_n else None, **bare), "stem")
+    if s == 2:
+        x = maxpool(x, k=3, s=2, p=1)
+    x = resnet.stages(x, partial(preact_block, r=r), f, depths, n=n, **letters)
+    return tap(act(norm(x, n), "relu"), "last")
+
+
+OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
+DEEP = OPTIONS | {"stride_on": "1x1"}
+
+
+def imagenet(depth):
+    f, depths, r = IMAGENET[depth]
+    table = (f, depths, r, resnet.IMAGENET_STEM)
+    torch = {"table": (*table, False), "options": {"stride_on": "3x3"}}
+    variants = {"no_stem_bn_stride3x3": torch} if r else {}
+    return Net(body, (*table, True), options=DEEP if r else OPTIONS, variants=variants)
+
+
+def cifar(depth):
+    """Section 4: 16 filters in the stem, no batch norm behind it, as in the authors' Torch code."""
+    f, r = CIFAR[depth]
+    depths, stem = 3 * ((depth - 2) // (9 if r else 6),), (3, 1, 16)
+    # The same depth and widths with ResNet's own unit, as in the paper's Table 3.
+    original = {"body": resnet.body, "table": (bottleneck_block, f, depths, stem)}
+    variants = {"original_unit": original} if r else {}
+    options = DEEP if r else OPTIONS | {"shortcut": "A"}
+    return Net(body, (f, depths, r, stem, False), (32, 32, 3), 10, options, variants)
+
+
+NETS = {f"preresnet{depth}": imagenet(depth) for depth in IMAGENET}
+NETS |= {f"preresnet{depth}_cifar": cifar(depth) for depth in CIFAR}
+ALIASES = {f"preresnet{depth}": f"preresnet{depth}_cifar" for depth in CIFAR}
+ALIASES |= {f"resnet{depth}v2": f"preresnet{depth}" for depth in IMAGENET}

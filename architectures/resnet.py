@@ -1,0 +1,82 @@
+"""ResNet and the plain nets beside it.  Deep Residual Learning, arXiv:1512.03385."""
+
+from architectures.common import Net, gates, ratios
+from architectures.taps import tap
+from blocks.layers import BN, conv, maxpool
+from blocks.resnet import basic_block, bottleneck_block
+
+# Table 1: block, width after conv2_x, blocks in conv2_x ... conv5_x.
+IMAGENET = {
+    18: (basic_block, 64, (2, 2, 2, 2)),
+    34: (basic_block, 64, (3, 4, 6, 3)),
+    50: (bottleneck_block, 256, (3, 4, 6, 3)),
+    101: (bottleneck_block, 256, (3, 4, 23, 3)),
+    152: (bottleneck_block, 256, (3, 8, 36, 3)),
+}
+IMAGENET_STEM = (7, 2, 64)
+CIFAR = (20, 32, 44, 56, 110, 1202)  # section 4.2: 6n + 2 layers, n blocks in each of 3 stages
+
+# What can be chosen, and what the paper chose: sections 3.3, 3.4 and 4.1; eps as in its Caffe nets.
+# pool: padding of the stem's pooling, 1 as in Torch and Keras, 'ceil' as in Caffe.
+COMMON = dict(bias=None, eps=1e-5)
+RESIDUAL = COMMON | dict(shortcut="B", se=None, survival=None, drop_path=None)
+STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}  # all three pad on both sides
+
+
+def stages(x, block, f, depths, *, n, se=None, survival=None, drop_path=None, **letters):
+    """Stages of blocks, each twice as wide and half as large as the one before.
+
+    x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.
+    """
+    gate = iter(gates(sum(depths), survival, drop_path))
+    for i, (depth, r) in enumerate(zip(depths, ratios(se, len(depths)), strict=True)):
+        for j in range(depth):
+            x = block(x, f * 2**i, 2 if i and not j else 1, n=n, se=r, gate=next(gate), **letters)
+            x = tap(x, f"stage{i + 1}_block{j + 1}")
+        x = tap(x, f"stage{i + 1}")
+    return x
+
+
+def body(x, block, f, depths, stem, *, pool=1, eps=1e-5, shortcut=None, **letters):
+    """The residual net up to its last map; without a shortcut, the plain net.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
+    stem: kernel, stride and filters of the first convolution; a max pool behind where it strides.
+    """
+    n, (k, s, width) = BN | {"epsilon": eps}, stem
+    x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n, bias=letters.get("bias")), "stem")
+    if s == 2:
+        x = maxpool(x, k=3, s=2, p=pool)
+    return stages(x, block, f, depths, n=n, shortcut=shortcut, **letters)
+
+
+def variant(**options):
+    return {"options": options}
+
+
+def imagenet(depth, options, **variants):
+    """ResNet or plain net of Table 1, for 224 x 224 and 1000 classes."""
+    table = (*IMAGENET[depth], IMAGENET_STEM)
+    return Net(body, table, options={"pool": 1} | options, variants=variants, styles=STYLES)
+
+
+def cifar(depth, options, **variants):
+    """ResNet or plain net of section 4.2, for 32 x 32 and 10 classes."""
+    table = (basic_block, 16, 3 * ((depth - 2) // 6,), (3, 1, 16))
+    return Net(body, table, (32, 32, 3), 10, options, variants, STYLES)
+
+
+A, B, C = (variant(shortcut=way) for way in "ABC")
+DEEP = dict(stride_on_3x3=variant(stride_on="3x3"), conv_bias_keras=variant(bias=True))
+BOTTLENECK = RESIDUAL | {"stride_on": "1x1"}
+NETS = {
+    **{f"resnet{d}": imagenet(d, RESIDUAL, option_A=A, option_C=C) for d in (18, 34)},
+    **{
+        f"resnet{d}": imagenet(d, BOTTLENECK, option_A=A, option_C=C, **DEEP)
+        for d in (50, 101, 152)
+    },
+    **{f"plain{d}": imagenet(d, COMMON) for d in (18, 34)},
+    **{f"resnet{d}_cifar": cifar(d, RESIDUAL | {"shortcut": "A"}, option_B=B) for d in CIFAR},
+    **{f"plain{d}_cifar": cifar(d, COMMON) for d in CIFAR[:-1]},
+}
+ALIASES = {name.removesuffix("_cifar"): name for name in NETS if name.endswith("_cifar")}

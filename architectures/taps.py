@@ -1,0 +1,134 @@
+"""Names of layers: taps that the architectures set, and stable names for all the rest."""
+
+import re
+import weakref
+from collections import Counter, defaultdict
+from difflib import get_close_matches
+from itertools import takewhile
+
+import keras
+from keras import layers
+
+from blocks.graph import calls
+
+KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
+    "AveragePooling2D": "pool",
+    "BatchNormalization": "bn",
+    "Concatenate": "concat",
+    "Conv2D": "conv",
+    "DepthwiseConv2D": "dwconv",
+    "GlobalAveragePooling2D": "gap",
+    "GroupNormalization": "gn",
+    "GroupedConv2D": "conv",
+    "MaxPooling2D": "pool",
+    "SeparableConv2D": "sepconv",
+    "StochasticDepth": "gate",
+    "ZeroPadding2D": "pad",
+}
+TAPS = weakref.WeakKeyDictionary()  # tapped layer: how the names of the layers before it begin
+
+
+def maker(x):
+    """The operation that made the symbolic tensor x."""
+    # Keras has no public way from a tensor to its layer, short of building a model.
+    return x._keras_history.operation
+
+
+def tap(x, name):
+    """x, under a name by which model.get_layer(name).output finds it again.
+
+    It is the name of the layer that made x, or of an Identity added where that layer has weights
+    (so that weights have the same names in all nets), a tap already, or no name of a layer.
+    """
+    op = maker(x)
+    if name != getattr(op, "name", None):
+        free = isinstance(op, layers.Layer) and op not in TAPS and not op.weights
+        if not free or isinstance(op, layers.InputLayer):
+            x = layers.Identity()(x)
+            op = maker(x)
+        op.name = name
+    TAPS[op] = "head" if name in ("logits", "probabilities") else name
+    return x
+
+
+def inside(op):
+    """The functional model that an operation runs: itself, or the branch of a gate; or None."""
+    inner = op if isinstance(op, keras.Model) else getattr(op, "branch", None)
+    return inner if isinstance(inner, keras.Model) else None
+
+
+def prefixes(model, root):
+    """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
+
+    An operation belongs to the first tap it leads to, or to root.  Where several tensors are
+    merged there, what leads to the merge by its second input only is in branch b2, and so on.
+    """
+    found, users = {}, defaultdict(list)
+    for position, (op, inputs, outputs) in reversed(list(enumerate(calls(model)))):
+        uses = [use for x in outputs for use in users[id(x)]]
+        if op in TAPS:
+            end, path = (position, TAPS[op]), ()
+        elif uses:
+            end = min(end for end, _ in uses)
+            levels = zip(*(path for e, path in uses if e == end), strict=False)
+            path = [level[0] for level in takewhile(lambda level: len({*level}) == 1, levels)]
+        else:
+            end, path = (float("inf"), root), ()
+        found[op] = "_".join([end[1], *path])
+        merges = len({id(x) for x in inputs}) > 1
+        for i, x in enumerate(inputs, 1):
+            users[id(x)].append((end, (*path, f"b{i}") if merges else path))
+    return found
+
+
+def kind(op):
+    """What an operation is called: conv, bn, pool, relu ...; never ends in a digit."""
+    name = type(op).__name__
+    if isinstance(op, layers.Activation):
+        name = getattr(op.activation, "__name__", name)
+    return re.sub(r"\d+$", "", KINDS.get(name, name).lower())
+
+
+def rename(op, name):
+    """Gives an operation a name, and its weights the paths they would have had with it."""
+    op.name = name
+    for v in getattr(op, "weights", ()):
+        # The path is fixed when a weight is made; a saved model would come back with another.
+        v._path = "/".join([name, *v.path.split("/")[1:]])
+
+
+def name_layers(model, root="head", counts=None):
+    """Renames all layers of a new model but its taps: the same names at every build.
+
+    '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
+    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there.
+    """
+    counts = Counter() if counts is None else counts
+    starts = prefixes(model, root)
+    for op in dict.fromkeys(call.op for call in calls(model)):
+        start, what = starts[op], kind(op)
+        if isinstance(op, layers.InputLayer):
+            op.name = f"{root}_input" if "_" in root else "input"
+        elif op not in TAPS:
+            counts[start, what] += 1
+            rename(op, f"{start}_{what}{counts[start, what]}")
+        if inner := inside(op):
+            inner.name = f"{op.name}_branch"
+            name_layers(inner, start, counts)
+
+
+def all_layers(model):
+    """The layers of a model, those in nested models and in gates included."""
+    for layer in model.layers:
+        yield layer
+        if inner := inside(layer):
+            yield from all_layers(inner)
+
+
+def get_layer(model, name):
+    """model.get_layer(name) that sees into gates and nested models too.  Raises ValueError."""
+    found = {layer.name: layer for layer in all_layers(model)}
+    if name not in found:
+        near = ", ".join(get_close_matches(name, found, 5, 0)) or "none"
+        raise ValueError(f"name={name!r}: {model.name} has no such layer; nearest: {near}")
+    return found[name]

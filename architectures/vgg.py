@@ -1,0 +1,38 @@
+"""VGG.  Very Deep Convolutional Networks for Large-Scale Image Recognition, arXiv:1409.1556."""
+
+from architectures.common import Net, dense_head
+from architectures.taps import tap
+from blocks.layers import conv, maxpool
+from blocks.lrn import lrn
+
+WIDTHS = (64, 128, 256, 512, 512)
+# Table 1: kernels of the convolutions in each stage.
+TABLE = {
+    "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
+    "B": ((3, 3), (3, 3), (3, 3), (3, 3), (3, 3)),
+    "C": ((3, 3), (3, 3), (3, 3, 1), (3, 3, 1), (3, 3, 1)),
+    "D": ((3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
+    "E": ((3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
+}
+
+
+def body(x, stages, respond):
+    """Stages of 3x3 convolutions with bias and relu, a 2x2 max pool behind each.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 512).  respond: LRN after the first convolution (A-LRN).
+    """
+    for i, (f, kernels) in enumerate(zip(WIDTHS, stages, strict=True), 1):
+        for j, k in enumerate(kernels, 1):
+            x = conv(x, f, k=k)
+            x = tap(lrn(x), "stage1_lrn1") if respond and i == j == 1 else x
+        x = tap(maxpool(x, k=2, s=2, p="valid"), f"stage{i}")
+    return x
+
+
+def net(letter, respond=False):
+    return Net(body, (TABLE[letter], respond), head=dense_head)
+
+
+NETS = {f"vgg_{letter}": net(letter) for letter in "A"}
+NETS |= {"vgg_A_LRN": net("A", respond=True), **{f"vgg_{letter}": net(letter) for letter in "BCDE"}}
+ALIASES = {"vgg11": "vgg_A", "vgg13": "vgg_B", "vgg16": "vgg_D", "vgg19": "vgg_E"}
