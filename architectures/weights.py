@@ -8,31 +8,9 @@ import numpy as np
 from keras import layers
 
 from architectures.taps import all_layers
+from architectures.weight_tables import TABLES
 from blocks.graph import calls
 
-# A module of the library -> our layer.  Regular expressions in which . is a dot, # a number and
-# @ one that the library counts from 0 and we from 1.  Two modules of theirs that are one layer of
-# ours end in the attribute, as sepconv1.pointwise_kernel.
-TABLES = {
-    "torchvision and timm ResNet": {
-        "conv1": "stem_conv1",
-        "bn1": "stem_bn1",
-        "layer#.@.conv#": "stage#_block@_b2_conv#",
-        "layer#.@.bn#": "stage#_block@_b2_bn#",
-        "layer#.@.downsample.0": "stage#_block@_b1_conv1",
-        "layer#.@.downsample.1": "stage#_block@_b1_bn1",
-        "fc": "logits",
-    },
-    "pytorchcv ResNet": {
-        "features.init_block.(?:conv.)?conv": "stem_conv1",
-        "features.init_block.(?:conv.)?bn": "stem_bn1",
-        "features.stage#.unit#.body.conv#.conv": "stage#_block#_b2_conv#",
-        "features.stage#.unit#.body.conv#.bn": "stage#_block#_b2_bn#",
-        "features.stage#.unit#.identity_conv.conv": "stage#_block#_b1_conv1",
-        "features.stage#.unit#.identity_conv.bn": "stage#_block#_b1_bn1",
-        "output": "logits",
-    },
-}
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "depthwise_kernel", "gamma"),
     "bias": ("bias", "beta"),
@@ -54,7 +32,7 @@ def from_torch(model, state):
     state = {k: np.asarray(v) for k, v in state.items() if not k.endswith("num_batches_tracked")}
     found, grids = {layer.name: layer for layer in all_layers(model)}, flattened(model)
     values = {}
-    for entry, target in targets(state).items():
+    for entry, target in targets(state, found).items():
         value, (layer, weight) = state[entry], place(found, *target)
         if weight is None:
             refuse(entry, value, f"{model.name} has no {' '.join(target)}")
@@ -78,7 +56,10 @@ def refuse(entry, value, why):
 
 @cache
 def pattern(module):
-    return re.compile(module.replace(".", r"\.").replace("#", r"(\d+)").replace("@", r"(\d+)"))
+    """The regular expression of a table's row."""
+    for sign, means in ((".", r"\."), ("#", r"(\d+)"), ("@", r"(\d+)"), ("&", "(conv|bn)")):
+        module = module.replace(sign, means)
+    return re.compile(module)
 
 
 def translate(entry, table):
@@ -86,16 +67,21 @@ def translate(entry, table):
     module, _, role = entry.rpartition(".")
     for theirs, ours in table.items():
         if role in ROLES and (match := pattern(theirs).fullmatch(module)):
-            signs = zip(match.groups(), re.findall("[#@]", theirs), strict=True)
-            numbers = iter([str(int(n) + (sign == "@")) for n, sign in signs])
-            return re.sub("[#@]", lambda _, n=numbers: next(n), ours), role
+            found = [*zip(re.findall("[#@&]", theirs), match.groups(), strict=True)]
+            kinds = iter([v for sign, v in found if sign == "&"])
+            numbers = iter([str(int(v) + (sign == "@")) for sign, v in found if sign != "&"])
+            return re.sub("[#@]", lambda _, n=numbers: next(n), re.sub("&", lambda _, k=kinds: next(k), ours)), role
     return None
 
 
-def targets(state):
-    """{entry: (our layer, role)} by the one table that has a row for every entry."""
+def targets(state, found):
+    """{entry: (our layer, role)} by the one table that has rows and layers for most entries."""
     read = {label: {e: translate(e, table) for e in state} for label, table in TABLES.items()}
-    label = max(read, key=lambda label: sum(t is not None for t in read[label].values()))
+
+    def fitting(label):
+        return sum(t is not None and t[0].partition(".")[0] in found for t in read[label].values())
+
+    label = max(read, key=fitting)
     for entry, target in read[label].items():
         if target is None:
             refuse(entry, state[entry], f"the naming of {label}, which is nearest, has no such row")
@@ -125,6 +111,9 @@ def layout(layer, weight, rank, grid=None):
         return shape[:1:-1], lambda v: v.T[None, None]
     if len(shape) == 4:
         return (shape[3], shape[2], *shape[:2]), lambda v: v.transpose(2, 3, 1, 0)
+    if len(shape) == 2 and rank == 4 and grid:
+        h, w, c = grid
+        return (shape[1], c, h, w), lambda v: v.transpose(2, 3, 1, 0).reshape(shape)
     if len(shape) == 2 and rank == 4:
         return (*shape[::-1], 1, 1), lambda v: v[:, :, 0, 0].T
     if len(shape) == 2 and grid:

@@ -13,6 +13,8 @@ def se_block(x, f=None, r=16):
     authors' Caffe definition (their text writes none).
     """
     f = f or x.shape[-1]
+    if not 1 <= r <= f:
+        raise ValueError(f"r={r!r}: r must be a ratio from 1 to f={f}")
     m = gavgpool(x)
     m = dense(m, f // r)
     m = dense(m, f, a="sigmoid")

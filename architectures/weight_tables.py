@@ -1,0 +1,266 @@
+"""Names of weights in other libraries: a table of patterns for each library and family.
+
+A row is {a module there: the layer here}.  A module is a regular expression in which . is a dot,
+# a number, @ a number counted from 0 there and from 1 here, & conv or bn.  What is two modules there
+and one layer here ends in the attribute, as sepconv1.pointwise_kernel.  The first row that fits
+holds, so that exceptions come first.
+"""
+
+from architectures import mobilenet, squeezenet, vgg
+
+
+def within(blocks, layers):
+    """The rows of every layer within every block."""
+    return {f"{a}.{i}": f"{b}_{j}" for a, b in blocks.items() for i, j in layers.items()}
+
+
+def counted(there, here, depth, first=1):
+    """{block: block} where the library counts from first, and here from 1."""
+    return {f"{there}{first + j}": f"{here}{1 + j}" for j in range(depth)}
+
+
+def separable(numbers):
+    """Rows of pytorchcv's separable convolutions conv1, conv2 as ours with these numbers."""
+    rows = {}
+    for i, (conv, bn) in enumerate(numbers, 1):
+        rows[f"conv{i}.conv.dw_conv"] = f"sepconv{conv}.depthwise_kernel"
+        rows[f"conv{i}.conv.pw_conv"] = f"sepconv{conv}.pointwise_kernel"
+        rows[f"conv{i}.bn"] = f"bn{bn}"
+    return rows
+
+
+BODY = {"body.conv#.&": "b2_&#", "se.(?:conv|fc)#": "b2_b2_dense#"}
+PCV_UNITS = {"features.stage#.unit#": "stage#_block#"}
+PCV_STEM = {"features.init_block.(?:conv.)?&": "stem_&1", "output(?:.fc)?": "logits"}
+
+# A unit that projects has its first batch norm before the shortcut leaves.
+PREACT_FIRST = {"body.conv1.bn": "bn1", "body.conv2.bn": "b2_bn1", "body.conv3.bn": "b2_bn2"}
+PREACT_FIRST |= {"body.conv#.conv": "b2_conv#", "identity_conv": "b1_conv1"}
+PREACT_STEM = PCV_STEM | {"features.post_activ.bn": "last_bn1"}
+
+
+def preact(*plain):
+    """plain: the stages whose first unit does not project."""
+    first = {f"features.stage{i}.unit1": f"stage{i}_block1" for i in plain}
+    rest = within({"features.stage#.unit1": "stage#_block1"}, PREACT_FIRST)
+    return PREACT_STEM | within(first, BODY) | rest | within(PCV_UNITS, BODY)
+
+
+def vgg_convs(stages):
+    """features.N: N counts convolutions, relus and pools."""
+    rows, n = {}, 0
+    for i, kernels in enumerate(stages, 1):
+        for j in range(1, len(kernels) + 1):
+            rows[f"features.{n}"], n = f"stage{i}_conv{j}", n + 2
+        n += 1
+    return rows
+
+
+VGG_HEADS = {
+    "torchvision": {"classifier.0": "head_dense1", "classifier.3": "head_dense2"}
+    | {"classifier.6": "logits"},
+    "timm": {"pre_logits.fc#": "head_dense#", "head.fc": "logits"},
+}
+
+
+def fires(groups):
+    """features.N: N counts Fire modules and pools, from 3."""
+    rows, n = {}, 3
+    for i, group in enumerate(groups, 1):
+        rows |= counted("features.", f"stage{i}_block", len(group), n)
+        n += len(group) + 1
+    return rows
+
+
+def squeeze(groups):
+    rows = {"squeeze": "conv1", "expand1x1": "b1_conv1", "expand3x3": "b2_conv1"}
+    stem = {"features.0": "stem_conv1", "classifier.1": "head_conv1"}
+    return stem | within(fires(groups), rows)
+
+
+def inverted(table):
+    """features.N: N counts blocks; a block without expansion lacks its first 1x1."""
+    rows, n = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1"}, 0
+    full = {"conv.0.0": "conv1", "conv.0.1": "bn1", "conv.1.0": "dwconv1", "conv.1.1": "bn2"}
+    full |= {"conv.2": "conv2", "conv.3": "bn3"}
+    bare = {"conv.0.0": "dwconv1", "conv.0.1": "bn1", "conv.1": "conv1", "conv.2": "bn2"}
+    for i, (t, _, depth, _) in enumerate(table, 1):
+        for j in range(1, depth + 1):
+            n, path = n + 1, f"stage{i}_block{j}" + "_b2" * (j > 1)
+            rows |= within({f"features.{n}": path}, full if t > 1 else bare)
+    last = {f"features.{n + 1}.0": "last_conv1", f"features.{n + 1}.1": "last_bn1"}
+    return rows | last | {"classifier.1": "logits"}
+
+
+def xception():
+    """A block's modules count relus; the first block has no leading one."""
+    stem = {"conv1": "stem_conv1", "bn1": "stem_bn1", "conv2": "stem_conv2", "bn2": "stem_bn2"}
+    ends = {"skip": "b2_conv1", "skipbn": "b2_bn1"}
+    last = {"(?:fc|last_linear)": "logits"}
+    for i in (1, 2):
+        last[f"conv{i + 2}.conv1"] = f"stage3_sepconv{i}.depthwise_kernel"
+        last[f"conv{i + 2}.pointwise"] = f"stage3_sepconv{i}.pointwise_kernel"
+        last[f"bn{i + 2}"] = f"stage3_bn{i}"
+
+    def layers(first):
+        rows = {}
+        for i in (1, 2, 3):
+            n = first + 3 * (i - 1)
+            rows[f"rep.{n}.conv1"] = f"b1_sepconv{i}.depthwise_kernel"
+            rows[f"rep.{n}.pointwise"] = f"b1_sepconv{i}.pointwise_kernel"
+            rows[f"rep.{n + 1}"] = f"b1_bn{i}"
+        return rows | ends
+
+    blocks = {"block2": "stage1_block2", "block3": "stage1_block3", "block12": "stage3_block1"}
+    blocks |= counted("block", "stage2_block", 8, 4)
+    return stem | within({"block1": "stage1_block1"}, layers(0)) | within(blocks, layers(1)) | last
+
+
+# Inception v3's modules name their paths by kernel.
+V3_STEM = {"1a_3x3": "pool1_&1", "2a_3x3": "pool1_&2", "2b_3x3": "pool1_&3"}
+V3_STEM |= {"3b_1x1": "&1", "4a_3x3": "&2"}
+V3_A = {"branch1x1.&": "b1_&1", "branch5x5_#.&": "b2_&#", "branch3x3dbl_#.&": "b3_&#"}
+V3_A |= {"branch_pool.&": "b4_&1"}
+V3_B = {"branch1x1.&": "b1_&1", "branch7x7_#.&": "b2_&#", "branch7x7dbl_#.&": "b3_&#"}
+V3_B |= {"branch_pool.&": "b4_&1"}
+V3_C = {"branch1x1.&": "b1_&1", "branch3x3_1.&": "b2_&1", "branch3x3dbl_#.&": "b3_&#"}
+V3_C |= {f"branch3x3_2{i}.&": f"b2_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
+V3_C |= {f"branch3x3dbl_3{i}.&": f"b3_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
+V3_C |= {"branch_pool.&": "b4_&1"}
+V3_REDUCTIONS = (
+    {"branch3x3.&": "b1_&1", "branch3x3dbl_#.&": "b2_&#"},
+    {"branch3x3_#.&": "b1_&#", "branch7x7x3_#.&": "b2_&#"},
+)
+
+# Inception v4's and Inception-ResNet's count paths and their convolutions.
+PATHS = {"branch3.1.&": "b4_&1", "branch0.&": "b1_&1", "branch@.@.&": "b@_&@"}
+V4_C = {f"branch1_1{i}.&": f"b2_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
+V4_C |= {f"branch2_3{i}.&": f"b3_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
+V4_C |= {"branch@_@.&": "b@_&@", **PATHS}
+V4_STEM = {"@.&": "&@", "3.conv.&": "b2_&1", "5.conv.&": "b1_&3"}
+V4_STEM = {f"features.{i}": j for i, j in V4_STEM.items()}
+RESIDUAL = {"branch0.&": "b2_b1_&1", "branch@.@.&": "b2_b@_&@", "conv2d": "b2_conv1"}
+
+# BN-Inception: pytorchcv's stages begin with the module that strides.
+MODULE = {"branch1.&": "b1_&1", "branch#.conv#.&": "b#_&#", "branch4.conv.&": "b4_&1"}
+MODULE = {f"branches.{i}": j for i, j in MODULE.items()}
+BNI = {"features.stage1.unit#": "stage1_block#", "features.stage2.unit1": "stage1_block3"}
+BNI |= counted("features.stage2.unit", "stage2_block", 4, 2)
+BNI |= {"features.stage3.unit1": "stage2_block5"}
+BNI |= counted("features.stage3.unit", "stage3_block", 2, 2)
+
+# NASNet-A: the rows of a cell, and what prepares its inputs.
+TWICE = ((1, 1), (2, 2))
+NORMAL = {"comb0_left": "b2_b1", "comb0_right": "b2_b2", "comb1_left": "b3_b1"}
+NORMAL |= {"comb1_right": "b3_b2", "comb4_left": "b6_b1"}
+NORMAL = within(NORMAL, separable(TWICE))
+NORMAL |= {"conv1x1.conv": "conv1", "conv1x1.bn": "bn2", "conv1x1_prev.conv": "conv2"}
+NORMAL |= {"conv1x1_prev.bn": "bn1", "path.path#.conv": "b#_conv1", "path.bn": "bn1"}
+
+
+def reduction(prepared):
+    """prepared: batch norms that h_prev has had before the cell's first row."""
+    rows = {"comb0_left": "b1", "comb2_right": "b2_b2", "comb4_left": "b4_b1"}
+    rows = within(rows, separable(TWICE))
+    for i, first in ((0, 1), (1, 3)):  # both read h_prev, and both end in the second state
+        pair = [(n, n + prepared) for n in (first, first + 1)]
+        rows |= within({f"comb{i}_right": "b2"}, separable(pair))
+    rows |= {"conv1x1.&": "&1", "conv1x1_prev.&": "b2_&1"}
+    return rows | {"path.path#.conv": "b2_b#_conv1", "path.bn": "b2_bn1"}
+
+
+def nasnet(depth):
+    rows = within({"features.stem1_unit": "stem_cell1"}, reduction(0))
+    again = {"features.stem2_unit": "stem_cell2", "features.stage2.unit1": "reduction1"}
+    rows |= within(again | {"features.stage3.unit1": "reduction2"}, reduction(1))
+    blocks = {"features.stage1.unit#": "stage1_block#"}
+    for i in (2, 3):
+        blocks |= counted(f"features.stage{i}.unit", f"stage{i}_block", depth, 2)
+    return PCV_STEM | rows | within(blocks, NORMAL)
+
+
+RESNET = {"&#": "b2_&#", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
+RESNET |= {"(?:se|se_module).fc#": "b2_b2_dense#"}
+DENSE_UNIT = {"conv#": "b2_conv#", "norm#": "b2_bn#"}
+SHUFFLE = {"compress_&1": "&1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"}
+SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
+
+TABLES = {
+    "torchvision and timm ResNet": {
+        "(?:layer0.)?&#": "stem_&#",
+        **within({"layer#.@": "stage#_block@"}, RESNET),
+        "(?:fc|last_linear)": "logits",
+    },
+    "pytorchcv ResNet": PCV_STEM
+    | within(PCV_UNITS, BODY | {"identity_conv.&": "b1_&1"}),
+    "pytorchcv pre-activation ResNet with bottlenecks": preact(),
+    "pytorchcv pre-activation ResNet": preact(1),
+    "torchvision and timm DenseNet": {
+        "features.conv0": "stem_conv1",
+        "features.norm0": "stem_bn1",
+        **within({"features.denseblock#.denselayer#": "stage#_block#"}, DENSE_UNIT),
+        "features.transition#.conv": "transition#_conv1",
+        "features.transition#.norm": "transition#_bn1",
+        "features.norm5": "last_bn1",
+        "classifier": "logits",
+    },
+    **{
+        f"{library} VGG {letter}": vgg_convs(stages) | head
+        for library, head in VGG_HEADS.items()
+        for letter, stages in vgg.TABLE.items()
+    },
+    "torchvision SqueezeNet 1.0": squeeze(squeezenet.V1_0[1:]),
+    "torchvision SqueezeNet 1.1": squeeze(squeezenet.V1_1[1:]),
+    "torchvision MobileNetV2": inverted(mobilenet.V2),
+    "timm Xception": xception(),
+    "torchvision and timm Inception v3": {
+        **{f"Conv2d_{i}.&": f"stem_{j}" for i, j in V3_STEM.items()},
+        **within({f"Mixed_5{j}": f"stage1_block{i}" for i, j in enumerate("bcd", 1)}, V3_A),
+        **within({"Mixed_6a": "stage2_reduction"}, V3_REDUCTIONS[0]),
+        **within({f"Mixed_6{j}": f"stage2_block{i}" for i, j in enumerate("bcde", 1)}, V3_B),
+        **within({"Mixed_7a": "stage3_reduction"}, V3_REDUCTIONS[1]),
+        **within({f"Mixed_7{j}": f"stage3_block{i}" for i, j in enumerate("bc", 1)}, V3_C),
+        "AuxLogits.conv@.&": "aux1_&@",
+        "AuxLogits.fc": "aux1_logits",
+        "fc": "logits",
+    },
+    "timm Inception v4": {
+        **within({"features.4": "stem"}, {"branch0.@.&": "b1_&@"}),
+        **{f"features.4.branch1.{i}.&": f"stem_b2_&{i + 2}" for i in range(4)},
+        **{i: f"stem_{j}" for i, j in V4_STEM.items()},
+        **within(counted("features.", "stage1_block", 4, 6), PATHS),
+        **within({"features.10": "stage2_reduction", "features.18": "stage3_reduction"}, PATHS),
+        **within(counted("features.", "stage2_block", 7, 11), PATHS),
+        **within(counted("features.", "stage3_block", 3, 19), V4_C),
+        "last_linear": "logits",
+    },
+    "timm Inception-ResNet v2": {
+        **{
+            f"conv2d_{j}.&": f"stem_pool2_&{i}"
+            for i, j in enumerate(("1a", "2a", "2b", "3b", "4a"), 1)
+        },
+        **within({"mixed_5b": "stem"}, PATHS),
+        **within({"mixed_6a": "stage2_reduction", "mixed_7a": "stage3_reduction"}, PATHS),
+        **within({"repeat.@": "stage1_block@", "repeat_1.@": "stage2_block@"}, RESIDUAL),
+        **within({"repeat_2.@": "stage3_block@", "block8": "stage3_block10"}, RESIDUAL),
+        "conv2d_7b.&": "stage4_&1",
+        "classif": "logits",
+    },
+    "pytorchcv BN-Inception": {
+        "features.init_block.conv1.&": "stem_pool1_&1",
+        "features.init_block.conv2.conv#.&": "stem_&#",
+        **within(BNI, MODULE),
+        "output": "logits",
+    },
+    "pytorchcv NIN": {
+        "features.stage3.unit#.conv": "head_conv#",
+        "features.stage#.unit#.conv": "stage#_conv#",
+        "output.final_conv.conv": "head_conv3",
+    },
+    "pytorchcv ShuffleNet": {
+        **PCV_STEM,
+        **within({"features.stage#.unit1": "stage#_block1_b1"}, SHUFFLE),
+        **within({"features.stage#.unit#": "stage#_block#_b2"}, SHUFFLE),
+    },
+    "pytorchcv NASNet-A": nasnet(6),
+}

@@ -1,0 +1,401 @@
+"""LeNet-5 and the ResNets: exact to the paper's tables, and every option of create."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import architectures
+from architectures import lenet, resnet
+from architectures.__main__ import main
+from architectures.taps import all_layers
+
+HERE = [*lenet.NETS, *resnet.NETS]
+ROWS = [(name, v) for name in HERE for v in (None, *architectures.facts(name).get("variants", {}))]
+SMALL = ["lenet5", "resnet20_cifar", "plain20_cifar", "resnet18", "resnet50"]
+SIZES = {"lenet5": (32, 32, 1)}
+
+
+def slow(name):
+    return [pytest.mark.slow] if "1202" in name else []
+
+
+def images(shape, n=2):
+    return np.random.default_rng(0).standard_normal((n, *shape)).astype("float32")
+
+
+def create(name, **options):
+    """A small input, so that building and running are quick."""
+    shape = SIZES.get(name, (32, 32, 3))
+    return architectures.create(name, **{"input_shape": shape, "classes": 10} | options)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [pytest.param(n, v, marks=slow(n)) for n, v in ROWS if architectures.facts(n)],
+)
+def test_counts_and_sizes_are_the_papers(name, variant):
+    """Weights, trainable, total, multiply-adds and every stage's output, as its table has them."""
+    facts = architectures.facts(name)
+    facts = facts["variants"][variant] if variant else facts
+    model = architectures.create(name, variant=variant)
+    found, computed = architectures.measure(model), facts["computed"]
+    theirs = [computed[key] for key in ("weights", "trainable", "total_keras_style", "macs")]
+    assert [found[key] for key in ("weights", "trainable", "total", "macs")] == theirs
+    assert model.count_params() == found.total
+    sizes = [stage.output_shape[1:] for stage in found.stages.values()]
+    assert [(1, 1)[: 3 - len(s)] + s for s in sizes] == [
+        tuple(size) for _, size in facts["output_sizes_hwc"]
+    ]
+
+
+def test_plain_cifar_nets_weigh_what_option_a_does():
+    for depth in (20, 56):
+        plain, residual = (architectures.create(f"{net}{depth}") for net in ("plain", "resnet"))
+        assert plain.count_params() == residual.count_params()
+        assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.Add)]
+
+
+def stage_weights(depth, stage):
+    """Kernels of conv2_x ... conv5_x (1 ... 4), by hand from Table 1: blocks and projections."""
+    block, f, depths = resnet.IMAGENET[depth]
+    f, n = f * 2 ** (stage - 1), depths[stage - 1]
+    c = f // 2 if stage > 1 else 64
+    if block is resnet.basic_block:
+        first, rest, channels = 9 * c * f + 9 * f * f, 18 * f * f, 2 * f
+    else:
+        m = f // 4
+        first, rest, channels = c * m + 9 * m * m + m * f, 2 * f * m + 9 * m * m, 2 * m + f
+    projection = c * f if c != f else 0
+    bn = 2 * (n * channels + (f if projection else 0))
+    return first + (n - 1) * rest + projection, bn
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, 101])
+def test_counts_of_each_stage(depth):
+    stages = architectures.measure(architectures.create(f"resnet{depth}")).stages
+    assert list(stages) == ["stem", "stage1", "stage2", "stage3", "stage4", "head"]
+    for i in (1, 2, 3, 4):
+        weights, bn = stage_weights(depth, i)
+        assert stages[f"stage{i}"].weights == weights
+        assert stages[f"stage{i}"].trainable == weights + bn
+        assert stages[f"stage{i}"].total == weights + 2 * bn
+    width = stages["stage4"].output_shape[-1]
+    assert stages["stem"].weights == 49 * 3 * 64
+    assert stages["head"].trainable == width * 1000 + 1000
+
+
+def labels(model):
+    return [layer.name for layer in all_layers(model)], [w.path for w in model.weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [(name, {}) for name in SMALL]
+    + [("resnet18", {"survival": 0.5}), ("resnet50", {"se": 16}), ("resnet18", {"drop_path": 0.2})],
+)
+def test_names_are_the_same_at_every_build(name, options):
+    first = labels(create(name, **options))
+    create("resnet18")  # moves Keras' own counters
+    assert labels(create(name, **options)) == first
+    layers, paths = first
+    assert len(set(layers)) == len(layers)
+    assert len(set(paths)) == len(paths)
+    assert not [name for name in layers if "/" in name]
+    assert {path.split("/")[0] for path in paths} <= set(layers)
+
+
+@pytest.mark.parametrize("name", SMALL[1:])
+def test_taps(name):
+    model = create(name)
+    depths = resnet.NETS[name].table[2]
+    for i, depth in enumerate(depths, 1):
+        last, stage = (model.get_layer(n).output for n in (f"stage{i}_block{depth}", f"stage{i}"))
+        assert last.shape == stage.shape
+        middle = keras.Model(model.input, stage)
+        assert middle.output.shape == stage.shape
+    assert model.get_layer("stem").output.shape[-1] == (64 if len(depths) == 4 else 16)
+    assert model.get_layer("logits").output is model.output
+    assert {n.split("_")[0] for n in labels(model)[0]} == {
+        *("input", "stem", "head", "logits"),
+        *(f"stage{i + 1}" for i in range(len(depths))),
+    }
+
+
+def test_names_within_a_block():
+    names = labels(create("resnet50", se=16))[0]
+    assert "stage2_block1_b1_conv1" in names  # the projection
+    assert [n for n in names if n.startswith("stage2_block1_b2") and "conv" in n] == [
+        f"stage2_block1_b2_conv{i}" for i in (1, 2, 3)
+    ]
+    assert "stage2_block1_b2_b2_dense2" in names  # squeeze-and-excitation, on the branch
+    assert "stage1_block2_conv2" in labels(create("plain20"))[0]  # no branches
+
+
+def test_gates_hide_nothing():
+    gated, plain = create("resnet20", survival=0.5), create("resnet20")
+    assert sorted(labels(gated)[1]) == sorted(labels(plain)[1])
+    layer = architectures.get_layer(gated, "stage2_block3_b2_conv1")
+    assert layer.kernel.shape == (3, 3, 32, 32)
+    found, expected = architectures.measure(gated), architectures.measure(plain)
+    for key in ("weights", "trainable", "total", "macs", "activation_bytes", "receptive_field"):
+        assert found[key] == expected[key]
+        assert [s[key] for s in found.stages.values()] == [s[key] for s in expected.stages.values()]
+    with pytest.raises(ValueError, match="nearest: stage2_block3_b2_conv"):
+        architectures.get_layer(gated, "stage2_block3_b2_conv9")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_body_alone(name):
+    whole, body = create(name), create(name, top=False, classes=None)
+    last = whole.get_layer("stage5" if name == "lenet5" else f"stage{len(whole_stages(whole))}")
+    assert body.output.shape == last.output.shape
+    assert not [n for n in labels(body)[0] if n == "logits" or n.startswith("head")]
+    free = create(name, top=False, input_shape=(None, None, body.input.shape[-1]))
+    free.set_weights(body.get_weights())
+    x = images(body.input.shape[1:])
+    np.testing.assert_allclose(free(x), body(x), rtol=1e-5, atol=1e-5)
+
+
+def whole_stages(model):
+    return [s for s in architectures.measure(model).stages if s.startswith("stage")]
+
+
+@pytest.mark.parametrize("name", SMALL[1:4])
+def test_any_size(name):
+    """Odd and even sizes, down to one pixel, through one model of unknown size."""
+    free = create(name, input_shape=(None, None, 3))
+    for height, width in ((33, 33), (40, 31), (1, 1), (2, 5)):
+        x = images((height, width, 3))
+        model = create(name, input_shape=(height, width, 3))
+        model.set_weights(free.get_weights())
+        y = free(x).numpy()
+        assert np.isfinite(y).all()
+        np.testing.assert_allclose(model(x), y, rtol=1e-4, atol=1e-5)
+        assert model.count_params() == free.count_params()
+
+
+def test_squeeze_and_excitation():
+    facts = architectures.facts("se_resnet50")["computed"]
+    found = architectures.measure(architectures.create("resnet50", se=16))
+    assert (found.trainable, found.macs) == (facts["trainable"], facts["macs"])
+    plain, last = (architectures.measure(create("resnet50", se=se)) for se in (None, (16, (4,))))
+    more = {s: last.stages[s].trainable - plain.stages[s].trainable for s in plain.stages}
+    ours = 3 * (2 * 2048 * 128 + 128 + 2048)  # three blocks of 2048 channels, two dense layers
+    assert more == {**dict.fromkeys(plain.stages, 0), "stage4": ours}
+
+
+def test_survival():
+    """p_L decays linearly; p = 1 is the plain net; else inference weighs each branch by its p."""
+    x = images((32, 32, 3))
+    plain, sure, gated = (
+        create("resnet20", **o) for o in ({}, {"survival": 1.0}, {"survival": 0.5})
+    )
+    gates = [layer for layer in gated.layers if layer.name.endswith("gate1")]
+    np.testing.assert_allclose([g.survival for g in gates], 1 - np.arange(1, 10) / 9 * 0.5)
+    weights = {w.path: w for w in plain.weights}
+    for model in (sure, gated):
+        for w in model.weights:
+            w.assign(weights[w.path])
+    np.testing.assert_allclose(sure(x), plain(x), rtol=1e-5, atol=1e-5)
+    inner = keras.Model(gated.input, gates[-1].output), keras.Model(gated.input, gates[-1].input)
+    np.testing.assert_allclose(inner[0](x), 0.5 * gates[-1].branch(inner[1](x)), rtol=1e-5)
+    assert np.abs(gated(x) - plain(x)).max() > 1e-3
+
+
+def test_drop_path():
+    """Linear in depth; drops samples in training alone."""
+    model, plain, x = create("resnet20", drop_path=0.9), create("resnet20"), images((32, 32, 3))
+    rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]
+    np.testing.assert_allclose(rates, np.arange(1, 10) / 10)
+    model.set_weights(plain.get_weights())
+    np.testing.assert_allclose(model(x), plain(x), rtol=1e-5, atol=1e-5)
+    assert np.abs(model(x, training=True) - plain(x, training=True)).max() > 1e-3
+
+
+def test_options_reach_the_blocks():
+    norms = keras.layers.BatchNormalization
+    for options, eps in (({}, 1e-5), ({"eps": 1e-4}, 1e-4), ({"style": "keras"}, 1.001e-5)):
+        model = create("resnet18", **options)
+        assert {m.epsilon for m in model.layers if isinstance(m, norms)} == {eps}
+    way = architectures.measure(create("resnet50", stride_on="3x3", shortcut="C"))
+    assert way.macs > architectures.measure(create("resnet50", stride_on="3x3")).macs
+    assert architectures.measure(create("resnet50", aux=False, se=None)).trainable < way.trainable
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_probabilities(name):
+    logits, chances = create(name), create(name, a="softmax")
+    chances.set_weights(logits.get_weights())
+    x = images(logits.input.shape[1:])
+    np.testing.assert_allclose(chances(x), keras.ops.softmax(logits(x)), rtol=1e-4, atol=1e-6)
+    assert chances.output_names == ["probabilities"]
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", SMALL[:2])
+def test_mixed_precision_answers_in_float32(name, policy):
+    keras.config.set_dtype_policy(policy)
+    model = create(name)
+    x = images(model.input.shape[1:])
+    y = model(x)
+    assert y.dtype == "float32"
+    assert model.get_layer("stage1").output.dtype == policy.removeprefix("mixed_")
+    assert np.isfinite(y.numpy()).all()
+    assert create(name, a="softmax")(x).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lenet5", {}),
+        ("lenet5", {"variant": "c3_fully_connected_softmax"}),
+        ("resnet20_cifar", {"survival": 0.5, "se": 16}),
+        ("resnet50", {"drop_path": 0.1, "shortcut": "A"}),
+    ],
+)
+def test_saving(name, options, tmp_path):
+    """The whole model loads in safe mode with its names; create reads weights from either file."""
+    model = create(name, **options)
+    x = images(model.input.shape[1:])
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6, atol=1e-6)
+    assert labels(loaded) == labels(model)
+    for file in ("model.keras", "model.weights.h5"):
+        again = create(name, weights=tmp_path / file, **options)
+        np.testing.assert_allclose(again(x), model(x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lenet5", {}),
+        ("lenet5", {"variant": "c3_fully_connected_softmax"}),
+        ("resnet20_cifar", {}),
+        ("resnet20_cifar", {"shortcut": "B", "se": 4}),
+        ("plain20_cifar", {}),
+        ("resnet18", {}),
+    ],
+)
+def test_every_weight_gets_a_real_gradient(name, options):
+    """Above 1e-4 of the largest in its layer."""
+    model = create(name, **options)
+    x, y = images(model.input.shape[1:], 8), np.arange(8)
+    with tf.GradientTape() as tape:
+        loss = keras.losses.SparseCategoricalCrossentropy(True)(y, model(x, training=True))
+    weights = model.trainable_weights
+    largest, sizes = {}, {}
+    for w, g in zip(weights, tape.gradient(loss, weights), strict=True):
+        sizes[w.path] = float(np.abs(g).max())
+        layer = w.path.split("/")[0]
+        largest[layer] = max(largest.get(layer, 0), sizes[w.path])
+    assert not [p for p, size in sizes.items() if not size > 1e-4 * largest[p.split("/")[0]]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnet51",), "name='resnet51'.*resnet50"),
+        (("resnet20", (8, 8)), r"input_shape=\(8, 8\).*rows, columns, channels"),
+        (("resnet20", (0, 8, 3)), r"input_shape=\(0, 8, 3\)"),
+        (("resnet20", (8, 8, None)), "input_shape"),
+        (("lenet5", (16, 16, 1)), r"input_shape=\(16, 16, 1\).*at least 32 x 32"),
+        (("lenet5", (64, 64, 1)), "input_shape.*32 x 32"),
+        (("lenet5", (None, None, 1)), "input_shape.*32 x 32"),
+        (("lenet5", None, 12), "classes=12.*c3_fully_connected_softmax"),
+        (("resnet20", None, 0), "classes=0"),
+    ],
+)
+def test_what_cannot_be_is_said(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        architectures.create(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet20", {"aux": True}, "aux=True: resnet20_cifar has no aux; it has .*se.*survival"),
+        ("lenet5", {"se": 16}, "se=16: lenet5 has no se"),
+        ("resnet18", {"stride_on": "3x3"}, "no stride_on"),
+        ("plain18", {"shortcut": "B"}, "no shortcut"),
+        (
+            "resnet18",
+            {"variant": "option_Z"},
+            "variant='option_Z': resnet18 has option_A, option_C",
+        ),
+        ("plain18", {"variant": "x"}, "no variants"),
+        ("resnet18", {"style": "caffe"}, "style='caffe'.*paper, torch, keras"),
+        ("resnet18", {"shortcut": "D"}, "shortcut='D'"),
+        ("resnet50", {"stride_on": "5x5"}, "stride_on='5x5'"),
+        ("resnet18", {"survival": 0.0}, "survival=0.0"),
+        ("resnet18", {"survival": 0.5, "drop_path": 0.5}, "one of the two"),
+        ("resnet18", {"drop_path": 1.0}, "drop_path=1.0"),
+        ("resnet18", {"se": (16, (5,))}, "se=.*stages from 1 to 4"),
+        ("resnet18", {"se": 0.5}, "se=0.5"),
+        ("resnet18", {"eps": 0.0}, "eps=0.0"),
+        ("resnet18", {"a": "relu"}, "a='relu'"),
+        ("resnet18", {"weights": "model.pth"}, "weights='model.pth'.*keras"),
+        ("resnet18", {"weights": "nowhere.keras"}, "weights='nowhere.keras'"),
+        ("resnet18", {"nonsense": 1}, "nonsense=1"),
+    ],
+)
+def test_what_cannot_be_chosen_is_said(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        create(name, **options)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    for file in ("model.keras", "model.weights.h5"):
+        path = tmp_path / file
+        model = create("resnet20")
+        (model.save if file.endswith(".keras") else model.save_weights)(path)
+        for name in ("resnet32", "resnet18", "lenet5"):
+            with pytest.raises(ValueError, match="does not fit"):
+                create(name, weights=path)
+
+
+def test_names():
+    assert architectures.names(aliases=False)[0] == "lenet5"
+    assert {"resnet20", "resnet50", "lenet", "plain20"} <= set(architectures.names())
+    assert architectures.create("resnet20").name == "resnet20_cifar"
+
+
+def test_command_line(capsys):
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == architectures.names(aliases=False)
+    assert main(["resnet20", "--variant", "option_B"]) == 0
+    out = capsys.readouterr().out
+    assert ["trainable", "272,474", "272,474"] in [line.split() for line in out.splitlines()]
+    assert "conv1 32 x 32 x 16" in out
+    assert "0.27M" in out
+    assert main(["resnet2"]) == 2
+    assert "nearest: resnet" in capsys.readouterr().err
+    assert main(["lenet", "--input-shape", "8,8,1"]) == 2
+    assert "at least 32 x 32" in capsys.readouterr().err
+
+
+def run(code, *arguments):
+    subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
+
+
+def test_recursion_limit_is_never_lowered():
+    run("import sys; sys.setrecursionlimit(77777); import blocks, architectures;"
+        " assert sys.getrecursionlimit() == 77777")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
+    """Builds, saves, and loads again where only blocks is known: no other model chains as deep."""
+    path = tmp_path / "model.keras"
+    run("import sys, architectures; architectures.create('resnet1202').save(sys.argv[1])", path)
+    run(
+        "import sys, blocks, keras; m = keras.saving.load_model(sys.argv[1], compile=False);"
+        "assert m.count_params() == 19510906",
+        path,
+    )

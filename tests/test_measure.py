@@ -1,0 +1,194 @@
+"""measure: against formulas, other people's models, and what really reaches an output."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import architectures
+from architectures import measure
+
+
+def model_of(shape, *stack):
+    i = x = keras.Input(shape)
+    for layer in stack:
+        x = layer(x)
+    return keras.Model(i, x)
+
+
+# Each layer on an input, with its kernels' size and its multiply-adds by hand.
+LAYERS = [
+    ((8, 8, 3), layers.Conv2D(4, 3), 9 * 3 * 4, 36 * 9 * 3 * 4),
+    ((8, 8, 3), layers.Conv2D(4, (1, 7), 2, "same"), 7 * 3 * 4, 16 * 7 * 3 * 4),
+    ((9, 8, 4), layers.Conv2D(6, 3, groups=2), 9 * 2 * 6, 7 * 6 * 9 * 2 * 6),
+    ((8, 3), layers.Conv1D(4, 5), 5 * 3 * 4, 4 * 5 * 3 * 4),
+    ((4, 5, 6, 2), layers.Conv3D(3, 2), 8 * 2 * 3, 3 * 4 * 5 * 8 * 2 * 3),
+    ((8, 8, 3), layers.DepthwiseConv2D(3, depth_multiplier=2), 9 * 3 * 2, 36 * 9 * 3 * 2),
+    ((8, 3), layers.DepthwiseConv1D(3), 3 * 3, 6 * 3 * 3),
+    ((8, 8, 3), layers.SeparableConv2D(4, 3), 27 + 12, 36 * (27 + 12)),
+    ((8, 3), layers.SeparableConv1D(4, 3), 9 + 12, 6 * (9 + 12)),
+    ((8, 8, 3), layers.Conv2DTranspose(4, 3, 2), 9 * 3 * 4, 64 * 9 * 3 * 4),
+    ((8, 3), layers.Conv1DTranspose(4, 3, 2), 3 * 3 * 4, 8 * 3 * 3 * 4),
+    ((5,), layers.Dense(7), 35, 35),
+    ((8, 8, 5), layers.Dense(7), 35, 64 * 35),
+    ((8, 8, 3), layers.BatchNormalization(), 0, 0),
+    ((8, 8, 3), layers.PReLU(), 0, 0),
+]
+
+
+@pytest.mark.parametrize(("shape", "layer", "weights", "macs"), LAYERS)
+def test_layers(shape, layer, weights, macs):
+    model = model_of(shape, type(layer).from_config(layer.get_config()))
+    found = measure(model)
+    assert (found.weights, found.macs) == (weights, macs)
+    assert found.total == model.count_params()
+    assert found.output_shape == model.output_shape
+    sizes = [np.prod(t.shape[1:]) for t in (model.input, model.output)]
+    assert found.activation_bytes == 4 * sum(sizes)
+
+
+def test_layers_that_count_their_own():
+    @keras.saving.register_keras_serializable("tests")
+    class Own(layers.Layer):
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(10,))
+            self.scale = self.add_weight(shape=(5,))
+
+        def call(self, x):
+            return x
+
+        def macs(self, input_shape, output_shape):
+            return 3 * input_shape[1] + output_shape[2]
+
+    found = measure(model_of((8, 6, 3), Own()))
+    assert (found.weights, found.macs, found.total) == (10, 30, 15)
+
+
+# Class, options and the name it has in facts.json.
+APPLICATIONS = [
+    ("ResNet50", {}, "ResNet50"),
+    ("ResNet50V2", {}, "ResNet50V2"),
+    ("InceptionV3", {}, "InceptionV3"),
+    ("Xception", {}, "Xception"),
+    ("DenseNet121", {}, "DenseNet121"),
+    ("MobileNet", {}, "MobileNet_1.0"),
+    ("MobileNetV2", {}, "MobileNetV2_1.0"),
+    ("NASNetMobile", {}, "NASNetMobile"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "entry"), APPLICATIONS)
+def test_keras_applications(name, options, entry):
+    """Counts and multiply-adds that others found for these models, by other means."""
+    known = {
+        i["name"]: i
+        for of in architectures.catalog.all_facts().values()
+        for i in of.get("implementations", ())
+        if i["library"].startswith("keras.applications")
+    }[entry]
+    found = measure(getattr(keras.applications, name)(weights=None, **options))
+    expected = {key: known[key] for key in ("total", "trainable", "macs")}
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_stages_add_up():
+    found = measure(architectures.create("resnet20"))
+    for key in ("weights", "trainable", "total", "macs"):
+        assert sum(stage[key] for stage in found.stages.values()) == found[key]
+    stages = sum(stage.activation_bytes for stage in found.stages.values())
+    assert stages + 4 * 32 * 32 * 3 == found.activation_bytes
+    assert found["macs"] is found.macs
+    with pytest.raises(AttributeError):
+        found.nonsense  # noqa: B018
+
+
+def test_activation_bytes():
+    """Outputs of the input, conv, relu, pool and flatten; an Identity makes nothing."""
+    model = model_of(
+        (8, 8, 3),
+        *(layers.Conv2D(4, 3), layers.Identity(), layers.ReLU(), layers.MaxPooling2D()),
+        layers.Flatten(),
+    )
+    assert measure(model).activation_bytes == 4 * (192 + 144 + 144 + 36 + 36)
+
+
+def test_shared_and_nested():
+    """Shared weights count once and their work at each call; a nested model may know no size."""
+    inner = model_of((None, None, 4), layers.Conv2D(4, 3, padding="same"), layers.Conv2D(4, 1))
+    shared = layers.Conv2D(4, 1, name="shared")
+    i = keras.Input((8, 8, 4))
+    x = inner(shared(shared(i)))
+    model = keras.Model(i, layers.Dense(2)(layers.GlobalAveragePooling2D()(inner(x))))
+    found = measure(model)
+    one, block = 4 * 4, 9 * 4 * 4 + 4 * 4
+    assert found.weights == one + block + 8
+    assert found.macs == 64 * (2 * one + 2 * block) + 8
+    assert found.total == model.count_params()
+    assert found.receptive_field == 5
+    assert found.output_shape == (None, 2)
+    sizes = [256] * (1 + 2 + 2 * 2) + [4, 2]
+    assert found.activation_bytes == 4 * sum(sizes)
+    assert measure(keras.Sequential([keras.Input((8, 8, 4)), inner])).weights == block
+
+
+def test_several_outputs():
+    i = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3)(i)
+    found = measure(keras.Model(i, [layers.Conv2D(2, 3)(x), layers.Flatten()(x)]))
+    assert found.output_shape == [(None, 4, 4, 2), (None, 144)]
+    assert found.receptive_field == 5
+
+
+def test_unknown_sizes():
+    with pytest.raises(ValueError, match="input shape"):
+        measure(architectures.create("resnet20", input_shape=(None, None, 3)))
+    with pytest.raises(ValueError, match="functional"):
+        measure(keras.Model())
+
+
+def branches(x):
+    """A short and a long path, as in Inception."""
+    b1 = layers.Conv2D(2, 1, kernel_initializer="ones")(x)
+    b2 = layers.Conv2D(2, 5, padding="same", kernel_initializer="ones")(x)
+    return layers.Concatenate()([b1, b2])
+
+
+FIELDS = {
+    "strides": [layers.Conv2D(2, 3, 2), layers.AveragePooling2D(2), layers.Conv2D(2, 3)],
+    "dilation": [layers.Conv2D(2, 3, dilation_rate=4), layers.AveragePooling2D(3, 1)],
+    "oblong": [layers.Conv2D(2, (1, 7)), layers.Conv2D(2, (3, 1), (2, 1)), layers.Conv2D(2, 3)],
+    "depthwise": [layers.SeparableConv2D(2, 3, 2), layers.DepthwiseConv2D(5)],
+    "branches": [layers.Conv2D(2, 3, 2), branches, layers.Conv2D(2, 3)],
+    "slices": [layers.Conv2D(2, 3), lambda x: x[:, ::2, ::2], layers.Conv2D(2, 3)],
+    "up": [layers.Conv2D(2, 3, 2), layers.UpSampling2D(2), layers.Conv2D(2, 3)],
+    "transposed": [layers.Conv2D(2, 3, 2), layers.Conv2DTranspose(2, 4, 2), layers.Conv2D(2, 3)],
+}
+
+
+@pytest.mark.parametrize("stack", FIELDS)
+def test_receptive_field_is_what_reaches_an_output(stack):
+    """A net of ones: one pixel at a time, which rows and columns move a position in the middle."""
+    model = model_of((48, 48, 1), *FIELDS[stack])
+    for w in model.weights:
+        w.assign(keras.ops.zeros_like(w) if w.name == "bias" else keras.ops.ones_like(w))
+    found = measure(model).receptive_field
+    seen = []
+    for axis in (0, 1):
+        x = np.zeros((48, 48, 48, 1), "float32")  # image i has row (or column) i of ones
+        for i in range(48):
+            x[i].swapaxes(0, axis)[i] = 1
+        rows, columns = (n // 2 for n in model.output_shape[1:3])
+        around = model.predict(x, verbose=0)[:, rows : rows + 2, columns : columns + 2]
+        moved = around.max(-1) > 0
+        first, last = moved.argmax(0), 47 - moved[::-1].argmax(0)
+        seen.append((last - first + 1).max())  # dilation leaves holes between
+    assert seen == list(found if isinstance(found, tuple) else (found, found))
+
+
+def test_receptive_field_stops_at_the_last_map():
+    """Squeeze-and-excitation sees the whole image, but is no path of the map."""
+    plain, excited = (architectures.create("resnet20", se=se) for se in (None, 4))
+    assert measure(plain).receptive_field == measure(excited).receptive_field == 81
+    assert measure(model_of((5,), layers.Dense(2))).receptive_field is None
+    whole = model_of((9, 9, 1), layers.Conv2D(1, 3), layers.Flatten(), layers.Reshape((7, 7, 1)))
+    assert measure(whole).receptive_field == 3
