@@ -1,0 +1,1 @@
+"""Training of the architectures: the only place for tf.data and tf.distribute."""
