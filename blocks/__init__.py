@@ -8,8 +8,32 @@ import sys
 
 from blocks.densenet import dense_block, transition_block
 from blocks.grouped import GroupedConv2D
-from blocks.inception import aux_head, grid_reduction, inception_module, naive_inception_module
-from blocks.inception_v4 import inception_resnet_block, reduction_a, reduction_b
+from blocks.inception import (
+    aux_head,
+    bn_inception_module,
+    grid_reduction,
+    inception_module,
+    naive_inception_module,
+    parallel,
+)
+from blocks.inception_v3 import (
+    aux_head_v3,
+    inception_v3_a,
+    inception_v3_b,
+    inception_v3_c,
+    inception_v3_reduction_a,
+    inception_v3_reduction_b,
+)
+from blocks.inception_v4 import (
+    inception_resnet_block,
+    inception_resnet_reduction_b,
+    inception_v4_a,
+    inception_v4_b,
+    inception_v4_c,
+    inception_v4_stem,
+    reduction_a,
+    reduction_b,
+)
 from blocks.kernels import (
     asymmetric_pair,
     dense_as_conv,
@@ -35,6 +59,7 @@ from blocks.layers import (
     pad,
     sepconv,
 )
+from blocks.lenet import partial_conv, radial_basis, subsample
 from blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
 from blocks.lrn import LocalResponseNorm, lrn
 from blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
@@ -63,7 +88,7 @@ from blocks.resnext import (
     resnext_bottleneck_block,
     resnext_two_layer_block,
 )
-from blocks.se import se_block
+from blocks.se import se_block, senet_block
 from blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from blocks.squeezenet import fire_module
 from blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
@@ -94,8 +119,10 @@ __all__ = [
     "amoebanet_reduction_cell",
     "asymmetric_pair",
     "aux_head",
+    "aux_head_v3",
     "avgpool",
     "basic_block",
+    "bn_inception_module",
     "bottleneck",
     "bottleneck_block",
     "cell",
@@ -116,6 +143,16 @@ __all__ = [
     "grouped_sepconv",
     "inception_module",
     "inception_resnet_block",
+    "inception_resnet_reduction_b",
+    "inception_v3_a",
+    "inception_v3_b",
+    "inception_v3_c",
+    "inception_v3_reduction_a",
+    "inception_v3_reduction_b",
+    "inception_v4_a",
+    "inception_v4_b",
+    "inception_v4_c",
+    "inception_v4_stem",
     "inv_residual_block",
     "inverted_residual_block",
     "local_conv",
@@ -131,7 +168,10 @@ __all__ = [
     "norm",
     "normal_cell",
     "pad",
+    "parallel",
+    "partial_conv",
     "preact_block",
+    "radial_basis",
     "reduction_a",
     "reduction_b",
     "refinement_head",
@@ -140,6 +180,7 @@ __all__ = [
     "resnext_bottleneck_block",
     "resnext_two_layer_block",
     "se_block",
+    "senet_block",
     "sepconv",
     "shortcut_path",
     "shortcut_variant_block",
@@ -147,6 +188,7 @@ __all__ = [
     "small_kernels",
     "spatial_sepconv",
     "stochastic_depth",
+    "subsample",
     "survivals",
     "tiled_conv",
     "transition_block",

@@ -6,13 +6,15 @@ from blocks.layers import BN, BN_TF, avgpool, check, conv, dense, maxpool
 from blocks.se import se_block
 
 
-def parallel(x, *paths, n=BN_TF, p="valid", pool_p="same", bias=None, gate=None):
+def parallel(
+    x, *paths, n=BN_TF, p="valid", pool_p="same", max_p=None, bias=None, gate=None
+):
     """Every path a chain of convolutions and pools of x; their ends concatenated.
 
     x (N, H, W, C) -> (N, H/s, W/s, sum of the ends).  A step is (k, f) or (k, f, s), a convolution;
     'avg' or 'max', a 3x3/1 pool; ('max', s); or a list of paths, into which the chain splits.  What
-    has a stride pads as p says, the mean pool as pool_p, all else is 'same'.  gate(m), such as
-    drop_path, acts on each end.
+    has a stride pads as p says (a max pool as max_p, if given), the mean pool as pool_p, all else is
+    'same'.  gate(m), such as drop_path, acts on each end.
     """
     ends = []
     for path in paths:
@@ -23,7 +25,7 @@ def parallel(x, *paths, n=BN_TF, p="valid", pool_p="same", bias=None, gate=None)
             elif step == "avg":
                 m = avgpool(m, k=3, s=1, p=pool_p)
             elif step == "max" or step[0] == "max":
-                m = maxpool(m, k=3, s=1) if step == "max" else maxpool(m, k=3, s=step[1], p=p)
+                m = maxpool(m, k=3, s=1) if step == "max" else maxpool(m, 3, step[1], max_p or p)
             else:
                 k, f, s = (*step, 1)[:3]
                 m = conv(m, f, k=k, s=s, p=p if s > 1 else "same", n=n, bias=bias)
@@ -64,7 +66,7 @@ def inception_module(x, f=32, r=4, n=None, se=None, k=5, gate=None):
 
 
 def bn_inception_module(
-    x, f, pool="avg", s=1, n=BN, p="same", pool_p="same", bias=None, se=None, gate=None
+    x, f, pool="avg", s=1, n=BN, p="same", pool_p="same", max_p=None, bias=None, se=None, gate=None
 ):
     """[1x1 f1, 1x1 -> 3x3/s f3, 1x1 -> 3x3 -> 3x3/s fd, pool -> 1x1 fp], concatenated.
 
@@ -77,7 +79,7 @@ def bn_inception_module(
     paths = [[(1, f1)]] if f1 else []
     paths += [(1, r3), (3, f3, s)], [(1, rd), (3, fd), (3, fd, s)]
     paths += [[(pool, s) if s > 1 else pool, *([(1, fp)] if fp else [])]]
-    x = parallel(x, *paths, n=n, p=p, pool_p=pool_p, bias=bias, gate=gate)
+    x = parallel(x, *paths, n=n, p=p, pool_p=pool_p, max_p=max_p, bias=bias, gate=gate)
     return se_block(x, r=se) if se else x
 
 

@@ -13,6 +13,8 @@ from blocks import layers
 Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))
 CELL = "h_prev, h", ((32, 32, 32), (32, 32, 32))
 
+AT35, AT17, AT8 = (("x", ((n, n, c),)) for n, c in ((35, 192), (17, 768), (8, 1280)))
+
 MENU = {
     # The article's blocks, in its order and its bare form.
     "bottleneck": Row("1x1 down, 3x3, 1x1 up", "ResNet", 2015),
@@ -41,12 +43,39 @@ MENU = {
     "aggregate": Row("c paths, in three equal forms", "ResNeXt", 2016, "x, 32"),
     "resnext_bottleneck_block": Row("c paths with a shortcut", "ResNeXt", 2016, "x, 32"),
     "resnext_two_layer_block": Row("c paths of two layers", "ResNeXt", 2016),
+    "senet_block": Row(
+        "SENet-154's: halved 1x1, 3x3 projection", "SENet", 2017, "x, 256, 2", ((32, 32, 256),)
+    ),
     "transition_block": Row("compression and mean pool", "DenseNet", 2016),
     "aux_head": Row("auxiliary classifier", "GoogLeNet", 2014, "x", ((14, 14, 512),)),
+    "bn_inception_module": Row(
+        "two 3x3 in place of the 5x5",
+        "BN-Inception",
+        2015,
+        "x, (64, 64, 64, 64, 96, 32)",
+        ((28, 28, 192),),
+    ),
+    "parallel": Row(
+        "paths of convolutions and pools, as data",
+        "Inception",
+        2015,
+        "x, [(1, 32)], [(1, 16), (3, 32)], ['avg', (1, 16)]",
+    ),
+    "inception_v3_a": Row("1x1, 5x5, two 3x3, mean", "Inception v3", 2015, *AT35),
+    "inception_v3_b": Row("1x7 and 7x1 pairs", "Inception v3", 2015, *AT17),
+    "inception_v3_c": Row("paths that split", "Inception v3", 2015, *AT8),
+    "inception_v3_reduction_a": Row("35x35 to 17x17", "Inception v3", 2015, *AT35),
+    "inception_v3_reduction_b": Row("17x17 to 8x8", "Inception v3", 2015, *AT17),
+    "aux_head_v3": Row("auxiliary classifier", "Inception v3", 2015, *AT17),
     "grid_reduction": Row("3x3/2 beside a max pool", "Inception v3", 2015),
+    "inception_v4_stem": Row("299x299 to 35x35", "Inception v4", 2016, "x", ((299, 299, 3),)),
+    "inception_v4_a": Row("1x1, 3x3, two 3x3, mean", "Inception v4", 2016, *AT35),
+    "inception_v4_b": Row("1x7 and 7x1, one and two pairs", "Inception v4", 2016, *AT17),
+    "inception_v4_c": Row("paths that split", "Inception v4", 2016, *AT8),
     "reduction_a": Row("35x35 to 17x17", "Inception v4", 2016, "x", ((35, 35, 384),)),
     "reduction_b": Row("17x17 to 8x8", "Inception v4", 2016, "x", ((17, 17, 1024),)),
     "inception_resnet_block": Row("several paths, scaled, added", "Inception-ResNet", 2016),
+    "inception_resnet_reduction_b": Row("17x17 to 8x8", "Inception-ResNet", 2016, *AT17),
     "extreme_inception": Row("1x1, then a kernel for each channel", "Xception", 2016),
     "xception_block": Row("separable 3x3s with a shortcut", "Xception", 2016, "x, 64, 2"),
     "mobilenet_block": Row("depthwise 3x3, then 1x1", "MobileNet", 2017),
@@ -70,6 +99,9 @@ MENU = {
     "cell_op": Row("one operation of a cell", "NASNet", 2017, "x, 'sep5', 32"),
     "factorized_reduction": Row("half the size, from two shifted halves", "NASNet", 2017, "x, 64"),
     # Single ideas.
+    "subsample": Row("a trainable mean of each window", "LeNet-5", 1998),
+    "partial_conv": Row("each map reads some of the maps", "LeNet-5", 1998, "x", ((14, 14, 6),)),
+    "radial_basis": Row("distance to fixed codes", "LeNet-5", 1998, "x", ((84,),)),
     "mlpconv": Row("a perceptron at every position", "Network in Network", 2013),
     "small_kernels": Row("3x3s in place of one large kernel", "VGG", 2014),
     "asymmetric_pair": Row("1xk then kx1", "Inception v3", 2015),

@@ -96,12 +96,13 @@ def factorized_reduction(x, f, n=BN_TF):
     return norm(ops.pad(x, [(0, 0)] * 3 + [(0, 1)]) if f % 2 else x, n)
 
 
-def cell_op(x, op, f, s=1, n=BN_TF):
+def cell_op(x, op, f, s=1, n=BN_TF, pool_p="same"):
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
     convolution is done twice, relu before and n after each; where C is not f (in a first cell),
-    the others are followed by a 1x1.  TF-slim's and the TPU models' code.
+    the others are followed by a 1x1.  TF-slim's and the TPU models' code.  pool_p: padding of pools
+    with a stride; 'zeros' pads as 'same' with zeros that count, as keras.applications does.
     """
     if op == "none":
         return relu_conv(x, f, s=s, n=n) if s > 1 or x.shape[-1] != f else x
@@ -111,7 +112,10 @@ def cell_op(x, op, f, s=1, n=BN_TF):
         x = relu_conv(x, f // 4, k=(7, 1), s=(s, 1), n=n)
         return relu_conv(x, f, n=n)
     if op in ("avg3", "max3"):
-        x = avgpool(x, k=3, s=s) if op == "avg3" else maxpool(x, k=3, s=s)
+        p = pool_p if s > 1 else "same"
+        if p == "zeros":
+            x, p = layers.ZeroPadding2D([((i or 0) % 2, 1) for i in x.shape[1:3]])(x), "valid"
+        x = avgpool(x, 3, s, p) if op == "avg3" else maxpool(x, 3, s, p)
         return x if x.shape[-1] == f else conv(x, f, k=1, n=n, a=None)
     if op not in ("sep3", "sep5", "sep7"):
         right = "'sep3', 'sep5', 'sep7', 'avg3', 'max3', 'none' or '1x7_7x1'"
@@ -121,14 +125,14 @@ def cell_op(x, op, f, s=1, n=BN_TF):
     return x
 
 
-def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None):
+def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None, pool_p="same"):
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
 
     h (N, H, W, C), h_prev (N, s_prev H, s_prev W, C') -> (N, H/s, W/s, f len(used)).  NASNet,
     arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  Both inputs are first
     brought to f filters and h's size (s_prev=2 after a reduction), but for h_prev=None, which takes
     h as it is (in a first cell); the stride acts on operations that read them.  gate(m), such as
-    drop_path, acts on each operation's result but the identity.
+    drop_path, acts on each operation's result but the identity.  pool_p: see cell_op.
     """
     if h_prev is None:
         h_prev = h
@@ -139,7 +143,7 @@ def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None):
     states = {"h_prev": h_prev, "h": relu_conv(h, f, n=n)}
 
     def run(op, i):
-        m = cell_op(states[i], op, f, s if isinstance(i, str) else 1, n)
+        m = cell_op(states[i], op, f, s if isinstance(i, str) else 1, n, pool_p)
         return gate(m) if gate and m is not states[i] else m
 
     for i, (op1, i1, op2, i2) in enumerate(rows):

@@ -1,0 +1,174 @@
+"""GroupedConv2D is keras.layers.Conv2D with groups, whichever way TensorFlow runs it."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cases import fill
+from reference import convolve
+
+from blocks import GroupedConv2D
+
+LETTERS = [  # kernel, stride, padding, dilation
+    (3, 1, "same", 1),
+    ((1, 3), 1, "same", 1),
+    (3, 2, "same", 1),
+    ((3, 2), (1, 2), "valid", 1),
+    (3, 1, "valid", 2),
+    (3, 1, "same", (1, 2)),
+]
+
+
+@pytest.fixture(params=["direct", "split"])
+def way(request, monkeypatch):
+    """Both of its ways on TensorFlow; by itself it takes the first where that has a gradient."""
+    monkeypatch.setattr(GroupedConv2D, "runs_direct", lambda *_: request.param == "direct")
+    return request.param
+
+
+def layer_and_input(cls=GroupedConv2D, g=4, letters=LETTERS[0], dtype="float32", **kwargs):
+    k, s, p, d = letters
+    layer = cls(16, k, s, p, groups=g, dilation_rate=d, dtype=dtype, **kwargs)
+    x = np.random.default_rng(1).normal(size=(2, 7, 8, 8)).astype("float32")
+    layer.build(x.shape)
+    return fill(layer), tf.constant(x)
+
+
+def gradients(call, x, weights):
+    """d(sum of y * r)/d(x and weights), r some fixed random numbers."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = call(x)
+        r = np.random.default_rng(2).normal(size=y.shape)
+        loss = tf.reduce_sum(tf.cast(y, "float32") * tf.cast(r, "float32"))
+    return [g.numpy() for g in tape.gradient(loss, [x, *weights])]
+
+
+@pytest.mark.parametrize("letters", LETTERS, ids=str)
+@pytest.mark.parametrize("g", [1, 2, 8])
+def test_equals_keras_and_definition(g, letters, way):
+    layer, x = layer_and_input(g=g, letters=letters)
+    theirs, _ = layer_and_input(keras.layers.Conv2D, g, letters)
+    theirs.set_weights(layer.get_weights())
+    assert [v.shape for v in layer.weights] == [v.shape for v in theirs.weights]
+    assert layer.compute_output_shape(x.shape) == layer(x).shape
+    np.testing.assert_allclose(layer(x), theirs(x), rtol=1e-5, atol=1e-5)
+    kernel, bias = layer.get_weights()
+    _, s, p, d = letters
+    np.testing.assert_allclose(
+        layer(x), convolve(x, kernel, s, p, d, g) + bias, rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("letters", LETTERS, ids=str)
+def test_gradients_equal_split_and_concatenate(letters, way):
+    """With respect to the input and to every weight."""
+    layer, x = layer_and_input(letters=letters)
+    _, s, p, d = letters
+    kernel, bias = layer.kernel.value, layer.bias.value
+
+    def split(x):
+        groups = zip(tf.split(x, 4, axis=-1), tf.split(kernel, 4, axis=-1), strict=True)
+        ys = [tf.nn.convolution(x, w, s, p.upper(), dilations=d) for x, w in groups]
+        return tf.concat(ys, axis=-1) + bias
+
+    found = gradients(layer, x, [kernel, bias])
+    for one, other in zip(found, gradients(split, x, [kernel, bias]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    by_filter = np.abs(found[1]).max((0, 1))  # (C / groups, filters): every slice of the kernel
+    assert by_filter.min() > 1e-2 * by_filter.max()
+
+
+def test_block_diagonal(way):
+    """One group's input moves that group's output, all of it, and nothing else."""
+    layer, x = layer_and_input()
+    for group in range(4):
+        noise = np.zeros(x.shape, "float32")
+        noise[..., 2 * group : 2 * group + 2] = 1
+        moved = np.abs(layer(x + noise) - layer(x)).max((0, 1, 2)) > 0
+        assert moved.tolist() == [i // 4 == group for i in range(16)]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("g", [2, 8])
+def test_short_types(dtype, g):
+    """Forward and gradient run, near those of float32: by two thousandths, or bfloat16's 2 %."""
+    layer, x = layer_and_input(g=g)
+    short, _ = layer_and_input(g=g, dtype=dtype)
+    assert layer(x).dtype == "float32"
+    assert short(x).dtype == dtype.removeprefix("mixed_")
+    expected = [layer(x).numpy(), *gradients(layer, x, layer.trainable_variables)]
+    found = [short(x), *gradients(short, x, short.trainable_variables)]
+    for one, other in zip(found, expected, strict=True):
+        error = np.abs(np.asarray(tf.cast(one, "float32")) - other).max() / np.abs(other).max()
+        assert error < (2e-2 if "bfloat16" in dtype else 2e-3)
+
+
+PROBE = """
+import sys
+import numpy as np
+from test_grouped import GroupedConv2D, answers
+np.savez(sys.argv[1], *answers())
+print(GroupedConv2D.runs_direct("float32"), GroupedConv2D.runs_direct("float16"))
+"""
+
+
+def answers():
+    layer, x = layer_and_input()
+    return [layer(x).numpy(), *gradients(layer, x, layer.trainable_variables)]
+
+
+def test_without_onednn_it_splits(tmp_path):
+    """TensorFlow's own kernel has a gradient on a CPU only in oneDNN builds; where it has none the
+    layer runs one convolution a group, with the same results."""
+    here = os.path.dirname(__file__)
+    path = os.pathsep.join([here, os.path.dirname(here), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    command = [sys.executable, "-c", PROBE, str(tmp_path / "answers.npz")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.stdout.split() == ["False", "False"], run.stderr
+    kept = np.load(tmp_path / "answers.npz").values()
+    for one, other in zip(answers(), kept, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_config_is_that_of_conv2d():
+    """A drop-in: either layer is made from the other's configuration."""
+    ours, _ = layer_and_input(activation="relu", kernel_regularizer="l2", name="same")
+    theirs, _ = layer_and_input(
+        keras.layers.Conv2D, activation="relu", kernel_regularizer="l2", name="same"
+    )
+    assert ours.get_config() == theirs.get_config()
+    again = GroupedConv2D.from_config(theirs.get_config())
+    assert again.get_config() == keras.layers.Conv2D.from_config(ours.get_config()).get_config()
+    stored = keras.saving.serialize_keras_object(ours)
+    assert stored["registered_name"] == "blocks>GroupedConv2D"
+    loaded = keras.saving.deserialize_keras_object(stored)
+    assert type(loaded) is GroupedConv2D
+    assert loaded.get_config() == ours.get_config()
+
+
+def test_trains_saves_and_loads(tmp_path):
+    """In fit, which compiles the step; and every weight moves."""
+    x = keras.Input((8, 8, 8))
+    y = GroupedConv2D(8, 3, padding="same", groups=4, activation="relu")(x)
+    y = GroupedConv2D(8, 3, strides=2, groups=2)(y)
+    model = keras.Model(x, keras.layers.GlobalAveragePooling2D()(y))
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    images = np.random.default_rng(0).normal(size=(16, 8, 8, 8)).astype("float32")
+    model.fit(images, np.ones((16, 8)), batch_size=8, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert (np.abs(new - old) > 0).mean() > 0.99
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_bad_groups():
+    with pytest.raises(ValueError, match="groups=3"):
+        GroupedConv2D(8, 3, groups=3)

@@ -1,0 +1,398 @@
+"""The vocabulary held to its formulas, over random letters."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cases import fill
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from keras import layers
+from reference import batch_norm, convolve, letters, out_size, pair, relu, windows
+
+import blocks
+from blocks import BN, BN_TF, GN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
+from blocks.layers import check
+
+few = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+
+
+def or_pair(one):
+    return one | st.tuples(one, one)
+
+
+sizes = st.tuples(st.integers(5, 11), st.integers(5, 11))
+kernels, strides = or_pair(st.integers(1, 4)), or_pair(st.integers(1, 3))
+dilations = or_pair(st.integers(1, 3))
+paddings = st.sampled_from(["same", "valid"]) | or_pair(st.integers(0, 2))
+norms = st.sampled_from([None, BN, BN_TF, {"groups": 2}])
+
+
+def fits(size, k, s, p, d=1):
+    """Leaves out what Keras refuses: strides with dilations, windows larger than the image."""
+    assume(max(pair(s)) == 1 or max(pair(d)) == 1)
+    found = tuple(out_size(n, *row) for n, row in zip(size, letters(k, s, p, d), strict=True))
+    assume(min(found) >= 1)
+    return found
+
+
+def built(block, size, c, *args, **kwargs):
+    x = keras.Input((*size, c))
+    return fill(keras.Model(x, block(x, *args, **kwargs)))
+
+
+def count(model, *names):
+    return sum(int(np.prod(v.shape)) for v in model.weights if v.name in names)
+
+
+def image(model, seed=0):
+    shape = [n or 5 for n in model.input.shape[1:]]
+    return np.random.default_rng(seed).normal(size=(2, *shape)).astype("float32")
+
+
+def macs(model):
+    """Multiply-adds of one image as TensorFlow's own profiler counts them."""
+    profiler = tf.compat.v1.profiler
+    spec = tf.TensorSpec((1, *model.input.shape[1:]))
+    graph = tf.function(model).get_concrete_function(spec).graph
+    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
+    return profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops / 2
+
+
+@few
+@given(
+    sizes,
+    kernels,
+    strides,
+    paddings,
+    dilations,
+    st.sampled_from([1, 2, 4]),
+    norms,
+    st.sampled_from([None, True, False]),
+    st.booleans(),
+    st.sampled_from([4, 8]),
+)
+def test_conv_size_and_weights(size, k, s, p, d, g, n, bias, pre, f):
+    """W' = floor((W + 2P - K) / S) + 1, or ceil(W / S); C K K f / g weights; f biases."""
+    out = fits(size, k, s, p, d)
+    model = built(conv, size, 4, f, k, s, p, d, g=g, n=n, bias=bias, pre=pre)
+    kh, kw = pair(k)
+    assert model.output.shape == (None, *out, f)
+    assert count(model, "kernel") == 4 * kh * kw * f // g
+    assert count(model, "bias") == (f if (n is None if bias is None else bias) else 0)
+    assert count(model, "gamma", "beta") == (0 if n is None else 2 * (4 if pre else f))
+
+
+@few
+@given(
+    sizes,
+    kernels,
+    strides,
+    paddings,
+    dilations,
+    norms,
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_separable_size_and_weights(size, k, s, p, d, n, depthwise, pre, m):
+    """A depthwise convolution has m C K K weights, a separable one m C K K + m C f."""
+    out, (kh, kw) = fits(size, k, s, p, d), pair(k)
+    if depthwise:
+        model, f = built(dwconv, size, 4, k, s, p, d, n=n, multiplier=m), 4 * m
+        weights = f * kh * kw
+    else:
+        model, f = built(sepconv, size, 4, 6, k, s, p, d, n=n, pre=pre, multiplier=m), 6
+        weights = 4 * m * kh * kw + 4 * m * 6
+    assert model.output.shape == (None, *out, f)
+    assert count(model, "kernel", "depthwise_kernel", "pointwise_kernel") == weights
+    assert count(model, "bias") == (f if n is None else 0)
+    assert count(model, "gamma") == (0 if n is None else f if depthwise or not pre else 4)
+
+
+@few
+@given(sizes, kernels, strides, paddings, st.sampled_from([1, 2]))
+def test_multiply_adds(size, k, s, p, g):
+    """C K K f H' W' / g for a convolution, C K K H' W' depthwise, and C f H' W' pointwise."""
+    (h, w), (kh, kw) = fits(size, k, s, p), pair(k)
+    plain = dict(a=None, bias=False)
+    dense_macs = 4 * kh * kw * 6 * h * w
+    assert macs(built(conv, size, 4, 6, k, s, p, g=g, **plain)) == dense_macs / g
+    if pair(s)[0] == pair(s)[1]:
+        depthwise = 4 * kh * kw * h * w
+        assert macs(built(dwconv, size, 4, k, s, p, **plain)) == depthwise
+        assert macs(built(sepconv, size, 4, 6, k, s, p, **plain)) == depthwise + 4 * 6 * h * w
+
+
+@few
+@given(sizes, kernels, dilations)
+def test_multiply_adds_when_dilated(size, k, d):
+    """Of ones, every multiply-add makes one: dilation changes only how many outputs there are."""
+    (h, w), (kh, kw) = fits(size, k, 1, "valid", d), pair(k)
+    model = built(conv, size, 4, 6, k, 1, "valid", d, a=None, bias=False)
+    model.set_weights([np.ones(v.shape) for v in model.weights])
+    assert np.sum(model(np.ones((1, *size, 4)))) == 4 * kh * kw * 6 * h * w
+
+
+@few
+@given(st.integers(1, 40), st.integers(1, 40), st.booleans())
+def test_dense(c, f, bias):
+    x = keras.Input((c,))
+    model = keras.Model(x, dense(x, f, None, bias=bias))
+    assert model.output.shape == (None, f)
+    assert (count(model, "kernel"), count(model, "bias")) == (c * f, f * bias)
+    assert bias or macs(model) == c * f
+
+
+@few
+@given(sizes, kernels, strides, paddings, dilations, st.sampled_from([1, 2]))
+def test_convolutions_by_definition(size, k, s, p, d, g):
+    """Every padding puts its zeros where the definition does, for dense, grouped and depthwise."""
+    fits(size, k, s, p, d)
+    model = built(conv, size, 4, 6, k, s, p, d, None, g=g)
+    x, (kernel, bias) = image(model), model.get_weights()
+    expected = convolve(x, kernel, s, p, d, g) + bias
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-4)
+    model = built(dwconv, size, 4, k, s, p, d, None, multiplier=2)
+    kernel, bias = model.get_weights()
+    kernel = kernel.reshape(*kernel.shape[:2], 1, 8)
+    np.testing.assert_allclose(
+        model(x), convolve(x, kernel, s, p, d, 4) + bias, rtol=1e-4, atol=1e-4
+    )
+
+
+@few
+@given(sizes, kernels, strides, paddings | st.just("ceil"))
+def test_pools_by_definition(size, k, s, p):
+    """A maximum never sees padding; a mean counts the zeros of an int p, and no other padding."""
+    if p == "ceil":
+        assume(all(i >= j for i, j in zip(pair(k), pair(s), strict=True)))
+    assume(
+        p in ("same", "valid", "ceil")
+        or all(2 * i <= j for i, j in zip(pair(p), pair(k), strict=True))
+    )
+    out = fits(size, k, s, p)
+    model = built(maxpool, size, 3, k, s, p)
+    x = image(model) - 9  # a maximum that took in a zero would be zero
+    assert model.output.shape == (None, *out, 3)
+    assert not model.weights
+    np.testing.assert_array_equal(model(x), windows(x, k, s, p, value=-np.inf).max((3, 4)))
+    counts = not isinstance(p, str)
+    reads = windows(x, k, s, p, value=0.0 if counts else np.nan)
+    model = built(avgpool, size, 3, k, s, p)
+    assert model.output.shape == (None, *out, 3)
+    np.testing.assert_allclose(model(x), np.nanmean(reads, (3, 4)), rtol=1e-5)
+
+
+def test_ceil_pools_of_known_sizes():
+    """GoogLeNet's 3x3/2 pools at 112 and 56 in Caffe, and SqueezeNet's at 113: none at 13."""
+    for pool in (maxpool, avgpool):
+        found = [pool(keras.Input((n, n, 1)), 3, 2, "ceil").shape[1] for n in (112, 56, 113, 13)]
+        assert found == [56, 28, 56, 6]
+
+
+def test_ceil_windows_begin_inside():
+    """Where windows leave gaps, none lies in the padding alone."""
+    x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
+    for pool in (maxpool, avgpool):
+        np.testing.assert_array_equal(np.squeeze(pool(x, 1, 2, "ceil")), [[0, 2], [8, 10]])
+    np.testing.assert_array_equal(np.squeeze(maxpool(x, 1, 3, "ceil")), [[0, 3], [12, 15]])
+
+
+def test_gavgpool():
+    x = image(built(blocks.gavgpool, (5, 7), 3))
+    np.testing.assert_allclose(blocks.gavgpool(x), x.mean((1, 2)), rtol=1e-5, atol=1e-6)
+
+
+def test_pad():
+    x = image(built(blocks.pad, (5, 6), 3, 1))
+    np.testing.assert_array_equal(
+        blocks.pad(x, (2, 1), 7.0), np.pad(x, [(0, 0), (2, 2), (1, 1), (0, 0)], constant_values=7)
+    )
+    np.testing.assert_array_equal(
+        blocks.pad(x, [(0, 1), (2, 3)]), np.pad(x, [(0, 0), (0, 1), (2, 3), (0, 0)])
+    )
+
+
+def kinds(model):
+    return [type(layer) for layer in model.layers[1:]]
+
+
+@pytest.mark.parametrize("block", [conv, sepconv])
+@pytest.mark.parametrize("pre", [False, True])
+def test_both_orders(block, pre):
+    """n and a behind the convolution, or before it, and with the arithmetic of each."""
+    model = built(block, (5, 5), 4, 4, n=BN, pre=pre)
+    one = {conv: layers.Conv2D, sepconv: layers.SeparableConv2D}[block]
+    around = [layers.BatchNormalization, layers.Activation]
+    assert kinds(model) == ([*around, one] if pre else [one, *around])
+    kernels = [v.numpy() for v in model.weights if v.name.endswith("kernel")]
+    constants = [v.numpy() for v in model.weights if not v.name.endswith("kernel")]
+    x = image(model)
+    y = relu(batch_norm(x, *constants, 1e-5)) if pre else x
+    if block is sepconv:
+        y = convolve(y, kernels[0].reshape(3, 3, 1, 4), g=4)
+    y = convolve(y, kernels[-1])
+    y = y if pre else relu(batch_norm(y, *constants, 1e-5))
+    np.testing.assert_allclose(model(x), y, rtol=1e-4, atol=1e-4)
+
+
+def test_one_layer_without_norm():
+    """As in the article: the activation is the layer's own.  With a norm it cannot be."""
+    for block in (conv, sepconv, dwconv):
+        args = () if block is dwconv else (4,)
+        (layer,) = built(block, (5, 5), 4, *args).layers[1:]
+        assert layer.activation is keras.activations.relu
+        model = built(block, (5, 5), 4, *args, n=BN)
+        assert kinds(model)[1:] == [layers.BatchNormalization, layers.Activation]
+        assert model.layers[1].activation is keras.activations.linear
+        assert len(built(block, (5, 5), 4, *args, n=BN, a=None).layers) == 3
+        assert len(built(block, (5, 5), 4, *args, p=0).layers) == 3  # its padding is a layer
+    assert len(built(conv, (5, 5), 4, 4, k=3, p=1).layers) == 2  # save where it is 'same'
+    assert len(built(conv, (5, 5), 4, 4, k=(5, 3), d=(1, 2), p=2).layers) == 2
+
+
+def test_activations():
+    x = image(built(conv, (5, 5), 4, 4))
+    np.testing.assert_array_equal(blocks.act(x, "relu"), relu(x))
+    np.testing.assert_array_equal(blocks.act(x, keras.ops.square), x**2)
+    assert blocks.act(x, None) is x
+    assert blocks.act(x, "linear") is x
+    assert norm(x, None) is x
+
+
+@pytest.mark.parametrize(
+    ("n", "momentum", "epsilon"),
+    [(BN, 0.9, 1e-5), (BN_TF, 0.9997, 1e-3), ({"momentum": 0.5, "epsilon": 1e-2}, 0.5, 1e-2)],
+)
+def test_batch_norm_constants_arrive(n, momentum, epsilon):
+    for model in (
+        built(norm, (5, 5), 4, n),
+        built(conv, (5, 5), 4, 4, n=n),
+        built(conv, (5, 5), 4, 4, n=n, pre=True),
+        built(sepconv, (5, 5), 4, 4, n=n),
+        built(dwconv, (5, 5), 4, n=n),
+    ):
+        (layer,) = [l for l in model.layers if isinstance(l, layers.BatchNormalization)]
+        assert (layer.momentum, layer.epsilon) == (momentum, epsilon)
+
+
+def test_batch_norm_in_training():
+    """Moments of the batch; moving statistics go 1 - momentum of the way to them."""
+    model = built(norm, (5, 5), 4, BN)
+    x = image(model)
+    gamma, beta, mean, variance = model.get_weights()
+    moments = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    y = model(x, training=True)
+    np.testing.assert_allclose(y, batch_norm(x, gamma, beta, *moments, 1e-5), rtol=1e-4, atol=1e-4)
+    for before, now, after in zip((mean, variance), moments, model.get_weights()[2:], strict=True):
+        np.testing.assert_allclose(after, 0.9 * before + 0.1 * now, rtol=1e-4, atol=1e-5)
+
+
+def test_group_norm():
+    """Each image and group of channels by its own moments, in training or not."""
+    model = built(conv, (5, 5), 4, 8, a=None, n={"groups": 2})
+    x, (kernel, gamma, beta) = image(model), model.get_weights()
+    y = convolve(x, kernel).reshape(2, 5, 5, 2, 4)
+    moments = y.mean((1, 2, 4), keepdims=True), y.var((1, 2, 4), keepdims=True)
+    y = batch_norm(y, 1, 0, *moments, 1e-3).reshape(2, 5, 5, 8) * gamma + beta
+    for training in (False, True):
+        np.testing.assert_allclose(model(x, training=training), y, rtol=1e-4, atol=1e-4)
+    assert norm(keras.Input((5, 5, 64)), GN).shape == (None, 5, 5, 64)
+
+
+def test_initialisers():
+    """He's normal beside a norm, Keras' Glorot uniform alone, or the one that is given."""
+    for block, names in (
+        (conv, ["kernel_initializer"]),
+        (dwconv, ["depthwise_initializer"]),
+        (sepconv, ["depthwise_initializer", "pointwise_initializer"]),
+    ):
+        args = () if block is dwconv else (4,)
+        for n, init, name in (
+            (None, None, "GlorotUniform"),
+            (BN, None, "HeNormal"),
+            (None, "zeros", "Zeros"),
+            (BN, "zeros", "Zeros"),
+        ):
+            layer = built(block, (5, 5), 4, *args, n=n, init=init).layers[1]
+            assert [type(getattr(layer, key)).__name__ for key in names] == [name] * len(names)
+    (layer,) = built(dense, (5, 5), 4, 4, init="zeros").layers[1:]
+    assert not np.any(keras.layers.Dense.from_config(layer.get_config())(np.ones((1, 4))))
+
+
+@pytest.mark.parametrize(
+    ("call", "letter", "value", "right"),
+    [
+        (lambda x: conv(x, 0), "f", "0", "whole number"),
+        (lambda x: conv(x, 2.5), "f", "2.5", "whole number"),
+        (lambda x: conv(x, "8"), "f", "'8'", "whole number"),
+        (lambda x: conv(x, 8, 0), "k", "0", "or a pair"),
+        (lambda x: conv(x, 8, (3, 3, 3)), "k", r"\(3, 3, 3\)", "or a pair"),
+        (lambda x: conv(x, 8, (3, 0.5)), "k", r"\(3, 0.5\)", "or a pair"),
+        (lambda x: conv(x, 8, s=-1), "s", "-1", "or a pair"),
+        (lambda x: conv(x, 8, d=0), "d", "0", "or a pair"),
+        (lambda x: conv(x, 8, p="full"), "p", "'full'", "'same', 'valid'"),
+        (lambda x: conv(x, 8, p=-1), "p", "-1", "'same', 'valid'"),
+        (lambda x: conv(x, 8, p=(1, 2, 3)), "p", r"\(1, 2, 3\)", "'same', 'valid'"),
+        (lambda x: conv(x, 8, a="rellu"), "a", "'rellu'", "'relu'"),
+        (lambda x: conv(x, 8, a=3), "a", "3", "'relu'"),
+        (lambda x: conv(x, 8, g=3), "g", "3", "divisor of f=8 and of C=4"),
+        (lambda x: conv(x, 9, g=2), "g", "2", "divisor of f=9 and of C=4"),
+        (lambda x: conv(x, 8, g=0), "g", "0", "divisor"),
+        (lambda x: conv(x, 8, n="BN"), "n", "'BN'", "None or keywords"),
+        (lambda x: conv(x, 8, n=True), "n", "True", "None or keywords"),
+        (lambda x: conv(x, 8, n=32, pre=True), "n", "32", "None or keywords"),
+        (lambda x: sepconv(x, 0), "f", "0", "whole number"),
+        (lambda x: sepconv(x, 8, 0), "k", "0", "or a pair"),
+        (lambda x: dwconv(x, s=0), "s", "0", "or a pair"),
+        (lambda x: dwconv(x, a="swissh"), "a", "'swissh'", "'relu'"),
+        (lambda x: maxpool(x, 0), "k", "0", "or a pair"),
+        (lambda x: avgpool(x, s=0), "s", "0", "or a pair"),
+        (lambda x: avgpool(x, p="caffe"), "p", "'caffe'", "'ceil' for pools"),
+        (lambda x: conv(x[:, 0], 8), "x", r"\(None, 8, 4\)", "4D"),
+        (lambda x: blocks.gavgpool(x[:, 0]), "x", r"\(None, 8, 4\)", "4D"),
+        (lambda x: maxpool(keras.Input((8, 8, None))), "x", r"\(None, 8, 8, None\)", "known C"),
+    ],
+)
+def test_bad_letters(call, letter, value, right):
+    """A ValueError says the letter, its value, and what would be right."""
+    with pytest.raises(ValueError, match=f"^{letter}={value}: {letter} must be .*{right}"):
+        call(keras.Input((8, 8, 4)))
+
+
+@pytest.mark.parametrize("block", [conv, sepconv])
+def test_channels_first_is_refused(block):
+    before = keras.config.image_data_format()
+    try:
+        keras.config.set_image_data_format("channels_first")
+        with pytest.raises(
+            ValueError, match=r"^image_data_format='channels_first': .*'channels_last'"
+        ):
+            block(keras.Input((8, 8, 4)), 8)
+    finally:
+        keras.config.set_image_data_format(before)
+    assert block(keras.Input((8, 8, 4)), 8).shape == (None, 8, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: conv(x, 8, p="ceil"), "padding"),
+        (lambda x: conv(x, 8, s=2, d=2), "strides > 1"),
+        (lambda x: conv(x, 8, n={"momemtum": 0.9}), "momemtum"),
+        (lambda x: conv(x, 8, n={"groups": 3}), "groups"),
+        (lambda x: conv(x, 8, k=9, p="valid"), "output size"),
+        (lambda x: dense(x, 0), "units=0"),
+        (lambda x: blocks.act(x, "rellu"), "rellu"),
+    ],
+)
+def test_what_keras_refuses_itself(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(keras.Input((8, 8, 4)))
+
+
+def test_check_takes_what_is_good():
+    x = keras.Input((None, None, 4))
+    check(x, np.int64(8), [3, 1], (1, 2), (0, 1), 2, keras.activations.relu, 4)
+    check(x, p="ceil", a="relu6")
