@@ -21,7 +21,7 @@ from training.augment import affine
 from training.decay import decay_kernels
 
 ROOT = Path(__file__).parent.parent
-LENET = ["lenet5", "--option", "variant=c3_fully_connected_softmax", "--epochs", "1"]
+LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
 FILES = ["curves.png", "history.csv", "model.keras", "result.json"]
 
 
@@ -42,17 +42,17 @@ def test_a_run_leaves_its_files(run):
     assert sorted(os.listdir(run)) == FILES
     assert (run / "curves.png").read_bytes()[:4] == b"\x89PNG"
     result = json.loads((run / "result.json").read_text())
-    assert 0 < result["test_accuracy"] <= 1
-    assert 0 < result["val_accuracy"] <= 1
+    assert 0.3 < result["test_accuracy"] <= 1
+    assert 0.3 < result["val_accuracy"] <= 1
     assert result["seed"] == result["options"]["seed"] == 3
-    assert result["parameters"] == 61_750
+    assert result["parameters"] == 60_000
     assert result["images_per_second"] > 0
     assert result["versions"]["keras"] == keras.__version__
     assert result["options"]["model"] == "lenet5"
     assert result["options"]["augmentation"]["rotation"] > 0
     with open(run / "history.csv") as file:
-        (line,) = csv.DictReader(file)
-    assert line["epoch"] == "1"
+        _, line = csv.DictReader(file)
+    assert line["epoch"] == "2"
     assert float(line["val_accuracy"]) == result["val_accuracy"]
     assert {"loss", "accuracy", "val_loss", "learning_rate", "images_per_second"} <= set(line)
 
@@ -304,7 +304,7 @@ def test_batch_norm_follows_a_short_run():
 
 def test_label_smoothing():
     """The loss that is minimised has targets 0.91 and 0.01 at 0.1, arXiv:1512.00567, section 7."""
-    job = trainer.prepare(options(*LENET[:3]))
+    job = trainer.prepare(options("lenet5"))
     loss = trainer.compiled(job.model, options("lenet5", "--lr", "0.1"), 1).loss
     logits = np.random.default_rng(0).standard_normal((1, 10)).astype("float32")
     log_p = logits - np.log(np.exp(logits).sum())

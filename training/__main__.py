@@ -9,6 +9,7 @@ It leaves model.keras, history.csv, curves.png and result.json in the folder --o
 import argparse
 import ast
 import math
+import os
 import sys
 
 from training.recipes import recipe
@@ -77,6 +78,7 @@ def parse(argv):
 def main(argv=None):
     """Trains as argv says.  Returns 0; ends with exit code 2 and one line for what cannot be."""
     parser, options = parse(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings, but not how it was built
     from training import report, trainer  # slow: TensorFlow; --help and errors need not wait for it
 
     try:
