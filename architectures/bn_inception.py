@@ -31,24 +31,24 @@ TABLE_576 = tuple(
 
 
 def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=None, p="same",
-         pool_p="same"):  # fmt: skip
+         pool_p="same", max_p="same"):  # fmt: skip
     """Ten Inception modules in three stages, each but the last ending with stride 2.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first kernel depthwise with multiplier
     8, then 1x1, as the paper's appendix and TF-slim have it.
     """
-    n, rest = BN | {"epsilon": eps}, dict(p=p, bias=bias)
+    n, rest = BN | {"epsilon": eps}, dict(p=p, pool_p=pool_p, max_p=max_p, bias=bias)
     if separable:
         x = separable_stem(x, n)
     else:
         x = conv(x, 64, k=7, s=2, p=3 if p == 1 else p, n=n, bias=bias)
-    x = tap(maxpool(x, k=3, s=2, p=p), "stem_pool1")
+    x = tap(maxpool(x, k=3, s=2, p=max_p), "stem_pool1")
     x = conv(conv(x, 64, k=1, n=n, bias=bias), 192, k=3, n=n, bias=bias)
-    x = tap(maxpool(x, k=3, s=2, p=p), "stem")
+    x = tap(maxpool(x, k=3, s=2, p=max_p), "stem")
     gate = gates_of_paths(sum(map(len, table)), drop_path)
     for i, (stage, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
         for j, (row, pool, s) in enumerate(stage, 1):
-            letters = dict(rest, s=s, n=n, pool_p=pool_p, se=r, gate=next(gate))
+            letters = dict(rest, s=s, n=n, se=r, gate=next(gate))
             x = tap(bn_inception_module(x, row, pool, **letters), f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
@@ -60,8 +60,8 @@ def separable_stem(x, n):
 
 
 OPTIONS = dict(eps=1e-5, bias=None, se=None, drop_path=None)
-# pytorchcv pads on both sides and its means count the padding.
-STYLES = {"paper": {}, "torch": {"p": 1, "pool_p": 1}}
+# pytorchcv pads on both sides, its means count the padding, and its max pools overhang.
+STYLES = {"paper": {}, "torch": {"p": 1, "pool_p": 1, "max_p": "ceil"}}
 VARIANTS = {
     "conv_bias": {"options": {"bias": True}},
     "width_576": {"table": (TABLE_576,)},

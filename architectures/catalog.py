@@ -1,7 +1,6 @@
 """create(name): any network of the papers by name, with the same options for all."""
 
 import json
-import warnings
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -20,6 +19,7 @@ from architectures import (
     inception_v3,
     inception_v4,
     lenet,
+    loading,
     mobilenet,
     nasnet,
     nin,
@@ -78,7 +78,9 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
 
     name: one of names().  input_shape (rows, columns, channels) and classes are the paper's unless
     given; rows and columns may be None where the head pools, and with top=False, which leaves out
-    the head.  weights: the path of a .keras or .weights.h5 file of the same network.
+    the head.  weights of the same network: the path of a .keras or .weights.h5 file; 'imagenet',
+    those of keras.applications; or, as PyTorch's libraries name them, the path of a .safetensors
+    file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options they need.
 
     Options, the same for all nets (each net's own are in its file):
     variant     another reading or edition, by its name in facts.json
@@ -95,6 +97,8 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
     Raises ValueError, naming the argument, for what the network does not have or cannot be.
     """
     name, net = find(name)
+    given = loading.needed(name, weights, options)
+    options = dict(given)
     a = options.pop("a", None)
     if a not in (None, "linear", "softmax"):
         raise ValueError(f"a={a!r}: a must be None for logits or 'softmax' for probabilities")
@@ -110,8 +114,10 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
             raise
         right = f"at least {least} x {least} for {name}"
         raise ValueError(f"input_shape={net.shape}: rows and columns must be {right}") from error
-    if weights is not None:
-        load(model, weights)
+    if weights is not None and (top or not loading.foreign(weights)):
+        loading.load(model, weights)
+    elif weights is not None:
+        loading.share(create(name, weights=weights, **given), model)
     return model
 
 
@@ -178,17 +184,3 @@ def least_size(name, net, top):
         middle = (low + high) // 2
         low, high = (low, middle) if builds(middle) else (middle, high)
     return high
-
-
-def load(model, path):
-    """Reads the weights of a .keras or .weights.h5 file into model.  Raises ValueError."""
-    if not str(path).endswith((".keras", ".weights.h5")):
-        right = "None, or the path of a .keras or .weights.h5 file"
-        raise ValueError(f"weights={path!r}: weights must be {right}")
-    try:
-        # Keras only warns of layers that a file does not have.
-        with warnings.catch_warnings(action="error", category=UserWarning):
-            model.load_weights(path)
-    except (ValueError, KeyError, OSError, UserWarning) as error:
-        why = " ".join(str(error).split())[:400]
-        raise ValueError(f"weights={path!r} does not fit {model.name}: {why}") from error

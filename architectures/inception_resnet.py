@@ -1,6 +1,8 @@
 """Inception-ResNet v1 and v2, arXiv:1602.07261."""
 
-from architectures.common import Net, gates, pooled
+from keras import layers
+
+from architectures.common import Net, gates, logits, pooled
 from architectures.taps import tap
 from blocks.inception import parallel
 from blocks.inception_v4 import (
@@ -9,11 +11,12 @@ from blocks.inception_v4 import (
     inception_v4_stem,
     reduction_a,
 )
-from blocks.layers import BN_TF, conv, maxpool
+from blocks.layers import BN_TF, conv, dense, gavgpool, maxpool, norm
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C: the authors' code
 # Stem, residual modules of A, B, C, how many, widths of the two reductions, and of a last 1x1.
 V1 = ("v1", (5, 10, 5), (192, 192, 256, 384), (256, 256, 256), None)  # Figures 14, 10 to 15
+V1_PCV = ("v1", (5, 10, 6), *V1[2:4], 0)  # pytorchcv's, after facenet: six C, the last in full
 V2 = ("v2", (10, 20, 10), (256, 256, 384, 384), (256, 288, 320), 1536)  # the authors' code
 V2_DRAWN = ("v4", (5, 10, 5), (256, 256, 384, 384), (256, 288, 320), None)  # Figures 15 to 19
 
@@ -47,7 +50,8 @@ def body(x, name, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, d
     for i, (depth, scale) in enumerate(zip(depths, SCALES, strict=True), 1):
         for j in range(1, depth + 1):
             # The released v2 adds its last C in full, without a relu.
-            s, a = (1.0, None) if last and (i, j) == (3, depth) else (scale, "relu")
+            whole = last is not None and (i, j) == (3, depth)
+            s, a = (1.0, None) if whole else (scale, "relu")
             x = inception_resnet_block(x, f"{paths} {'ABC'[i - 1]}", s, n, a, next(gate))
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
@@ -62,17 +66,24 @@ def head(x, classes):
     return pooled(x, classes, rate=0.2)
 
 
+def head_512(x, classes):
+    """Global mean -> dropout -> dense 512, batch norm -> dense: pytorchcv's v1."""
+    x = layers.Dropout(0.2)(gavgpool(x))
+    x = norm(dense(x, 512, a=None, bias=False), BN_TF)
+    return logits(x, classes)
+
+
 OPTIONS = dict(eps=1e-3, survival=None, drop_path=None)
 STYLES = {"paper": {}, "torch": {"pool_p": 1}, "keras": {"n": BN_TF | {"scale": False}}}
 
 
 def net(table, **variants):
-    rows = {name: {"table": row} for name, row in variants.items()}
-    return Net(body, table, (299, 299, 3), options=OPTIONS, variants=rows, styles=STYLES, head=head)
+    options = dict(options=OPTIONS, variants=variants, styles=STYLES, head=head)
+    return Net(body, table, (299, 299, 3), **options)
 
 
 NETS = {
-    "inception_resnet_v1": net(V1),
-    "inception_resnet_v2": net(V2, paper_figures_literal=V2_DRAWN),
+    "inception_resnet_v1": net(V1, pytorchcv={"table": V1_PCV, "head": head_512}),
+    "inception_resnet_v2": net(V2, paper_figures_literal={"table": V2_DRAWN}),
 }
 ALIASES = {}

@@ -64,9 +64,10 @@ def head(x, classes):
 
 STYLES = {"paper": {}, "keras": {"a": "relu6"}, "torch": {"p": 1, "eps": 1e-5}}
 STYLES_V2 = {"paper": {}, "keras": {}, "torch": {"p": 1, "eps": 1e-5}}
+OPTIONS = {"eps": 1e-3, "p": "same"}
 NETS = {
     f"mobilenet_v1_{alpha}_{size}": Net(
-        body, (V1, float(alpha)), (size, size, 3), options={"eps": 1e-3}, styles=STYLES
+        body, (V1, float(alpha)), (size, size, 3), options=OPTIONS, styles=STYLES
     )
     for alpha, size in [(a, 224) for a in ("1.0", "0.75", "0.5", "0.25")]
     + [("1.0", size) for size in (192, 160, 128)]

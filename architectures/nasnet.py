@@ -32,7 +32,7 @@ def plan(normal, reduction, depth, f, stem):
 
 
 def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=None,
-         drop_path=None):  # fmt: skip
+         drop_path=None, pool_p="same"):  # fmt: skip
     """3x3 of first filters, then the cells of plan, relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').  skip: a cell
@@ -46,7 +46,7 @@ def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=
     heads, s_prev = [], 1  # by how much h_prev is larger than h
     for i, (table, width, s, name) in enumerate(rows, 1):
         gate = partial(dropped, survival=1 - drop_path * i / len(rows)) if drop_path else None
-        y = tap(cell(h_prev, h, width, *table, s, s_prev, n, gate), name)
+        y = tap(cell(h_prev, h, width, *table, s, s_prev, n, gate, pool_p), name)
         h_prev, h = h_prev if skip and name.startswith("reduction") else h, y
         s_prev = s
         if name == f"stage2_block{depth}" and aux:
@@ -61,17 +61,19 @@ def head(x, classes):
 
 
 OPTIONS = dict(eps=1e-3, aux=None, drop_path=None)
+# The padding of pools with a stride counts in keras.applications.
+STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {}}
 AUX = {"with_aux": {"options": {"aux": True}}}
 
 
 def imagenet(cells, depth, f, first, size, variants=AUX, **options):
     table = (cells, depth, f, "imagenet", first)
-    return Net(body, table, (size, size, 3), 1000, OPTIONS | options, variants, head=head)
+    return Net(body, table, (size, size, 3), 1000, OPTIONS | options, variants, STYLES, head)
 
 
 def cifar(cells, depth, f, **variants):
     table = (cells, depth, f, "cifar", 3 * f)
-    return Net(body, table, (32, 32, 3), 10, OPTIONS, variants, head=head)
+    return Net(body, table, (32, 32, 3), 10, OPTIONS, variants, STYLES, head)
 
 
 NETS = {

@@ -8,14 +8,14 @@ from blocks.resnet import bottleneck_block
 from blocks.se import senet_block
 
 
-def body(x, depths, *, eps=1e-5, se=16, **options):
+def body(x, depths, *, eps=1e-5, se=16, pool="ceil", **options):
     """SENet-154: three 3x3 in place of the 7x7, then stages of senet_block.
 
     x (N, H, W, C) -> (N, H/32, W/32, 2048).
     """
     n = BN | {"epsilon": eps}
     x = conv(conv(x, 64, k=3, s=2, p=1, n=n), 64, k=3, n=n)
-    x = maxpool(tap(conv(x, 128, k=3, n=n), "stem"), k=3, s=2, p="ceil")
+    x = maxpool(tap(conv(x, 128, k=3, n=n), "stem"), k=3, s=2, p=pool)
     return resnet.stages(x, block, 256, depths, n=n, se=se, **options)
 
 
@@ -37,11 +37,11 @@ def se_resnet(depth):
 
 # Torch's own SE nets (timm's seresnet50) pad the stem's pool on both sides, stride in the 3x3.
 STYLES = {"paper": {}, "torch": {"pool": 1}, "keras": {"pool": 1, "eps": 1.001e-5}}
-OPTIONS = dict(eps=1e-5, se=16, survival=None, drop_path=None)
+OPTIONS = dict(eps=1e-5, se=16, pool="ceil", survival=None, drop_path=None)
 NETS = {f"se_resnet{depth}": se_resnet(depth) for depth in (50, 101, 152)}
 NETS |= {
     f"se_resnext{depth}_32x4d": resnext.imagenet(depth, 32, 4, se=16, pool="ceil")
     for depth in (50, 101)
 }
-NETS["senet154"] = Net(body, ((3, 8, 36, 3),), options=OPTIONS, head=head)
+NETS["senet154"] = Net(body, ((3, 8, 36, 3),), options=OPTIONS, styles=STYLES, head=head)
 ALIASES = {}

@@ -10,6 +10,7 @@ from blocks.squeezenet import fire_module
 # Table 1: conv1 (filters, kernel), then fire modules by their width; a 3x3/2 max pool before each
 # group.  Input 227: the printed 224 does not give conv1's 111 x 111.
 V1_0 = ((96, 7), (128, 128, 256), (256, 384, 384, 512), (512,))
+KEPT = ((1, 2), (2, 1), (2, 3), (3, 1))  # modules that a simple bypass goes around
 V1_1 = ((64, 3), (128, 128), (256, 256), (384, 384, 512, 512))
 
 

@@ -1,7 +1,7 @@
 """Names of weights in other libraries: a table of patterns for each library and family.
 
-A row is {a module there: the layer here}.  A module is a regular expression in which . is a dot,
-# a number, @ a number counted from 0 there and from 1 here, & conv or bn.  What is two modules there
+A row is {a module there: the layer here}.  A module is a regular expression in which . is a dot, #
+a number, @ a number counted from 0 there and from 1 here, & conv or bn.  What is two modules there
 and one layer here ends in the attribute, as sepconv1.pointwise_kernel.  The first row that fits
 holds, so that exceptions come first.
 """
@@ -32,11 +32,12 @@ def separable(numbers):
 BODY = {"body.conv#.&": "b2_&#", "se.(?:conv|fc)#": "b2_b2_dense#"}
 PCV_UNITS = {"features.stage#.unit#": "stage#_block#"}
 PCV_STEM = {"features.init_block.(?:conv.)?&": "stem_&1", "output(?:.fc)?": "logits"}
+PCV_STEM |= {"features.init_block.conv#.&": "stem_&#"}  # SENet-154's, Xception's, Inception's
 
 # A unit that projects has its first batch norm before the shortcut leaves.
 PREACT_FIRST = {"body.conv1.bn": "bn1", "body.conv2.bn": "b2_bn1", "body.conv3.bn": "b2_bn2"}
 PREACT_FIRST |= {"body.conv#.conv": "b2_conv#", "identity_conv": "b1_conv1"}
-PREACT_STEM = PCV_STEM | {"features.post_activ.bn": "last_bn1"}
+PREACT_STEM = PCV_STEM | {"features.init_block": "stem_conv1", "features.post_activ.bn": "last_bn1"}
 
 
 def preact(*plain):
@@ -92,6 +93,17 @@ def inverted(table):
     return rows | last | {"classifier.1": "logits"}
 
 
+def timm_inverted():
+    """timm's MobileNets: a block's modules by what they do."""
+    rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
+    rows |= {"bn2": "last_bn1", "classifier": "logits"}
+    bare = {"conv_dw": "dwconv1", "bn#": "bn#", "conv_pw": "conv1"}
+    full = {"conv_pw": "conv1", "bn#": "bn#", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
+    first = within({"blocks.0.0": "stage1_block1"}, bare)
+    rows |= first | within({"blocks.@.0": "stage@_block1"}, full)
+    return rows | within({"blocks.@.@": "stage@_block@_b2"}, full)
+
+
 def xception():
     """A block's modules count relus; the first block has no leading one."""
     stem = {"conv1": "stem_conv1", "bn1": "stem_bn1", "conv2": "stem_conv2", "bn2": "stem_bn2"}
@@ -114,6 +126,18 @@ def xception():
     blocks = {"block2": "stage1_block2", "block3": "stage1_block3", "block12": "stage3_block1"}
     blocks |= counted("block", "stage2_block", 8, 4)
     return stem | within({"block1": "stage1_block1"}, layers(0)) | within(blocks, layers(1)) | last
+
+
+def pcv_xception():
+    blocks = {f"features.stage{i}.unit1": f"stage1_block{i}" for i in (1, 2, 3)}
+    blocks |= counted("features.stage3.unit", "stage2_block", 8, 2)
+    blocks |= {"features.stage4.unit1": "stage3_block1"}
+    separable = {"conv.dw_conv": "sepconv#.depthwise_kernel", "bn": "bn#"}
+    separable |= {"conv.pw_conv": "sepconv#.pointwise_kernel"}
+    rows = {f"body.block#.{i}": f"b1_{j}" for i, j in separable.items()}
+    rows |= {"identity_conv.&": "b2_&1"}
+    last = {f"features.final_block.conv#.{i}": f"stage3_{j}" for i, j in separable.items()}
+    return PCV_STEM | within(blocks, rows) | last
 
 
 # Inception v3's modules name their paths by kernel.
@@ -140,6 +164,30 @@ V4_C |= {"branch@_@.&": "b@_&@", **PATHS}
 V4_STEM = {"@.&": "&@", "3.conv.&": "b2_&1", "5.conv.&": "b1_&3"}
 V4_STEM = {f"features.{i}": j for i, j in V4_STEM.items()}
 RESIDUAL = {"branch0.&": "b2_b1_&1", "branch@.@.&": "b2_b@_&@", "conv2d": "b2_conv1"}
+
+# pytorchcv's Inceptions: the first unit of stages 2 and 3 is the reduction before.
+PCV_PATHS = {"branch#.conv.&": "b#_&1", "branch#.conv_list.conv#.&": "b#_&#"}
+PCV_PATHS |= {"branch#.conv1x3.&": "b#_b1_&1", "branch#.conv3x1.&": "b#_b2_&1"}
+PCV_PATHS = {f"branches.{i}": j for i, j in PCV_PATHS.items()}
+
+
+def pcv_inception(depths, stem, rows):
+    blocks = {"features.stage1.unit#": "stage1_block#"}
+    reductions = {f"features.stage{i}.unit1": f"stage{i}_reduction" for i in (2, 3)}
+    for i, depth in enumerate(depths, 2):
+        blocks |= counted(f"features.stage{i}.unit", f"stage{i}_block", depth, 2)
+    rest = within(reductions, PCV_PATHS) | within(blocks, rows)
+    rest |= {"output.fc": "logits"}
+    return {f"features.init_block.{i}": f"stem_{j}" for i, j in stem.items()} | rest
+
+
+V3_PCV = {f"conv{i}.&": j for i, j in enumerate(V3_STEM.values(), 1)}
+V4_PCV = {"conv#.&": "&#", "block1.branches.branch2.conv.&": "b2_&1"}
+V4_PCV |= {"block2.branches.branch1.conv_list.conv#.&": "b1_&#"}
+V4_PCV |= {f"block2.branches.branch2.conv_list.conv{i}.&": f"b2_&{i + 1}" for i in range(1, 5)}
+V4_PCV |= {"block3.branches.branch1.conv.&": "b1_&3"}
+RESIDUAL_PCV = {i: f"b2_{j}" for i, j in PCV_PATHS.items()} | {"conv": "b2_conv1"}
+V2_PCV = {"conv#.&": "pool2_&#"} | {f"block.{i}": j for i, j in PCV_PATHS.items()}
 
 # BN-Inception: pytorchcv's stages begin with the module that strides.
 MODULE = {"branch1.&": "b1_&1", "branch#.conv#.&": "b#_&#", "branch4.conv.&": "b4_&1"}
@@ -182,6 +230,20 @@ def nasnet(depth):
 RESNET = {"&#": "b2_&#", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
 RESNET |= {"(?:se|se_module).fc#": "b2_b2_dense#"}
 DENSE_UNIT = {"conv#": "b2_conv#", "norm#": "b2_bn#"}
+FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
+BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
+PCV_SQUEEZE = {"features.init_block.conv": "stem_conv1", "output.final_conv": "head_conv1"}
+SEPARABLE = {"dw_conv.conv": "dwconv1", "dw_conv.bn": "bn1", "pw_conv.conv": "conv1"}
+SEPARABLE |= {"pw_conv.bn": "bn2"}
+V2_UNIT = {"downsample.conv": "b1_conv1", "norm1": "bn1", "norm2": "b2_bn1", "norm3": "b2_bn2"}
+GOOGLE = {"conv1.&": "stem_pool1_&1", "conv2.&": "stem_&1", "conv3.&": "stem_&2"}
+GOOGLE |= {"aux#.conv.&": "aux#_&1", "aux#.fc1": "aux#_dense1", "aux#.fc2": "aux#_logits"}
+GOOGLE_STAGES = {3: "ab", 4: "abcde", 5: "ab"}
+GOOGLE_BLOCKS = {
+    f"inception{i}{j}": f"stage{i - 2}_block{n}"
+    for i, letters in GOOGLE_STAGES.items()
+    for n, j in enumerate(letters, 1)
+}
 SHUFFLE = {"compress_&1": "&1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"}
 SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
 
@@ -191,10 +253,16 @@ TABLES = {
         **within({"layer#.@": "stage#_block@"}, RESNET),
         "(?:fc|last_linear)": "logits",
     },
-    "pytorchcv ResNet": PCV_STEM
-    | within(PCV_UNITS, BODY | {"identity_conv.&": "b1_&1"}),
+    "pytorchcv ResNet": PCV_STEM | within(PCV_UNITS, BODY | {"identity_conv.&": "b1_&1"}),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
     "pytorchcv pre-activation ResNet": preact(1),
+    "timm pre-activation ResNet": {
+        "stem.conv": "stem_conv1",
+        **within({"stages.@.blocks.0": "stage@_block1"}, V2_UNIT | {"conv#": "b2_conv#"}),
+        **within({"stages.@.blocks.@": "stage@_block@"}, {"norm#": "b2_bn#", "conv#": "b2_conv#"}),
+        "norm": "last_bn1",
+        "head.fc": "logits",
+    },
     "torchvision and timm DenseNet": {
         "features.conv0": "stem_conv1",
         "features.norm0": "stem_bn1",
@@ -204,15 +272,58 @@ TABLES = {
         "features.norm5": "last_bn1",
         "classifier": "logits",
     },
+    "pytorchcv DenseNet": {
+        **PREACT_STEM,
+        **within(PCV_UNITS, {"conv#.&": "b2_&#", "conv.&": "b2_&1"}),
+        **{f"features.stage{i}.trans{i}.conv.&": f"transition{i - 1}_&1" for i in (2, 3, 4)},
+    },
     **{
         f"{library} VGG {letter}": vgg_convs(stages) | head
         for library, head in VGG_HEADS.items()
         for letter, stages in vgg.TABLE.items()
     },
+    "pytorchcv VGG": {
+        "features.stage#.unit#.conv": "stage#_conv#",
+        "output.fc#.fc": "head_dense#",
+        "output.fc3": "logits",
+    },
     "torchvision SqueezeNet 1.0": squeeze(squeezenet.V1_0[1:]),
     "torchvision SqueezeNet 1.1": squeeze(squeezenet.V1_1[1:]),
     "torchvision MobileNetV2": inverted(mobilenet.V2),
+    "pytorchcv SqueezeNet": PCV_SQUEEZE | within(PCV_UNITS, FIRE),
+    "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
+    "timm MobileNetV2": timm_inverted(),
+    "pytorchcv MobileNet": PCV_STEM | within(PCV_UNITS, SEPARABLE),
+    "timm MobileNet": {
+        "conv_stem": "stem_conv1",
+        "bn1": "stem_bn1",
+        **within(
+            {"blocks.@.@": "stage@_block@"},
+            {"conv_dw": "dwconv1", "bn#": "bn#", "conv_pw": "conv1"},
+        ),
+        "classifier": "logits",
+    },
+    "torchvision GoogLeNet": {
+        **GOOGLE,
+        **within(
+            GOOGLE_BLOCKS, {"branch4.1.&": "b4_&1", "branch1.&": "b1_&1", "branch#.@.&": "b#_&@"}
+        ),
+        "fc": "logits",
+    },
     "timm Xception": xception(),
+    "pytorchcv Xception": pcv_xception(),
+    "pytorchcv Inception v3": pcv_inception((4, 2), V3_PCV, PCV_PATHS),
+    "pytorchcv Inception v4": pcv_inception((7, 3), V4_PCV, PCV_PATHS),
+    "pytorchcv Inception-ResNet v1": {
+        **pcv_inception((10, 6), {"conv#.&": "&#"}, RESIDUAL_PCV),
+        "output.fc1": "head_dense1",
+        "output.bn": "head_bn1",
+        "output.fc2": "logits",
+    },
+    "pytorchcv Inception-ResNet v2": {
+        "features.final_conv.&": "stage4_&1",
+        **pcv_inception((20, 10), V2_PCV, RESIDUAL_PCV),
+    },
     "torchvision and timm Inception v3": {
         **{f"Conv2d_{i}.&": f"stem_{j}" for i, j in V3_STEM.items()},
         **within({f"Mixed_5{j}": f"stage1_block{i}" for i, j in enumerate("bcd", 1)}, V3_A),

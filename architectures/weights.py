@@ -7,47 +7,88 @@ from functools import cache
 import numpy as np
 from keras import layers
 
+from architectures import keras_tables, weight_tables
+from architectures.published import published
 from architectures.taps import all_layers
-from architectures.weight_tables import TABLES
 from blocks.graph import calls
 
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
-    "weight": ("kernel", "depthwise_kernel", "gamma"),
+    "weight": ("kernel", "gamma"),
     "bias": ("bias", "beta"),
     "running_mean": ("moving_mean",),
     "running_var": ("moving_variance",),
 }
+__all__ = ["from_keras", "from_torch", "published"]
+
+KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta moving_mean moving_variance"
+KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
 def from_torch(model, state):
     """The weights of the same network elsewhere into model, which is changed in place and returned.
 
-    state: an ordered mapping of names to NumPy arrays in PyTorch's layout, as torchvision, timm or
-    pytorchcv name them (num_batches_tracked is ignored).  Every entry is used exactly once and
-    every weight gets one, or the state is refused whole: ValueError names the first entry that
-    differs, and the model stays as it was.
+    state: a mapping of names to NumPy arrays in PyTorch's layout, as torchvision, timm or pytorchcv
+    name them.  num_batches_tracked is left out, and auxiliary heads where the model has none; every
+    other entry is used exactly once and every weight gets one, or the state is refused whole:
+    ValueError names the first entry that differs, and the model stays as it was.
     """
     if not isinstance(state, Mapping) or not state:
         raise ValueError(f"state={type(state)}: state must be a mapping of names to arrays")
     state = {k: np.asarray(v) for k, v in state.items() if not k.endswith("num_batches_tracked")}
     found, grids = {layer.name: layer for layer in all_layers(model)}, flattened(model)
-    values = {}
-    for entry, target in targets(state, found).items():
-        value, (layer, weight) = state[entry], place(found, *target)
-        if weight is None:
-            refuse(entry, value, f"{model.name} has no {' '.join(target)}")
-        if id(weight) in values:
-            refuse(entry, value, f"{weight.path} has its entry already")
-        wanted, ours = layout(layer, weight, value.ndim, grids.get(layer.name))
-        if value.shape != wanted:
-            refuse(entry, value, f"{weight.path} {tuple(weight.shape)} takes {wanted}")
-        values[id(weight)] = ours(value)
-    for weight in model.weights:
-        if id(weight) not in values:
-            raise ValueError(f"state: no entry for {weight.path} {tuple(weight.shape)}")
-    for weight in model.weights:
-        weight.assign(values[id(weight)])
-    return model
+    read = targets(state, found, weight_tables.TABLES, ROLES)
+    if "aux1_logits" not in found:
+        read = {e: target for e, target in read.items() if not target[0].startswith("aux")}
+
+    def fit(layer, weight, rank):
+        return layout(layer, weight, rank, grids.get(layer.name))
+
+    return take(model, state, place(read, found, ROLES), fit)
+
+
+def from_keras(model, source):
+    """The weights of a keras.applications model into model, changed in place and returned.
+
+    The same network with style='keras' (and a='softmax', if source has it) gives the same answers.
+    A bias before a batch norm, where ours has none, is taken off that norm's moving mean.  Raises
+    ValueError as from_torch does.
+    """
+    state = keras_state(source)
+    found = {layer.name: layer for layer in all_layers(model)}
+    read = targets(state, found, keras_tables.TABLES, KERAS_ROLES)
+    entries = {target: entry for entry, target in read.items()}
+    for entry, (name, role) in [*read.items()]:
+        mean = entries.get((re.sub(r"conv(\d+)$", r"bn\1", name), "moving_mean"))
+        if role == "bias" and mean and getattr(found.get(name), "bias", True) is None:
+            if state[entry].shape != state[mean].shape:
+                refuse(entry, state[entry], f"{mean} has the shape {state[mean].shape}")
+            state[mean] = state[mean] - state[entry]
+            del read[entry]
+
+    def fit(layer, weight, rank):
+        shape = tuple(weight.shape)  # MobileNet's logits are a 1x1 convolution there
+        wanted = (1, 1, *shape) if rank == 4 and len(shape) == 2 else shape
+        return wanted, lambda v: v.reshape(shape)
+
+    return take(model, state, place(read, found, KERAS_ROLES), fit)
+
+
+def keras_state(source):
+    """{layer.weight: array} of a Keras model; for what has no name of its own see keras_tables."""
+    unnamed, state = {"conv2d": [], "batch_normalization": []}, {}
+    for layer in all_layers(source):
+        if match := re.fullmatch(r"(conv2d|batch_normalization)_?(\d*)", layer.name):
+            unnamed[match[1]].append((int(match[2] or 0), layer.name))
+    names = {
+        name: f"auto.{'conv' if kind == 'conv2d' else 'bn'}{i}"
+        for kind, found in unnamed.items()
+        for i, (_, name) in enumerate(sorted(found), 1)
+    }
+    for layer in all_layers(source):
+        for weight in layer.weights:
+            entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
+            state[entry] = np.asarray(weight)
+    return state
 
 
 def refuse(entry, value, why):
@@ -62,24 +103,26 @@ def pattern(module):
     return re.compile(module)
 
 
-def translate(entry, table):
-    """(our layer, PyTorch's name of the weight) for an entry, or None if the table has no row."""
+def translate(entry, table, roles):
+    """(our layer, the library's name of the weight), or None if the table has no row."""
     module, _, role = entry.rpartition(".")
     for theirs, ours in table.items():
-        if role in ROLES and (match := pattern(theirs).fullmatch(module)):
+        if role in roles and (match := pattern(theirs).fullmatch(module)):
             found = [*zip(re.findall("[#@&]", theirs), match.groups(), strict=True)]
             kinds = iter([v for sign, v in found if sign == "&"])
             numbers = iter([str(int(v) + (sign == "@")) for sign, v in found if sign != "&"])
-            return re.sub("[#@]", lambda _, n=numbers: next(n), re.sub("&", lambda _, k=kinds: next(k), ours)), role
+            values = {"&": kinds, "#": numbers, "@": numbers}
+            return re.sub("[#@&]", lambda m, v=values: next(v[m[0]]), ours), role
     return None
 
 
-def targets(state, found):
-    """{entry: (our layer, role)} by the one table that has rows and layers for most entries."""
-    read = {label: {e: translate(e, table) for e in state} for label, table in TABLES.items()}
+def targets(state, found, tables, roles):
+    """{entry: (our layer, role)} by the table with rows for most entries, layers for most rows."""
+    read = {label: {e: translate(e, rows, roles) for e in state} for label, rows in tables.items()}
 
     def fitting(label):
-        return sum(t is not None and t[0].partition(".")[0] in found for t in read[label].values())
+        rows = [target for target in read[label].values() if target]
+        return len(rows), sum(target.partition(".")[0] in found for target, _ in rows)
 
     label = max(read, key=fitting)
     for entry, target in read[label].items():
@@ -88,19 +131,48 @@ def targets(state, found):
     return read[label]
 
 
-def place(found, target, role):
-    """(our layer, its weight) by attribute: kernel, gamma, beta ...; None for what is not there."""
-    name, _, attribute = target.partition(".")
-    layer = found.get(name)
-    weights = [getattr(layer, key, None) for key in ([attribute] if attribute else ROLES[role])]
-    return layer, next((weight for weight in weights if weight is not None), None)
+def place(read, found, roles):
+    """{entry: (what it is, our layer, its weight)}; None for what is not there."""
+    places = {}
+    for entry, (target, role) in read.items():
+        name, _, attribute = target.partition(".")
+        layer = found.get(name)
+        weights = [getattr(layer, key, None) for key in ([attribute] if attribute else roles[role])]
+        weight = next((weight for weight in weights if weight is not None), None)
+        places[entry] = (f"{target} {role}", layer, weight)
+    return places
+
+
+def take(model, state, places, fit):
+    """Assigns every entry to its place, or none.
+
+    fit(layer, weight, rank) -> (the shape an entry must have, a function to our layout).
+    """
+    values = {}
+    for entry, (what, layer, weight) in places.items():
+        value = state[entry]
+        if weight is None:
+            refuse(entry, value, f"{model.name} has no {what}")
+        if id(weight) in values:
+            refuse(entry, value, f"{weight.path} has its entry already")
+        wanted, ours = fit(layer, weight, value.ndim)
+        if value.shape != wanted:
+            refuse(entry, value, f"{weight.path} {tuple(weight.shape)} takes {wanted}")
+        values[id(weight)] = ours(value)
+    missing = [weight for weight in model.weights if id(weight) not in values]
+    if missing:
+        raise ValueError(f"state: no entry for {missing[0].path} {tuple(missing[0].shape)}")
+    for weight in model.weights:
+        weight.assign(values[id(weight)])
+    return model
 
 
 def layout(layer, weight, rank, grid=None):
     """(the shape that PyTorch has for a weight of ours, a function from its layout to ours).
 
     rank: that of the entry, since a 1x1 convolution may be a dense layer here, or the reverse.
-    grid (H, W, C): what was flattened before a dense layer; PyTorch flattens C, H, W.
+    grid (H, W, C): what was flattened before a dense layer; PyTorch flattens C, H, W, or has a
+    convolution of the grid's size.
     """
     shape = tuple(weight.shape)
     alone = isinstance(layer, layers.DepthwiseConv2D)
@@ -111,14 +183,10 @@ def layout(layer, weight, rank, grid=None):
         return shape[:1:-1], lambda v: v.T[None, None]
     if len(shape) == 4:
         return (shape[3], shape[2], *shape[:2]), lambda v: v.transpose(2, 3, 1, 0)
-    if len(shape) == 2 and rank == 4 and grid:
-        h, w, c = grid
-        return (shape[1], c, h, w), lambda v: v.transpose(2, 3, 1, 0).reshape(shape)
-    if len(shape) == 2 and rank == 4:
-        return (*shape[::-1], 1, 1), lambda v: v[:, :, 0, 0].T
-    if len(shape) == 2 and grid:
-        h, w, c = grid
-        return shape[::-1], lambda v: v.reshape(-1, c, h, w).transpose(2, 3, 1, 0).reshape(shape)
+    if len(shape) == 2 and (grid or rank == 4):
+        h, w, c = grid or (1, 1, shape[0])
+        wanted = (shape[1], c, h, w) if rank == 4 else shape[::-1]
+        return wanted, lambda v: v.reshape(-1, c, h, w).transpose(2, 3, 1, 0).reshape(shape)
     return shape[::-1], np.transpose
 
 

@@ -6,14 +6,12 @@ from blocks.layers import BN, BN_TF, avgpool, check, conv, dense, maxpool
 from blocks.se import se_block
 
 
-def parallel(
-    x, *paths, n=BN_TF, p="valid", pool_p="same", max_p=None, bias=None, gate=None
-):
+def parallel(x, *paths, n=BN_TF, p="valid", pool_p="same", max_p=None, bias=None, gate=None):
     """Every path a chain of convolutions and pools of x; their ends concatenated.
 
     x (N, H, W, C) -> (N, H/s, W/s, sum of the ends).  A step is (k, f) or (k, f, s), a convolution;
     'avg' or 'max', a 3x3/1 pool; ('max', s); or a list of paths, into which the chain splits.  What
-    has a stride pads as p says (a max pool as max_p, if given), the mean pool as pool_p, all else is
+    has a stride pads as p says (a max pool as max_p, if given), the mean pool as pool_p, all else
     'same'.  gate(m), such as drop_path, acts on each end.
     """
     ends = []

@@ -1,7 +1,9 @@
 """Weights of other libraries: the same answers as theirs, and refusals that name the entry."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,16 +11,26 @@ import pytest
 from keras import layers
 
 import architectures
-from architectures import weights
+from architectures import catalog, loading, weights
+from architectures.published import APPLICATIONS
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
-# What answers a library's network, and the network and options that are wired as it is.
-FILES = {
-    "pcv-resnet18": ("resnet18", {}),
-    "pcv-resnet50": ("resnet50", {}),
-    "timm-resnet50": ("resnet50", {"stride_on": "3x3"}),
-    "pcv-resnet20_cifar10": ("resnet20", {"shortcut": "B"}),
-}
+LIBRARIES = {"tv": "torchvision", "timm": "timm", "pcv": "pytorchcv"}
+# Squeeze-and-excitation amplifies rounding under these weights: see the README there.
+DOUBLE = {"timm-legacy_seresnet50-double", "timm-seresnet50"}
+SLOW = ("inception_resnet", "inceptionres", "nasnet", "v4", "densenet121", "vgg", "164bn")
+FILES = [
+    pytest.param(file.stem, marks=[pytest.mark.slow] if any(i in file.stem for i in SLOW) else [])
+    for file in sorted(GOLDEN.glob("*.npz"))
+    if file.stem != "timm-legacy_seresnet50"  # its answers are off by 1.5e-4: compared below
+]
+
+
+def network(file, shape):
+    """Our network for a file, by the table of what is published."""
+    library, _, name = file.removesuffix("-double").partition("-")
+    name, options = weights.published()[f"{LIBRARIES[library]}/{name}"]
+    return architectures.create(name, input_shape=shape, **options)
 
 
 def golden(file):
@@ -43,16 +55,29 @@ def golden(file):
 
 
 def difference(model, x, logits):
-    return np.abs(model.predict(x, verbose=0) - logits).max() / np.abs(logits).max()
+    return np.abs(np.asarray(model(x)) - logits).max() / np.abs(logits).max()
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_same_weights_give_the_same_logits(file):
     state, x, logits = golden(file)
-    name, options = FILES[file]
-    model = architectures.create(name, **options)
-    assert weights.from_torch(model, state) is model
-    assert difference(model, x, logits) < 1e-4
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64" if file in DOUBLE else "float32")
+    try:
+        model = network(file, x.shape[1:])
+        assert weights.from_torch(model, state) is model
+        assert difference(model, x, logits) < 1e-4
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+def test_answers_in_single_precision_that_are_off():
+    """Why one file is not compared: timm itself, in double precision, is 1.5e-4 from it."""
+    single, double = (golden(f"timm-legacy_seresnet50{i}") for i in ("", "-double"))
+    for entry, value in single[0].items():
+        np.testing.assert_array_equal(value, double[0][entry])
+    np.testing.assert_array_equal(single[1], double[1])
+    assert 1e-4 < np.abs(single[2] - double[2]).max() / np.abs(double[2]).max() < 2e-4
 
 
 def test_gates_take_the_same_names():
@@ -122,6 +147,176 @@ def test_another_networks_weights_are_refused():
         weights.from_torch(architectures.create("resnet20"), state)
     with pytest.raises(ValueError, match="state="):
         weights.from_torch(architectures.create("resnet20"), {})
+
+
+def test_heads_that_a_model_does_not_have_are_left_out():
+    model = architectures.create("inception_v3", aux=True, style="torch")
+    entries = {"AuxLogits.fc.weight": (1000, 768), "AuxLogits.fc.bias": (1000,)}
+    for i, shape in enumerate([(128, 768, 1, 1), (768, 128, 5, 5)]):
+        entries[f"AuxLogits.conv{i}.conv.weight"] = shape
+        for role in ("weight", "bias", "running_mean", "running_var"):
+            entries[f"AuxLogits.conv{i}.bn.{role}"] = shape[:1]
+    state, _, _ = golden("timm-inception_v3")
+    heads = {k: np.full(v, i, "float32") for i, (k, v) in enumerate(entries.items())}
+    weights.from_torch(model, state | heads)
+    for entry, layer in (("fc", "logits"), ("conv1.bn", "bn2")):
+        found = architectures.get_layer(model, f"aux1_{layer}").weights[0]
+        assert (np.asarray(found) == heads[f"AuxLogits.{entry}.weight"].flat[0]).all()
+    with pytest.raises(ValueError, match="no entry for aux1"):
+        weights.from_torch(model, state)
+    assert weights.from_torch(architectures.create("inception_v3", style="torch"), state | heads)
+
+
+def test_published_names_are_networks_and_options_of_ours():
+    for name, options in weights.published().values():
+        options = {k: v for k, v in options.items() if k != "classes"}
+        catalog.choose(name, catalog.NETS[name], options)
+    for name, (builder, _, options) in APPLICATIONS.items():
+        catalog.choose(name, catalog.NETS[name], dict(options))
+        assert callable(getattr(keras.applications, builder))
+    assert weights.published()["timm/resnet50"] == ("resnet50", {"stride_on": "3x3"})
+    assert "torchvision/googlenet" in weights.published()
+    assert "pytorchcv/resnet110_cifar10" in weights.published()
+
+
+def randomise(model):
+    """Weights and statistics of a size that neither vanish nor grow through a deep net."""
+    r = np.random.default_rng(0)
+    for w in model.weights:
+        shape = tuple(w.shape)
+        if w.name == "moving_variance":
+            value = r.uniform(0.5, 1.5, shape)
+        elif w.name == "gamma":
+            value = r.uniform(0.7, 1.3, shape)
+        elif len(shape) == 1:
+            value = r.normal(0, 0.1, shape)
+        else:
+            value = r.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape)
+        w.assign(value)
+    return model
+
+
+TWINS = [
+    *[(name, 32) for name in ("vgg_D", "vgg_E", "resnet50", "resnet101", "resnet152")],
+    *[("inception_v3", 75), ("inception_resnet_v2", 75), ("xception", 71)],
+    *[(name, 32) for name in ("densenet121", "densenet169", "densenet201")],
+    *[("mobilenet_v1_1.0_224", 32), ("mobilenet_v1_0.25_224", 64)],
+    *[("mobilenet_v2_1.0_224", 33), ("mobilenet_v2_1.4_224", 32), ("mobilenet_v2_0.35_224", 64)],
+    *[("nasnet_a_mobile", 64), ("nasnet_a_large", 64)],
+]
+LONG = ("resnet101", "resnet152", "resnet_v2", "169", "201", "nasnet_a_large")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [pytest.param(*i, marks=[pytest.mark.slow] if i[0].endswith(LONG) else []) for i in TWINS],
+)
+def test_keras_applications_give_the_same_logits(name, size):
+    builder, arguments, options = APPLICATIONS[name]
+    arguments = arguments | dict(weights=None, input_shape=(size, size, 3), classes=7)
+    source = getattr(keras.applications, builder)(**arguments, classifier_activation=None)
+    model = architectures.create(name, (size, size, 3), 7, **options)
+    x = np.random.default_rng(1).standard_normal((2, size, size, 3)).astype("float32")
+    assert weights.from_keras(model, randomise(source)) is model
+    assert difference(model, x, np.asarray(source(x))) < 1e-5
+
+
+def test_what_does_not_fit_of_keras_is_refused_whole():
+    make = keras.applications.MobileNet
+    shape = dict(weights=None, input_shape=(32, 32, 3))
+    model = architectures.create("mobilenet_v1_1.0_224", (32, 32, 3), 7, style="keras")
+    before = model.get_weights()
+    for source, message in (
+        (make(**shape, classes=8), r"conv_preds.kernel.*logits/kernel \(1024, 7\) takes"),
+        (make(**shape, alpha=0.5, classes=7), r"'conv1.kernel'.*stem_conv1/kernel"),
+        (make(**shape, include_top=False), "no entry for logits/kernel"),
+        (keras.applications.VGG16(**shape, classes=7), "has no stage1_conv1"),
+        (
+            keras.Sequential([keras.Input((4,)), layers.Dense(2, name="x")]),
+            "'x.kernel'.*no such row",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            weights.from_keras(model, source)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_imagenet_is_what_keras_applications_publishes(monkeypatch):
+    source = randomise(keras.applications.MobileNet(weights=None, input_shape=(128, 128, 3)))
+    monkeypatch.setattr(keras.applications, "MobileNet", lambda weights, **_: source)
+    model = architectures.create("mobilenet_v1_1.0_128", weights="imagenet", a="softmax")
+    x = np.random.default_rng(1).standard_normal((1, 128, 128, 3)).astype("float32")
+    assert difference(model, x, np.asarray(source(x))) < 1e-5
+    body = architectures.create("mobilenet_v1_1.0_128", (64, 64, 3), weights="imagenet", top=False)
+    kernel = source.get_layer("conv_pw_13").kernel
+    np.testing.assert_array_equal(body.get_layer("stage5_block2_conv1").kernel, kernel)
+    with pytest.raises(ValueError, match=r"input_shape=.*3 channels"):
+        architectures.create("mobilenet_v1_1.0_128", (64, 64, 1), weights="imagenet", top=False)
+
+
+def test_imagenet_says_what_it_lacks(monkeypatch):
+    def offline(**_):
+        raise Exception("URL fetch failure on https://")
+
+    monkeypatch.setattr(keras.applications, "MobileNet", offline)
+    with pytest.raises(ValueError, match=r"offline.*URL fetch failure"):
+        architectures.create("mobilenet", weights="imagenet")
+    with pytest.raises(
+        ValueError, match=r"keras.applications has no shufflenet_v1_g3_1x; it has vgg"
+    ):
+        architectures.create("shufflenet", weights="imagenet")
+    with pytest.raises(ValueError, match="style='paper': weights='imagenet' need style='keras'"):
+        architectures.create("mobilenet", weights="imagenet", style="paper")
+
+
+def test_safetensors_are_read_without_pytorch(tmp_path, monkeypatch):
+    numpy = pytest.importorskip("safetensors.numpy")
+    state, x, logits = golden("pcv-resnet20_cifar10")
+    path = tmp_path / "weights.safetensors"
+    numpy.save_file(state, path)
+    model = architectures.create("resnet20", shortcut="B", weights=path)
+    assert difference(model, x, logits) < 1e-4
+    body = architectures.create("resnet20", shortcut="B", weights=str(path), top=False)
+    expected = model.get_layer("stage3").output
+    expected = keras.Model(model.input, expected)(x)
+    np.testing.assert_allclose(np.asarray(body(x)), np.asarray(expected), rtol=1e-6)
+    path.write_bytes(b"no header")
+    with pytest.raises(ValueError, match=r"weights=.*cannot be read"):
+        architectures.create("resnet20", shortcut="B", weights=path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ValueError, match="needs the package safetensors"):
+        architectures.create("resnet20", shortcut="B", weights=path)
+
+
+def test_weights_from_the_hub(monkeypatch):
+    state, x, logits = golden("timm-resnet50")
+    asked = []
+    hub = SimpleNamespace(hf_hub_download=lambda *a: asked.append(a) or "file")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.setattr(loading, "safetensors", lambda path: state)
+    model = architectures.create("resnet50", weights="timm/resnet50.tv_in1k")
+    assert asked == [("timm/resnet50.tv_in1k", "model.safetensors")]
+    assert difference(model, x, logits) < 1e-4  # the stride is in the 3x3 without being asked
+
+    def offline(*_):
+        raise OSError("no network")
+
+    hub.hf_hub_download = offline
+    for name, message in (
+        ("timm/resnet50.tv_in1k", "hub could not be reached.*no network"),
+        ("timm/resnet50", "the tag of its weights"),
+        ("timm/resnet5.tv_in1k", "as timm/resnet50"),
+        ("timm/resnet18.tv_in1k", "those of resnet18, not of resnet50"),
+        ("weights.pth", "weights must be None, 'imagenet'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            architectures.create("resnet50", weights=name)
+    with pytest.raises(ValueError, match=r"stride_on='1x1': weights=.*need stride_on='3x3'"):
+        architectures.create("resnet50", weights="timm/resnet50.tv_in1k", stride_on="1x1")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ValueError, match="needs the package huggingface_hub"):
+        architectures.create("resnet50", weights="timm/resnet50.tv_in1k")
 
 
 def torch_conv(x, w, groups):

@@ -1,0 +1,120 @@
+"""weights= of create: files of ours, safetensors, the hub, and keras.applications."""
+
+import warnings
+from difflib import get_close_matches
+
+import keras
+import numpy as np
+
+from architectures.published import APPLICATIONS, published
+from architectures.taps import all_layers
+from architectures.weights import from_keras, from_torch
+
+OURS = (".keras", ".weights.h5")
+
+
+def foreign(weights):
+    """Whether weights are another library's: those always have a head."""
+    named = weights == "imagenet" or str(weights).startswith("timm/")
+    return named or str(weights).endswith(".safetensors")
+
+
+def needed(name, weights, given):
+    """The options of a network with those that named weights need.  Raises ValueError."""
+    needs = {}
+    if weights == "imagenet":
+        if name not in APPLICATIONS:
+            has = ", ".join(APPLICATIONS)
+            raise ValueError(f"weights='imagenet': keras.applications has no {name}; it has {has}")
+        needs = APPLICATIONS[name][2]
+    elif str(weights).startswith("timm/"):
+        model, _, tag = weights.partition(".")
+        rows = {key: row for key, row in published().items() if key.startswith("timm/")}
+        if model not in rows or not tag:
+            near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
+            right = f"a model and the tag of its weights, as {near} and .tv_in1k"
+            raise ValueError(f"weights={weights!r}: weights must be {right}")
+        of, needs = rows[model]
+        if of != name:
+            raise ValueError(f"weights={weights!r}: they are those of {of}, not of {name}")
+    for key, value in needs.items():
+        if given.get(key, value) != value:
+            raise ValueError(f"{key}={given[key]!r}: weights={weights!r} need {key}={value!r}")
+    return needs | given
+
+
+def load(model, weights):
+    """Takes weights over into model.  Raises ValueError."""
+    if weights == "imagenet":
+        from_keras(model, application(model.name))
+    elif str(weights).startswith("timm/"):
+        from_torch(model, safetensors(fetched(weights)))
+    elif str(weights).endswith(".safetensors"):
+        from_torch(model, safetensors(weights))
+    elif str(weights).endswith(OURS):
+        load_ours(model, weights)
+    else:
+        right = "None, 'imagenet', 'timm/NAME.TAG', or the path of a .keras, .weights.h5 or "
+        raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
+
+
+def load_ours(model, path):
+    """Reads the weights of a .keras or .weights.h5 file into model."""
+    try:
+        # Keras only warns of layers that a file does not have.
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            model.load_weights(path)
+    except (ValueError, KeyError, OSError, UserWarning) as error:
+        raise ValueError(f"weights={path!r} does not fit {model.name}: {short(error)}") from error
+
+
+def short(error):
+    return " ".join(str(error).split())[:400]
+
+
+def application(name):
+    """The keras.applications model of a network, with its published weights."""
+    builder, options, _ = APPLICATIONS[name]
+    try:
+        return getattr(keras.applications, builder)(weights="imagenet", **options)
+    except Exception as error:  # Keras raises a plain Exception where it cannot download
+        why = f"keras.applications could not get them, offline perhaps: {short(error)}"
+        raise ValueError(f"weights='imagenet': {why}") from error
+
+
+def fetched(name):
+    """The path of the safetensors that timm publishes under a name such as timm/resnet50.tv_in1k"""
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        right = "needs the package huggingface_hub: pip install 'keras-block-cookbook[weights]'"
+        raise ValueError(f"weights={name!r} {right}") from error
+    try:
+        return hf_hub_download(name, "model.safetensors")
+    except Exception as error:  # its errors have no common class but this
+        why = f"the hub could not be reached, or has no such weights: {short(error)}"
+        raise ValueError(f"weights={name!r}: {why}") from error
+
+
+def safetensors(path):
+    """{name: array} of a file; a format that holds numbers only, so that nothing in it is run."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        right = "needs the package safetensors: pip install 'keras-block-cookbook[weights]'"
+        raise ValueError(f"weights={path!r} {right}") from error
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"weights={path!r} cannot be read: {short(error)}") from error
+
+
+def share(whole, model):
+    """The weights of a network into the same network without its head."""
+    found = {layer.name: layer for layer in all_layers(whole)}
+    for layer in all_layers(model):
+        ours, theirs = layer.get_weights(), found[layer.name].get_weights()
+        if [np.shape(v) for v in ours] != [np.shape(v) for v in theirs]:
+            raise ValueError(f"input_shape={model.input_shape[1:]}: the weights have 3 channels")
+        layer.set_weights(theirs)
