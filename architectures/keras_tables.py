@@ -27,6 +27,19 @@ def resnet():
     return {"conv1_&": "stem_&1", **first, **rest, **HEAD}
 
 
+def resnet_v2():
+    """The first unit of a stage projects, so that its first batch norm is before the shortcut."""
+    rows = {"conv1_conv": "stem_conv1", "post_bn": "last_bn1", **HEAD}
+    for i in range(1, 5):
+        first, rest = f"stage{i}_block1_", f"stage{i}_block#_b2_"
+        there = f"conv{i + 1}_block"
+        rows |= {f"{there}1_preact_bn": f"{first}bn1", f"{there}1_0_conv": f"{first}b1_conv1"}
+        rows |= {f"{there}1_#_bn": f"{first}b2_bn#", f"{there}#_#_conv": f"{rest}conv#"}
+        rows |= {f"{there}#_preact_bn": f"{rest}bn1"}
+        rows |= {f"{there}#_{j}_bn": f"{rest}bn{j + 1}" for j in (1, 2)}
+    return rows
+
+
 def densenet():
     rows = {"conv1_&": "stem_&1", "bn": "last_bn1", **HEAD}
     for i in range(1, 5):
@@ -142,6 +155,7 @@ def nasnet_cell(kind, n, cell, ops, first):
 TABLES = {
     "keras.applications VGG": {"block#_conv#": "stage#_conv#", "fc#": "head_dense#", **HEAD},
     "keras.applications ResNet": resnet(),
+    "keras.applications ResNetV2": resnet_v2(),
     "keras.applications InceptionV3": inception_v3(),
     "keras.applications InceptionResNetV2": inception_resnet_v2(),
     "keras.applications Xception": xception(),

@@ -61,8 +61,8 @@ def head(x, classes):
 
 
 OPTIONS = dict(eps=1e-3, aux=None, drop_path=None)
-# The padding of pools with a stride counts in keras.applications.
-STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {}}
+# The padding of pools with a stride counts in keras.applications, and that of means in timm.
+STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {"pool_p": "zeros in means"}}
 AUX = {"with_aux": {"options": {"aux": True}}}
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from architectures import resnet
 from architectures.common import Net
 from architectures.taps import tap
-from blocks.layers import BN, act, conv, maxpool, norm
+from blocks.layers import BN, act, conv, maxpool, norm, pad
 from blocks.preresnet import preact_block
 from blocks.resnet import bottleneck_block
 
@@ -21,18 +21,20 @@ IMAGENET = {
 CIFAR = {110: (16, None), 164: (64, 4), 1001: (64, 4)}  # width, ratio; sections 3 and 4
 
 
-def body(x, f, depths, r, stem, stem_n, *, eps=1e-5, **letters):
+def body(x, f, depths, r, stem, stem_n, *, eps=1e-5, keras=False, **letters):
     """Units with batch norm and relu before each convolution, a last batch norm and relu behind.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
     stem: kernel, stride and filters of the first convolution; stem_n: whether batch norm and relu
-    stand behind it, which the paper's text leaves open.
+    stand behind it, which the paper's text leaves open.  keras: as keras.applications' ResNetV2,
+    with biases, the stride in the last unit of a stage, and a pool that takes zeros in.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
-    bare = {} if stem_n else {"a": None, "bias": False}
+    bare = {} if stem_n else {"a": None, "bias": keras}
     x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n if stem_n else None, **bare), "stem")
     if s == 2:
-        x = maxpool(x, k=3, s=2, p=1)
+        x = maxpool(pad(x, 1) if keras else x, k=3, s=2, p="valid" if keras else 1)
+    letters |= {"bias": True, "late": True} if keras else {}
     x = resnet.stages(x, partial(preact_block, r=r), f, depths, n=n, **letters)
     return tap(act(norm(x, n), "relu"), "last")
 
@@ -46,6 +48,9 @@ def imagenet(depth):
     table = (f, depths, r, resnet.IMAGENET_STEM)
     torch = {"table": (*table, False), "options": {"stride_on": "3x3"}}
     variants = {"no_stem_bn_stride3x3": torch} if r else {}
+    if r and depth < 200:
+        keras = {"keras": True, "eps": 1.001e-5, "stride_on": "3x3"}
+        variants["keras"] = torch | {"options": keras}
     return Net(body, (*table, True), options=DEEP if r else OPTIONS, variants=variants)
 
 

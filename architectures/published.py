@@ -38,6 +38,8 @@ TIMM = {
     "inception_v4": ("inception_v4", {}),
     "inception_resnet_v2": ("inception_resnet_v2", {}),
     "legacy_xception": ("xception", TORCH),
+    "nasnetalarge": ("nasnet_a_large", TORCH),
+    "pnasnet5large": ("pnasnet5_large", {}),
     "mobilenetv1_100": ("mobilenet_v1_1.0_224", {"style": "keras", "p": 1, "eps": 1e-5}),
     **{
         f"mobilenetv2_{int(100 * float(alpha)):03}": (f"mobilenet_v2_{alpha}_224", TORCH)
@@ -76,6 +78,7 @@ PYTORCHCV = {
     "xception": ("xception", TORCH),
     "nasnet_4a1056": ("nasnet_a_mobile", {}),
     "nasnet_6a4032": ("nasnet_a_large", {}),
+    "pnasnet5large": ("pnasnet5_large", {}),
     **{
         f"mobilenet_{i}": (f"mobilenet_v1_{alpha}_224", TORCH)
         for i, alpha in zip(("w1", "w3d4", "wd2", "wd4"), ALPHAS, strict=True)
@@ -97,6 +100,7 @@ APPLICATIONS = {
     "vgg_D": ("VGG16", {}, {}),
     "vgg_E": ("VGG19", {}, {}),
     **{f"resnet{d}": (f"ResNet{d}", {}, KERAS) for d in DEEP},
+    **{f"preresnet{d}": (f"ResNet{d}V2", {}, {"variant": "keras"}) for d in DEEP},
     "inception_v3": ("InceptionV3", {}, KERAS),
     "inception_resnet_v2": ("InceptionResNetV2", {}, KERAS),
     "xception": ("Xception", {}, KERAS),

@@ -23,15 +23,20 @@ RESIDUAL = COMMON | dict(shortcut="B", se=None, survival=None, drop_path=None)
 STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}  # all three pad on both sides
 
 
-def stages(x, block, f, depths, *, n, se=None, survival=None, drop_path=None, **letters):
+def stages(
+    x, block, f, depths, *, n, se=None, survival=None, drop_path=None, late=False, **letters
+):
     """Stages of blocks, each twice as wide and half as large as the one before.
 
-    x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.
+    x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.  late: the stride is in the last block of
+    a stage, not in the first of the next, and its shortcut takes every second pixel.
     """
     gate = iter(gates(sum(depths), survival, drop_path))
     for i, (depth, r) in enumerate(zip(depths, ratios(se, len(depths)), strict=True)):
         for j in range(depth):
-            x = block(x, f * 2**i, 2 if i and not j else 1, n=n, se=r, gate=next(gate), **letters)
+            s = 2 if (j + 1 == depth and i + 1 < len(depths) if late else i and not j) else 1
+            own = {"shortcut": "A"} if late and s == 2 else {}
+            x = block(x, f * 2**i, s, n=n, se=r, gate=next(gate), **letters | own)
             x = tap(x, f"stage{i + 1}_block{j + 1}")
         x = tap(x, f"stage{i + 1}")
     return x

@@ -19,16 +19,6 @@ def counted(there, here, depth, first=1):
     return {f"{there}{first + j}": f"{here}{1 + j}" for j in range(depth)}
 
 
-def separable(numbers):
-    """Rows of pytorchcv's separable convolutions conv1, conv2 as ours with these numbers."""
-    rows = {}
-    for i, (conv, bn) in enumerate(numbers, 1):
-        rows[f"conv{i}.conv.dw_conv"] = f"sepconv{conv}.depthwise_kernel"
-        rows[f"conv{i}.conv.pw_conv"] = f"sepconv{conv}.pointwise_kernel"
-        rows[f"conv{i}.bn"] = f"bn{bn}"
-    return rows
-
-
 BODY = {"body.conv#.&": "b2_&#", "se.(?:conv|fc)#": "b2_b2_dense#"}
 PCV_UNITS = {"features.stage#.unit#": "stage#_block#"}
 PCV_STEM = {"features.init_block.(?:conv.)?&": "stem_&1", "output(?:.fc)?": "logits"}
@@ -197,34 +187,74 @@ BNI |= counted("features.stage2.unit", "stage2_block", 4, 2)
 BNI |= {"features.stage3.unit1": "stage2_block5"}
 BNI |= counted("features.stage3.unit", "stage3_block", 2, 2)
 
-# NASNet-A: the rows of a cell, and what prepares its inputs.
-TWICE = ((1, 1), (2, 2))
-NORMAL = {"comb0_left": "b2_b1", "comb0_right": "b2_b2", "comb1_left": "b3_b1"}
-NORMAL |= {"comb1_right": "b3_b2", "comb4_left": "b6_b1"}
-NORMAL = within(NORMAL, separable(TWICE))
-NORMAL |= {"conv1x1.conv": "conv1", "conv1x1.bn": "bn2", "conv1x1_prev.conv": "conv2"}
-NORMAL |= {"conv1x1_prev.bn": "bn1", "path.path#.conv": "b#_conv1", "path.bn": "bn1"}
+
+# NASNet-A and PNASNet-5: the rows of a cell, and what prepares its inputs; pytorchcv's and timm's.
+def separable(convs=(1, 2), norms=(1, 2)):
+    """Rows of the two convolutions of an operation of a cell, which have these numbers here."""
+    rows = {}
+    for i, (conv, bn) in enumerate(zip(convs, norms, strict=True), 1):
+        for short, part in (("dw", "depthwise"), ("pw", "pointwise")):
+            there = f"(?:conv{i}.conv.{short}_conv|separable_{i}.{part}_conv2d)"
+            rows[there] = f"sepconv{conv}.{part}_kernel"
+        rows[f"(?:conv{i}.bn|bn_sep_{i})"] = f"bn{bn}"
+    return rows
+
+
+def operations(paths, layers):
+    """paths: {row and side of the operation: its path here}."""
+    return within({f"comb(?:_iter_)?{i}": path for i, path in paths.items()}, layers)
+
+
+def inputs(path, h, h_prev):
+    """h, h_prev: numbers here of the layers that prepare them; path: that of h_prev's."""
+    rows = {"conv_?1x1.conv": f"conv{h[0]}", "conv_?1x1.bn": f"bn{h[1]}"}
+    for name in ("conv1x1_prev", "conv_prev_1x1"):
+        rows |= {f"{name}.conv": f"{path}conv{h_prev[0]}", f"{name}.bn": f"{path}bn{h_prev[1]}"}
+    rows["(?:path.|conv_prev_1x1.)?path_?#.conv"] = f"{path}b#_conv1"
+    return rows | {"(?:path.bn|(?:conv_prev_1x1.)?final_path_bn)": f"{path}bn{h_prev[1]}"}
+
+
+def cells(depth, reductions):
+    """{cell: cell}; pytorchcv's stages begin with the reduction, where there is one."""
+    blocks = {"features.stem1_unit": "stem_cell1", "cell_stem_0": "stem_cell1"}
+    blocks |= {"features.stem2_unit": "stem_cell2", "cell_stem_1": "stem_cell2"}
+    if not reductions:
+        blocks |= {"features.stage1.unit1": "stem_cell2"}
+    for i in (1, 2, 3):
+        first = 1 + (i > 1 if reductions else i == 1)
+        blocks |= counted(f"features.stage{i}.unit", f"stage{i}_block", depth, first)
+        blocks |= counted("cell_", f"stage{i}_block", depth, (i - 1) * depth)
+        if reductions and i > 1:
+            there = f"(?:features.stage{i}.unit1|reduction_cell_{i - 2})"
+            blocks[there] = f"reduction{i - 1}"
+    return blocks
+
+
+NORMAL = {"0_left": "b2_b1", "0_right": "b2_b2", "1_left": "b3_b1", "1_right": "b3_b2"}
+NORMAL = operations(NORMAL | {"4_left": "b6_b1"}, separable()) | inputs("", (1, 2), (2, 1))
+PNASNET = {"0_left": "b1_b1", "1_left": "b2_b1", "2_left": "b1", "2_right": "b2"}
+PNASNET = operations(PNASNET | {"3_left": "b4_b1", "4_left": "b5_b1"}, separable())
+PNASNET |= operations({"0_right": "b1_b2", "4_right": "b5_b2"}, {"&": "&1"})
+PNASNET |= inputs("", (1, 1), (2, 2))
+CELL_STEM = PCV_STEM | {"conv_?0.&": "stem_&1", "last_linear": "logits"}
 
 
 def reduction(prepared):
     """prepared: batch norms that h_prev has had before the cell's first row."""
-    rows = {"comb0_left": "b1", "comb2_right": "b2_b2", "comb4_left": "b4_b1"}
-    rows = within(rows, separable(TWICE))
-    for i, first in ((0, 1), (1, 3)):  # both read h_prev, and both end in the second state
-        pair = [(n, n + prepared) for n in (first, first + 1)]
-        rows |= within({f"comb{i}_right": "b2"}, separable(pair))
-    rows |= {"conv1x1.&": "&1", "conv1x1_prev.&": "b2_&1"}
-    return rows | {"path.path#.conv": "b2_b#_conv1", "path.bn": "b2_bn1"}
+    rows = operations({"0_left": "b1", "2_right": "b2_b2", "4_left": "b4_b1"}, separable())
+    for i, pair in ((0, (1, 2)), (1, (3, 4))):  # both read h_prev and end in the second state
+        norms = [n + prepared for n in pair]
+        rows |= operations({f"{i}_right": "b2"}, separable(pair, norms))
+    return rows | inputs("b2_", (1, 1), (1, 1))
 
 
 def nasnet(depth):
-    rows = within({"features.stem1_unit": "stem_cell1"}, reduction(0))
-    again = {"features.stem2_unit": "stem_cell2", "features.stage2.unit1": "reduction1"}
-    rows |= within(again | {"features.stage3.unit1": "reduction2"}, reduction(1))
-    blocks = {"features.stage1.unit#": "stage1_block#"}
-    for i in (2, 3):
-        blocks |= counted(f"features.stage{i}.unit", f"stage{i}_block", depth, 2)
-    return PCV_STEM | rows | within(blocks, NORMAL)
+    blocks = {"normal": {}, "reduction": {}, "first": {}}
+    for there, here in cells(depth, True).items():
+        kind = "reduction" if "stage" not in here else "normal"
+        blocks["first" if here == "stem_cell1" else kind][there] = here
+    rows = within(blocks["first"], reduction(0)) | within(blocks["reduction"], reduction(1))
+    return CELL_STEM | rows | within(blocks["normal"], NORMAL)
 
 
 RESNET = {"&#": "b2_&#", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
@@ -373,5 +403,7 @@ TABLES = {
         **within({"features.stage#.unit1": "stage#_block1_b1"}, SHUFFLE),
         **within({"features.stage#.unit#": "stage#_block#_b2"}, SHUFFLE),
     },
-    "pytorchcv NASNet-A": nasnet(6),
+    "pytorchcv NASNet-A 4 @ 1056": nasnet(4),
+    "timm and pytorchcv NASNet-A 6 @ 4032": nasnet(6),
+    "timm and pytorchcv PNASNet-5": CELL_STEM | within(cells(4, False), PNASNET),
 }

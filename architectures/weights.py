@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from architectures import keras_tables, weight_tables
 from architectures.published import published
@@ -87,7 +87,7 @@ def keras_state(source):
     for layer in all_layers(source):
         for weight in layer.weights:
             entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
-            state[entry] = np.asarray(weight)
+            state[entry] = ops.convert_to_numpy(weight)
     return state
 
 

@@ -102,7 +102,8 @@ def cell_op(x, op, f, s=1, n=BN_TF, pool_p="same"):
     x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
     convolution is done twice, relu before and n after each; where C is not f (in a first cell),
     the others are followed by a 1x1.  TF-slim's and the TPU models' code.  pool_p: padding of pools
-    with a stride; 'zeros' pads as 'same' with zeros that count, as keras.applications does.
+    with a stride; 'zeros' pads as 'same' with zeros that count, as keras.applications does, 'zeros
+    in means' does so for means only, as timm.
     """
     if op == "none":
         return relu_conv(x, f, s=s, n=n) if s > 1 or x.shape[-1] != f else x
@@ -111,9 +112,11 @@ def cell_op(x, op, f, s=1, n=BN_TF, pool_p="same"):
         x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)
         x = relu_conv(x, f // 4, k=(7, 1), s=(s, 1), n=n)
         return relu_conv(x, f, n=n)
+    if pool_p not in ("same", "zeros", "zeros in means"):
+        raise ValueError(f"pool_p={pool_p!r}: pool_p must be 'same', 'zeros' or 'zeros in means'")
     if op in ("avg3", "max3"):
-        p = pool_p if s > 1 else "same"
-        if p == "zeros":
+        p = "same"
+        if s > 1 and (pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")):
             x, p = layers.ZeroPadding2D([((i or 0) % 2, 1) for i in x.shape[1:3]])(x), "valid"
         x = avgpool(x, 3, s, p) if op == "avg3" else maxpool(x, 3, s, p)
         return x if x.shape[-1] == f else conv(x, f, k=1, n=n, a=None)

@@ -15,13 +15,14 @@ def preact_block(
 
     x (N, H, W, C) -> (N, H/s, W/s, f); nothing follows the addition.  arXiv:1603.05027, Figures
     1b and 4e.  Where the shortcut is a projection it reads the activated x, as in the authors'
-    Torch code; the paper does not say.  stride_on, se, gate: see resnet.bottleneck_block.
+    Torch code; the paper does not say.  bias: in what is added, where no batch norm follows.
+    stride_on, se, gate: see resnet.bottleneck_block.
     """
     projected = shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f))
     if projected:
         x = act(norm(x, n), "relu")
     s1, s3 = stride_of(s, stride_on)
-    first = {"n": None, "a": None, "bias": bool(bias)} if projected else {"n": n, "pre": True}
+    first = {"n": None, "a": None, "bias": False} if projected else {"n": n, "pre": True}
 
     def branch(x):
         if r:

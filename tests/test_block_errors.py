@@ -56,6 +56,10 @@ CALLS = [  # a call, and what its message must say: the argument, its value, wha
         "op='sep4': op must be 'sep3', 'sep5', 'sep7', 'avg3'",
     ),
     (
+        lambda x: blocks.cell_op(x, "avg3", 8, 2, pool_p="none"),
+        "pool_p='none': pool_p must be 'same', 'zeros' or 'zeros in means'",
+    ),
+    (
         lambda x: blocks.stochastic_depth(x, lambda x: x, 0),
         "survival=0: survival must be a probability in (0, 1]",
     ),

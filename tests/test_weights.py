@@ -18,12 +18,8 @@ GOLDEN = Path(__file__).parent / "data" / "golden"
 LIBRARIES = {"tv": "torchvision", "timm": "timm", "pcv": "pytorchcv"}
 # Squeeze-and-excitation amplifies rounding under these weights: see the README there.
 DOUBLE = {"timm-legacy_seresnet50-double", "timm-seresnet50"}
-SLOW = ("inception_resnet", "inceptionres", "nasnet", "v4", "densenet121", "vgg", "164bn")
-FILES = [
-    pytest.param(file.stem, marks=[pytest.mark.slow] if any(i in file.stem for i in SLOW) else [])
-    for file in sorted(GOLDEN.glob("*.npz"))
-    if file.stem != "timm-legacy_seresnet50"  # its answers are off by 1.5e-4: compared below
-]
+FILES = [file.stem for file in sorted(GOLDEN.glob("*.npz"))]
+FILES.remove("timm-legacy_seresnet50")  # its answers are off by 1.5e-4: compared below
 
 
 def network(file, shape):
@@ -198,19 +194,16 @@ def randomise(model):
 
 TWINS = [
     *[(name, 32) for name in ("vgg_D", "vgg_E", "resnet50", "resnet101", "resnet152")],
+    *[(name, 33) for name in ("preresnet50", "preresnet101", "preresnet152")],
     *[("inception_v3", 75), ("inception_resnet_v2", 75), ("xception", 71)],
     *[(name, 32) for name in ("densenet121", "densenet169", "densenet201")],
     *[("mobilenet_v1_1.0_224", 32), ("mobilenet_v1_0.25_224", 64)],
     *[("mobilenet_v2_1.0_224", 33), ("mobilenet_v2_1.4_224", 32), ("mobilenet_v2_0.35_224", 64)],
     *[("nasnet_a_mobile", 64), ("nasnet_a_large", 64)],
 ]
-LONG = ("resnet101", "resnet152", "resnet_v2", "169", "201", "nasnet_a_large")
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [pytest.param(*i, marks=[pytest.mark.slow] if i[0].endswith(LONG) else []) for i in TWINS],
-)
+@pytest.mark.parametrize(("name", "size"), TWINS)
 def test_keras_applications_give_the_same_logits(name, size):
     builder, arguments, options = APPLICATIONS[name]
     arguments = arguments | dict(weights=None, input_shape=(size, size, 3), classes=7)
