@@ -4,44 +4,20 @@ import json
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 
 import keras
 from keras import layers
 
-from architectures import (
-    alexnet,
-    amoebanet,
-    bn_inception,
-    densenet,
-    googlenet,
-    inception_resnet,
-    inception_v3,
-    inception_v4,
-    lenet,
-    loading,
-    mobilenet,
-    nasnet,
-    nin,
-    pnasnet,
-    preresnet,
-    resnet,
-    resnext,
-    senet,
-    shufflenet,
-    squeezenet,
-    stochastic_depth,
-    vgg,
-    xception,
-)
+from architectures import loading
 from architectures.common import logits
 from architectures.taps import name_layers, tap
 
-FAMILIES = (  # in the order of the papers
-    *(lenet, alexnet, vgg, nin, googlenet, bn_inception, inception_v3, inception_v4),
-    *(inception_resnet, xception, resnet, preresnet, resnext, stochastic_depth, senet, densenet),
-    *(squeezenet, nasnet, amoebanet, pnasnet, mobilenet, shufflenet),
-)
+PAPERS = """lenet alexnet vgg nin googlenet bn_inception inception_v3 inception_v4
+inception_resnet xception resnet preresnet resnext stochastic_depth senet densenet squeezenet nasnet
+amoebanet pnasnet mobilenet shufflenet"""
+FAMILIES = [import_module(f"architectures.{paper}") for paper in PAPERS.split()]  # in their order
 NETS = {name: net for family in FAMILIES for name, net in family.NETS.items()}
 ALIASES = {alias: name for family in FAMILIES for alias, name in family.ALIASES.items()}
 OPTIONS = ("shortcut", "stride_on", "se", "survival", "drop_path", "aux", "eps", "style", "variant")

@@ -10,10 +10,10 @@ import pytest
 from keras import layers
 
 from blocks import stochastic_depth
-from blocks.__main__ import main
-from blocks.draw import draw
 from blocks.graph import calls
-from blocks.menu import MENU, example
+from gallery.__main__ import main
+from gallery.draw import draw
+from gallery.menu import MENU, example
 
 SVG = "{http://www.w3.org/2000/svg}"
 

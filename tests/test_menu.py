@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import blocks
-from blocks.__main__ import main
-from blocks.menu import MENU, example
+from gallery.__main__ import main
+from gallery.menu import MENU, example
 
 
 def test_every_public_block_is_on_the_menu():

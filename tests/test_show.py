@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import blocks
-from blocks.menu import MENU
-from blocks.show import closure, snippet
-from blocks.show.shake import shake
+from gallery.menu import MENU
+from gallery.show import closure, snippet
+from gallery.show.shake import shake
 
 NAMES = [name for name in blocks.__all__ if not name.isupper()]
 # Calls beside those of the menu, with options that keep more of the helpers.
@@ -136,7 +136,7 @@ def test_a_name_in_two_files_is_refused(monkeypatch):
         "blocks.two": {"b": "b = 2", "c": "def c(x):\n    return b"},
     }
     texts["blocks.one"]["b"] = "b = 1"
-    monkeypatch.setattr("blocks.show.definitions", texts.get)
+    monkeypatch.setattr("gallery.show.definitions", texts.get)
     with pytest.raises(ValueError, match=r"b is in both blocks\.\w+ and blocks\.\w+"):
         closure("a", {})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = "blocks", "architectures", "training"
+PACKAGES = "blocks", "gallery", "architectures", "training"
 
 
 def python(*arguments, **options):

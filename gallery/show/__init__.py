@@ -7,7 +7,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from blocks.show.shake import shake
+from gallery.show.shake import shake
 
 PACKAGE = "blocks"
 

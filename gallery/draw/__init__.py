@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 
-from blocks.draw.labels import letters, markup, node, title_of
 from blocks.graph import calls
-from blocks.menu import example
+from gallery.draw.labels import letters, markup, node, title_of
+from gallery.menu import example
 
 FONT = {"fontname": "DejaVu Sans,Verdana,sans-serif", "fontcolor": "#222222"}
 
