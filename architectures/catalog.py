@@ -85,7 +85,7 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
     try:
         model = build(name, net, top, a)
     except ValueError as error:
-        least = least_size(name, net, top)
+        least = least_size(name, net)
         if least is None:
             raise
         right = f"at least {least} x {least} for {name}"
@@ -142,21 +142,22 @@ def build(name, net, top, a):
     return model
 
 
-def least_size(name, net, top):
-    """The least size that builds, if that is more than what net.shape asks for; else None."""
+def least_size(name, net):
+    """The least size that the body takes, if that is more than what net.shape asks for; or None."""
     rows, columns, channels = net.shape
+    low, high = min(rows or 0, columns or 0), max(NETS[name].shape[:2])
+    body = build(name, replace(net, shape=(None, None, channels)), False, None)
 
-    def builds(size):
+    def takes(size):
         try:
-            build(name, replace(net, shape=(size, size, channels)), top, None)
+            body.compute_output_shape((1, size, size, channels))
         except ValueError:
             return False
         return True
 
-    low, high = min(rows or 0, columns or 0), max(NETS[name].shape[:2])
-    if not 0 < low < high or not builds(high):
+    if not 0 < low < high or takes(low) or not takes(high):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if builds(middle) else (middle, high)
+        low, high = (low, middle) if takes(middle) else (middle, high)
     return high

@@ -25,7 +25,7 @@ def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0):
         x = tap(conv(x, 2 * f, k=7, s=2, p=3, n=n), "stem")
         x = maxpool(x, k=3, s=2, p=1)
     else:
-        x = tap(conv(x, stem, k=3, a=None, bias=False, init="he_normal"), "stem")
+        x = tap(conv(x, stem, k=3, a=None, bias=False, init="he_uniform"), "stem")
     for i, b in enumerate(depths, 1):
         for j in range(1, b + 1):
             x = tap(dense_block(x, f, 1, n, bottleneck, rate), f"stage{i}_block{j}")

@@ -1,6 +1,8 @@
 """Xception, arXiv:1610.02357."""
 
-from architectures.common import Net, gates
+from functools import partial
+
+from architectures.common import Net, gates, pooled
 from architectures.taps import tap
 from blocks.layers import BN_TF, conv, sepconv
 from blocks.xception import xception_block
@@ -34,5 +36,6 @@ def body(x, entry, middle, exit, last, *, eps=1e-3, survival=None, drop_path=Non
 
 OPTIONS = dict(eps=1e-3, survival=None, drop_path=None)
 STYLES = {"paper": {}, "keras": {}, "torch": {"p": 1, "eps": 1e-5}}
-NETS = {"xception": Net(body, TABLE, (299, 299, 3), options=OPTIONS, styles=STYLES)}
+HEAD = partial(pooled, rate=0.5)  # the paper's dropout; keras.applications has none
+NETS = {"xception": Net(body, TABLE, (299, 299, 3), options=OPTIONS, styles=STYLES, head=HEAD)}
 ALIASES = {}

@@ -31,11 +31,11 @@ def inception_v3_b(x, f=192, n=BN_TF, pool_p="same", gate=None):
     """[1x1 192, 1x1 f -> 1x7 f -> 7x1 192, 1x1 f -> 7x1, 1x7, 7x1 f -> 1x7 192, mean -> 1x1 192].
 
     x (N, H, W, C) -> (N, H, W, 768), the paths concatenated; at 17x17, f = 128, 160, 160, 192; a
-    pair gives the short and the long path their own.  arXiv:1512.00567, Figure 6, with n = 7.
+    pair gives the long path's 1x1 its own.  arXiv:1512.00567, Figure 6, with n = 7.
     """
     f, g = f if isinstance(f, tuple) else (f, f)
     short = [(1, f), ((1, 7), f), ((7, 1), 192)]
-    deep = [(1, g), ((7, 1), g), ((1, 7), g), ((7, 1), g), ((1, 7), 192)]
+    deep = [(1, g), ((7, 1), f), ((1, 7), f), ((7, 1), f), ((1, 7), 192)]
     return parallel(x, [(1, 192)], short, deep, ["avg", (1, 192)], n=n, pool_p=pool_p, gate=gate)
 
 

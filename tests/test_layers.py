@@ -302,7 +302,7 @@ def test_group_norm():
 
 
 def test_initialisers():
-    """He's normal beside a norm, Keras' Glorot uniform alone, or the one that is given."""
+    """He's variance beside a norm, Glorot's uniform alone, or the one that is given."""
     for block, names in (
         (conv, ["kernel_initializer"]),
         (dwconv, ["depthwise_initializer"]),
@@ -311,7 +311,7 @@ def test_initialisers():
         args = () if block is dwconv else (4,)
         for n, init, name in (
             (None, None, "GlorotUniform"),
-            (BN, None, "HeNormal"),
+            (BN, None, "HeUniform"),
             (None, "zeros", "Zeros"),
             (BN, "zeros", "Zeros"),
         ):

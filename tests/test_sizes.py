@@ -1,0 +1,106 @@
+"""Every family at small and large, odd and even sizes: one topology; and its auxiliary heads."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import architectures
+from architectures.catalog import FAMILIES
+
+# Of each family one that is quick to build; the others of it have the same body.
+NAMES = [
+    *("lenet5", "alexnet_ungrouped", "vgg_A", "nin_cifar10", "nin_imagenet", "googlenet"),
+    *("bn_inception", "inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"),
+    *("xception", "resnet20_cifar", "resnet50", "preresnet18", "resnext29_8x64d_cifar"),
+    *("stochastic_depth_resnet110_cifar", "se_resnet50", "densenet121", "squeezenet_v1_1"),
+    *("nasnet_a_cifar_6at768", "amoebanet_a_cifar_6_32", "pnasnet5_mobile"),
+    *("mobilenet_v1_0.25_224", "mobilenet_v2_0.35_224", "shufflenet_v1_g3_1x"),
+]
+SIZES = (32, 33, 224, 299, 331)
+# The least size of the body, where windows without padding ask for more than one pixel.
+LEAST = {
+    "lenet5": 32,
+    "alexnet_ungrouped": 67,
+    "vgg_A": 32,
+    "nin_cifar10": 4,
+    "nin_imagenet": 39,
+    "googlenet": 31,
+    "inception_v3": 75,
+    "inception_v4": 75,
+    "inception_resnet_v1": 75,
+    "inception_resnet_v2": 75,
+    "xception": 7,
+    "se_resnet50": 3,
+    "densenet121": 29,
+    "squeezenet_v1_1": 17,
+    "pnasnet5_mobile": 3,
+}
+
+
+def topology(model):
+    return [(layer.name, type(layer).__name__) for layer in model.layers]
+
+
+def test_every_family_is_here():
+    families = {next(i for i, f in enumerate(FAMILIES) if name in f.NETS) for name in NAMES}
+    assert families == set(range(len(FAMILIES)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes(name):
+    """One graph takes every size; at 33 pixels it answers as the graph built for 33."""
+    c = architectures.facts(name)["input"]["shape_hwc"][-1] if architectures.facts(name) else 3
+    free = architectures.create(name, input_shape=(None, None, c), top=False)
+    least = LEAST.get(name, 1)
+    for size in {*SIZES, least}:
+        shape = (1, size, size, c)
+        if size >= least:
+            assert min(free.compute_output_shape(shape)) >= 1
+    if least > 1:
+        with pytest.raises(ValueError, match=f"at least {least} x {least} for {re.escape(name)}"):
+            architectures.create(name, input_shape=(least - 1, least - 1, c), top=False)
+    size = max(33, least)
+    model = architectures.create(name, input_shape=(size, size, c), top=False)
+    assert topology(model) == topology(free)
+    model.set_weights(free.get_weights())
+    x = np.random.default_rng(0).standard_normal((1, size, size, c)).astype("float32")
+    y = free(x).numpy()
+    assert np.isfinite(y).all()
+    assert y.shape == free.compute_output_shape(x.shape)
+    np.testing.assert_allclose(model(x), y, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "heads"),
+    [
+        ("googlenet", 128, 2),
+        ("inception_v3", 299, 1),
+        ("nasnet_a_cifar_6at768", 32, 1),
+        ("amoebanet_a_cifar_6_32", 32, 1),
+        ("pnasnet5_mobile", 96, 1),
+    ],
+)
+def test_auxiliary_heads(name, size, heads):
+    """They are outputs of their own for training, and change nothing of the network without."""
+    way = dict(input_shape=(size, size, 3), classes=10)
+    model = architectures.create(name, aux=True, **way)
+    assert [tuple(y.shape) for y in model.outputs] == [(None, 10)] * (1 + heads)
+    labels = [layer.name for layer in model.layers]
+    assert [n for n in labels if n.endswith("logits")] == [
+        n for n in labels if n in ("logits", *(f"aux{i + 1}_logits" for i in range(heads)))
+    ]
+    plain = architectures.create(name, **way)
+    assert len(plain.outputs) == 1
+    assert not [layer.name for layer in plain.layers if layer.name.startswith("aux")]
+    for layer in plain.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    x = np.random.default_rng(0).standard_normal((2, size, size, 3)).astype("float32")
+    first, *others = model(x)
+    np.testing.assert_allclose(plain(x), first, rtol=1e-5, atol=1e-6)
+    for other in others:
+        assert np.abs(other - first).max() > 1e-3
+    aux = [v.path for v in model.trainable_variables if v.path.startswith("aux")]
+    assert len(aux) == len(model.trainable_variables) - len(plain.trainable_variables) > 0
+    keras.backend.clear_session()
