@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: help train test test-oldest test-backends lint format wheel clean
+.PHONY: help train test proofs test-oldest test-backends ledger lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -21,6 +21,9 @@ train: .venv/made ## train ResNet-20 on scikit-learn's handwritten digits, about
 test: lint ## lint, then prove every block and architecture
 	@$(BIN)/python $(PYTEST) --ignore tests/backends
 
+proofs: .venv/made ## train, save and load every network below 300 M weights: hours; resumes
+	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
+
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) --ignore tests/backends
 
@@ -29,6 +32,9 @@ test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX an
 		echo "KERAS_BACKEND=$$backend"; \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
 	done
+
+ledger: .venv/made ## measure what docs/ledger.md shows and write it, ten minutes
+	@$(BIN)/python tests/measured.py
 
 lint: .venv/made ## check the code with ruff
 	@$(BIN)/ruff check --quiet

@@ -1,1 +1,4 @@
-"""The blocks shown: as a menu, as one text to copy, as a picture.  `python -m blocks` runs it."""
+"""Blocks and networks shown: `python -m blocks` and `python -m architectures` run it.
+
+A block in the menu, as one text to copy, as a picture; a network beside its paper, all in a ledger.
+"""

@@ -7,11 +7,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from measured import figures
 
 import architectures
 from architectures import lenet, resnet
 from architectures.__main__ import main
+from architectures.catalog import ALIASES
 from architectures.taps import all_layers
+from gallery.ledger import kept
 
 HERE = [*lenet.NETS, *resnet.NETS]
 ROWS = [(name, v) for name in HERE for v in (None, *architectures.facts(name).get("variants", {}))]
@@ -50,6 +53,7 @@ def test_counts_and_sizes_are_the_papers(name, variant):
     assert [(1, 1)[: 3 - len(s)] + s for s in sizes] == [
         tuple(size) for _, size in facts["output_sizes_hwc"]
     ]
+    assert variant or figures(model, facts) == kept()["ours"][name]
 
 
 def test_plain_cifar_nets_weigh_what_option_a_does():
@@ -367,8 +371,11 @@ def test_names():
 
 def test_command_line(capsys):
     assert main([]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == architectures.names(aliases=False)
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["network", "other"]
+    rows = [line.split() for line in lines[: lines.index("")]]
+    assert [row[0] for row in rows] == architectures.names(aliases=False)
+    assert {*ALIASES} <= {word.strip(",") for row in rows for word in row[1:]}
     assert main(["resnet20", "--variant", "option_B"]) == 0
     out = capsys.readouterr().out
     assert ["trainable", "272,474", "272,474"] in [line.split() for line in out.splitlines()]

@@ -50,7 +50,11 @@ def test_packages_are_imported_from_it(site):
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [("blocks show bottleneck", "def bottleneck("), ("architectures resnet20", "269722")],
+    [
+        ("blocks show bottleneck", "def bottleneck("),
+        ("architectures", "25557032"),
+        ("architectures resnet20", "269722"),
+    ],
 )
 def test_commands_run(site, arguments, expected):
     assert expected in run(site, "-m", *arguments.split()).replace(",", "")

@@ -1,0 +1,165 @@
+"""The figures of the ledger: each network of ours beside what its paper and libraries say.
+
+Ours, those of keras.applications and the golden errors are measured and kept in ledger.json, which
+`make ledger` writes anew.  The rest is in architectures/facts.json and weights.published().
+"""
+
+import json
+import math
+import re
+from collections import namedtuple
+from functools import cache
+from importlib.resources import files
+
+from architectures.catalog import facts
+from architectures.published import APPLICATIONS, published
+
+LIBRARIES = ("timm", "torchvision", "pytorchcv")
+OTHER = re.compile(r"\bat \d|pruning")  # printed of another input size, or of a pruned network
+TOLD = {"recalled": "recalled", "secondary": "secondary", "author_code": "authors' code"}
+# state: "" equal to ours; "*" to ours counted or rounded in another way; "!" to neither.
+# why: that way, and what facts.json says of it.
+Figure = namedtuple("Figure", "text value state why tag where")
+
+
+@cache
+def kept():
+    """{ours and keras.applications: {name: counts}, golden: {'timm/resnet50': error}, versions}."""
+    return json.loads((files("gallery") / "ledger.json").read_text(encoding="utf-8"))
+
+
+def last_digit(figure):
+    """What the last printed digit is worth, and the number as printed: 25.5*10^6 is 1e5, 25.5."""
+    for token in re.findall(r"\d[\d,]*(?:\.\d+)?", figure["as_printed"]):
+        number = float(token.replace(",", ""))
+        power = math.log10(figure["value"] / number) if number else -1
+        if abs(power - round(power)) < 1e-9 and round(power) >= 0:
+            return 10.0 ** (round(power) - len(token.partition(".")[2])), token.rstrip(",")
+    digits = str(int(figure["value"]))
+    return 10.0 ** (len(digits) - len(digits.rstrip("0"))), digits
+
+
+def short(value, step):
+    """1,248,424 or 0.27M or 25.0M or 3.8B: as many digits as are printed."""
+    if step == 1:
+        return f"{value:,.0f}"
+    unit, letter = (1e9, "B") if value >= 1e9 else (1e6, "M")
+    return f"{value / unit:.{max(0, round(math.log10(unit / step)))}f}{letter}"
+
+
+def ways(value, step, counts):
+    """How counts give what is printed; "" if the first of them does when rounded."""
+    for cut, least, most in (("", -step / 2, step / 2), ("digits cut off", 1e-9 - step, 0)):
+        for i, (how, count) in enumerate(counts.items()):
+            if least <= value - count <= most:
+                yield ", ".join(filter(None, [cut, f"{how}: {count:,}" if i else ""]))
+
+
+def compared(figure, counts, errata):
+    """The Figure that says how what is printed stands to counts {how: number}, the usual first."""
+    text, value, (step, token) = figure["as_printed"], figure["value"], last_digit(figure)
+    times = 2 if "2 per multiply-add" in text else 1
+    usual, about = next(iter(counts.values())), re.search(r"^~|^about|class$", text)
+    if about or text.startswith("less than"):
+        fits = abs(usual - value) < value / 20 if about else usual < value
+        way = "" if fits else None
+    else:
+        way = next(ways(value, step, {how: times * n for how, n in counts.items()}), None)
+    shown = f"{'≈' if about else '< ' * text.startswith('less')}{short(value, step)}"
+    number = rf"(?<![\d.,]){re.escape(token)}(?!\d|[.,]\d)"
+    known = [e for e in errata if way != "" and len(token) > 1 and re.search(number, e)]
+    return Figure(
+        f"{shown}{' / 2' * (times == 2)}",
+        value / times,
+        "!" if way is None else "*" * bool(way),
+        "; ".join(filter(None, [way, *known])),
+        TOLD.get(figure["tag"], ""),
+        figure["where"],
+    )
+
+
+def paper(name, key):
+    """The Figures printed of a network that can be compared: key is params or flops."""
+    of, ours = facts(name), kept()["ours"][name]
+    counted = {"params": "trainable", "flops": "macs"}[key]
+    counts = {"": ours[counted]}
+    if key == "params":
+        counts["kernels alone"] = ours["weights"]
+        counts["with batch norm's statistics"] = ours["total"]
+    for variant, other in of.get("variants", {}).items():
+        counts[f"the reading {variant}"] = other["computed"][counted]
+    for figure in of.get("published", {}).get(key) or ():
+        if figure["value"] and not OTHER.search(figure["as_printed"]):
+            yield compared(figure, counts, of["errata"])
+
+
+def libraries(name):
+    """{library: Figures of its trainable weights}; keras.applications' is measured."""
+    of, ours = facts(name), kept()["ours"][name]["trainable"]
+    twin, found = kept()["keras.applications"].get(name), {}
+    rows = [("keras.applications", APPLICATIONS[name][0], twin["trainable"])] if twin else []
+    rows += [
+        (library, i["name"], i["trainable"])
+        for i in of.get("implementations", ())
+        if (library := i["library"].split()[0]) in LIBRARIES
+    ]
+    for library, network, count in rows:
+        state, why = ("!", difference(of, library, count)) if count != ours else ("", "")
+        figure = Figure(f"{count:,}", count, state, why, "", f"{library} {network}")
+        found.setdefault(library, []).append(figure)
+    return found
+
+
+def difference(of, library, count):
+    """Why a library counts otherwise, in words of facts.json, and which reading of ours does so."""
+    said = [
+        i.get("difference")
+        for i in of["implementations"]
+        if i["library"].startswith(library) and i["trainable"] == count
+    ]
+    readings = [
+        f"the reading {variant}"
+        for variant, other in of.get("variants", {}).items()
+        if other["computed"]["trainable"] == count
+    ]
+    return "; ".join(filter(None, [*said[:1], *readings]))
+
+
+def golden(name):
+    """(the largest relative error against recorded outputs of libraries, those libraries)."""
+    ours = {key: error for key, error in kept()["golden"].items() if published()[key][0] == name}
+    return max(ours.values(), default=None), sorted({key.split("/")[0] for key in ours})
+
+
+def accuracy(name):
+    """(data, error or accuracy, [top-1, top-5], protocol, where, how sure) as published."""
+    lines, protocol = {}, ""
+    for e in facts(name).get("errors", ()):
+        protocol = protocol if e["protocol"] == "same" else e["protocol"]
+        data = e["dataset"].removesuffix(" ILSVRC-2012 val").replace(" (augmented)", "+")
+        kind = "accuracy" if e["metric"].endswith("accuracy") else "error"
+        sure = TOLD.get(e["tag"], e["tag"].removeprefix("paper").strip(" ()"))
+        values, where = lines.setdefault((data, kind, protocol, sure), (["", ""], []))
+        values["top-5" in e["metric"]] = str(e["value"])
+        if e["where"] not in (*where, "same"):
+            where.append(e["where"])
+    for (data, kind, protocol, sure), (values, where) in lines.items():
+        yield data, kind, values, protocol, where, sure
+
+
+def available(name):
+    """{library: {options: [the names of its weights]}} that create(name, **options) takes."""
+    found = {}
+    if name in APPLICATIONS:
+        function, _, options = APPLICATIONS[name]
+        found["keras.applications"] = {written(options): [function]}
+    for entry, (ours, options) in published().items():
+        library, _, theirs = entry.partition("/")
+        if ours == name:
+            by = found.setdefault(library, {})
+            by.setdefault(written(options), []).append(theirs)
+    return found
+
+
+def written(options):
+    return ", ".join(f"{key}={value!r}" for key, value in options.items())

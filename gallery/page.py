@@ -1,0 +1,179 @@
+"""The ledger as the page docs/ledger.md."""
+
+from collections import namedtuple
+from difflib import get_close_matches
+
+from architectures.catalog import FAMILIES, facts, names
+from gallery.ledger import LIBRARIES, accuracy, available, golden, kept, libraries, paper
+
+INTRO = """\
+# The ledger
+
+Every network that `architectures.create` builds, one row each: what we count, what its paper
+prints, what other libraries count, how accurate it was published to be, and whose weights it can
+take. `make ledger` measures everything anew and writes this page; do not edit it by hand.
+`python -m architectures NAME` prints one network in detail, each figure with its source, and
+`architectures/facts.json` holds all that is quoted here.
+
+A dash means that there is nothing to compare: the paper prints no such figure, the library has no
+such network, or no weights are published. A word in brackets says how sure a figure is: recalled
+from the paper and not read again, from secondary texts, or from the authors' code; without one it
+was read in a paper. Disagreements of the papers with themselves, and which side we follow, are in
+[errata](errata.md).
+
+## Counts
+
+*Ours* is measured on the built network: trainable weights, and multiply-adds of convolutions and
+dense layers for one image, without auxiliary heads. A *printed* figure is upright if ours, rounded,
+gives it; *in italics* if ours gives it counted otherwise (kernels alone, with batch norm's
+statistics, another reading of the paper, digits cut off); **bold** if it does not. The libraries'
+columns are their trainable weights, bold where they are not ours; each italic and bold figure is
+[explained below](#differences). Releases: {releases}.
+
+*Stages* are the output sizes of the paper's table that our network has, in the table's order.
+*Golden error* is the largest difference of our logits from those that the named libraries gave for
+the same weights and input, relative to the largest logit. (keras.applications' networks are
+compared by the tests in the same way, and agree to 1e-5.)
+"""
+DIFFERENCES = """\
+## Differences
+
+What is italic or bold above beside our count, how far off it is, and why: how else ours was
+counted to give it, and what `facts.json` says of it; where it says nothing there is a dash.
+[Errata](errata.md) goes further and has the computations.
+"""
+ACCURACY = """\
+## Accuracy as published
+
+Not measured here. Errors, or accuracies where it says so, in percent; of ImageNet (ILSVRC-2012
+validation) top-1 / top-5; + means with augmentation. Then the protocol, and in brackets the source.
+"""
+WEIGHTS = """\
+## Published weights it takes
+
+The names of the weights in each library and, in brackets, the options of `create` that they need.
+`create(name, weights="imagenet")` takes those of keras.applications, `weights="timm/NAME"` those of
+timm from the hub, with the options that they need; a `.safetensors` file of any of them is taken by
+`weights=path`, and a state dict by `weights.from_torch(model, state)`. `weights.published()` holds
+the last three columns as a dictionary.
+"""
+PAPERS = """\
+## The papers
+"""
+SOURCES = ("keras.applications", *LIBRARIES)
+Row = namedtuple("Row", "name paper params macs printed_params printed_macs libraries")
+
+
+def facts_of(name):
+    """What facts.json says of a network, or else of that of its paper with the nearest name."""
+    family = next(f.NETS for f in FAMILIES if name in f.NETS)
+    near = get_close_matches(name, [n for n in family if facts(n)], 1, 0)
+    return facts(name) or facts(near[0])
+
+
+def arxiv(of):
+    return f"[{of['arxiv']}](https://arxiv.org/abs/{of['arxiv']})" if of["arxiv"] else ""
+
+
+def row(name):
+    of, ours = facts_of(name), kept()["ours"][name]
+    printed = [[*paper(name, key)] for key in ("params", "flops")]
+    source = f"{of['family']} {arxiv(of['paper'])}".strip()
+    return Row(name, source, ours["trainable"], ours["macs"], *printed, libraries(name))
+
+
+def marked(figure):
+    """A figure in Markdown, by its state, and how sure it is."""
+    mark = {"": "", "*": "*", "!": "**"}[figure.state]
+    return f"{mark}{figure.text}{mark}{f' ({figure.tag})' * bool(figure.tag)}"
+
+
+def table(head, rows):
+    """A Markdown table; a dash for what is empty."""
+    cells = [head, ["---"] * len(head), *([cell or "–" for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
+
+
+def counts(r):
+    """A row of the table of counts."""
+    torch = [(library, f) for library in LIBRARIES for f in r.libraries.get(library, ())]
+    same = dict.fromkeys(library for library, f in torch if not f.state)
+    torch = [f"{marked(f)} {library}" for library, f in torch if f.state]
+    if same:
+        torch.insert(0, f"the same: {', '.join(same)}")
+    error, by = golden(r.name)
+    return [
+        *(r.name, r.paper, f"{r.params:,}", ", ".join(map(marked, r.printed_params))),
+        ", ".join(map(marked, r.libraries.get("keras.applications", ()))),
+        *("<br>".join(torch), f"{r.macs:,}", ", ".join(map(marked, r.printed_macs))),
+        *(stages(r.name), f"{error:.0e} {', '.join(by)}" if by else ""),
+    ]
+
+
+def stages(name):
+    sizes = facts(name).get("output_sizes_hwc", ())
+    return f"{len(kept()['ours'][name]['stages'])} of {len(sizes)}" if sizes else ""
+
+
+def differences(r):
+    """Rows that explain each figure that is not plainly ours."""
+    for what, ours, figures in (
+        ("parameters", r.params, r.printed_params),
+        ("multiply-adds", r.macs, r.printed_macs),
+        ("parameters", r.params, [f for fs in r.libraries.values() for f in fs]),
+    ):
+        for f in figures:
+            if f.state:
+                off = f"{100 * (f.value / ours - 1):+.2g} %"
+                yield [r.name, what, f"{ours:,}", marked(f), off, f.where, f.why]
+
+
+def lines(name):
+    """The lines of a network's published accuracy."""
+    for data, kind, values, protocol, where, sure in accuracy(name):
+        figures = " / ".join(value or "–" for value in values if value or data == "ImageNet")
+        what = f"{data}{' accuracy' * (kind == 'accuracy')} {figures}"
+        parts = [what, protocol], [*where, sure]
+        yield "; ".join(", ".join(filter(None, part)) for part in parts)
+
+
+def weights(name):
+    """A row of the table of weights."""
+    given = available(name)
+    for library in SOURCES:
+        by = given.get(library, {}).items()
+        yield "<br>".join(f"{', '.join(n)}{f' ({options})' * bool(options)}" for options, n in by)
+
+
+def papers():
+    """A row for each paper: its title, authors and where it appeared."""
+    found = [facts_of(name)["paper"] for name in names(aliases=False)]
+    for title, p in {p["title"]: p for p in found}.items():
+        by = p["authors"][0] + " et al." * (len(p["authors"]) > 1)
+        yield [title, by, str(p["year"]), p["venue"], arxiv(p)]
+
+
+def versions():
+    """The releases whose figures are shown."""
+    of = [facts(name).get("implementations", ()) for name in names(aliases=False)]
+    said = [i["library"].split() for implementations in of for i in implementations]
+    return {"keras.applications": kept()["versions"]["keras"]} | {
+        library: version for library, version in said if library in LIBRARIES
+    }
+
+
+def page():
+    """docs/ledger.md."""
+    rows = [row(name) for name in names(aliases=False)]
+    head = ["network", "paper", "parameters", "printed", "keras.applications"]
+    head += [", ".join(LIBRARIES), "multiply-adds", "printed", "stages", "golden error"]
+    off = ["network", "what", "ours", "theirs", "off by", "where", "why"]
+    releases = ", ".join(map(" ".join, versions().items()))
+    parts = [
+        (INTRO.format(releases=releases), head, map(counts, rows)),
+        (DIFFERENCES, off, [line for r in rows for line in differences(r)]),
+        (ACCURACY, ["network", "published"], [[r.name, "<br>".join(lines(r.name))] for r in rows]),
+        (WEIGHTS, ["network", *SOURCES], [[r.name, *weights(r.name)] for r in rows]),
+        (PAPERS, ["paper", "by", "year", "venue", "arXiv"], papers()),
+    ]
+    return "\n".join(f"{text}\n{table(head, body)}" for text, head, body in parts)
