@@ -1,9 +1,14 @@
-"""Train a network of the cookbook on a set of images.
+"""Train a network of the cookbook on a set of images, and see what it has learnt.
 
     python -m training resnet20 --data digits            about three minutes on two cores
     python -m training lenet5 --data digits --epochs 5 --out runs/quick
+    python -m training recipes [NAME]                    how the papers trained
+    python -m training evaluate MODEL.keras --data ...   see --help of each
+    python -m training predict MODEL.keras IMAGE...
+    python -m training compare OUT...
 
-It leaves model.keras, history.csv, curves.png and result.json in the folder --out.
+A run leaves model.keras, best.keras, history.csv, curves.png, result.json, checkpoints and
+TensorBoard's logs in the folder --out; the same command goes on where a run was stopped.
 """
 
 import argparse
@@ -11,25 +16,11 @@ import ast
 import math
 import os
 import sys
+from importlib import import_module
 
-from training.recipes import recipe
+from training.options import Parser, whole
 
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
-
-
-def whole(least, most=math.inf):
-    """The type of an option that is a whole number from least to most."""
-
-    def parse(text):
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            limit = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limit}")
-        return int(text)
-
-    return parse
+COMMANDS = {"evaluate": "evaluation", "predict": "predict", "compare": "compare"}
 
 
 def number(text):
@@ -54,49 +45,108 @@ def pair(text):
 
 
 def parse(argv):
-    """The options of a run: those of the recipe, with what argv says in their places."""
+    """(parser, options) of a run; what is None there is the recipe's, or the network's."""
     parser = Parser("python -m training", description=__doc__.split("\n")[0])
-    add = parser.add_argument
-    add("model", metavar="MODEL", help="a network: python -m architectures lists them")
-    add("--data", default="digits", help="digits, the 1,797 of scikit-learn (the default)")
-    add("--size", type=whole(1), help="pixels a side; default: the paper's, 64 at most")
-    add("--seed", type=whole(0, 2**31 - 1), default=0)
-    add("--epochs", type=whole(1))
-    add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")
-    add("--lr", type=number, help="the peak of the learning rate")
-    add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
-    add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
-    of_network = "of the network, such as survival=0.5 (see architectures.create); repeatable"
-    add("--option", type=pair, action="append", default=[], metavar="NAME=VALUE", help=of_network)
-    given = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
-    given["option"] = dict(given["option"])
-    options = argparse.Namespace(size=None, lr=None, out=f"runs/{given['model']}-{given['data']}")
-    vars(options).update(recipe(given["model"], given["data"]) | given)
+    parser.add_argument("model", metavar="MODEL", help="python -m architectures lists them")
+    of_data(parser.add_argument_group("data").add_argument)
+    of_recipe(parser.add_argument_group("recipe").add_argument)
+    of_weights(parser.add_argument_group("weights").add_argument)
+    of_devices(parser.add_argument_group("devices").add_argument)
+    of_run(parser.add_argument_group("run").add_argument)
+    options = parser.parse_args(argv)
+    options.option, options.set = dict(options.option), dict(options.set)
+    if options.out is None:
+        options.out = f"runs/{options.model}-{options.data}".replace(":", "-")
+        if "/" in options.data:
+            parser.error(f"--data {options.data}: name a folder for the results with --out")
+    if options.unfreeze and not options.freeze:
+        parser.error(f"--unfreeze {options.unfreeze}: without --freeze nothing is frozen")
+    if options.weights and options.init_from:
+        parser.error("--weights and --init-from: give one of the two")
     return parser, options
 
 
+def of_data(add):
+    sources = "digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH, tfrecord:PATTERN"
+    add("--data", default="digits", help=f"{sources} or tfds:NAME; default: digits")
+    add("--size", type=whole(1), help="pixels a side; default: the paper's, less for small images")
+    add("--skip-broken", action="store_true", help="leave out what cannot be read, and list it")
+    add("--first-label", type=whole(0), help="of tfrecord: the label of the first class")
+
+
+def of_recipe(add):
+    add("--recipe", choices=("paper", "modern", "digits"), help="python -m training recipes")
+    add("--epochs", type=whole(1))
+    add("--steps", type=whole(1), help="in place of epochs")
+    add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")
+    add("--lr", type=number, help="the peak of the learning rate")
+    add("--lr-scale", default="none", choices=("none", "linear", "sqrt"), help="with the batch")
+    repeatable = dict(type=pair, action="append", default=[], metavar="NAME=VALUE")
+    add("--set", **repeatable, help="a field of the recipe, such as weight_decay=0; repeatable")
+    of_network = "of the network, such as survival=0.5 (see architectures.create); repeatable"
+    add("--option", **repeatable, help=of_network)
+
+
+def of_weights(add):
+    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
+    add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
+    add("--init-only", metavar="REGEX", help="with --init-from FILE: only layers whose names match")
+    add("--freeze", metavar="STAGE", help="body, or a stage up to which nothing is trained")
+    add("--unfreeze", type=whole(1), metavar="EPOCH", help="after so many epochs all is trained")
+
+
+def of_devices(add):
+    add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
+    add("--accumulate", type=whole(1), default=1, metavar="PARTS", help="of a batch, one by one")
+    add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
+    add("--jit", action="store_true", help="compile with XLA")
+    add("--no-synchronize", dest="synchronize", action="store_false", help="batch norm by device")
+    add("--workers", metavar="HOST:PORT,...", help="all machines, the chief first; with --index")
+    add("--index", type=whole(0), help="which of the workers this is")
+    add("--tpu", metavar="NAME", help="train on that TPU; local on a TPU's own machine")
+
+
+def of_run(add):
+    add("--seed", type=whole(0, 2**31 - 1), default=0)
+    add("--deterministic", action="store_true", help="the same bits at every run, but slower")
+    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
+    add("--monitor", default="val_accuracy", help="what progress is; default: val_accuracy")
+    add("--save-every", type=whole(1), metavar="STEPS", help="and at the end of each epoch")
+    add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints; default: 2")
+    add("--log-every", type=whole(1), metavar="STEPS", help="a line for each so many steps")
+    add("--no-tensorboard", dest="tensorboard", action="store_false")
+    add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
+
+
 def main(argv=None):
-    """Trains as argv says.  Returns 0; ends with exit code 2 and one line for what cannot be."""
-    parser, options = parse(argv)
+    """Does as argv says.  Returns the exit code; ends with 2 and one line for what cannot be."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["recipes"]:
+        return recipes(argv[1:])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings, but not how it was built
-    from training import report, trainer  # slow: TensorFlow; --help and errors need not wait for it
+    if argv and argv[0] in COMMANDS:
+        return import_module(f"training.{COMMANDS[argv[0]]}").main(argv[1:])
+    parser, options = parse(argv)
+    from training import cluster, run  # slow: TensorFlow; --help and errors need not wait for it
 
     try:
-        if not options.out.strip():
-            raise ValueError("--out is empty: name a folder")
-        job = trainer.prepare(options)
-        done = report.finished(options.out)
-        if done is None:
-            report.claim(options.out)
+        machines = cluster.find(options.workers, options.index)
+        return run.run(options, machines)
     except ValueError as error:
         parser.error(str(error))
-    if done is None:
-        done = trainer.train(job, options, options.out)
-        print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
-    else:
-        of = "{model} on {data}, seed {seed}".format(**done["options"])
-        print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
-    print(f"test accuracy {done['test_accuracy']:.2%}")
+
+
+def recipes(argv):
+    """Prints all recipes, or one, field by field."""
+    from training.fields import describe, listing
+
+    parser = Parser("python -m training recipes", description="How the papers trained.")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a network, or a recipe")
+    name = parser.parse_args(argv).name
+    try:
+        print("\n".join(describe(name) if name else listing()))
+    except ValueError as error:
+        parser.error(str(error))
     return 0
 
 

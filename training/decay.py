@@ -3,15 +3,38 @@
 from keras.regularizers import L2
 
 
-def decay_kernels(model, rate):
-    """Adds rate * w to the gradient of every kernel w of a built model, before the momentum.
+def kernel(w):
+    return w.name.endswith("kernel")
+
+
+def depthwise(w):
+    """Whether w (k, k, C, 1) is a kernel of its own for each channel."""
+    return kernel(w) and len(w.shape) == 4 and w.shape[-1] == 1
+
+
+DECAYS = {
+    "kernels": kernel,
+    "kernels_but_depthwise": lambda w: kernel(w) and not depthwise(w),
+    "all": lambda w: True,  # batch norm's gamma and beta, and biases, too
+}
+
+
+def decay(model, rate, decays="kernels"):
+    """Adds rate * w to the gradient of each weight w of a built model, before the momentum.
 
     That is weight decay in Caffe and Torch, and so the papers' lambda: the gradient of
     rate / 2 * sum(w ** 2), Keras' L2(rate / 2).  SGD(weight_decay=rate) would act beside the
-    momentum instead, some ten times weaker at momentum 0.9.  Biases and batch norm stay free.
-    The penalty is on the variables alone, not in the layers' configuration: what is saved or
-    cloned from the model is without it.
+    momentum instead, some ten times weaker at momentum 0.9.  decays, one of DECAYS, says which
+    weights.  The penalty is on the variables alone, not in the layers' configuration: what is
+    saved or cloned from the model is without it.  Raises ValueError for unknown decays.
     """
+    if decays not in DECAYS:
+        raise ValueError(f"decays={decays!r}: decays must be one of {', '.join(DECAYS)}")
     for w in model.trainable_weights:
-        if rate and w.name.endswith("kernel"):
+        if rate and DECAYS[decays](w):
             w.regularizer = L2(rate / 2)
+
+
+def decay_kernels(model, rate):
+    """decay of the kernels: biases and batch norm stay free."""
+    decay(model, rate, "kernels")

@@ -1,10 +1,11 @@
-"""What a run leaves in its folder: model.keras, history.csv, curves.png and, last, result.json."""
+"""What a run leaves in its folder, each file written aside and renamed: none is half written."""
 
 import csv
 import json
 import os
 import platform
 import shutil
+import subprocess
 from pathlib import Path
 from statistics import median
 
@@ -13,8 +14,12 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from architectures.measure import measure
+
 RESULT = "result.json"
 UNFINISHED = ".unfinished"
+# Multiply-adds a second, half of the operations in NVIDIA's data sheets, dense 16-bit tensor cores.
+PEAKS = {"T4": 32.5e12, "V100": 62.5e12, "A100": 156e12, "H100": 495e12, "H200": 495e12}
 
 
 def finished(folder):
@@ -32,20 +37,51 @@ def claim(folder):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         (aside / "probe").write_text("")
+        shutil.rmtree(aside)
     except OSError as error:
         raise ValueError(f"--out {folder!r} cannot be written: {error.strerror}") from error
 
 
-def result(model, options, history, test_accuracy, seconds):
+def revision():
+    """The commit of the code that runs, None where it is no git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def share_of_peak(model, images_per_second, precision):
+    """The share of the GPU's peak arithmetic that training uses; None where it is not known.
+
+    Three times the multiply-adds of inference: forward, and backward to maps and to weights.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
+    peaks = [peak for name in names for key, peak in PEAKS.items() if key in name]
+    if len(peaks) != max(len(gpus), 1) or precision == "float32":
+        return None
+    return 3 * measure(model).macs * images_per_second / sum(peaks)
+
+
+def result(job, options, info, test_accuracy, seconds):
     """What result.json says, as a dictionary."""
-    pace = history["images_per_second"]
+    rows, model = info["history"], job.model
+    pace = [row["images_per_second"] for row in rows]
+    images_per_second = median(pace[1:] or pace)  # the first epoch also traces the graph
     return dict(
         test_accuracy=test_accuracy,
-        val_accuracy=history["val_accuracy"][-1],
+        val_accuracy=rows[-1]["val_accuracy"],
+        best=info["best"] and {k: info["best"][k] for k in ("epoch", "val_accuracy")},
         seed=options.seed,
         parameters=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-        images_per_second=median(pace[1:] or pace),  # the first epoch also traces the graph
-        seconds=seconds,
+        steps=info["step"],
+        images_per_second=images_per_second,
+        share_of_peak=share_of_peak(model, images_per_second, options.precision),
+        seconds=seconds,  # since the run was last begun
+        classes=job.parts.names and list(job.parts.names),
+        devices=job.devices.num_replicas_in_sync,
+        revision=revision(),
         versions=dict(
             python=platform.python_version(),
             keras=keras.__version__,
@@ -53,40 +89,67 @@ def result(model, options, history, test_accuracy, seconds):
             numpy=np.__version__,
         ),
         options=vars(options),
+        recipe=job.recipe,
     )
 
 
+def replaced(path, write):
+    """write(path aside), then renamed to path."""
+    aside = path.with_name(f".writing-{path.name}")  # the ending says which format Keras saves
+    try:
+        write(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def write(folder, model, history, result):
-    """Writes every file aside, then renames it: no file in folder is ever half written."""
-    folder = Path(folder)
-    aside = folder / UNFINISHED
-    aside.mkdir(parents=True, exist_ok=True)
-    model.save(aside / "model.keras")
-    write_history(aside / "history.csv", history)
-    draw_curves(aside / "curves.png", history)
-    (aside / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    for name in ("model.keras", "history.csv", "curves.png", RESULT):
-        os.replace(aside / name, folder / name)
-    shutil.rmtree(aside)
+    """All that a finished run leaves; result.json is the last, its mark."""
+    save_model(folder / "model.keras", model)
+    write_history(folder / "history.csv", history)
+    replaced(folder / "curves.png", lambda path: draw_curves(path, history))
+    text = json.dumps(result, indent=2) + "\n"
+    replaced(folder / RESULT, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def save_model(path, model):
+    """The network without its auxiliary heads, which inference leaves out."""
+    if len(model.outputs) > 1:
+        model = keras.Model(model.inputs, model.outputs[0], name=model.name)
+    replaced(path, model.save)
+
+
+def write_skipped(folder, skipped):
+    """The files that --skip-broken left out, and why."""
+
+    def write(path):
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("file", "reason"), *skipped])
+
+    replaced(folder / "skipped.csv", write)
 
 
 def write_history(path, history):
     """A line an epoch, counted from 1."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *history])
-        epochs = range(1, len(history["loss"]) + 1)
-        writer.writerows(zip(epochs, *history.values(), strict=True))
+
+    def write(path):
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["epoch", *dict.fromkeys(k for r in history for k in r)])
+            writer.writeheader()
+            writer.writerows({"epoch": i} | row for i, row in enumerate(history, 1))
+
+    replaced(path, write)
 
 
 def draw_curves(path, history):
     """Loss and error of training and validation against the epoch."""
     figure = Figure((10, 4), layout="constrained")
-    epochs = range(1, len(history["loss"]) + 1)
+    epochs = range(1, len(history) + 1)
     loss, error = figure.subplots(1, 2)
     for key, label in (("", "training, augmented"), ("val_", "validation")):
-        loss.plot(epochs, history[f"{key}loss"], label=label)
-        error.plot(epochs, [100 * (1 - a) for a in history[f"{key}accuracy"]], label=label)
+        loss.plot(epochs, [row[f"{key}loss"] for row in history], label=label)
+        errors = [100 * (1 - row[f"{key}accuracy"]) for row in history]
+        error.plot(epochs, errors, label=label)
     loss.set(xlabel="epoch", ylabel="loss, with label smoothing and L2")
     error.set(xlabel="epoch", ylabel="error, %", yscale="symlog")
     loss.legend()

@@ -1,126 +1,319 @@
-"""The run, in order: what can be refused, data, model, optimizer, fit, evaluation, results."""
+"""The run, top to bottom: what can be refused, data, model, optimizer, fit, resume, results."""
 
 import math
 import sys
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import keras
+import tensorflow as tf
+from keras.callbacks import SwapEMAWeights, TensorBoard
 
 import architectures
 from architectures.catalog import find
-from training import data, report, strategy
-from training.decay import decay_kernels
+from blocks.stochastic_depth import StochasticDepth
+from training import checkpoints, data, multiworker, optimizers, report, schedules, strategy
+from training.accumulate import Accumulated
+from training.decay import decay
+from training.feed import heads_of, held_out, training_data
+from training.initial import initialise
+from training.recipes import recipe
+from training.resume import Keeper, as_json, signals
+from training.transfer import freeze, taken_over
 
-Job = namedtuple("Job", "model parts devices")
+# recipe: see training.recipes; statistics: of the training images; steps: in an epoch, and in all
+Job = namedtuple("Job", "model parts devices recipe statistics epoch steps")
+OF_RECIPE = ("lr", "batch_size", "epochs", "steps")  # options that stand in the recipe's places
 
 
-def prepare(options, devices=None):
+# What can be refused
+
+
+def prepare(options, devices=None, cluster=None):
     """Loads the data and builds the model: a Job, all that can be refused before time is spent.
 
-    options: as python -m training makes them; size and lr are filled in if None.  devices: the
-    tf.distribute strategy, chosen from what is there if not given.  Raises ValueError.
+    options: as python -m training makes them; size and what the recipe says are filled in if None.
+    devices: the tf.distribute strategy, chosen from what is there if not given.  Raises ValueError.
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
     _, net = find(options.model)
     for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
-        raise ValueError(f"--option {name}: the trainer sets it (one output, of logits)")
-    if options.size is None:
-        options.size = min(net.shape[0], 64)  # digits have 8 x 8 pixels: 224 would only cost
-    channels = net.shape[-1]
-    parts = data.load(options.data, options.size, channels)
-    devices = devices or strategy.choose()
-    check_batch(options.batch_size, len(parts.train.y), devices.num_replicas_in_sync)
+        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+    size, channels = pixels(options, net), net.shape[-1]
+    made = chosen_recipe(options)
+    # Workers must meet before TensorFlow does anything else
+    devices = devices or strategy.choose(cluster, options.tpu)
+    broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
+    parts = data.load(options.data, size, channels, **broken)
+    if made["batch_size"] > len(parts.train):
+        few = f"there are only {len(parts.train)} images to train on"
+        raise ValueError(f"--batch-size {made['batch_size']}: {few}")
+    asked = {"batch_size": made["batch_size"], "jit_compile": options.jit}
+    strategy.refuse(vars(options) | asked, devices)
     keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(options.precision)
     with devices.scope():
-        shape = (options.size, options.size, channels)
-        model = architectures.create(
-            options.model, input_shape=shape, classes=parts.classes, **options.option
-        )
+        model = network(options, made, (size, size, channels), parts.classes)
+    settle(options, made, model, devices.num_replicas_in_sync > 1)
+    epoch = math.ceil(len(parts.train) / made["batch_size"])
+    statistics = data.statistics(parts.train) if needs_statistics(made) else None
+    steps = schedules.total_steps(made, epoch)
+    return Job(model, parts, devices, made, statistics, epoch, steps)
+
+
+def pixels(options, net):
+    """Fills in options.size: the paper's, less for small images, where that would only cost."""
+    if options.size is None:
+        small = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
+        options.size = min(net.shape[0], small.get(options.data, net.shape[0]))
+    return options.size
+
+
+def chosen_recipe(options):
+    """The recipe with what the command line puts in its places; its pixels are for options.size."""
+    given = {key: getattr(options, key) for key in OF_RECIPE} | options.set
+    made = recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
+    ratio = options.size / (made["evaluation"]["crop"] or options.size)
+    if made["evaluation"]["resize"]:
+        made["evaluation"]["resize"] = round(made["evaluation"]["resize"] * ratio)
+    for name, told in made["augmentation"]:
+        if name == "scale_jitter":
+            told.update({k: max(round(v * ratio), options.size) for k, v in told.items()})
+    return made
+
+
+def needs_statistics(made):
+    return bool(
+        {"standardise", "subtract_mean", "pca_noise"} & {n for n, _ in made["augmentation"]}
+    )
+
+
+def network(options, made, shape, classes):
+    """The model as the recipe trains it: gates, auxiliary heads, first weights."""
+    told, net = dict(options.option), find(options.model)[1]
+    for gate in {"survival", "drop_path"} & set(net.options):
+        if made[gate] is not None and not {"survival", "drop_path"} & set(options.option):
+            told[gate] = made[gate]
+    heads = {"aux": True} if made["aux_weights"] else {}
+    model = architectures.create(options.model, input_shape=shape, classes=classes, **told, **heads)
+    if options.weights or options.init_from:
+        print(taken_over(model, options, shape, told), flush=True)
+    else:
+        initialise(model, made["init"])
+    return model
+
+
+def settle(options, made, model, several):
+    """What the network has a say in: the rate without batch norm, and batch norm's momentum."""
     norms = strategy.batch_norms(model)
-    for layer in norms:
-        layer.momentum = min(layer.momentum, options.norm_momentum)
-    if options.lr is None:
-        options.lr = options.lr_with_norm if norms else options.lr_without_norm
-    return Job(model, parts, devices)
+    if not norms and made["lr_without_norm"]:
+        made["lr"] = made["lr_without_norm"]
+    if made["norm_momentum"]:
+        for layer in norms:
+            layer.momentum = min(layer.momentum, made["norm_momentum"])
+    for key in OF_RECIPE:
+        setattr(options, key, made[key])
+    freeze(model, options.freeze)  # raises for a stage that the network does not have
+    freeze(model, None)
+    if (
+        several
+        and options.synchronize
+        and any(isinstance(l, StochasticDepth) for l in model.layers)
+    ):
+        raise ValueError(
+            "--option survival: batch norm cannot be synchronised in a block that may not run;"
+            " on several devices use drop_path, or --no-synchronize"
+        )
 
 
-def check_batch(batch, images, replicas):
-    if batch > images:
-        raise ValueError(f"--batch-size {batch}: there are only {images} images to train on")
-    if batch % replicas:
-        raise ValueError(f"--batch-size {batch}: must be a multiple of the {replicas} devices")
+# Model and optimizer
 
 
-def rate(options, steps):
-    """The learning rate of each step: a linear rise to lr, then half a cosine down to 0."""
-    warmup = min(options.warmup_epochs, options.epochs / 2)
-    up = round(steps * warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, steps * options.epochs - up, warmup_target=options.lr, warmup_steps=up
-    )
+def compiled(job, options, frozen=None):
+    """A twin of the model, on the same layers, that can be fitted; the model stays clean to save.
 
-
-def compiled(model, options, steps):
-    """A twin of model, on the same layers, that can be fitted; model itself stays clean to save."""
-    decay_kernels(model, options.l2)
-    twin = keras.Model(model.inputs, model.outputs, name=model.name)
+    frozen: the stage up to which the layers are left as they are.
+    """
+    model, made = job.model, job.recipe
+    freeze(model, frozen)
+    decay(model, made["weight_decay"], made["decays"])
+    optimizer = optimizers.build(made, schedules.build(made, job.epoch)[0])
+    if options.precision == "mixed_float16":
+        optimizer = multiworker.LossScaleOptimizer(optimizer)
+    heads = heads_of(model)
+    twin = (Accumulated if options.accumulate > 1 else keras.Model)(model.inputs, model.outputs)
+    twin.parts = options.accumulate
+    loss = keras.losses.CategoricalCrossentropy(True, made["label_smoothing"])
     twin.compile(
-        keras.optimizers.SGD(rate(options, steps), options.momentum, options.nesterov),
-        keras.losses.CategoricalCrossentropy(True, options.label_smoothing),
-        metrics=["accuracy"],
+        optimizer,
+        loss if heads == 1 else [loss] * heads,
+        loss_weights=None if heads == 1 else [1.0, *made["aux_weights"]],
+        metrics=["accuracy"] if heads == 1 else [["accuracy"]] + [[]] * (heads - 1),
         # XLA on a CPU: ResNet-20 compiles for 6 s more and then trains at half the speed
-        jit_compile=False,
+        jit_compile=options.jit,
+        steps_per_execution=options.steps_per_execution,
     )
+    optimizer.build(twin.trainable_variables)
     return twin
+
+
+# Callbacks
 
 
 class Pace(keras.callbacks.Callback):
     """Adds each epoch's learning rate and training images per second, validation apart."""
 
-    def __init__(self, images):
+    def __init__(self, batch):
         super().__init__()
-        self.images = images  # an epoch
+        self.batch = batch
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
+        self.start, self.done = time.perf_counter(), 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.done = batch + 1
 
     def on_test_begin(self, logs=None):
         self.seconds = time.perf_counter() - self.start
 
     def on_epoch_end(self, epoch, logs=None):
+        for key in ("accuracy", "val_accuracy"):  # of the network, where there are other heads
+            logs.setdefault(key, logs.get(key.replace("accuracy", "logits_accuracy")))
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["images_per_second"] = self.images / self.seconds
+        logs["images_per_second"] = self.batch * self.done / self.seconds
+
+
+class Lines(keras.callbacks.Callback):
+    """A line every so many steps, for a log file."""
+
+    def __init__(self, keeper, every, steps):
+        super().__init__()
+        self.keeper, self.every, self.steps = keeper, every, steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (step := self.keeper.info["step"]) % self.every == 0:
+            told = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
+            rate = float(self.model.optimizer.learning_rate)
+            print(f"step {step}/{self.steps}  {told}  learning_rate {rate:.6g}", flush=True)
+
+
+# Fit
+
+
+def spans(start, steps, epoch, cut=None):
+    """Calls of fit from a step on: (first step, its epoch, steps an epoch, epoch to end before).
+
+    Whole epochs in one call; what is left of one, and the last if it is short, in calls of their
+    own.  cut: an epoch to begin another call at.
+    """
+    while start < steps:
+        n, rest = divmod(start, epoch)
+        size = min(epoch - rest, steps - start)
+        last = n + 1 if size < epoch else steps // epoch
+        if cut is not None and n < cut:
+            last = min(last, cut)
+        yield start, n, size, last
+        start += size * (last - n)
 
 
 def train(job, options, folder):
-    """Fits, evaluates and writes into folder; returns what result.json says."""
-    start = time.perf_counter()
-    model, parts, devices = job
-    replicas, classes = devices.num_replicas_in_sync, parts.classes
-    steps = math.ceil(len(parts.train.y) / options.batch_size)
-    val, test = (data.batches(p, shared(len(p.y), replicas), classes) for p in parts[1:3])
-    with devices.scope():
-        strategy.synchronize(model, replicas > 1)
-        twin = compiled(model, options, steps)
-    history = twin.fit(
-        data.training_batches(parts.train, steps * options.epochs, classes, options),
-        epochs=options.epochs,
-        steps_per_epoch=steps,
-        validation_data=val,
-        callbacks=[Pace(steps * options.batch_size)],
-        shuffle=False,  # Keras' own: the batches come shuffled
-        verbose=1 if sys.stdout.isatty() else 2,
-    ).history
-    accuracy = twin.evaluate(test, verbose=0, return_dict=True)["accuracy"]
-    strategy.synchronize(model, False)
-    result = report.result(model, options, history, accuracy, time.perf_counter() - start)
-    report.write(folder, model, history, result)
+    """Fits from where the folder's checkpoints end, evaluates, writes; returns result.json's."""
+    begun = time.perf_counter()
+    strategy.synchronize(job.model, job.devices.num_replicas_in_sync > 1 and options.synchronize)
+    keeper = resumed(job, options, Path(folder))
+    with signals(keeper):
+        fit(job, options, keeper)
+    test, steps = held_out(job, job.parts.test)
+    twin = keeper.averaged_model()
+    found = twin.evaluate(test, steps=steps, verbose=0, return_dict=True)
+    strategy.synchronize(job.model, False)
+    freeze(job.model, None)
+    accuracy = found.get("accuracy", found.get("logits_accuracy"))
+    result = report.result(job, options, keeper.info, accuracy, time.perf_counter() - begun)
+    if keeper.chief:
+        report.write(Path(folder), job.model, keeper.info["history"], result)
     return result
 
 
-def shared(images, replicas):
-    """The batch of an evaluation: only the first one must fall into equal shares for Keras."""
-    return min(images, 256) // replicas * replicas
+def fit(job, options, keeper):
+    """All the steps that are left."""
+    val, val_steps = held_out(job, job.parts.val)
+    cut = options.unfreeze if options.freeze else None
+    bar = sys.stdout.isatty() and not options.log_every
+    for start, first, size, last in spans(keeper.info["step"], job.steps, job.epoch, cut):
+        if keeper.info["ended"]:  # by patience
+            break
+        if first == cut and start == first * job.epoch:
+            thaw(job, options, keeper)
+        keeper.model.fit(
+            training_data(job, options, start),
+            initial_epoch=first,
+            epochs=last,
+            steps_per_epoch=size,
+            validation_data=val,
+            validation_steps=val_steps,
+            callbacks=callbacks(job, options, keeper),
+            shuffle=False,  # Keras' own: the batches come shuffled
+            verbose=(1 if bar else 2) if keeper.chief else 0,
+        )
+
+
+def frozen_at(options, epoch):
+    """The stage up to which nothing is trained in an epoch; None: all is."""
+    return options.freeze if options.unfreeze is None or epoch < options.unfreeze else None
+
+
+def resumed(job, options, folder):
+    """A Keeper with the state of the folder's last checkpoint, or of a new run.
+
+    Raises ValueError for options that are not those of the run that left it.
+    """
+    keeper = Keeper(job, options, folder, compiled)
+
+    def shapes(info):
+        differ = [k for k, v in keeper.kept.items() if info["options"].get(k) != as_json(v)]
+        if differ:
+            k, was = differ[0], info["options"].get(differ[0])
+            now = f"{k}={keeper.kept[k]!r}: the run in {folder} has {k}={was!r}"
+            raise checkpoints.Refused(f"{now}; give that, or another --out")
+        keeper.fit_to(frozen_at(options, max(info["step"] - 1, 0) // job.epoch))
+        return {k: tuple(v.shape) for k, v in keeper.variables().items()}
+
+    keeper.fit_to(frozen_at(options, 0))
+    found, words = checkpoints.latest(folder / "checkpoints", shapes)
+    for line in words:
+        print(line, flush=True)
+    if found:
+        keeper.arrays, keeper.info = found
+        keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
+        print(f"{folder}: goes on from step {keeper.info['step']} of {job.steps}", flush=True)
+    return keeper
+
+
+def thaw(job, options, keeper):
+    """All layers are trained from now on, by an optimizer that begins anew but for its step."""
+    keeper.restore()
+    rate = keeper.model.optimizer.learning_rate
+    keeper.fit_to(None)
+    optimizer = keeper.model.optimizer
+    with job.devices.scope():
+        optimizer.iterations.assign(keeper.info["step"])
+        if keeper.plateau:
+            optimizer.learning_rate = float(rate)
+    keeper.capture()
+
+
+def callbacks(job, options, keeper):
+    """In their order: what measures, what decides, what keeps, what only shows."""
+    found = [Pace(job.recipe["batch_size"]), *keeper.others, keeper]
+    if job.recipe["ema"]:
+        found.append(SwapEMAWeights())
+    if options.log_every:
+        found.append(Lines(keeper, options.log_every, job.steps))
+    if keeper.chief and options.tensorboard:
+        found.append(TensorBoard(keeper.folder / "tensorboard", write_graph=False))
+    return found

@@ -1,0 +1,37 @@
+"""Draws: random numbers that depend on a seed alone, one for each image of a batch."""
+
+import tensorflow as tf
+
+
+def uniform(seed, n, x, share=(0, 1), least=0.0, most=1.0):
+    """(n, B) even draws from least to most, a column an image of x (B, ...).
+
+    share (i, parts): x is the i-th of so many equal parts of a batch, and gets the columns that
+    it would have in the whole batch.  seed: two integers.
+    """
+    i, parts = share
+    b = tf.shape(x)[0]
+    return tf.random.stateless_uniform((n, b * parts), seed, least, most)[:, i * b : (i + 1) * b]
+
+
+def normal(seed, n, x, share=(0, 1)):
+    """(n, B) draws of mean 0 and deviation 1, as uniform."""
+    i, parts = share
+    b = tf.shape(x)[0]
+    return tf.random.stateless_normal((n, b * parts), seed)[:, i * b : (i + 1) * b]
+
+
+def beta(seed, alpha, x, share=(0, 1)):
+    """(B,) draws of Beta(alpha, alpha), as uniform."""
+    i, parts = share
+    b = tf.shape(x)[0]
+    # Two gamma draws share their sum as beta does; float64, as small alphas draw tiny numbers.
+    alpha = tf.constant(alpha, tf.float64)
+    g = tf.random.stateless_gamma((2, b * parts), seed, alpha, dtype=tf.float64)
+    g = g[:, i * b : (i + 1) * b] + 1e-300
+    return tf.cast(g[0] / (g[0] + g[1]), tf.float32)
+
+
+def choose(u, n):
+    """Even draws u in [0, 1) as whole numbers 0 .. n - 1."""
+    return tf.minimum(tf.cast(u * tf.cast(n, u.dtype), tf.int32), n - 1)

@@ -1,0 +1,77 @@
+"""Checkpoints: all that a run goes on from, one file a step; what is written is never half there.
+
+A file is NumPy's .npz (no pickle): an array for each variable, and a text of JSON with the rest.
+"""
+
+import contextlib
+import json
+import os
+import re
+import zipfile
+
+import numpy as np
+
+NAME, ASIDE, INFO = "step-{:09}.npz", ".writing", "info"
+
+
+class Refused(ValueError):
+    """The checkpoint is of a run with other options."""
+
+
+class Unwritable(RuntimeError):
+    """The disk is full, or the folder cannot be written; what was there before still is."""
+
+
+def save(folder, step, arrays, info, keep=2):
+    """Writes arrays {name: array} and info, which JSON can hold; removes all but the last keep."""
+    path, aside = folder / NAME.format(step), folder / ASIDE
+    text = np.frombuffer(json.dumps(info).encode(), np.uint8)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(aside, "wb") as file:
+            np.savez(file, **{INFO: text}, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise Unwritable(f"{path} cannot be written: {error.strerror or error}") from error
+    for old in written(folder)[:-keep]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def written(folder):
+    """The checkpoints of a folder, the oldest first."""
+    return sorted(p for p in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{9}\.npz", p.name))
+
+
+def latest(folder, shapes):
+    """(arrays, info) of the last checkpoint that is whole and fits, or None; and words on others.
+
+    shapes(info) gives {name: shape} of the variables that it must have; it may raise Refused.  A
+    checkpoint that is truncated, or of another network, is named in the words, and the one before
+    it is taken.
+    """
+    words = []
+    for path in reversed(written(folder)):
+        try:
+            arrays, info = read(path)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            words.append(f"{path} is truncated or corrupt ({error}): the one before it is used")
+            continue
+        found, here = {name: array.shape for name, array in arrays.items()}, shapes(info)
+        if found == here:
+            return (arrays, info), words
+        name = min(k for k in {*found, *here} if found.get(k) != here.get(k))
+        why = f"{name} is {found.get(name, 'missing')} there, {here.get(name, 'missing')} here"
+        words.append(f"{path} is of another run ({why}): the one before it is used")
+    return None, words
+
+
+def read(path):
+    """(arrays, info) of a file; reading verifies the checksum that each array has."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return arrays, json.loads(arrays.pop(INFO).tobytes())

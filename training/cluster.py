@@ -1,0 +1,139 @@
+"""The machines of a run: which workers there are, and which of them this is.
+
+Three ways to start the same command on every machine:
+
+    python -m training MODEL --workers a:2222,b:2222 --index 0        (--index 1 on b)
+    TF_CONFIG='{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": 0}}' python ...
+    srun --ntasks-per-node=1 python -m training MODEL                 (in a Slurm job)
+
+Nothing here imports TensorFlow: find() is for before it starts.
+"""
+
+import json
+import os
+import re
+from collections import namedtuple
+
+
+class Cluster(namedtuple("Cluster", "workers index")):
+    """workers ("host:port", ...), the chief first; index: which of them this process is."""
+
+    @property
+    def is_chief(self):
+        return self.index == 0
+
+    def name(self, index):
+        return f"worker {index} ({self.workers[index]})"
+
+
+def find(workers=None, index=None, environ=os.environ):
+    """The Cluster that --workers and --index, TF_CONFIG or Slurm name, in this order; None for one
+    process alone.  Sets TF_CONFIG of environ to it, so call it before TensorFlow starts.
+
+    workers: "host:port,host:port" or None.  Raises ValueError for what names no cluster.
+    """
+    if workers is not None or index is not None:
+        found = of_options(workers, index)
+    elif environ.get("TF_CONFIG", "").strip():
+        found = of_tf_config(environ["TF_CONFIG"])
+    elif int(environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+        found = of_slurm(environ)
+    else:
+        return None
+    if len(found.workers) == 1:
+        environ.pop("TF_CONFIG", None)
+        return None
+    task = {"type": "worker", "index": found.index}
+    environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": found.workers}, "task": task})
+    return found
+
+
+def checked(workers, index, source):
+    """A Cluster, or ValueError that starts with source."""
+    for worker in workers:
+        host, _, port = str(worker).rpartition(":")
+        if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{source}: {worker!r} is not HOST:PORT with a port below 65536")
+        if list(workers).count(worker) > 1:
+            raise ValueError(f"{source}: {worker} stands there twice: each worker needs its own")
+    if type(index) is not int or not 0 <= index < len(workers):
+        last = len(workers) - 1
+        raise ValueError(f"{source}: index {index!r} must be from 0 to {last}, one a worker")
+    return Cluster(tuple(workers), index)
+
+
+def of_options(workers, index):
+    if workers is None or index is None:
+        there, missing = ("--index", "--workers") if workers is None else ("--workers", "--index")
+        raise ValueError(f"{there} without {missing}: give both, or neither")
+    return checked([w.strip() for w in workers.split(",")], index, f"--workers {workers!r}")
+
+
+def of_tf_config(text):
+    """Workers as TF_CONFIG lists them; of "chief" and "worker", the chief is the first."""
+    try:
+        said = json.loads(text)
+        jobs, task, index = said["cluster"], said["task"]["type"], int(said["task"]["index"])
+        jobs = {name: list(jobs[name]) for name in jobs}
+    except (ValueError, KeyError, TypeError) as error:
+        form = '{"cluster": {"worker": ["a:2222", ...]}, "task": {"type": "worker", "index": 0}}'
+        raise ValueError(f"TF_CONFIG {text!r} must have the form {form}: {error!r}") from None
+    if task not in jobs or set(jobs) - {"chief", "worker"}:
+        names = ", ".join([*jobs, task])
+        raise ValueError(f"TF_CONFIG: tasks {names}: only chief and worker train, and one is this")
+    if not 0 <= index < len(jobs[task]):
+        raise ValueError(f"TF_CONFIG: {task} {index}: the cluster has {len(jobs[task])} of these")
+    chiefs = jobs.get("chief", [])
+    index += len(chiefs) if task == "worker" else 0
+    return checked(chiefs + jobs.get("worker", []), index, "TF_CONFIG")
+
+
+def of_slurm(environ):
+    """One worker a task of the srun step, by the variables that srun sets.
+
+    Ports are those that srun --resv-ports reserved, else 20000 and up, by the number of the job.
+    """
+    try:
+        nodes = hosts(environ["SLURM_STEP_NODELIST"])
+        tasks = counts(environ["SLURM_STEP_TASKS_PER_NODE"])
+        rank, job = int(environ["SLURM_PROCID"]), int(environ.get("SLURM_JOB_ID", 0))
+        reserved = re.match(r"\d+", environ.get("SLURM_STEP_RESV_PORTS", ""))
+    except (KeyError, ValueError, AttributeError) as error:
+        raise ValueError(f"Slurm's environment cannot be read ({error}): use --workers") from None
+    first = int(reserved[0]) if reserved else 20000 + job % 1000 * 16
+    places = [(node, i) for node, n in zip(nodes, tasks, strict=False) for i in range(n)]
+    found = checked([f"{node}:{first + i}" for node, i in places], rank, "Slurm")
+    here = environ.get("SLURMD_NODENAME", places[rank][0])
+    if len(nodes) != len(tasks) or here != places[rank][0]:
+        raise ValueError(
+            f"Slurm: task {rank} is on {here}, not on {places[rank][0]}: tasks must be laid out"
+            " with srun --distribution=block"
+        )
+    return found
+
+
+def hosts(text):
+    """The hosts of Slurm's list: "a[08-10,12],b" -> a08, a09, a10, a12, b."""
+    found = []
+    for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
+        names = [""]
+        for piece, inner in re.findall(r"([^\[]+)|\[([^\]]*)\]", part):
+            ends = [piece] if piece else [n for span in inner.split(",") for n in numbers(span)]
+            names = [name + end for name in names for end in ends]
+        found += names
+    return found
+
+
+def numbers(span):
+    """ "08-10" -> 08, 09, 10, with their leading zeros; "12" -> 12."""
+    first, _, last = span.partition("-")
+    return [str(n).zfill(len(first)) for n in range(int(first), int(last or first) + 1)]
+
+
+def counts(text):
+    """Tasks on each node, as Slurm writes them: "2(x3),1" -> 2, 2, 2, 1."""
+    found = []
+    for part in text.split(","):
+        tasks, times = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part).groups()
+        found += [int(tasks)] * int(times or 1)
+    return found

@@ -1,0 +1,26 @@
+"""Data: images and labels, split once and for all, checked, and the batches made of them.
+
+`load` gives Data: three parts and what is known of them.  Any image of a part can be read by its
+number (parts), so the batch of a step depends on (seed, step) alone (batches): a run that was
+killed goes on where it stopped, and workers read their shares.
+"""
+
+from training.data.batches import batches, training_batches
+from training.data.held import Data, split
+from training.data.moments import Statistics, statistics
+from training.data.parts import Files, Records, Split
+from training.data.sources import digits, load
+
+__all__ = [
+    "Data",
+    "Files",
+    "Records",
+    "Split",
+    "Statistics",
+    "batches",
+    "digits",
+    "load",
+    "split",
+    "statistics",
+    "training_batches",
+]

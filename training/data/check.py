@@ -1,0 +1,126 @@
+"""The check before training: every image decoded once, in parallel; what fails gets a reason.
+
+A file changed in its middle may still decode, with wrong pixels: JPEG has no checksum.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from training.data.parts import MAGIC
+
+VERSION = 1  # of the verdicts that are kept
+OTHER = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"RIFF": "a WebP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+}
+SHOWN = 10
+
+
+def is_readable(encoded):
+    """Whether the bytes are of a JPEG, or of a PNG that is not animated."""
+    jpeg, png = (tf.strings.substr(encoded, 0, len(m)) == m for m in MAGIC)
+    # The chunk acTL says so; it stands among the first, before the pixels.
+    moving = tf.strings.regex_full_match(tf.strings.substr(encoded, 0, 4096), r"\C*acTL\C*")
+    return jpeg | (png & ~moving)
+
+
+def survey(part):
+    """Numbers of the images that can be used, their labels, and {number: reason} of the rest."""
+
+    def look(i):
+        encoded, label = part.example(i)
+
+        def whole():
+            return tf.size(tf.io.decode_image(encoded, part.channels, expand_animations=False)) > 0
+
+        return i, label, tf.cond(is_readable(encoded), whole, lambda: False)
+
+    n = len(part)
+    seen = tf.data.Dataset.range(n).map(look, num_parallel_calls=tf.data.AUTOTUNE)
+    seen = list(seen.ignore_errors().batch(1024).as_numpy_iterator())
+    i, labels, fine = (np.concatenate(a) for a in zip(*seen, strict=True)) if seen else [[]] * 3
+    good = np.asarray(i, int)[np.asarray(fine, bool)]
+    return (
+        good,
+        np.asarray(labels, "int64")[np.asarray(fine, bool)],
+        {int(k): reason(part, k) for k in np.setdiff1d(np.arange(n), good)},
+    )
+
+
+def reason(part, i):
+    """Why image i cannot be used."""
+    try:
+        if hasattr(part, "record"):
+            part.record(i)
+    except tf.errors.OpError:
+        return "the record is corrupt: its checksum is wrong"
+    try:
+        encoded = part.example(i)[0].numpy()
+    except tf.errors.NotFoundError:
+        return "not found"
+    except tf.errors.PermissionDeniedError:
+        return "may not be read"
+    except tf.errors.OpError as error:
+        if hasattr(part, "record"):
+            return f"no {' and '.join(part.features)} in the record"
+        return str(error.message).split("\n")[0]
+    if not encoded:
+        return "empty"
+    for magic, kind in OTHER.items():
+        if encoded.startswith(magic):
+            return f"{kind}, neither JPEG nor PNG"
+    kind = next((MAGIC[m] for m in MAGIC if encoded.startswith(m)), None)
+    if kind is None:
+        return "neither JPEG nor PNG"
+    if not is_readable(encoded):
+        return "an animated PNG"
+    return f"a {kind} that is truncated or corrupt"
+
+
+def stamp(file):
+    """What changes with a file: its size and time; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None, None
+    return found.st_size, found.st_mtime_ns
+
+
+def remembered(files, what, find):
+    """find(), which JSON can hold; kept under KERAS_HOME/checked until one of the files changes.
+
+    what: further text that the answer depends on.
+    """
+    stamps = [(str(f), *stamp(f)) for f in files]
+    key = hashlib.sha256(json.dumps([VERSION, what, stamps]).encode()).hexdigest()
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    path = home / "checked" / f"{key}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = find()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(uuid.uuid4().hex)
+        aside.write_text(json.dumps(found), encoding="utf-8")
+        os.replace(aside, path)
+    except OSError:  # a home that cannot be written only costs the next run a pass
+        pass
+    return found
+
+
+def refuse(name, problems, skip_broken):
+    """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped."""
+    if problems and not skip_broken:
+        shown = "; ".join(f"{file}: {why}" for file, why in problems[:SHOWN])
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise ValueError(f"--data {name!r}: {shown}{more} (--skip-broken trains without)")

@@ -1,0 +1,60 @@
+"""The tf.data of a run: each device gets its share, each output of the model gets the labels."""
+
+import math
+from argparse import Namespace
+
+from training import data, strategy
+
+
+def heads_of(model):
+    return len(model.outputs)
+
+
+def training_data(job, options, start):
+    """The tf.data of the steps from start on; each output of the model gets the labels."""
+    told = Namespace(
+        batch_size=job.recipe["batch_size"],
+        seed=options.seed,
+        augmentation=job.recipe["augmentation"],
+    )
+
+    def make(share=0, shares=1):
+        args = job.parts.train, job.steps, job.parts.classes, told, start, (share, shares)
+        return to_heads(data.training_batches(*args, statistics=job.statistics), job.model)
+
+    several = job.devices.num_replicas_in_sync > 1
+    return strategy.distribute(job.devices, make) if several else make()
+
+
+def held_out(job, part):
+    """(data, steps) of one pass over a part, each image once, whatever the number of devices."""
+    replicas, images = job.devices.num_replicas_in_sync, len(part)
+    batch = shared(images, replicas)
+
+    def make(share=0, shares=1):
+        batches = data.batches(
+            *(part, batch, job.parts.classes, (share, shares)),
+            short=job.recipe["evaluation"]["resize"],
+            augmentation=job.recipe["augmentation"],
+            statistics=job.statistics,
+        )
+        return to_heads(batches, job.model)
+
+    if replicas == 1:
+        return make(), None
+    return strategy.distribute(job.devices, make), math.ceil(images / batch)
+
+
+def to_heads(batches, model):
+    heads = heads_of(model)
+    return batches.map(lambda x, y: (x, (y,) * heads)) if heads > 1 else batches
+
+
+def shared(images, replicas, most=256):
+    """The batch of an evaluation, at most 256 images, that leaves no replica without an image."""
+    if images < replicas:
+        raise ValueError(f"{images} images to evaluate are too few for {replicas} devices")
+    for batch in range(min(images, most) // replicas * replicas, 0, -replicas):
+        if images % batch == 0 or images % batch >= replicas:
+            return batch
+    return replicas

@@ -1,0 +1,62 @@
+"""Optimizers of the recipes: Keras' own, and the forms of PyTorch and TensorFlow 1 beside them."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("training")
+class TorchSGD(keras.optimizers.SGD):
+    """Momentum with the learning rate outside the velocity, as PyTorch has it.
+
+    v = m v + g, w = w - lr v; nesterov: w = w - lr (g + m v).  Caffe and Keras keep the rate
+    inside: v = m v - lr g, w = w + v.  The two are the same as long as the rate stays; when it
+    falls, Caffe's velocity still carries the steps of the higher rate, PyTorch's falls at once.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.momentum == 0:
+            return super().update_step(gradient, variable, learning_rate)
+        gradient = ops.cast(gradient, variable.dtype)
+        lr, m = (ops.cast(i, variable.dtype) for i in (learning_rate, self.momentum))
+        v = self.velocity(variable)
+        self.assign(v, ops.add(ops.multiply(v, m), gradient))
+        step = ops.add(gradient, ops.multiply(v, m)) if self.nesterov else v
+        self.assign_sub(variable, ops.multiply(step, lr))
+
+    def velocity(self, variable):
+        # No public call finds the slot of a variable, which under tf.distribute is one of several.
+        return self.momentums[self._get_variable_index(variable)]
+
+
+@keras.saving.register_keras_serializable("training")
+class TensorFlowRMSprop(keras.optimizers.RMSprop):
+    """RMSprop as TensorFlow 1's, which trained Inception, NASNet and MobileNet.
+
+    r = rho r + (1 - rho) g^2, v = m v + lr g / sqrt(r + epsilon), w = w - v.  As Keras', but for r,
+    which begins at 1, not at 0: the first steps are no larger than the later ones.
+    """
+
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        initializer = "ones" if name == "velocity" else initializer  # Keras' name of r
+        return super().add_optimizer_variables(trainable_variables, name, initializer)
+
+
+OPTIMIZERS = {
+    ("SGD", "caffe"): keras.optimizers.SGD,
+    ("SGD", "torch"): TorchSGD,
+    ("RMSprop", "caffe"): TensorFlowRMSprop,
+}
+
+
+def build(recipe, rate, **kwargs):
+    """The Keras optimizer of a recipe at a rate, a number or a schedule (see training.schedules).
+
+    With the recipe's moving average of weights, if it has one.  kwargs go to the optimizer.  Weight
+    decay is not the optimizer's: see training.decay.  Raises ValueError for a form there is not.
+    """
+    kind = recipe["optimizer"]["name"], recipe["momentum_form"]
+    if kind not in OPTIMIZERS:
+        known = ", ".join(" ".join(pair) for pair in OPTIMIZERS)
+        raise ValueError(f"optimizer, momentum_form = {' '.join(kind)!r}: must be one of {known}")
+    average = {"use_ema": True, "ema_momentum": recipe["ema"]} if recipe["ema"] else {}
+    return OPTIMIZERS[kind](rate, **recipe["optimizer"]["kwargs"] | average | kwargs)

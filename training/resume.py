@@ -1,0 +1,173 @@
+"""Exact resume: a callback that keeps all that a run goes on from, and gives it back."""
+
+import contextlib
+import json
+import math
+import re
+import signal
+import threading
+
+import keras
+from keras.callbacks import EarlyStopping
+
+from training import checkpoints, report, schedules, strategy
+
+FREE = {"out", "keep", "save_every", "log_every", "workers", "index"}  # may change on resume
+
+
+def as_json(value):
+    return json.loads(json.dumps(value))
+
+
+class Stopped(RuntimeError):
+    """The run ends before its end; code is the exit code."""
+
+    def __init__(self, message, code=1):
+        super().__init__(message)
+        self.code = code
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps all that a run goes on from.
+
+    Restores it where a fit begins; saves it at the end of an epoch, every save_every steps and
+    where a signal asks to stop; stops where the loss is not finite.  Behind others, the callbacks
+    with counters, so that what they decided is in what is saved.  compiled(job, options, frozen)
+    gives the model to fit.
+    """
+
+    COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+    def __init__(self, job, options, folder, compiled):
+        super().__init__()
+        self.job, self.options, self.folder, self.compiled = job, options, folder, compiled
+        self.chief = strategy.is_chief(job.devices)
+        self.info = dict(step=0, history=[], partial=None, best=None, counters=[], ended=False)
+        self.arrays = self.signal = self.last_saved = None
+        self.frozen = "not known"
+        self.kept = {k: v for k, v in vars(options).items() if k not in FREE}
+        self.plateau = schedules.build(job.recipe, job.epoch)[1]
+        self.others = list(self.plateau)
+        if options.patience:
+            self.others.append(EarlyStopping(options.monitor, patience=options.patience))
+
+    def fit_to(self, frozen):
+        """Takes the compiled twin in which the layers up to the stage frozen are not trained."""
+        if frozen != self.frozen:
+            with self.job.devices.scope():
+                self.set_model(self.compiled(self.job, self.options, frozen))
+            self.frozen = frozen
+
+    def averaged_model(self):
+        """The twin at its end, with the moving average of the weights, if the recipe has one."""
+        if self.arrays:
+            self.restore()
+        with self.job.devices.scope():
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        return self.model
+
+    def variables(self):
+        """By number and path, without the numbers that Keras gives to what has no name."""
+        each = [*self.model.variables, *self.model.optimizer.variables]
+        return {f"{i:05}/{re.sub(r'_[0-9]+/', '/', v.path)}": v for i, v in enumerate(each)}
+
+    def capture(self):
+        """The state of now, in self.arrays and self.info."""
+        self.arrays = {k: keras.ops.convert_to_numpy(v) for k, v in self.variables().items()}
+        counters = [{k: getattr(c, k) for k in self.COUNTERS if hasattr(c, k)} for c in self.others]
+        self.info |= dict(counters=counters, options=self.kept)
+
+    def restore(self):
+        with self.job.devices.scope():
+            for name, v in self.variables().items():
+                v.assign(self.arrays[name])
+        for callback, counters in zip(self.others, self.info["counters"], strict=False):
+            vars(callback).update(counters)
+
+    def save(self):
+        self.capture()
+        if self.chief:
+            of = self.folder / "checkpoints", self.info["step"], self.arrays, self.info
+            self.last_saved = checkpoints.save(*of, self.options.keep)
+
+    def on_train_begin(self, logs=None):
+        self.fresh = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batch, self.before = -1, self.info["partial"]
+        if self.fresh and self.arrays:  # not before: on_train_begin sets counters back
+            self.restore()
+        self.fresh = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        before, step = self.info["step"], self.info["step"] + batch - self.batch
+        if not math.isfinite(logs["loss"]):
+            last = self.last_saved or "none yet"
+            raise Stopped(
+                f"the loss is {logs['loss']} at step {step}: stopped; the last good checkpoint is "
+                f"{last}; a lower --lr may help, with another --out"
+            )
+        self.info["step"], self.batch = step, batch
+        if step % self.job.epoch == 0 or step == self.job.steps:
+            return  # what ends an epoch is still to come: validation, and who decides by it
+        every = self.options.save_every
+        if self.signal or (every and step // every > before // every):
+            self.info["partial"] = self.averaged(logs)
+            self.save()
+        self.stop_if_asked()
+
+    def stop_if_asked(self):
+        if self.signal:
+            name, step = signal.Signals(self.signal).name, self.info["step"]
+            message = f"{name} at step {step}: saved; the same command goes on from there"
+            raise Stopped(message, 128 + self.signal)
+
+    def averaged(self, logs):
+        """Means of the epoch so far, of what was before this fit and since."""
+        old, here = self.before, self.batch + 1
+        if not old:
+            return dict(steps=here, logs={k: float(v) for k, v in logs.items()})
+        steps = old["steps"] + here
+        sums = {k: old["steps"] * v + here * float(logs[k]) for k, v in old["logs"].items()}
+        return dict(steps=steps, logs={k: v / steps for k, v in sums.items()})
+
+    def on_test_end(self, logs=None):
+        """Of the moving average of the weights, where the recipe has one."""
+        accuracy = logs.get("accuracy", logs.get("logits_accuracy"))
+        best, found = self.info["best"], [float(accuracy), -float(logs["loss"])]
+        if best is None or found > best["value"]:
+            epoch = len(self.info["history"]) + 1
+            self.info["best"] = dict(epoch=epoch, val_accuracy=found[0], value=found)
+            if self.chief:
+                report.save_model(self.folder / "best.keras", self.job.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {k: float(v) for k, v in logs.items()}
+        if self.before:
+            row |= self.averaged(logs)["logs"]
+        self.info["history"].append(row)
+        self.info |= dict(partial=None, ended=bool(self.model.stop_training))
+        self.save()
+        if self.chief:
+            report.write_history(self.folder / "history.csv", self.info["history"])
+        self.stop_if_asked()
+
+
+@contextlib.contextmanager
+def signals(keeper):
+    """Ctrl-C and SIGTERM only leave word for the keeper; a second Ctrl-C ends at once."""
+
+    def leave_word(number, frame):
+        if keeper.signal:
+            raise KeyboardInterrupt
+        keeper.signal = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, leave_word) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

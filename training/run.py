@@ -1,0 +1,34 @@
+"""A run from its command to its exit code."""
+
+import contextlib
+import sys
+
+from training import checkpoints, peers, report, trainer
+from training.resume import Stopped
+
+
+def run(options, machines=None):
+    """Trains as options say; machines: see cluster.find.  Raises ValueError for what cannot be."""
+    if not options.out.strip():
+        raise ValueError("--out is empty: name a folder")
+    if done := report.finished(options.out):
+        of = "{model} on {data}, seed {seed}".format(**done["options"])
+        print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
+        print(f"test accuracy {done['test_accuracy']:.2%}")
+        return 0
+    job = trainer.prepare(options, cluster=machines)
+    report.claim(options.out)
+    for line in job.recipe["words"]:
+        print(line, flush=True)
+    if job.parts.skipped:
+        report.write_skipped(options.out, job.parts.skipped)
+        print(f"{len(job.parts.skipped)} left out: see {options.out}/skipped.csv", flush=True)
+    try:
+        with peers.watched(machines) if machines else contextlib.nullcontext():
+            done = trainer.train(job, options, options.out)
+    except (Stopped, checkpoints.Unwritable, peers.WorkerLost, OSError) as error:
+        print(f"python -m training: {error}", file=sys.stderr)
+        return getattr(error, "code", 1)
+    print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
+    print(f"test accuracy {done['test_accuracy']:.2%}")
+    return 0
