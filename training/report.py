@@ -80,6 +80,8 @@ def result(job, options, info, test_accuracy, seconds):
         share_of_peak=share_of_peak(model, images_per_second, options.precision),
         seconds=seconds,  # since the run was last begun
         classes=job.parts.names and list(job.parts.names),
+        statistics=job.statistics
+        and dict(mean=job.statistics.mean.tolist(), std=job.statistics.std.tolist()),
         devices=job.devices.num_replicas_in_sync,
         revision=revision(),
         versions=dict(
