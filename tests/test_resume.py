@@ -6,12 +6,14 @@ import json
 import signal
 from pathlib import Path
 
+import files
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kills import compare
+from test_weights import golden
 
 from blocks import conv, gavgpool
 from training import checkpoints, trainer
@@ -282,6 +284,45 @@ def test_a_deeper_net_begins_from_a_shallower_one(tmp_path, capsys):
     for other, why in (("other.keras", "no layer has the name"), ("none", "cannot be loaded")):
         with pytest.raises(ValueError, match=why):
             trainer.prepare(parse([*RESNET, "--init-from", str(tmp_path / other)])[1])
+
+
+def test_a_folder_with_files_that_cannot_be_read(tmp_path, capsys, monkeypatch):
+    """Refused by name; with --skip-broken trained without them, and listed."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    files.folder(tmp_path / "photos", {"cat": 12, "dog": 12})
+    broken = tmp_path / "photos" / "cat" / "0.jpg"
+    broken.write_bytes(broken.read_bytes()[:-100])
+    (tmp_path / "photos" / "dog" / "note.jpg").write_text("no image")
+    told = ["resnet20", "--data", f"folder:{tmp_path}/photos", "--size", "16", "--recipe", "paper"]
+    told += ["--epochs", "1", "--batch-size", "8", "--no-tensorboard", "--out", str(tmp_path / "a")]
+    with pytest.raises(SystemExit):
+        main(told)
+    said = capsys.readouterr().err
+    assert f"{broken}: a JPEG that is truncated or corrupt" in said
+    assert not (tmp_path / "a").exists()
+    assert main([*told, "--skip-broken"]) == 0
+    assert "2 left out: see" in capsys.readouterr().out
+    with open(tmp_path / "a" / "skipped.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert {Path(row["file"]).name for row in rows} == {"0.jpg", "note.jpg"}
+    result = json.loads((tmp_path / "a" / "result.json").read_text())
+    assert result["classes"] == ["cat", "dog"]
+    assert len(result["statistics"]["mean"]) == 3
+
+
+def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
+    """As with imagenet and timm/NAME.TAG, which are downloaded."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    numpy.save_file(
+        {k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "w.safetensors"
+    )
+    told = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
+    model = trainer.prepare(parse([*RESNET, *told])[1]).model
+    assert "drawn anew: logits\n" in capsys.readouterr().out
+    stem = np.transpose(state["features.init_block.conv.weight"], (2, 3, 1, 0))
+    assert (model.get_layer("stem_conv1").get_weights()[0] == stem).all()
+    assert np.abs(model.get_layer("logits").get_weights()[0] - state["output.weight"].T).max() > 0.1
 
 
 @pytest.mark.parametrize(

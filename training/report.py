@@ -128,7 +128,7 @@ def write_skipped(folder, skipped):
         with open(path, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("file", "reason"), *skipped])
 
-    replaced(folder / "skipped.csv", write)
+    replaced(Path(folder) / "skipped.csv", write)
 
 
 def write_history(path, history):

@@ -119,7 +119,8 @@ class Keeper(keras.callbacks.Callback):
     def stop_if_asked(self):
         if self.signal:
             name, step = signal.Signals(self.signal).name, self.info["step"]
-            message = f"{name} at step {step}: saved; the same command goes on from there"
+            done = "saved" if self.chief else "stopped; the chief has the checkpoints"
+            message = f"{name} at step {step}: {done}; the same command goes on from there"
             raise Stopped(message, 128 + self.signal)
 
     def averaged(self, logs):

@@ -17,12 +17,8 @@ def run(options, machines=None):
         print(f"test accuracy {done['test_accuracy']:.2%}")
         return 0
     job = trainer.prepare(options, cluster=machines)
-    report.claim(options.out)
-    for line in job.recipe["words"]:
-        print(line, flush=True)
-    if job.parts.skipped:
-        report.write_skipped(options.out, job.parts.skipped)
-        print(f"{len(job.parts.skipped)} left out: see {options.out}/skipped.csv", flush=True)
+    if machines is None or machines.is_chief:
+        begun(options, job)
     try:
         with peers.watched(machines) if machines else contextlib.nullcontext():
             done = trainer.train(job, options, options.out)
@@ -32,3 +28,13 @@ def run(options, machines=None):
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
     print(f"test accuracy {done['test_accuracy']:.2%}")
     return 0
+
+
+def begun(options, job):
+    """Makes the folder, and says what there is to say before a run."""
+    report.claim(options.out)
+    for line in job.recipe["words"]:
+        print(line, flush=True)
+    if job.parts.skipped:
+        report.write_skipped(options.out, job.parts.skipped)
+        print(f"{len(job.parts.skipped)} left out: see {options.out}/skipped.csv", flush=True)

@@ -87,9 +87,8 @@ def chosen_recipe(options):
 
 
 def needs_statistics(made):
-    return bool(
-        {"standardise", "subtract_mean", "pca_noise"} & {n for n, _ in made["augmentation"]}
-    )
+    names = {name for name, _ in made["augmentation"]}
+    return bool(names & {"standardise", "subtract_mean", "pca_noise"})
 
 
 def network(options, made, shape, classes):
@@ -119,11 +118,8 @@ def settle(options, made, model, several):
         setattr(options, key, made[key])
     freeze(model, options.freeze)  # raises for a stage that the network does not have
     freeze(model, None)
-    if (
-        several
-        and options.synchronize
-        and any(isinstance(l, StochasticDepth) for l in model.layers)
-    ):
+    gated = any(isinstance(layer, StochasticDepth) for layer in model.layers)
+    if gated and several and options.synchronize:
         raise ValueError(
             "--option survival: batch norm cannot be synchronised in a block that may not run;"
             " on several devices use drop_path, or --no-synchronize"
