@@ -1,13 +1,15 @@
 """The networks of the papers, built from blocks/ and exact to the count.
 
 create(name) builds one, names() lists them, measure(model) counts weights and multiply-adds of
-any functional Keras model, get_layer(model, name) finds a layer, weights.from_torch(model, state)
-takes over published weights.  `python -m architectures NAME` prints a network beside its paper.
+any functional Keras model, fold(model) makes its inference form, get_layer(model, name) finds a
+layer, weights.from_torch(model, state) takes over published weights.
+`python -m architectures NAME` prints a network beside its paper.
 """
 
 import architectures.weights as weights
 from architectures.catalog import create, facts, names
+from architectures.fold import fold
 from architectures.measure import measure
 from architectures.taps import get_layer, tap
 
-__all__ = ["create", "facts", "get_layer", "measure", "names", "tap", "weights"]
+__all__ = ["create", "facts", "fold", "get_layer", "measure", "names", "tap", "weights"]

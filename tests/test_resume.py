@@ -229,9 +229,8 @@ def test_auxiliary_heads(tmp_path):
     assert not equal(first, job.model.get_layer("aux1_logits").get_weights())
     row = list(csv.DictReader(open(tmp_path / "history.csv")))[-1]  # noqa: SIM115
     heads = float(row["logits_loss"]) + 0.3 * float(row["aux1_logits_loss"])
-    penalty = sum(
-        5e-4 / 2 * (w**2).sum() for w in map(np.array, job.model.trainable_weights) if w.ndim > 1
-    )
+    kernels = [keras.ops.convert_to_numpy(w) for w in job.model.trainable_weights if w.ndim > 1]
+    penalty = sum(5e-4 / 2 * (w**2).sum() for w in kernels)
     assert float(row["loss"]) == pytest.approx(heads + penalty, rel=2e-2)
     assert float(row["val_accuracy"]) == pytest.approx(result["val_accuracy"])
     saved = keras.models.load_model(tmp_path / "model.keras")

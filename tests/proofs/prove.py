@@ -121,7 +121,7 @@ def still(model, before):
 def learn(model, folder, rate=RATE):
     """Fits the digits, and keeps in folder the model, its export, and what it answers to them."""
     began = time.time()
-    before = [np.array(w) for w in model.weights]
+    before = [keras.ops.convert_to_numpy(w) for w in model.weights]
     x, y = digits(model.input_shape[1:])
     losses = fit(model, x, y, rate)
     left = still(model, before)

@@ -1,0 +1,457 @@
+"""fold: the same answers with fewer layers, and nothing folded that cannot be."""
+
+from dataclasses import replace
+from importlib import import_module
+
+import keras
+import numpy as np
+import pytest
+from cases import fill
+from keras import layers, ops
+from proofs.prove import CLASSES, small
+from test_learning import MEMBERS, SHORT, shorter
+from test_weights import randomise
+
+import architectures
+from architectures import fold
+from architectures.catalog import NETS, build
+from architectures.taps import all_layers
+from blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
+
+FOLD = import_module("architectures.fold")  # the module, which the function hides
+SAME = 1e-5
+# Batch norms that stay, each before a relu: in pre-activated nets the first of each unit or layer,
+# those of transitions and the last; and one that reads halves padded by a channel of zeros.
+STAY = {
+    "preresnet18": 8 + 1,
+    "densenet_cifar_BC_L100_k12": 3 * 2 + 2 + 1,
+    "amoebanet_a_mobile_4_50": 1,
+    "pnasnet5_mobile": 1,
+}
+
+
+def kinds(model, kind=layers.BatchNormalization):
+    return sum(isinstance(layer, kind) for layer in all_layers(model))
+
+
+def images(model, seed=1):
+    """Random inputs for a model, one or a list."""
+    r = np.random.default_rng(seed)
+    xs = [r.normal(size=(2, *x.shape[1:])).astype("float32") for x in model.inputs]
+    return xs if len(xs) > 1 else xs[0]
+
+
+def answers(model, x):
+    y = model(x, training=False)
+    y = y[0] if isinstance(y, list) else y
+    return ops.convert_to_numpy(y).astype("float32")
+
+
+def difference(model, other, x=None):
+    """The largest difference of the answers, over the largest answer."""
+    x = images(model) if x is None else x
+    y, z = answers(model, x), answers(other, x)
+    assert y.shape == z.shape
+    return float(np.abs(y - z).max() / np.abs(y).max())
+
+
+def model_of(shape, *stack):
+    i = x = keras.Input(shape)
+    for layer in stack:
+        x = layer(x)
+    return fill(keras.Model(i, x))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_of_each_family(name):
+    model = randomise((shorter if name in SHORT else small)(name))
+    before, x = model.get_weights(), images(model)
+    folded = fold(model)
+    assert difference(model, folded, x) < SAME
+    assert folded.name == model.name
+    assert kinds(folded) == STAY.get(name, 0)
+    assert kinds(folded, layers.Dropout) == 0
+    if kinds(model):
+        assert folded.count_params() < model.count_params()
+    kept = [
+        x.name
+        for x in all_layers(model)
+        if not isinstance(x, (layers.BatchNormalization, layers.Dropout, layers.Rescaling))
+        and not isinstance(x, layers.InputLayer)
+        and not x.name.endswith("_branch")
+    ]
+    assert [architectures.get_layer(folded, name).name for name in kept] == kept
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(("name", "norms", "stay"), [("resnet50", 53, 0), ("densenet121", 121, 62)])
+def test_whole_networks(name, norms, stay):
+    """DenseNet keeps the first of each layer's two, those of its transitions and the last."""
+    model = randomise(architectures.create(name, (32, 32, 3), 7))
+    folded = fold(model)
+    assert (kinds(model), kinds(folded)) == (norms, stay)
+    assert difference(model, folded) < SAME
+    channels = [v.shape[0] for v in model.weights if v.name == "gamma"]
+    left = [v.shape[0] for v in folded.weights if v.name == "gamma"]
+    assert model.count_params() - folded.count_params() == 3 * (sum(channels) - sum(left))
+
+
+BEHIND = {  # what a batch norm behind it is folded into, and an input
+    "Conv1D": ((8, 3), lambda: layers.Conv1D(6, 3)),
+    "Conv2D": ((8, 8, 3), lambda: layers.Conv2D(6, 3, 2, "same", use_bias=False)),
+    "Conv2D with bias": ((8, 8, 3), lambda: layers.Conv2D(6, 3, dilation_rate=2)),
+    "Conv3D": ((4, 4, 4, 2), lambda: layers.Conv3D(3, 2)),
+    "Conv2D in groups": ((8, 8, 4), lambda: layers.Conv2D(6, 3, groups=2)),
+    "GroupedConv2D": ((8, 8, 4), lambda: GroupedConv2D(6, 3, groups=2, use_bias=False)),
+    "DepthwiseConv1D": ((8, 3), lambda: layers.DepthwiseConv1D(3, depth_multiplier=2)),
+    "DepthwiseConv2D": ((8, 8, 3), lambda: layers.DepthwiseConv2D(3, depth_multiplier=2)),
+    "SeparableConv1D": ((8, 3), lambda: layers.SeparableConv1D(6, 3, depth_multiplier=2)),
+    "SeparableConv2D": ((8, 8, 3), lambda: layers.SeparableConv2D(6, 3, use_bias=False)),
+    "Dense": ((5,), lambda: layers.Dense(7, use_bias=False)),
+    "Dense on a map": ((4, 4, 3), lambda: layers.Dense(5)),
+}
+
+
+@pytest.mark.parametrize("kind", BEHIND)
+def test_what_batch_norms_are_folded_into(kind):
+    shape, make = BEHIND[kind]
+    for norm in (dict(), dict(scale=False), dict(center=False), dict(axis=len(shape), epsilon=0.1)):
+        model = model_of(shape, make(), layers.BatchNormalization(**norm))
+        folded = fold(model)
+        assert len(folded.layers) == 2
+        assert folded.layers[-1].use_bias
+        assert difference(model, folded) < SAME
+
+
+def test_several_in_turn():
+    """Two batch norms, a dropout between, a rescaling; then a relu ends it."""
+    stack = [
+        layers.Conv2D(6, 3, use_bias=False, name="one"),
+        layers.BatchNormalization(),
+        layers.Dropout(0.5),
+        layers.BatchNormalization(),
+        layers.Rescaling(0.3, 0.2),
+        layers.ReLU(),
+        layers.BatchNormalization(),
+    ]
+    model = model_of((8, 8, 3), *stack)
+    folded = fold(model)
+    assert [type(x).__name__ for x in folded.layers[1:]] == ["Conv2D", "ReLU", "BatchNormalization"]
+    assert difference(model, folded) < SAME
+
+
+def test_behind_a_concatenation():
+    i = keras.Input((8, 8, 3))
+    parts = [layers.Conv2D(f, 1, use_bias=False)(i) for f in (2, 5)]
+    x = layers.concatenate([*parts, layers.DepthwiseConv2D(1)(i)])
+    model = fill(keras.Model(i, layers.ReLU()(layers.BatchNormalization()(x))))
+    assert kinds(fold(model)) == 0
+    assert difference(model, fold(model)) < SAME
+    rows = layers.concatenate([layers.Conv2D(2, 1)(i), layers.Conv2D(2, 1)(i)], axis=1)
+    model = fill(keras.Model(i, layers.BatchNormalization()(rows)))
+    assert kinds(fold(model)) == 1
+    assert difference(model, fold(model)) < SAME
+
+
+@keras.saving.register_keras_serializable("tests")
+class Always(layers.Dropout):
+    """Acts in inference too."""
+
+    def call(self, x, training=False):
+        return 2 * x
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubled(layers.Conv2D):
+    def call(self, x):
+        return super().call(x) ** 2
+
+
+@keras.saving.register_keras_serializable("tests")
+class Shifted(layers.BatchNormalization):
+    def call(self, x, training=None):
+        return super().call(x, training) + 1
+
+
+def shared_convolution(i):
+    layer = layers.Conv2D(6, 3)
+    return layers.add([layers.BatchNormalization()(layer(i)), layer(i)])
+
+
+def shared_norm(i):
+    layer = layers.BatchNormalization()
+    return layers.add([layer(layers.Conv2D(6, 3)(i)), layer(layers.Conv2D(6, 3)(i))])
+
+
+def read_twice(i):
+    x = layers.Conv2D(6, 3)(i)
+    return layers.add([layers.BatchNormalization()(x), x])
+
+
+def one_side_is_no_convolution(i):
+    return layers.BatchNormalization()(layers.concatenate([layers.Conv2D(6, 1)(i), i]))
+
+
+def chain(*stack):
+    def build(x):
+        for layer in stack:
+            x = layer()(x)
+        return x
+
+    return build
+
+
+NORM = layers.BatchNormalization
+KEPT = {
+    "an activation in the convolution": chain(lambda: layers.Conv2D(6, 3, activation="relu"), NORM),
+    "over rows": chain(lambda: layers.Conv2D(6, 3), lambda: NORM(axis=1)),
+    "before a relu": chain(NORM, layers.ReLU, lambda: layers.Conv2D(6, 3)),
+    "another precision": chain(lambda: layers.Conv2D(6, 3), lambda: NORM(dtype="mixed_bfloat16")),
+    "a subclass of dropout": chain(lambda: layers.Conv2D(6, 3), lambda: Always(0.5), NORM),
+    "a subclass of convolution": chain(lambda: Doubled(6, 3), NORM),
+    "a subclass of batch norm": chain(lambda: layers.Conv2D(6, 3), Shifted),
+    "a convolution called twice": shared_convolution,
+    "a batch norm called twice": shared_norm,
+    "outputs read twice": read_twice,
+    "concatenated with something else": one_side_is_no_convolution,
+    "group norm": chain(lambda: layers.Conv2D(6, 3), lambda: layers.GroupNormalization(2), NORM),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_what_is_not_folded(case):
+    i = keras.Input((8, 8, 3))
+    model = fill(keras.Model(i, KEPT[case](i)))
+    folded = fold(model)
+    assert (kinds(folded), kinds(folded, layers.Dropout)) == (1, case == "a subclass of dropout")
+    assert difference(model, folded) < SAME
+
+
+def unit(x):
+    """A residual unit with a gate of each kind, the second's last layer no convolution."""
+    for survival in (0.8, 0.5):
+
+        def branch(x, last=survival < 0.6):
+            x = conv(x, 8, n=BN, a=None)
+            return layers.ReLU()(x) if last else x
+
+        x = layers.add([x, stochastic_depth(x, branch, survival)])
+    return layers.add([x, drop_path(conv(x, 8, n=BN, a=None), 0.5)])
+
+
+def test_gates_are_their_branches_times_survival():
+    i = keras.Input((8, 8, 8))
+    model = fill(keras.Model(i, unit(i)))
+    gates = [x for x in model.layers if hasattr(x, "branch")]
+    folded = fold(model)
+    assert difference(model, folded) < SAME
+    assert (kinds(folded), kinds(folded, layers.Dropout)) == (0, 0)
+    assert kinds(folded, layers.Rescaling) == 1  # behind the relu; the other went into a kernel
+    for gate in gates:
+        (old,) = (x for x in gate.branch.layers if isinstance(x, layers.Conv2D))
+        assert architectures.get_layer(folded, old.name).use_bias
+        assert isinstance(folded.get_layer(gate.name), keras.Model)
+    assert "blocks" not in str(folded.get_config())  # nothing of ours: plain Keras
+
+
+def inner(shape=(8, 8, 3), name="inner"):
+    """A model with two outputs; what the convolution makes is one of them."""
+    i = keras.Input(shape)
+    x = layers.Conv2D(4, 3, padding="same")(i)
+    y = layers.BatchNormalization()(layers.Conv2D(4, 1)(i))
+    return keras.Model(i, [layers.BatchNormalization()(x), y, x], name=name)
+
+
+def test_a_users_own_model():
+    """Named inputs, operations, nested models (one called twice) and layers of every kind."""
+    inputs = {name: keras.Input((8, 8, 3), name=name) for name in ("left", "right")}
+    scale = layers.Normalization()
+    scale.adapt(np.random.default_rng(1).normal(3, 2, size=(10, 8, 8, 3)))
+    rows = [layers.RandomFlip(), scale, layers.Conv2D(3, 1), layers.BatchNormalization()]
+    stem = keras.Sequential([keras.Input((8, 8, 3)), *rows])
+    two = inner()
+    x = [part for i in inputs.values() for part in two(stem(i))]
+    x = ops.pad(layers.concatenate(x), [[0, 0], [1, 0], [0, 1], [0, 0]])[:, 1:] * 0.5
+    x = layers.BatchNormalization()(layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
+    x = layers.Dropout(rate=0.5)(inputs=x - 1)
+    model = keras.Model(inputs, {"y": layers.Softmax()(x)})
+    for layer in all_layers(model):
+        if layer not in (scale, stem):
+            fill(layer)
+    model.compile("adam", "mse")
+    folded = fold(model)
+    r = np.random.default_rng(0)
+    x = {name: r.normal(size=(2, 8, 8, 3)).astype("float32") for name in inputs}
+    y, z = (ops.convert_to_numpy(net(x, training=False)["y"]) for net in (model, folded))
+    assert np.abs(y - z).max() < SAME * np.abs(y).max()
+    assert kinds(model) == 4
+    assert [x.name for x in all_layers(folded) if isinstance(x, layers.BatchNormalization)] == [
+        two.layers[-2].name  # it reads what is an output of the nested model too
+    ]
+    assert architectures.get_layer(folded, two.layers[1].name).use_bias
+    assert not folded.compiled
+
+
+def test_somebody_elses_network():
+    arguments = dict(weights=None, input_shape=(32, 32, 3), classes=7, alpha=0.35)
+    model = randomise(keras.applications.MobileNetV2(**arguments, classifier_activation=None))
+    folded = fold(model)
+    assert (kinds(model), kinds(folded)) == (52, 0)
+    assert difference(model, folded) < SAME
+
+
+def test_auxiliary_heads_go():
+    name = "nasnet_a_cifar_6at768"
+    net = NETS[name]
+    options = net.options | {"aux": True, "drop_path": 0.3}
+    table = (net.table[0], 1, *net.table[2:])
+    net = replace(net, table=table, shape=(32, 32, 3), classes=5, options=options)
+    model = randomise(build(name, net, True, None))
+    folded = fold(model)
+    assert ([len(m.outputs) for m in (model, folded)], folded.output_shape) == ([2, 1], (None, 5))
+    assert folded.output_names == ["logits"]
+    assert [x for x in model.layers if x.name.startswith("aux")]
+    assert not [x for x in folded.layers if x.name.startswith("aux")]
+    assert kinds(model, layers.Dropout) > 10
+    assert (kinds(folded), kinds(folded, layers.Dropout)) == (0, 0)
+    assert difference(model, folded) < SAME
+
+
+def test_it_stands_alone():
+    """No weights in common; a fold of the fold is the same again."""
+    model = fill(keras.Model(i := keras.Input((8, 8, 8)), unit(i)))
+    first = fold(model)
+    assert not {id(v) for v in model.variables} & {id(v) for v in first.variables}
+    second, x = fold(first), images(model)
+    assert [type(x) for x in all_layers(second)] == [type(x) for x in all_layers(first)]
+    y = answers(model, x)
+    for v in model.weights:
+        v.assign(ops.zeros_like(v))
+    np.testing.assert_array_equal(answers(first, x), answers(second, x))
+    assert np.abs(answers(first, x) - y).max() < SAME * np.abs(y).max()
+    calls = len(FOLD.calls(model))
+    fold(model)
+    assert len(FOLD.calls(model)) == calls
+
+
+def mixed():
+    """A small network of each layer that folds, and with a gate."""
+    i = keras.Input((16, 16, 4))
+    x = conv(i, 8, n=BN)
+    x = conv(unit(x), 8, g=2, n=BN)
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D(3, use_bias=False)(x))
+    x = layers.BatchNormalization()(layers.SeparableConv2D(8, 3)(x))
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return fill(keras.Model(i, layers.Dense(CLASSES, dtype="float32")(x)))
+
+
+def test_saved_and_loaded(tmp_path):
+    folded = fold(mixed())
+    folded.save(tmp_path / "folded.keras")
+    loaded = keras.saving.load_model(tmp_path / "folded.keras", safe_mode=True)
+    x = images(folded)
+    np.testing.assert_array_equal(answers(loaded, x), answers(folded, x))
+    assert [w.path for w in loaded.weights] == [w.path for w in folded.weights]
+
+
+def test_saved_model(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = mixed()
+    fold(model).export(tmp_path / "folded", verbose=False)
+    x, exported = images(model), tf.saved_model.load(tmp_path / "folded")
+    y = answers(model, x)
+    assert np.abs(exported.serve(x).numpy() - y).max() < SAME * np.abs(y).max()
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_litert(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = mixed()
+    x, path = images(model)[:1], tmp_path / "folded.tflite"
+    fold(model).export(path, format="litert", verbose=False)
+    interpreter = tf.lite.Interpreter(str(path))
+    runner = interpreter.get_signature_runner()
+    (name,) = runner.get_input_details()
+    (z,) = runner(**{name: x}).values()
+    y = answers(model, x)
+    assert np.abs(z - y).max() < SAME * np.abs(y).max()
+
+
+def test_onnx(tmp_path):
+    pytest.importorskip("tf2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    folded, path = fold(mixed()), tmp_path / "folded.onnx"
+    x = images(folded)
+    y = answers(folded, x)  # Keras exports no model to ONNX that was never called
+    folded.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    (z,) = session.run(None, {session.get_inputs()[0].name: x})
+    assert np.abs(z - y).max() < SAME * np.abs(y).max()
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision(policy):
+    """Folded, a net is about as far from single precision as it was: over six draws of weights."""
+    exact, errors = mixed(), []
+    keras.config.set_dtype_policy(policy)
+    model = mixed()
+    for seed in range(6):
+        model.set_weights(fill(exact, seed).get_weights())
+        folded = fold(model)
+        x = np.random.default_rng(seed).normal(size=(16, 16, 16, 4)).astype("float32")
+        y, *others = (answers(net, x) for net in (exact, model, folded))
+        errors.append([((z - y) ** 2).mean() ** 0.5 / (y**2).mean() ** 0.5 for z in others])
+    assert kinds(folded) == 0
+    assert {x.compute_dtype for x in folded.layers[1:-1]} == {policy.removeprefix("mixed_")}
+    assert folded.output.dtype == "float32"
+    plain, less = np.mean(errors, axis=0)
+    assert SAME < less < 1.5 * plain
+
+
+@keras.saving.register_keras_serializable("tests")
+class Own(keras.Model):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize("model", [Own, keras.Sequential, lambda: None])
+def test_no_graph(model):
+    with pytest.raises(ValueError, match=r"model must be a functional keras\.Model"):
+        fold(model())
+
+
+def flipped(op, changes):
+    """The changes of a depthwise convolution in the order of another."""
+    if type(op) is not layers.DepthwiseConv2D:
+        return changes
+    return [[v.reshape(op.kernel.shape[-2:]).T.ravel() for v in change] for change in changes]
+
+
+AFFINE, CHANGED, PLAN, NESTED = (getattr(FOLD, n) for n in ("affine", "changed", "plan", "nested"))
+BUGS = {
+    "epsilon forgotten": ("affine", lambda op, y: (v := AFFINE(op, y)) and [v[0] * 1.0001, v[1]]),
+    "shift forgotten": ("affine", lambda op, y: (v := AFFINE(op, y)) and [v[0], 0 * v[1]]),
+    "all convolutions linear": ("linear", lambda op: type(op) in FOLD.LINEAR),
+    "outputs do not count as readers": ("plan", lambda rows, _: PLAN(rows, [])),
+    "survival forgotten": (
+        "nested",
+        lambda op: op.branch if hasattr(op, "branch") else NESTED(op),
+    ),
+    "turns swapped": ("changed", lambda op, changes: CHANGED(op, changes[::-1])),
+    "filters of all in one order": ("changed", lambda op, c: CHANGED(op, flipped(op, c))),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_planted_bugs_show(bug, monkeypatch):
+    """On one net that asks for all of it."""
+    i = keras.Input((8, 8, 3))
+    x = conv(layers.add(inner()(i)), 8, n=BN, a=None)
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D(3, depth_multiplier=2)(x))
+    x = layers.BatchNormalization()(layers.BatchNormalization()(layers.Conv2D(8, 1)(x)))
+    x = layers.BatchNormalization()(layers.Conv2D(8, 1, activation="relu")(x))
+    model = fill(keras.Model(i, layers.GlobalAveragePooling2D()(unit(x))))
+    assert difference(model, fold(model)) < SAME
+    monkeypatch.setattr(FOLD, *BUGS[bug])
+    assert difference(model, fold(model)) > 2 * SAME
