@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: help train test proofs test-oldest test-backends ledger lint format wheel clean
+.PHONY: help train bench test proofs test-oldest test-backends ledger lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -17,6 +17,9 @@ help: ## list these targets
 
 train: .venv/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
 	@$(BIN)/python -m training resnet20 --data digits
+
+bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
+	@$(BIN)/python -m benchmarks all
 
 test: lint ## lint, then prove every block and architecture
 	@$(BIN)/python $(PYTEST) --ignore tests/backends

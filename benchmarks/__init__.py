@@ -1,1 +1,1 @@
-"""Measurements of speed and memory; each is a module to run."""
+"""Measurements of speed: `python -m benchmarks` lists them, and runs one by its name."""

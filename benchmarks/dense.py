@@ -1,7 +1,5 @@
 """Dense evaluation beside the same windows one by one: multiply-adds, time, agreement.
 
-    python -m benchmarks.dense [--pairs 11] [--net vgg16]
-
 VGG-16 sees an image of 384 pixels as 6 x 6 windows of 224, 32 pixels apart (arXiv:1409.1556,
 section 3.2): once through its fully convolutional network, once as 36 images.  Its convolutions
 pad, so a window that is cut out sees zeros where the image goes on, and the two differ; only the
@@ -9,23 +7,19 @@ head, slid over the last map, gives the same.  Without padding (the same kernels
 pixels of an image of 564) the two are equal.
 """
 
-import argparse
-import os
-import time
-from statistics import median
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
 import numpy as np
 
 import architectures
 from architectures.common import dense_head
 from architectures.vgg import TABLE, WIDTHS
-from blocks.layers import conv, maxpool
+from benchmarks.nets import chosen, fresh
+from benchmarks.pairs import Differs, clocked, compare
+from blocks.layers import conv, dense, maxpool
 from training.fully_convolutional import fully_convolutional
 
-STEP, SIDE = 32, 6  # pixels between windows, windows a side
+STEP = 32  # pixels between windows
+AGREE = 1e-4
 
 
 def unpadded(size):
@@ -38,9 +32,22 @@ def unpadded(size):
     return keras.Model(i, dense_head(x, 1000))
 
 
+def toy():
+    """Two convolutions and a dense layer for windows of 64 pixels."""
+    i = keras.Input((64, 64, 3))
+    x = maxpool(conv(i, 2, k=5, s=16, p="valid"), k=2, s=2, p="valid")
+    return keras.Model(i, dense(keras.layers.Flatten()(x), 3, None))
+
+
 NETS = {
     "vgg16": lambda: architectures.create("vgg16"),
     "vgg16_unpadded": lambda: unpadded(404),  # its last map is 7 x 7 too
+    "toy": toy,
+}
+OPTIONS = {
+    "pairs": (11, 2, "timed pairs"),
+    "nets": ("vgg16,vgg16_unpadded", "toy", f"of {', '.join(NETS)}"),
+    "side": (6, 2, "windows along a side of the image"),
 }
 
 
@@ -76,44 +83,34 @@ def macs(model, size):
 
 def apart(a, b):
     """The largest difference, as a share of the largest value."""
-    return abs(a - b).max() / abs(a).max()
+    return float(abs(a - b).max() / abs(a).max())
 
 
-def compare(name, pairs):
-    keras.utils.set_random_seed(0)
-    model = NETS[name]()
-    size = model.input_shape[1]
-    whole = size + (SIDE - 1) * STEP
-    image = np.random.default_rng(0).normal(size=(1, whole, whole, 3)).astype("float32")
-    dense = fully_convolutional(model)
-    said = dense.predict_on_batch(image).reshape(SIDE**2, -1)
-    of_image = apart(one_by_one(model, image, size), said)
-    of_map = apart(head_slid(model, dense, image), said)
-    ours, theirs = macs(dense, whole) / 1e9, SIDE**2 * macs(model, size) / 1e9
-    print(f"{name}: {whole} pixels, {SIDE**2} windows of {size}, {os.cpu_count()} cores")
-    print(f"  difference     {of_image:.1e} from windows of the image, {of_map:.1e} of the map")
-    print(f"  multiply-adds  {ours:.1f} G and {theirs:.1f} G: {theirs / ours:.1f} times")
-    times = []
-    for _ in range(pairs):
-        start = time.perf_counter()
-        dense.predict_on_batch(image)
-        middle = time.perf_counter()
-        one_by_one(model, image, size)
-        times.append((middle - start, time.perf_counter() - middle))
-    ratios = sorted(b / a for a, b in times)
-    each = [median(t) for t in zip(*times, strict=True)]
-    print(f"  seconds        {each[0]:.2f} and {each[1]:.2f}: {median(ratios):.1f} times", end=" ")
-    print(f"({ratios[0]:.1f} to {ratios[-1]:.1f} in {pairs} pairs)", flush=True)
+def known_of(model, dense, image):
+    """Agreement and multiply-adds.  Raises Differs."""
+    size, whole = model.input_shape[1], image.shape[1]
+    said = dense.predict_on_batch(image)
+    said = said.reshape(-1, said.shape[-1])
+    known = {"difference_from_windows": apart(one_by_one(model, image, size), said)}
+    known["difference"] = apart(head_slid(model, dense, image), said)
+    if not known["difference"] <= AGREE:
+        raise Differs(f"answers differ by {known['difference']:.1e}, more than {AGREE:.0e}")
+    ours, theirs = macs(dense, whole), len(said) * macs(model, size)
+    known["note"] = f"{ours / theirs:.3f} of the multiply-adds"
+    return known | {"macs": [ours, theirs], "size": whole, "windows": len(said)}
 
 
-def main():
-    parser = argparse.ArgumentParser("python -m benchmarks.dense")
-    parser.add_argument("--pairs", type=int, default=11, help="of timed runs")
-    parser.add_argument("--net", choices=NETS, help="default: both")
-    told = parser.parse_args()
-    for name in [told.net] if told.net else NETS:
-        compare(name, told.pairs)
-
-
-if __name__ == "__main__":
-    main()
+def run(told):
+    for name in chosen(told.nets, NETS):
+        model = NETS[name]()
+        model.compile(jit_compile=False)
+        size = model.input_shape[1]
+        whole = size + (told.side - 1) * STEP
+        image = np.random.default_rng(0).normal(size=(1, whole, whole, 3)).astype("float32")
+        full = fully_convolutional(model)
+        full.compile(jit_compile=False)
+        known = known_of(model, full, image)
+        ours = clocked(lambda full=full, image=image: full.predict_on_batch(image))
+        theirs = clocked(lambda m=model, i=image, s=size: one_by_one(m, i, s))
+        yield compare(name, ours, theirs, told.pairs, f"{told.side**2} windows", **known)
+        fresh()

@@ -1,0 +1,94 @@
+"""Benchmarks on the command line.
+
+python -m benchmarks                 the list
+python -m benchmarks NAME            one, kept in benchmarks/results/NAME.json
+python -m benchmarks NAME --help     its options
+python -m benchmarks NAME --quick    at toy size, to see that it runs; kept only with --out
+python -m benchmarks all             all, each in a process of its own
+"""
+
+import argparse
+import ast
+import logging
+import os
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from benchmarks import kept, pairs
+
+NAMES = (
+    *("build", "grouped", "depth", "fold", "inference", "training"),
+    *("dense", "input", "scaling", "profile"),
+)
+
+
+def main(argv):
+    if not argv or argv[0] in ("-h", "--help"):
+        print(listing())
+        return 0
+    if argv[0] == "all":
+        each = [subprocess.run([sys.executable, "-m", "benchmarks", n, *argv[1:]]) for n in NAMES]
+        return max(abs(done.returncode) for done in each)
+    if argv[0] not in NAMES:
+        print(f"{argv[0]}: there is no such benchmark; there are {', '.join(NAMES)}, or all")
+        return 2
+    logging.getLogger("tensorflow").setLevel("ERROR")  # each net is traced anew: it warns of that
+    benchmark = import_module(f"benchmarks.{argv[0]}")
+    carry_out(argv[0], benchmark, options(benchmark, argv), argv)
+    return 0
+
+
+def listing():
+    """All benchmarks with what each is, read without importing them."""
+    lines = ["python -m benchmarks NAME [--help], or all:", ""]
+    for name in NAMES:
+        text = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        lines.append(f"  {name:<12}{ast.get_docstring(ast.parse(text)).splitlines()[0]}")
+    return "\n".join(lines)
+
+
+def options(benchmark, argv):
+    """The options that a benchmark names in OPTIONS, {name: (full, quick, help)}."""
+    parser = argparse.ArgumentParser(f"python -m benchmarks {argv[0]}")
+    parser.add_argument("--quick", action="store_true", help="at toy size")
+    parser.add_argument("--out", help="the JSON file to write")
+    for name, (full, quick, text) in benchmark.OPTIONS.items():
+        text = f"{text}; {full}, or {quick} with --quick"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(full), help=text)
+    told = parser.parse_args(argv[1:])
+    for name, (full, quick, _) in benchmark.OPTIONS.items():
+        if getattr(told, name) is None:
+            setattr(told, name, quick if told.quick else full)
+    for name in ("pairs", "batch", "steps"):
+        if getattr(told, name, 1) < 1:
+            parser.error(f"--{name} {getattr(told, name)}: must be at least 1")
+    if told.out is None and not told.quick:
+        told.out = kept.RESULTS / f"{argv[0]}.json"
+    return told
+
+
+def carry_out(name, benchmark, told, argv):
+    """Prints the rows of a benchmark as they come, and keeps them; returns them."""
+    run, start, rows = kept.about(name, argv), time.perf_counter(), []
+    print(f"{name}: {run['cores']} cores, {run['date']}", flush=True)
+    for row in benchmark.run(told):
+        rows.append(row)
+        print("  " + pairs.line(row), flush=True)
+    run["load"].append(kept.load())
+    run["versions"] = kept.versions()
+    run["options"] = {key: getattr(told, key) for key in benchmark.OPTIONS}
+    run["seconds"] = time.perf_counter() - start
+    if told.out:
+        kept.write(told.out, run, rows)
+        print(f"  kept in {told.out}")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

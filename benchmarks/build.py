@@ -1,0 +1,69 @@
+"""Time to build each net beside its keras.applications twin, and to import blocks.
+
+Process time, so of all cores together; Keras forgets what was built before.  The import is what
+`import blocks` takes on top of `import keras`, each time in a process of its own.
+"""
+
+import subprocess
+import sys
+import time
+
+import keras
+
+import architectures
+from benchmarks import nets
+from benchmarks.pairs import Differs, alone, compare, together
+
+OPTIONS = {
+    "pairs": (11, 2, "timed pairs of each net"),
+    "imports": (11, 1, "processes that import blocks"),
+    "nets": ("all", "mobilenet_v1_0.25_224", "names of ours, with commas"),
+}
+IMPORT = 0.05  # the target, in seconds
+SCRIPT = """
+import time, keras
+start = time.perf_counter()
+import blocks
+print(time.perf_counter() - start)
+"""
+
+
+def imported():
+    """Seconds of import blocks after import keras."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def side(make, name, size):
+    """A side that builds a network with nothing before it; the forgetting is not timed."""
+
+    def built():
+        keras.backend.clear_session()
+        start = time.process_time()
+        make(name, size)
+        return time.process_time() - start
+
+    return built
+
+
+def counts(name, size):
+    """{macs} of both, which must be the same."""
+    ours, theirs = (architectures.measure(make(name, size)).macs for make in (nets.ours, nets.twin))
+    if ours != theirs:
+        raise Differs(f"{name}: {ours} multiply-adds are not {theirs}: not the same network")
+    return {"macs": ours, "size": size}
+
+
+def run(told):
+    names = nets.twins(told.nets)
+    imported()  # what Python compiles, and the files that the system keeps at hand
+    times = [imported() for _ in range(told.imports)]
+    yield alone("import blocks after keras", times, IMPORT)
+    seen = []
+    for name in names:
+        size = nets.size_of(name)
+        known = counts(name, size)
+        sides = side(nets.ours, name, size), side(nets.twin, name, size)
+        seen.append(compare(name, *sides, told.pairs, "keras.applications", **known))
+        yield seen[-1]
+    yield together(f"median of {len(seen)}", seen, "keras.applications")

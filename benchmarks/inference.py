@@ -1,0 +1,12 @@
+"""Inference of every net that keras.applications has too, and beside timm's.
+
+The same weights and images, predict_on_batch with jit_compile=False, float32.
+"""
+
+from benchmarks.nets import OPTIONS, rows
+
+__all__ = ["OPTIONS", "run"]
+
+
+def run(told):
+    return rows(told, "predict")

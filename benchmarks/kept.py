@@ -1,0 +1,67 @@
+"""What is kept of a run: its rows with the versions, cores, command and date, as JSON."""
+
+import datetime
+import json
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "jax", "torch", "timm")
+
+
+def cores():
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def load():
+    """The processes that wanted to run in the last minute, or None where it is not known."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def versions():
+    """{package: version} of those that are there and loaded, and Python's."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            if name.removesuffix("-cpu") in sys.modules:
+                found[name] = version(name)
+        except PackageNotFoundError:
+            pass
+    return found
+
+
+def about(name, argv):
+    """What must be known of a run to repeat it; called when it begins."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "benchmark": name,
+        "command": " ".join(["python -m benchmarks", *argv]),
+        "date": now.isoformat(timespec="seconds"),
+        "cores": cores(),
+        "processor": platform.machine(),
+        "load": [load()],  # before the run, and after: above the cores, others ran meanwhile
+    }
+
+
+def rounded(value):
+    """Value with its floats at six significant digits, and tuples as lists."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(each) for each in value]
+    return value
+
+
+def write(path, run, rows):
+    """The last run, whatever it gave: a file that is there is replaced."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.dumps(rounded(row)) for row in rows]
+    head = json.dumps(rounded(run), indent=1)[:-2]
+    path.write_text(f'{head},\n "rows": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n")

@@ -1,0 +1,113 @@
+"""Every network that another library has too, beside it: for training and inference."""
+
+import gc
+
+import keras
+
+import architectures
+from architectures.published import APPLICATIONS, published
+from architectures.weights import from_keras, from_torch
+from benchmarks.pairs import clocked, compare, skipped, together
+from benchmarks.sides import KerasNet, TorchNet, same, timm
+
+OPTIONS = {
+    "pairs": (11, 2, "timed pairs"),
+    "batch": (4, 2, "images a step"),
+    "size": (128, 32, "pixels of a side; 0 for each net's own"),
+    "nets": ("all", "mobilenet_v1_0.25_224", "names of ours, with commas"),
+    "peers": (
+        "resnet50,resnext50_32x4d,seresnext50_32x4d,densenet121,inception_v3,mobilenetv2_100",
+        "mobilenetv2_035",
+        "timm's names, with commas, or all",
+    ),
+}
+EACH, MEDIAN, TORCH = 1.03, 0.95, 1.1  # the targets
+
+
+def chosen(text, known):
+    """The names in text, in order.  Raises ValueError for one that is not known."""
+    names = [*known] if text == "all" else text.split(",")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{name!r}: there is no such net here; there are {', '.join(known)}")
+    return names
+
+
+def twins(text):
+    """Names of ours with a twin; of all, those whose twins differ in more than the image's size."""
+    if text != "all":
+        return chosen(text, APPLICATIONS)
+    unlike = {}
+    for name, (function, arguments, _) in APPLICATIONS.items():
+        arguments = {"alpha": 1.0} | arguments | {"input_shape": None}
+        unlike.setdefault((function, str(sorted(arguments.items()))), name)
+    return list(unlike.values())
+
+
+def size_of(name, told=0):
+    """The size of an image: the one told, or the net's own."""
+    return told or architectures.create(name).input_shape[1]
+
+
+def ours(name, size):
+    """Our network, as keras.applications has it, that returns logits."""
+    return architectures.create(name, (size, size, 3), **APPLICATIONS[name][2])
+
+
+def twin(name, size):
+    """The same of keras.applications, with its own first weights."""
+    function, arguments, _ = APPLICATIONS[name]
+    arguments = arguments | {"weights": None, "input_shape": (size, size, 3)}
+    return getattr(keras.applications, function)(**arguments, classifier_activation=None)
+
+
+def fresh():
+    """Forgets the networks before, so that each net has the whole memory."""
+    keras.backend.clear_session()
+    gc.collect()
+    keras.utils.set_random_seed(0)
+
+
+def against_keras(name, told):
+    """Our side and theirs, of the same weights; and what is known of both.  Raises Differs."""
+    fresh()
+    size = size_of(name, told.size)
+    theirs = KerasNet(twin(name, size), told.batch)
+    mine = KerasNet(from_keras(ours(name, size), theirs.model), told.batch)
+    return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
+
+
+def against_torch(peer, told):
+    """The same for a network by its name in timm."""
+    fresh()
+    name, options = published()[f"timm/{peer}"]
+    size = size_of(name, told.size)
+    theirs = TorchNet(timm().create_model(peer), size, told.batch)
+    model = from_torch(architectures.create(name, (size, size, 3), **options), theirs.state)
+    mine = KerasNet(model, told.batch)
+    return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
+
+
+def rows(told, work):
+    """The rows of all nets against keras.applications and of its peers against timm.
+
+    work: 'step' or 'predict', of the sides.
+    """
+    peers = [n.removeprefix("timm/") for n in published() if n.startswith("timm/")]
+    names, peers, seen = twins(told.nets), chosen(told.peers, peers), []
+    for name in names:
+        seen.append(row(name, against_keras(name, told), work, told.pairs, EACH))
+        yield seen[-1]
+    yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
+    if timm() is None:
+        yield skipped("PyTorch's", "timm or PyTorch is not installed")
+        return
+    for peer in peers:
+        yield row(peer, against_torch(peer, told), work, told.pairs, TORCH)
+
+
+def row(name, sides, work, pairs, target):
+    mine, theirs, known = sides
+    each = (clocked(getattr(side, work)) for side in (mine, theirs))
+    against = "timm" if isinstance(theirs, TorchNet) else "keras.applications"
+    return compare(name, *each, pairs, against, target, **known)

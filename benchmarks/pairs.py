@@ -1,0 +1,119 @@
+"""The frame of a benchmark: both sides in interleaved pairs, their ratio, and rows to keep.
+
+A side is a function that does its work once and returns the seconds that it took.  Ratios are ours
+over theirs, so below 1 is faster.
+"""
+
+import time
+from statistics import median
+
+import numpy as np
+
+ENDS, DRAWS = (0.05, 0.95), 2000  # of the interval, and how often the pairs are drawn again
+
+
+class Differs(ValueError):
+    """The two sides do not compute the same thing, so that their times must not be compared."""
+
+
+def clocked(work, clock=time.perf_counter, times=1):
+    """A side: does work() so many times and returns the seconds of one."""
+
+    def side():
+        start = clock()
+        for _ in range(times):
+            work()
+        return (clock() - start) / times
+
+    return side
+
+
+def interleaved(ours, theirs, pairs):
+    """[(seconds of ours, seconds of theirs)], run as A B, B A, A B ...
+
+    Whatever slows the machine down for a while so meets both sides.
+    """
+    times = []
+    for i in range(pairs):
+        if i % 2:
+            b, a = theirs(), ours()
+        else:
+            a, b = ours(), theirs()
+        times.append((a, b))
+    return times
+
+
+def ratio(times):
+    """The median of ours over the median of theirs."""
+    ours, theirs = zip(*times, strict=True)
+    return median(ours) / median(theirs)
+
+
+def drawn(times):
+    """The ratios of as many pairs, drawn with replacement: (DRAWS,), the same at every call."""
+    times = np.asarray(times, float)
+    picked = np.random.default_rng(0).integers(0, len(times), (DRAWS, len(times)))
+    ours, theirs = np.median(times[picked], axis=1).T
+    return ours / theirs
+
+
+def interval(values):
+    """(low, high): the middle 90 % of what was drawn."""
+    return tuple(np.quantile(values, ENDS).tolist())
+
+
+def judged(row, target):
+    """The row with its target, an upper bound, which is met when the interval touches it."""
+    if target is None:
+        return row
+    return row | {"target": target, "met": row["interval"][0] <= target}
+
+
+def compare(what, ours, theirs, pairs, against, target=None, **known):
+    """The row of a comparison; each side runs once before, unseen.  known: kept with the row."""
+    ours(), theirs()
+    return compared(what, interleaved(ours, theirs, pairs), against, target, **known)
+
+
+def compared(what, times, against, target=None, **known):
+    row = {"what": what, "against": against, "ratio": ratio(times)}
+    row |= {"interval": interval(drawn(times)), "pairs": len(times)}
+    row["seconds"] = [median(side) for side in zip(*times, strict=True)]
+    return judged(row, target) | known | {"times": times}
+
+
+def together(what, rows, against, target=None):
+    """The median of the ratios of several rows; its interval draws the pairs of each again."""
+    each = np.median([drawn(row["times"]) for row in rows], axis=0)
+    row = {"what": what, "against": against, "ratio": median(row["ratio"] for row in rows)}
+    return judged(row | {"interval": interval(each), "rows": len(rows)}, target)
+
+
+def alone(what, times, target=None, **known):
+    """The row of something with no other side: the median of its seconds, with its interval."""
+    each = drawn([(t, 1.0) for t in times])
+    row = {"what": what, "seconds": median(times), "interval": interval(each)}
+    return judged(row, target) | known | {"times": list(times)}
+
+
+def skipped(what, why):
+    return {"what": what, "skipped": why}
+
+
+def line(row):
+    """A row as a line of the table that is printed: seconds of ours and theirs, then the ratio."""
+    if "skipped" in row:
+        return f"{row['what']:<32} skipped: {row['skipped']}"
+    each, (low, high) = row.get("seconds", []), row.get("interval", (0, 0))
+    parts = [f"{row['what']:<32}", *map(spelled, each if isinstance(each, list) else [each])]
+    if "ratio" in row:
+        parts.append(f" {row['ratio']:.3f} ({low:.3f} to {high:.3f}) of {row['against']}")
+    elif "interval" in row:
+        parts.append(f" ({spelled(low).strip()} to {spelled(high).strip()})")
+    if "target" in row:
+        parts.append(f" {'met' if row['met'] else 'MISSED'}: at most {row['target']:g}")
+    return " ".join([*parts, *([f" {row['note']}"] if "note" in row else [])])
+
+
+def spelled(seconds):
+    return f"{seconds:7.2f} s " if seconds >= 1 else f"{seconds * 1000:7.1f} ms"

@@ -1,0 +1,70 @@
+"""Processes of benchmarks/worker.py that train when told, as a side of a comparison."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_ports(n):
+    """Ports that are free now, all different."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Processes:
+    """One process, or as many workers, that train together; they end with the block."""
+
+    def __init__(self, job, workers=1):
+        names = [f"localhost:{port}" for port in free_ports(workers)]
+        job = {"replicas": 1} | job | {"workers": names}
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed at the end of the block
+        self.running = [self.begun(job, i) for i in range(workers)]
+
+    def begun(self, job, index):
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
+        keep.pop("TF_NUM_INTRAOP_THREADS", None)  # it would outweigh the job's threads
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        keep |= {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        command = [sys.executable, "-m", "benchmarks.worker", json.dumps(job), str(index)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=keep, stdin=pipe, stdout=pipe, stderr=self.log, text=True
+        )
+
+    def step(self):
+        """Trains the job's steps on all; returns the loss.  Raises RuntimeError if one ends."""
+        try:
+            for process in self.running:
+                print(file=process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # it has ended, which the next lines tell
+        lines = [self.answer(process) for process in self.running]
+        return float(lines[0].split()[1])
+
+    def answer(self, process):
+        """The next line that begins with loss; TensorFlow prints others."""
+        for line in process.stdout:
+            if line.startswith("loss "):
+                return line
+        self.log.seek(0)
+        raise RuntimeError(f"a worker ended: {self.log.read()[-2000:]}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for process in self.running:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+        self.log.close()

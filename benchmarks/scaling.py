@@ -1,0 +1,110 @@
+"""Step time against batch, size and depth, and what distribution itself costs.
+
+The step's time stands in a picture beside the straight line of the multiply-adds, through the
+largest.  Distribution is measured at equal total work on the same cores: 2 virtual devices of one
+process, and 2 workers with half of the threads each, beside one device of one process.
+"""
+
+from pathlib import Path
+
+import architectures
+from benchmarks import kept
+from benchmarks.nets import fresh
+from benchmarks.pairs import Differs, alone, clocked, compare
+from benchmarks.processes import Processes
+from benchmarks.sides import KerasNet
+
+OPTIONS = {
+    "pairs": (11, 2, "timed pairs, or steps where there is no other side"),
+    "batches": ("8,16,32,64,128", "2", "images a step, with commas"),
+    "sizes": ("32,48,64,96,128", "32", "pixels of a side"),
+    "depths": ("20,32,44,56,110", "20", "layers of the CIFAR ResNet"),
+    "batch": (32, 2, "images a step where size or depth change"),
+    "net": ("resnet20_cifar", "lenet5", "the network that is distributed"),
+    "total": (128, 4, "images a step of all devices together"),
+    "steps": (10, 2, "steps that are timed together, distributed"),
+}
+OVERHEAD = 1.1  # the target
+
+
+def run(told):
+    seen = []
+    for row in sweep(told):
+        seen.append(row)
+        yield row
+    if told.out:
+        yield {"what": "picture", "note": picture(seen, told.out)}
+    yield from distributed(told)
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def sweep(told):
+    """A row for each batch, size and depth of a ResNet for CIFAR."""
+    points = [("batch", b, 20, 32, b) for b in numbers(told.batches)]
+    points += [("size", s, 20, s, told.batch) for s in numbers(told.sizes)]
+    points += [("depth", d, d, 32, told.batch) for d in numbers(told.depths)]
+    seen = {}
+    for along, at, *net in points:
+        if tuple(net) not in seen:
+            seen[tuple(net)] = steps(*net, told.pairs)
+        macs, times = seen[tuple(net)]
+        yield alone(f"{along} {at}", times, along=along, at=at, macs=macs)
+
+
+def steps(depth, size, batch, times):
+    """(multiply-adds of a step forward, seconds of each step)."""
+    fresh()
+    net = KerasNet(architectures.create(f"resnet{depth}_cifar", (size, size, 3)), batch)
+    step = clocked(net.step)
+    step()
+    return net.macs * batch, [step() for _ in range(times)]
+
+
+def picture(rows, out):
+    """Draws step time against batch, size and depth beside OUT; returns its name."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    for ax, along in zip(axes, ("batch", "size", "depth"), strict=True):
+        part = sorted((row for row in rows if row["along"] == along), key=lambda r: r["at"])
+        at, slope = [row["at"] for row in part], part[-1]["seconds"] / part[-1]["macs"]
+        low, high = zip(*(row["interval"] for row in part), strict=True)
+        ax.fill_between(at, low, high, alpha=0.3)
+        ax.plot(at, [row["seconds"] for row in part], "o-", label="step")
+        ax.plot(at, [slope * row["macs"] for row in part], "k:", label="multiply-adds")
+        ax.set(xlabel=along, ylabel="seconds", ylim=0, title=f"step time against {along}")
+        ax.legend()
+    path = Path(out).with_suffix(".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+    return path.name
+
+
+def distributed(told):
+    """Rows of two virtual devices and of two workers, each beside one device."""
+    threads = kept.cores()
+    job = dict(net=told.net, batch=told.total, steps=told.steps, threads=threads)
+    with (
+        Processes(job) as one,
+        Processes(job | {"replicas": 2}) as two,
+        Processes(job | {"threads": max(1, threads // 2)}, workers=2) as workers,
+    ):
+        expected = one.step()
+        for what, side in (("2 virtual devices", two), ("2 worker processes", workers)):
+            known = agreement(expected, side.step()) | {"batch": told.total}
+            sides = (clocked(s.step) for s in (side, one))
+            row = compare(what, *sides, told.pairs, "1 device", OVERHEAD, **known)
+            speed = told.total * told.steps / row["seconds"][0]
+            yield row | {"steps": told.steps, "note": f"{speed:.0f} images/s"}
+
+
+def agreement(a, b):
+    """{difference} of two losses after the same steps.  Raises Differs."""
+    difference = abs(a - b) / abs(a)
+    if not difference <= 1e-3:
+        raise Differs(f"losses of {a} and {b} after the same steps: not the same training")
+    return {"difference": difference}

@@ -1,0 +1,143 @@
+"""The sides of a comparison of networks, Keras' and PyTorch's, and whether both are the same.
+
+Both have macs, says(x), step() and predict(), on the same images and labels, in float32.
+"""
+
+import re
+import sys
+from functools import cache
+
+import keras
+import numpy as np
+from keras import ops
+
+import architectures
+from benchmarks.pairs import Differs
+
+RATE, MOMENTUM = 1e-4, 0.9  # so small that the loss stays finite whatever the weights
+
+
+def images(batch, size, channels=3):
+    """(images (N, H, W, C), labels (N,) below 10), the same at every call."""
+    x = np.random.default_rng(0).normal(size=(batch, size, size, channels)).astype("float32")
+    return x, np.arange(batch) % 10
+
+
+class KerasNet:
+    """A model that returns logits, compiled without XLA."""
+
+    def __init__(self, model, batch):
+        self.model = model
+        _, size, _, channels = model.input_shape
+        x, y = images(batch, size, channels)
+        self.x = ops.convert_to_tensor(x)
+        self.y = ops.one_hot(y % model.output_shape[-1], model.output_shape[-1])
+        model.compile(
+            keras.optimizers.SGD(RATE, MOMENTUM),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        )
+
+    @property
+    def macs(self):
+        return architectures.measure(self.model).macs
+
+    def says(self, x):
+        return ops.convert_to_numpy(self.model(x, training=False))
+
+    def step(self):
+        self.model.train_on_batch(self.x, self.y)  # returns the loss, so the step is over
+
+    def predict(self):
+        self.model.predict_on_batch(self.x)  # returns NumPy's array
+
+
+class TorchNet:
+    """A module that returns logits, in PyTorch's default layout, not compiled either."""
+
+    def __init__(self, module, size, batch):
+        import torch
+
+        self.torch, self.module = torch, module
+        x, y = images(batch, size)
+        self.x, self.y = self.tensor(x), torch.tensor(y)
+        self.optimizer = torch.optim.SGD(module.parameters(), RATE, MOMENTUM)
+        self.loss = torch.nn.CrossEntropyLoss()
+
+    def tensor(self, x):
+        return self.torch.tensor(np.asarray(x)).permute(0, 3, 1, 2).contiguous()
+
+    @property
+    def macs(self):
+        """Each kernel is used once at every position, as architectures.measure counts."""
+        found, kinds = [], (self.torch.nn.Conv2d, self.torch.nn.Linear)
+
+        def count(layer, inputs, out):
+            found.append(out[0].numel() // out.shape[1] * layer.weight.numel())
+
+        layers = [layer for layer in self.module.modules() if isinstance(layer, kinds)]
+        hooks = [layer.register_forward_hook(count) for layer in layers]
+        self.says(np.asarray(self.x[:1].permute(0, 2, 3, 1)))
+        for hook in hooks:
+            hook.remove()
+        return sum(found)
+
+    @property
+    def state(self):
+        return {name: v.detach().numpy() for name, v in self.module.state_dict().items()}
+
+    def says(self, x):
+        self.module.eval()
+        with self.torch.inference_mode():
+            return self.module(self.tensor(x)).numpy()
+
+    def step(self):
+        self.module.train()
+        self.optimizer.zero_grad()
+        self.loss(self.module(self.x), self.y).backward()
+        self.optimizer.step()
+
+    def predict(self):
+        self.module.eval()
+        with self.torch.inference_mode():
+            self.module(self.x).numpy()
+
+
+def same(ours, theirs, tolerance=1e-4, macs=True):
+    """{macs, difference} of two nets of the same weights; Differs if they are not the same.
+
+    difference: of the answers to one image, as a share of the largest.
+    """
+    known = {"macs": ours.macs}
+    if macs and theirs.macs != known["macs"]:
+        raise Differs(f"{known['macs']} multiply-adds are not {theirs.macs}: not the same network")
+    x = ours.x[:1]
+    a, b = ours.says(x), theirs.says(x)
+    known["difference"] = float(abs(a - b).max() / abs(b).max()) if a.shape == b.shape else np.inf
+    if not known["difference"] <= tolerance:
+        raise Differs(f"answers differ by {known['difference']:.1e}, more than {tolerance:.0e}")
+    return known
+
+
+@cache
+def timm():
+    """The package timm, or None where it or PyTorch is not installed.
+
+    torchvision, which it imports, may be built for CUDA beside a PyTorch for CPUs; its operators,
+    which no network here runs, are then declared by their names.
+    """
+    for _ in range(20):
+        try:
+            import timm
+
+            return timm
+        except ImportError:
+            return None
+        except RuntimeError as error:
+            missing = re.search(r"operator (\w+::\w+) does not exist", str(error))
+            if not missing:
+                raise
+            sys.modules["torch"].library.define(missing[1], "() -> ()")
+            for name in [n for n in sys.modules if n.split(".")[0] in ("torchvision", "timm")]:
+                del sys.modules[name]
+    return None

@@ -1,0 +1,12 @@
+"""The training step of every net that keras.applications has too, and beside timm's.
+
+The same weights, images and optimiser (SGD with momentum), jit_compile=False, float32.
+"""
+
+from benchmarks.nets import OPTIONS, rows
+
+__all__ = ["OPTIONS", "run"]
+
+
+def run(told):
+    return rows(told, "step")

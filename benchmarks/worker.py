@@ -1,0 +1,61 @@
+"""A process that trains when it is told: python -m benchmarks.worker JOB INDEX, JOB being JSON.
+
+JOB: workers (["host:port", ...], of which this is number INDEX), replicas (virtual devices of a
+worker that is alone), threads, net, batch (of all replicas together) and steps.  For each line on
+standard input it trains so many steps and prints the loss as a line.
+"""
+
+import contextlib
+import json
+import sys
+
+import keras
+import tensorflow as tf
+
+import architectures
+from benchmarks.sides import MOMENTUM, RATE, images
+from training import cluster, multiworker, peers, strategy
+
+SECONDS = 120  # for all workers to start
+
+
+def devices(job, found):
+    """The strategy of a process, after its threads and virtual devices are set."""
+    tf.config.threading.set_intra_op_parallelism_threads(job["threads"])
+    if found:
+        return strategy.choose(found, seconds=SECONDS)
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    each = [tf.config.LogicalDeviceConfiguration()] * job["replicas"]
+    tf.config.set_logical_device_configuration(cpu, each)
+    if job["replicas"] == 1:
+        return tf.distribute.get_strategy()
+    return multiworker.MirroredStrategy([f"CPU:{i}" for i in range(job["replicas"])])
+
+
+def made(job, on):
+    """(compiled model, data, steps): one pass is the steps of a line."""
+    keras.utils.set_random_seed(0)
+    with on.scope():
+        model = architectures.create(job["net"])
+        strategy.synchronize(model, on.num_replicas_in_sync > 1)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(RATE, MOMENTUM), loss, jit_compile=False)
+    n = job["batch"] * job["steps"]
+    _, size, _, channels = model.input_shape
+    x, y = map(tf.constant, images(n, size, channels))
+    data, steps = strategy.each_once(on, n, job["batch"], lambda i, j: (x[i:j], y[i:j]))
+    return model, data, steps
+
+
+def main(job, index):
+    many = len(job["workers"]) > 1
+    found = cluster.find(",".join(job["workers"]), index) if many else None
+    with peers.watched(found) if found else contextlib.nullcontext():
+        model, data, steps = made(job, devices(job, found))
+        for _ in sys.stdin:
+            history = model.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0).history
+            print(f"loss {history['loss'][0]}", flush=True)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), int(sys.argv[2]))
