@@ -2,6 +2,7 @@
 
 import warnings
 from difflib import get_close_matches
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -82,15 +83,20 @@ def application(name):
         raise ValueError(f"weights='imagenet': {why}") from error
 
 
+def extra(package, weights):
+    """A package that only published weights need.  Raises ValueError where it is missing."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        right = f"needs the package {package}: pip install 'keras-block-cookbook[weights]'"
+        raise ValueError(f"weights={weights!r} {right}") from error
+
+
 def fetched(name):
     """The path of the safetensors that timm publishes under a name such as timm/resnet50.tv_in1k"""
+    hub = extra("huggingface_hub", name)
     try:
-        from huggingface_hub import hf_hub_download
-    except ImportError as error:
-        right = "needs the package huggingface_hub: pip install 'keras-block-cookbook[weights]'"
-        raise ValueError(f"weights={name!r} {right}") from error
-    try:
-        return hf_hub_download(name, "model.safetensors")
+        return hub.hf_hub_download(name, "model.safetensors")
     except Exception as error:  # its errors have no common class but this
         why = f"the hub could not be reached, or has no such weights: {short(error)}"
         raise ValueError(f"weights={name!r}: {why}") from error
@@ -98,15 +104,10 @@ def fetched(name):
 
 def safetensors(path):
     """{name: array} of a file; a format that holds numbers only, so that nothing in it is run."""
+    failure = extra("safetensors", path).SafetensorError
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        right = "needs the package safetensors: pip install 'keras-block-cookbook[weights]'"
-        raise ValueError(f"weights={path!r} {right}") from error
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return extra("safetensors.numpy", path).load_file(path)
+    except (failure, OSError) as error:
         raise ValueError(f"weights={path!r} cannot be read: {short(error)}") from error
 
 

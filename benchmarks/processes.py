@@ -2,30 +2,21 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from training.cluster import here
+
 ROOT = Path(__file__).parents[1]
-
-
-def free_ports(n):
-    """Ports that are free now, all different."""
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Processes:
     """One process, or as many workers, that train together; they end with the block."""
 
     def __init__(self, job, workers=1):
-        names = [f"localhost:{port}" for port in free_ports(workers)]
-        job = {"replicas": 1} | job | {"workers": names}
+        job = {"replicas": 1} | job | {"workers": here(workers)}
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed at the end of the block
         self.running = [self.begun(job, i) for i in range(workers)]
 

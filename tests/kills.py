@@ -8,7 +8,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import keras
 import numpy as np
 
 import blocks  # noqa: F401 -- its layers are in what is loaded
+from training.cluster import here
 
 ROOT = Path(__file__).parents[1]
 # Random all along: stochastic depth or drop path, mixup and CutMix; and a moving average.
@@ -29,17 +29,9 @@ RUN = [
 STEPS = 24
 
 
-def free_ports(n):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def begin(out, workers):
     """The processes of a run; the output of the chief is to be read."""
-    names = ",".join(f"localhost:{port}" for port in free_ports(workers))
+    names = ",".join(here(workers))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
     environment |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     started = []

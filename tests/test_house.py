@@ -18,8 +18,7 @@ MAY_IMPORT = {  # beside the standard library and Keras
     "training": {"blocks", "architectures", "training"},
     "benchmarks": set(ROOMS) - {"gallery"},
 }
-# Inside the function that needs them: extras, and TensorFlow's own calls behind a backend check.
-LAZILY = {"safetensors", "huggingface_hub", "tensorflow"}
+LAZILY = {"tensorflow"}  # its own calls, in the function that needs them, behind a backend check
 HANDS_ON = {"blocks/__main__.py", "architectures/__main__.py"}  # commands that gallery carries out
 SKIPPED = (
     tokenize.COMMENT,

@@ -12,21 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.cluster import Cluster
+from training.cluster import Cluster, here
 from training.peers import WorkerLost, listening, meeting
 
 HERE = Path(__file__).parent
 LIMIT = 300  # seconds: only what hangs takes so long
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def begin(job, index):
@@ -41,7 +31,7 @@ def begin(job, index):
 def run(folder, workers, **job):
     """(exit codes, logs) of the processes of a job, begun again if a free port was taken since."""
     for _ in range(3):
-        names = [f"localhost:{port}" for port in free_ports(workers)]
+        names = here(workers)
         job |= {"workers": names, "out": str(folder), "seconds": LIMIT / 3}
         running = [begin(job, i) for i in range(workers)]
         try:
@@ -104,7 +94,7 @@ def test_a_killed_worker_ends_the_other(tmp_path, dies):
 
 @pytest.mark.parametrize("there", [0, 1])
 def test_a_worker_that_never_comes_ends_the_other(there):
-    found = Cluster(tuple(f"localhost:{port}" for port in free_ports(3)), there)
+    found = Cluster(here(3), there)
     other = 1 - there
     with socket.create_server(("", int(found.workers[other].partition(":")[2]))):
         message = f"worker 2 ({found.workers[2]}) did not come up within 0.5 s"
@@ -117,13 +107,13 @@ def test_a_worker_that_never_comes_ends_the_other(there):
 def test_what_waits_in_tensorflow_is_ended():
     """A worker that was met and died before TensorFlow met it: ctypes.pythonapi keeps the GIL, as
     TensorFlow does there."""
-    here, other = free_ports(2)
+    first, second = here(2)
     code = (
         "import ctypes; from training.peers import *; from training.cluster import Cluster\n"
-        f"with meeting(Cluster(('localhost:{here}', 'localhost:{other}'), 0), 1):\n"
+        f"with meeting(Cluster({(first, second)}, 0), 1):\n"
         "    ctypes.PyDLL(None).sleep(200)"
     )
-    with socket.create_server(("", other)):
+    with socket.create_server(("", int(second.partition(":")[2]))):
         command = [sys.executable, "-c", code]
         ended = subprocess.run(
             command, capture_output=True, text=True, cwd=HERE.parent, timeout=100

@@ -16,7 +16,7 @@ from training import optimizers, schedules
 from training.augment import plan
 from training.decay import DECAYS, decay
 from training.fields import FIELDS, TAGS, all_facts, describe, entries, facts, fields, listing
-from training.recipes import as_options, recipe
+from training.recipes import recipe
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = architectures.names(aliases=False)
@@ -310,19 +310,20 @@ def test_every_recipe_takes_a_step(name):
 
 def test_digits():
     """make train's numbers."""
-    assert as_options(recipe("lenet5", "digits")) == dict(
+    told = recipe("lenet5", "digits")
+    expected = dict(
         epochs=40,
         batch_size=64,
-        lr_with_norm=0.1,
+        lr=0.1,
         lr_without_norm=0.01,
-        momentum=0.9,
-        nesterov=True,
-        warmup_epochs=2,
-        l2=5e-4,
+        optimizer=dict(name="SGD", kwargs=dict(momentum=0.9, nesterov=True)),
+        schedule=dict(name="cosine", kwargs=dict(warmup=2, unit="epochs")),
+        weight_decay=5e-4,
         norm_momentum=0.9,
         label_smoothing=0.1,
         augmentation=[["affine", dict(rotation=15, shear=0.2, zoom=0.15, shift=1 / 16)]],
     )
+    assert {key: told[key] for key in expected} == expected
 
 
 def test_which_recipe():
@@ -438,14 +439,14 @@ def test_no_recipe_has_the_name_of_another_ones_network():
 
 def test_the_command():
     def run(*argv):
-        argv = [sys.executable, "-m", "training.recipes", *argv]
+        argv = [sys.executable, "-m", "training", "recipes", *argv]
         return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT)
 
     assert run().stdout.splitlines() == listing()
     assert run("modern").stdout.splitlines() == describe("modern")
     wrong = run("resnet21")
-    assert wrong.returncode == 1
-    assert wrong.stderr.splitlines()[-1].startswith("name='resnet21': there is no such")
+    assert wrong.returncode == 2
+    assert "error: name='resnet21': there is no such" in wrong.stderr.splitlines()[-1]
 
 
 def test_facts_are_those_of_the_architectures():

@@ -280,7 +280,7 @@ def test_a_deeper_net_begins_from_a_shallower_one(tmp_path, capsys):
     for name in ("stem_conv1", "stage3_block3_b2_bn2", "logits"):
         assert equal(job.model.get_layer(name).get_weights(), shallow.get_layer(name).get_weights())
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
-    for other, why in (("other.keras", "no layer has the name"), ("none", "cannot be loaded")):
+    for other, why in (("other.keras", "no layer has the name"), ("none", "there is no such file")):
         with pytest.raises(ValueError, match=why):
             trainer.prepare(parse([*RESNET, "--init-from", str(tmp_path / other)])[1])
 

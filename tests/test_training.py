@@ -18,7 +18,7 @@ from blocks import BN, basic_block, conv, dense, gavgpool
 from training import data, report, strategy, trainer
 from training.__main__ import main, parse
 from training.augment import affine
-from training.decay import decay_kernels
+from training.decay import decay
 
 ROOT = Path(__file__).parent.parent
 LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
@@ -312,7 +312,7 @@ def test_decay_is_the_papers():
     """Coupled momentum SGD by hand: v = m v - lr (g + lambda w), w = w + v; nothing for biases."""
     x, y = np.float32([[1, 2], [3, -1]]), np.float32([[1], [2]])
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    decay_kernels(model, 0.5)
+    decay(model, 0.5)
     model.compile(keras.optimizers.SGD(0.1, 0.9), "mse", jit_compile=False)
     w, b = (a.copy() for a in model.get_weights())
     b += 1
@@ -330,7 +330,7 @@ def test_decay_is_the_papers():
 
 def test_decay_is_on_kernels_and_is_not_saved():
     model = trainer.prepare(options("resnet20", "--option", "survival=0.8")).model
-    decay_kernels(model, 1e-4)
+    decay(model, 1e-4)
     decayed = {w.name for w in model.trainable_weights if w.regularizer}
     free = {w.name for w in model.trainable_weights if not w.regularizer}
     assert decayed == {"kernel"}

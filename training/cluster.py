@@ -12,6 +12,7 @@ Nothing here imports TensorFlow: find() is for before it starts.
 import json
 import os
 import re
+import socket
 from collections import namedtuple
 
 
@@ -137,3 +138,12 @@ def counts(text):
         tasks, times = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part).groups()
         found += [int(tasks)] * int(times or 1)
     return found
+
+
+def here(n):
+    """("localhost:port", ...) of n workers of this machine, at ports that are free now."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
+    found = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return tuple(found)

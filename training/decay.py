@@ -33,8 +33,3 @@ def decay(model, rate, decays="kernels"):
     for w in model.trainable_weights:
         if rate and DECAYS[decays](w):
             w.regularizer = L2(rate / 2)
-
-
-def decay_kernels(model, rate):
-    """decay of the kernels: biases and batch norm stay free."""
-    decay(model, rate, "kernels")

@@ -1,7 +1,7 @@
 """Recipes: how the papers trained, as data.  recipes.json has the values, these files read them.
 
-    python -m training.recipes             all recipes and their networks
-    python -m training.recipes resnet50    one, field by field: value, tag, source, text as printed
+    python -m training recipes             all recipes and their networks
+    python -m training recipes resnet50    one, field by field: value, tag, source, text as printed
 
 training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
 
@@ -35,9 +35,8 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
 
 import json
 import math
-import sys
 
-from training.fields import describe, entries, family, fields, listing, text_of
+from training.fields import entries, family, fields, text_of
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
@@ -139,24 +138,3 @@ def words(made, own, given, length, lr_scale, data):
     if data in CIFAR | GLYPHS and made["data"] not in (data, "cifar10" if data in CIFAR else data):
         lines.append(f"the recipe {made['name']} was made for {made['data']}, not for {data}")
     return lines
-
-
-def as_options(made):
-    """The recipe of the digits in the keys that the command line's options have."""
-    kwargs, rates = made["optimizer"]["kwargs"], made["schedule"]["kwargs"]
-    kept = ("epochs", "batch_size", "lr_without_norm", "norm_momentum", "label_smoothing")
-    return {k: made[k] for k in kept} | dict(
-        lr_with_norm=made["lr"],
-        momentum=kwargs["momentum"],
-        nesterov=kwargs["nesterov"],
-        warmup_epochs=rates["warmup"],
-        l2=made["weight_decay"],
-        augmentation=made["augmentation"],
-    )
-
-
-if __name__ == "__main__":
-    try:
-        print("\n".join(describe(sys.argv[1]) if sys.argv[1:] else listing()))
-    except ValueError as error:
-        sys.exit(f"{error}")

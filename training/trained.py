@@ -21,13 +21,7 @@ def load(path, size=None):
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
     training (EMA) are those that the trainer wrote into it.  Raises ValueError.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: there is no such file: name the model.keras of a run")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # by what is wrong with a file, Keras raises all kinds
-        said = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path} cannot be loaded by Keras: {said}") from error
+    model = opened(path)
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ValueError(f"{path}: its input is {model.input_shape}: it must be one of images")
     if len(model.outputs) > 1:  # auxiliary heads behind the first
@@ -41,6 +35,17 @@ def load(path, size=None):
     if not h or h != w or (size and size != h):
         raise ValueError(f"{path}: --size {size}: its input is {model.input_shape[1:]}, a square")
     return Trained(model, str(path), h, channels, model.output_shape[-1], told)
+
+
+def opened(path):
+    """The model of a .keras file, not compiled.  Raises ValueError."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file: name the model.keras of a run")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # by what is wrong with a file, Keras raises all kinds
+        said = " ".join(str(error).split())[:300]
+        raise ValueError(f"{path} cannot be loaded by Keras: {said}") from error
 
 
 def result(path):

@@ -8,6 +8,7 @@ import numpy as np
 import architectures
 from architectures import loading
 from architectures.taps import all_layers
+from training.trained import opened
 
 
 def taken_over(model, options, shape, told):
@@ -23,7 +24,7 @@ def taken_over(model, options, shape, told):
         whole = dict(input_shape=shape, top=False, weights=options.weights) | told
         source = architectures.create(options.model, **whole)
     else:
-        source = loaded(path)
+        source = opened(path)
     theirs = {layer.name: layer.get_weights() for layer in all_layers(source)}
     taken, left = [], []
     for layer in all_layers(model):
@@ -38,14 +39,6 @@ def taken_over(model, options, shape, told):
         raise ValueError(f"{path!r}: no layer has the name and shapes of one of {model.name}")
     drawn = f"; drawn anew: {', '.join(left)}" if left else ""
     return f"{model.name}: {len(taken)} layers of {path}{drawn}"
-
-
-def loaded(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path!r} cannot be loaded as a model: {said}") from error
 
 
 def freeze(model, stage):

@@ -7,11 +7,12 @@ workers, and writes docs/strategies.md: "yes" where the weights are those of one
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from training.cluster import here
 
 PAGE = Path(__file__).parent.parent / "docs" / "strategies.md"
 PLACES = {"one device": 1, "MirroredStrategy, 2 devices": 1, "MultiWorkerMirroredStrategy, 2": 2}
@@ -105,10 +106,7 @@ def ran(place, name):
 
     n = PLACES[place]
     with tempfile.TemporaryDirectory() as out:
-        sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
-        workers = ",".join(f"localhost:{s.getsockname()[1]}" for s in sockets)
-        for s in sockets:
-            s.close()
+        workers = ",".join(here(n))
         jobs = [json.dumps([place, OPTIONS[name], i, workers, out]) for i in range(n)]
         logs = [open(f"{out}/{i}.log", "w+") for i in range(n)]  # noqa: SIM115
         command = [sys.executable, "-m", "training.truth"]
