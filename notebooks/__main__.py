@@ -1,0 +1,168 @@
+"""python -m notebooks [NAME ...]: executes the notebooks, and writes those that changed.
+
+The text of NAME is notebooks/source/NAME.py; notebooks/NAME.ipynb is what a run of it gave, with
+a digest of that text.  A run that fails, a claim that does not hold, and an output longer than a
+screen write nothing.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SCREEN = 60  # lines of text in an output
+# TensorFlow's own lines on stderr, which no Python code can turn off
+NOISE = re.compile(r"^(WARNING: All log|I\d{4} |W\d{4} |To enable the following)", re.M)
+SOLUTION = re.compile(r"<details>.*?</details>", re.S)
+FENCE = re.compile(r"```python\n(.*?)```", re.S)
+
+
+def names():
+    return sorted(path.stem for path in (HERE / "source").glob("*.py"))
+
+
+def digest(name):
+    return hashlib.sha256((HERE / "source" / f"{name}.py").read_bytes()).hexdigest()
+
+
+def text_of(name):
+    """The notebook as written, without outputs; cells are named by their place."""
+    import jupytext
+
+    notebook = jupytext.read(HERE / "source" / f"{name}.py")
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i:02}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata = {"kernelspec": kernel, "source": digest(name)}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def solutions(notebook):
+    """The code hidden in the exercises, as cells."""
+    from nbformat.v4 import new_code_cell
+
+    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    hidden = [part for text in words for part in SOLUTION.findall(text)]
+    return [new_code_cell(code) for part in hidden for code in FENCE.findall(part)]
+
+
+def run(name, limit):
+    """The notebook with its outputs; the exercises' solutions are run too, and not kept."""
+    from nbclient import NotebookClient
+
+    notebook = text_of(name)
+    count = len(notebook.cells)
+    notebook.cells += solutions(notebook)
+    resources = {"metadata": {"path": str(HERE)}}
+    NotebookClient(notebook, timeout=limit, resources=resources).execute()
+    notebook.cells = [tidy(cell) for cell in notebook.cells[:count]]
+    return notebook
+
+
+def tidy(cell):
+    """The cell without times and noise, its picture's words where MyST-NB looks for them."""
+    cell.metadata.pop("execution", None)
+    for output in cell.get("outputs", ()):
+        if output.get("name") == "stderr":
+            kept = [line for line in output.text.splitlines(True) if not NOISE.match(line)]
+            output.text = "".join(kept)
+        for told in output.get("metadata", {}).values():
+            cell.metadata["mystnb"] = {"image": {"alt": told["alt"]}}
+    if cell.cell_type == "code":
+        cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
+    return cell
+
+
+def faults(notebook):
+    """What is wrong with a notebook that ran: outputs of a reader who sees or hears them."""
+    for i, cell in enumerate(notebook.cells):
+        pictures = 0
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            text = output.get("text") or data.get("text/markdown") or data.get("text/plain") or ""
+            if output.get("name") == "stderr":
+                yield f"cell {i} writes to stderr: {text[:200]}"
+            if len(text.splitlines()) > SCREEN:
+                yield f"cell {i}: more than {SCREEN} lines"
+            for kind in data:
+                if kind.startswith("image/"):
+                    pictures += 1
+                    if not output.metadata.get(kind, {}).get("alt"):
+                        yield f"cell {i}: a picture without words: beside.figure(fig, alt)"
+        if pictures > 1:
+            yield f"cell {i} shows {pictures} pictures: one for each cell"
+
+
+def stale():
+    """The notebooks whose text has changed since they were run."""
+    import nbformat
+
+    for name in names():
+        path = HERE / f"{name}.ipynb"
+        if not path.exists() or nbformat.read(path, 4).metadata.get("source") != digest(name):
+            yield name
+
+
+def one(name, limit):
+    """Runs a notebook, and writes it if its text changed.  Raises what a cell raises."""
+    import nbformat
+
+    changed = name in stale()
+    notebook = run(name, limit)
+    wrong = list(faults(notebook))
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+    if changed:
+        nbformat.write(notebook, HERE / f"{name}.ipynb")
+
+
+def apart(name, limit):
+    """(seconds, what went wrong or "") of a notebook run in an interpreter of its own."""
+    command = [sys.executable, "-m", "notebooks", "--one", "--limit", str(limit), name]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    start = time.monotonic()
+    done = subprocess.run(
+        command, cwd=HERE.parent, env=os.environ | quiet, capture_output=True, text=True
+    )
+    wrong = re.sub(r"\x1b\[[\d;]*m", "", done.stderr).strip() if done.returncode else ""
+    return time.monotonic() - start, wrong[-2000:]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser("python -m notebooks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
+    parser.add_argument("--stale", action="store_true", help="only those whose text changed")
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time (1)")
+    parser.add_argument("--limit", type=int, default=600, help="seconds for a cell (600)")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    unknown = sorted({*options.names} - {*names()})
+    if unknown:
+        parser.error(f"NAME: {', '.join(unknown)}: there is {', '.join(names())}")
+    if options.one:
+        return one(*options.names, options.limit)
+    todo, failed, start = options.names or names(), [], time.monotonic()
+    if options.stale:
+        changed = {*stale()}
+        todo = [name for name in todo if name in changed]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for name, (seconds, wrong) in zip(
+            todo, pool.map(lambda name: apart(name, options.limit), todo), strict=True
+        ):
+            print(f"{name}: {wrong or f'{seconds:.0f} s'}", flush=True)
+            failed += [name] if wrong else []
+    print(
+        f"{len(todo) - len(failed)} of {len(todo)} notebooks ran, {time.monotonic() - start:.0f} s"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

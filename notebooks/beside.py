@@ -1,0 +1,242 @@
+"""What a notebook sets beside its paper: a block's code, its picture, its table, a figure, data."""
+
+import ast
+import inspect
+import io
+import re
+import tempfile
+import textwrap
+from pathlib import Path
+
+import keras
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+
+from architectures import create, facts, measure
+from architectures.taps import TAPS
+from blocks.graph import calls
+from gallery import ledger
+from gallery.draw import draw
+from training.data import load
+
+DOCS = Path(__file__).parents[1] / "docs"
+LONGEST = 16  # lines of a block
+STYLE = {
+    "figure.dpi": 110,
+    "figure.figsize": (6.4, 3.4),
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "font.size": 10,
+    "svg.hashsalt": "beside",  # the same figure is the same file
+}
+matplotlib.use("agg")  # pictures are shown by Picture alone, with their words
+matplotlib.rcParams.update(STYLE)
+
+
+class Markdown(str):
+    """Markdown that a notebook shows as such."""
+
+    def _repr_markdown_(self):
+        return str(self)
+
+
+class Picture:
+    """An SVG on white, so that it reads on dark pages too, with alt: what it shows, in words."""
+
+    def __init__(self, svg, alt):
+        self.svg, self.alt = svg, alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/svg+xml": self.svg, "text/plain": self.alt}
+        return data, {"image/svg+xml": {"alt": self.alt}}
+
+
+def picture(block, alt):
+    """The Picture of a block of the menu, by name, or of a functional model: its live graph."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Picture(draw(block, f"{folder}/block.svg").read_text(encoding="utf-8"), alt)
+
+
+def figure(fig, alt):
+    """The Picture of a Matplotlib figure, which is closed."""
+    text = io.StringIO()
+    fig.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    return Picture(text.getvalue(), alt)
+
+
+def lines(function):
+    """The lines of a function's code without its docstring and without empty ones."""
+    text = textwrap.dedent(inspect.getsource(function))
+    body = ast.parse(text).body[0].body
+    rows = text.splitlines()
+    if isinstance(body[0], ast.Expr) and isinstance(getattr(body[0].value, "value", None), str):
+        rows[body[0].lineno - 1 : body[0].end_lineno] = []
+    return [row for row in rows if row.strip()]
+
+
+def code(function, equations=(), longest=LONGEST):
+    """The code of a block, as the networks are built from it, and beside its lines their equations.
+
+    equations: {a part of one line: LaTeX without dollars}.  Raises ValueError for a function of
+    more than longest lines, and for a part that not exactly one line has.
+    """
+    rows, name = lines(function), function.__name__
+    if len(rows) > longest:
+        raise ValueError(f"{name} has {len(rows)} lines: at most {longest}")
+    parts = [f"```python\n{chr(10).join(rows)}\n```"]
+    if equations:
+        parts.append("| line | is |\n| --- | --- |")
+    for part, latex in dict(equations).items():
+        found = [row.strip() for row in rows if part in row]
+        if len(found) != 1:
+            raise ValueError(f"{part!r} is in {len(found)} lines of {name}: must be in one")
+        parts[1] += f"\n| `{found[0]}` | ${latex}$ |"
+    return Markdown("\n\n".join(parts))
+
+
+def grid(head, rows):
+    """A Markdown table: numbers with separators and to the right, the rest as text."""
+    rows = [list(row) for row in rows]
+    right = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
+    dashes = ["---:" if r else "---" for r in right]
+    cells = [head, dashes, *([written(cell) for cell in row] for row in rows)]
+    return Markdown("\n".join(f"| {' | '.join(row)} |" for row in cells))
+
+
+def written(cell):
+    if isinstance(cell, bool) or not isinstance(cell, (int, float)):
+        return "" if cell is None else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.4g}"
+
+
+def size(shape):
+    return " x ".join(map(str, shape))
+
+
+def stages(model, printed, names=None):
+    """(stage, size printed, size found, trainable weights, multiply-adds) of each row of a table.
+
+    printed: [(stage, (rows, columns, channels))]; names: the layers that end the rows, found by
+    size where not given.  A row has all that its last layer needs and the rows before it do not.
+    Raises ValueError where the network has no such size behind the row before.
+    """
+    before, of = (0, 0), {getattr(call.op, "name", None): call for call in calls(model)}
+    last = [of[name] for name in names] if names else ends(model, printed)
+    for (stage, shape), call in zip(printed, last, strict=True):
+        whole = call.outputs[0] is model.outputs[0]
+        part = measure(model if whole else keras.Model(model.inputs, call.outputs[0]))
+        counts = part.trainable, part.macs
+        yield stage, size(shape), size(shape_of(call)), *np.subtract(counts, before).tolist()
+        before = counts
+    if call.outputs[0] is not model.outputs[0]:
+        whole = measure(model)
+        rest = np.subtract((whole.trainable, whole.macs), before).tolist()
+        yield "the rest", "", size((1, 1, *model.output.shape[1:])[-3:]), *rest
+
+
+def shape_of(call):
+    """Rows, columns and channels of what a call gives: 1 x 1 behind flattening and pooling."""
+    shape = call.outputs[0].shape
+    return (1, 1, 1)[: 4 - len(shape)] + tuple(shape[1:])
+
+
+def ends(model, printed):
+    """The call that ends each row: of those of its size, before the next size appears, the last
+    that the network names, or that has weights, or is there; rows of one size take one each."""
+    every, start, i = calls(model), 0, 0
+    while i < len(printed):
+        stage, shape = printed[i][0], tuple(printed[i][1])
+        rows = next((j for j in range(i, len(printed)) if tuple(printed[j][1]) != shape), None)
+        same = (len(printed) if rows is None else rows) - i
+        sizes = [shape_of(call) for call in every]
+        if shape not in sizes[start:]:
+            raise ValueError(f"{stage}: no {size(shape)} behind the row before it")
+        first = sizes.index(shape, start)
+        following = tuple(printed[i + same][1]) if rows is not None else None
+        stop = sizes.index(following, first) if following in sizes[first:] else len(every)
+        found = [j for j in range(first, stop) if sizes[j] == shape]
+        kinds = ([j for j in found if test(every[j].op)] for test in (is_tap, has_weights))
+        chosen = next((kind for kind in kinds if len(kind) >= same), found)
+        if len(chosen) < same:
+            raise ValueError(f"{stage}: {size(shape)} {len(chosen)} times, not {same}")
+        yield from (every[j] for j in [*chosen[: same - 1], chosen[-1]])
+        start, i = chosen[-1] + 1, i + same
+
+
+def is_tap(op):
+    return op in TAPS
+
+
+def has_weights(op):
+    return bool(getattr(op, "weights", ()))
+
+
+def table(name, errata=(), columns=None, ends=None, **options):
+    """The paper's table of a network beside ours, and the totals beside what the paper prints.
+
+    errata: headings of docs/errata.md that explain each total that differs.  columns: {head of a
+    further column: what the paper prints in each row}.  ends: see stages, names.  Raises ValueError
+    where a row of the paper's is not met, or a difference is not explained.
+    """
+    of = facts(name)
+    other = of["variants"][options["variant"]] if options.get("variant") else of
+    columns, model = columns or {}, create(name, **options)
+    head = ["stage", "paper", "ours", "parameters", "multiply-adds", *columns]
+    rows = list(stages(model, other["output_sizes_hwc"], ends))
+    ours = [sum(row[3] for row in rows), sum(row[4] for row in rows)]
+    columns = {k: [*cells, *[""] * (len(rows) - len(cells))] for k, cells in columns.items()}
+    rows = [[*row, *cells] for row, *cells in zip(rows, *columns.values(), strict=True)]
+    rows.append(["**all**", "", "", *ours, *[""] * len(columns)])
+    notes = [] if options else list(totals(name, ours, errata))
+    notes += [f"- [{heading}](../docs/errata.md#{anchor(heading)})" for heading in errata]
+    return Markdown("\n".join([grid(head, rows), "", *notes]))
+
+
+def totals(name, ours, errata):
+    """A line for each total that the paper prints.  Raises ValueError: see table."""
+    printed = {"params": "parameters", "flops": "multiply-adds"}
+    for (key, what), count in zip(printed.items(), ours, strict=True):
+        for f in ledger.paper(name, key):
+            why = f.why.split(";")[0]
+            same = f"ours is {count:,}{f', {why}' * bool(why)}" if f.state else "as ours"
+            yield f"- {what}, {', '.join(filter(None, [f.where, f.tag]))}: **{f.text}**, {same}"
+            if f.state and not errata:
+                raise ValueError(f"{name}: {what} {f.text} of {f.where} is not explained: errata=")
+
+
+def anchor(heading):
+    """The anchor of a heading of docs/errata.md.  Raises ValueError if there is no such heading."""
+    if f"\n### {heading}\n" not in (DOCS / "errata.md").read_text(encoding="utf-8"):
+        raise ValueError(f"{heading!r} is no heading of docs/errata.md")
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def digits(size=8, channels=1):
+    """(x, y, test x, test y): scikit-learn's 1,797 handwritten digits, 360 of them held out.
+
+    x (N, size, size, channels), float32 in 0 .. 1, resized from 8 x 8; y (N,) in 0 .. 9.
+    """
+    data = load("digits", size, channels)
+    x, more, test = (np.float32(part.images(range(len(part)))) for part in data[:3])
+    y = np.concatenate([data.train.y, data.val.y])
+    return np.concatenate([x, more]), y, test, data.test.y
+
+
+def learn(model, data, epochs, rate=1e-3, batch=64, optimizer=None, **options):
+    """The history of model.fit on logits: Adam or the optimizer given; val_accuracy is the test's.
+
+    data: as digits() gives it.  Further options go to compile.
+    """
+    x, y, *test = data
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    settings = dict(optimizer=optimizer or keras.optimizers.Adam(rate), loss=loss)
+    model.compile(**settings | options, metrics=["accuracy"])
+    given = dict(validation_data=tuple(test), validation_batch_size=360, verbose=0)
+    fit = model.fit(x, y, batch, epochs, **given)
+    return fit.history

@@ -1,0 +1,192 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+# ---
+
+# %% [markdown]
+# # ResNet
+#
+# Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: *Deep Residual Learning for Image Recognition*,
+# 2015, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Open the paper on the left.
+#
+# ## The question
+#
+# > **Paper** Sections 1 and 3.1; Figure 1
+#
+# A deeper plain network can do all that a shallower one does: let the added layers copy their
+# input. Yet when plain networks were made deeper, even their error on the *training* images rose.
+# So it is not overfitting: the solution exists and the optimiser does not find it. Is it easier to
+# learn what to *add* to the input of a few layers than to learn their output outright?
+
+# %%
+import keras
+import numpy as np
+from beside import code, digits, figure, grid, learn, picture, table
+from matplotlib import pyplot as plt
+
+import architectures
+import blocks
+
+# %% [markdown]
+# ## The block
+#
+# > **Paper** Section 3.2, equations (1) and (2); Figure 5, right
+#
+# The layers learn the residual $\mathcal{F}(x)$, and a shortcut without weights adds $x$ to it.
+# Where the size or the number of channels changes, the shortcut is a 1x1 projection $W_s$ (option
+# B). Each convolution is followed by batch norm, so it needs no bias; `n` and `bias` are set once
+# for the whole network, `se` and `gate` are for later papers.
+
+# %%
+code(
+    blocks.bottleneck_block,
+    {
+        "m = conv(x, f // r": r"m_1 = \sigma(\mathrm{BN}(W_1 x)),\; W_1: 1\times1",
+        "m = conv(m, f // r": r"m_2 = \sigma(\mathrm{BN}(W_2 m_1)),\; W_2: 3\times3",
+        "m = conv(m, f, k=1": r"\mathcal{F}(x) = \mathrm{BN}(W_3 m_2),\; W_3: 1\times1",
+        "return join": r"y = \sigma(\mathcal{F}(x) + W_s x),\; W_s = I \text{ if sizes agree}",
+    },
+)
+
+# %%
+i = keras.Input((56, 56, 256))
+picture(
+    keras.Model(i, blocks.bottleneck_block(i, 256)),
+    "The graph of bottleneck_block: 1x1 to 64 channels, 3x3, 1x1 to 256, each with batch norm; the "
+    "input is added, then relu",
+)
+
+# %% [markdown]
+# The 1x1 convolutions pay for themselves: the block costs about as much as two 3x3 convolutions of
+# a quarter of the channels (the block of ResNet-34, Figure 5, left).
+
+# %%
+small = keras.Input((56, 56, 64))
+costs = {
+    "basic_block, 64 channels": architectures.measure(
+        keras.Model(small, blocks.basic_block(small, 64))
+    ),
+    "bottleneck_block, 256 channels": architectures.measure(
+        keras.Model(i, blocks.bottleneck_block(i, 256))
+    ),
+}
+ratio = costs["bottleneck_block, 256 channels"].macs / costs["basic_block, 64 channels"].macs
+assert 0.9 < ratio < 1.1  # "similar time complexity"
+grid(["block", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m in costs.items()])
+
+# %% [markdown]
+# ## The table
+#
+# > **Paper** Table 1, column *50-layer*
+#
+# Left the sizes that the paper prints, then what our network has, counted on the built model.
+
+# %%
+table("resnet50", errata=["resnet50: multiply-adds", "Conventions: which one a printed count has"])
+
+# %% [markdown]
+# The other depths of Table 1. The paper prints multiply-adds with two digits, cut off or rounded.
+
+# %%
+printed = {"resnet18": 1.8, "resnet34": 3.6, "resnet50": 3.8, "resnet101": 7.6, "resnet152": 11.3}
+nets = {name: architectures.measure(architectures.create(name)) for name in printed}
+for name, billions in printed.items():
+    assert abs(nets[name].macs / 1e9 - billions) < 0.1, name
+grid(
+    ["network", "multiply-adds, paper", "ours", "parameters", "weights"],
+    [[k, f"{printed[k]} x 10^9", m.macs, m.trainable, m.weights] for k, m in nets.items()],
+)
+
+# %% [markdown]
+# ## The claim, shown
+#
+# > **Paper** Section 4.2, Figure 6: plain nets get worse with depth, residual nets do not
+#
+# The paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of 8 x 8
+# pixels, Adam at 0.001, batch 128, 8 epochs, seed 0. Written before the first run: the *training* loss of the
+# plain 56-layer net is higher than that of the plain 20-layer net, at least twice; the residual
+# 56-layer net's is not above twice the residual 20-layer net's.
+
+# %%
+data = digits(8)
+histories = {}
+for name in ("plain20", "plain56", "resnet20", "resnet56"):
+    keras.utils.set_random_seed(0)
+    model = architectures.create(f"{name}_cifar", input_shape=(8, 8, 1), classes=10)
+    histories[name] = learn(model, data, epochs=8, batch=128)
+
+# %%
+fig, axes = plt.subplots(1, 2, sharey=True)
+for name, history in histories.items():
+    ax = axes[int(name.startswith("resnet"))]
+    ax.semilogy(np.arange(1, 9), history["loss"], label=name, lw=1 + name.endswith("56"))
+for ax, title in zip(axes, ("plain", "residual"), strict=True):
+    ax.set(title=title, xlabel="epoch")
+    ax.legend()
+axes[0].set_ylabel("training loss")
+figure(
+    fig,
+    "Training loss by epoch: the plain 56-layer net stays far above the plain 20-layer net; the "
+    "residual 56-layer net falls as fast as the 20-layer one",
+)
+
+# %%
+final = {name: float(np.mean(history["loss"][-2:])) for name, history in histories.items()}
+assert final["plain56"] > 2 * final["plain20"]
+assert final["resnet56"] < 2 * final["resnet20"]
+grid(
+    ["network", "training loss, last 2 epochs", "test accuracy"],
+    [[k, v, histories[k]["val_accuracy"][-1]] for k, v in final.items()],
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. What do ResNet-50's projections cost? Count the network with shortcuts of option A (padded with
+#    zeros) and of option C (a projection everywhere).
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# counts = {"B": nets["resnet50"].trainable}
+# for option in "AC":
+#     net = architectures.create("resnet50", variant=f"option_{option}")
+#     counts[option] = architectures.measure(net).trainable
+# assert counts == {"A": 22_780_456, "B": 25_557_032, "C": 40_128_552}
+# ```
+#
+# B adds 2.8 million weights to A, C another 14.6 million; the paper found C only marginally better
+# than B (Table 3).
+# </details>
+#
+# 2. Torch's ResNet-50 has the stride in the 3x3 convolution. Does it have more weights? What does it
+#    cost?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# torch_like = architectures.measure(architectures.create("resnet50", variant="stride_on_3x3"))
+# assert torch_like.trainable == nets["resnet50"].trainable
+# assert torch_like.macs == 4_089_184_256
+# ```
+#
+# The weights are the same, the multiply-adds rise by 6 %: the 3x3 reads the larger map.
+# </details>
+#
+# ## Copy it
+#
+# `python -m blocks show bottleneck_block` prints the block and all it needs as one text to paste;
+# `architectures.create("resnet50", weights="imagenet")` builds the network with published weights;
+# `python -m training resnet20 --data digits` trains one.
+#
+# ## Cite
+#
+# ```bibtex
+# @inproceedings{he2016deep,
+#   title     = {Deep Residual Learning for Image Recognition},
+#   author    = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
+#   booktitle = {IEEE Conference on Computer Vision and Pattern Recognition (CVPR)},
+#   year      = {2016}
+# }
+# ```
