@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: help train bench test proofs test-oldest test-backends ledger lint format wheel clean
+.PHONY: help train bench test notebooks proofs test-oldest test-backends ledger lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -23,6 +23,9 @@ bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours;
 
 test: lint ## lint, then prove every block and architecture
 	@$(BIN)/python $(PYTEST) --ignore tests/backends
+
+notebooks: .venv/made ## execute all notebooks, 25 minutes; writes those whose text changed
+	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
 proofs: .venv/made ## train, save and load every network below 300 M weights: hours; resumes
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("blocks", "architectures", "gallery", "training", "benchmarks")
+ROOMS = ("blocks", "architectures", "gallery", "training", "benchmarks", "notebooks")
 FILES = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
 MAY_IMPORT = {  # beside the standard library and Keras
     "blocks": {"blocks"},
     "architectures": {"blocks", "architectures", "numpy"},
     "gallery": {"blocks", "architectures", "gallery"},
     "training": {"blocks", "architectures", "training"},
-    "benchmarks": set(ROOMS) - {"gallery"},
+    "benchmarks": set(ROOMS) - {"gallery", "notebooks"},
+    "notebooks": set(ROOMS) | {"beside"},
 }
 LAZILY = {"tensorflow"}  # its own calls, in the function that needs them, behind a backend check
 HANDS_ON = {"blocks/__main__.py", "architectures/__main__.py"}  # commands that gallery carries out

@@ -1,0 +1,142 @@
+"""The notebooks are what a run of their text gave, in the form that a reader knows; `make
+notebooks` runs them, and so proves their claims."""
+
+import re
+
+import nbformat
+import pytest
+
+import notebooks.__main__ as runner
+
+OWN = {
+    "01_convolution_arithmetic",
+    "02_variants_of_convolution",
+    "03_applications",
+    "23_bake_off",
+    "24_lab",
+    "25_training_at_scale",
+}
+FORM = [
+    "The question",
+    "The block",
+    "The table",
+    "The claim, shown",
+    "Exercises",
+    "Copy it",
+    "Cite",
+]
+MEGABYTES = 30  # of 60 for the repository
+NAMES = runner.names()
+
+
+def kept(name):
+    return nbformat.read(runner.HERE / f"{name}.ipynb", 4)
+
+
+def words(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kept_is_a_run_of_the_text(name):
+    text, notebook = runner.text_of(name), kept(name)
+    nbformat.validate(notebook)
+    assert notebook.metadata["source"] == runner.digest(name), f"python -m notebooks {name}"
+    same = ("cell_type", "source", "id")
+    assert [[c[k] for k in same] for c in text.cells] == [
+        [c[k] for k in same] for c in notebook.cells
+    ]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
+    assert not any(o.output_type == "error" for cell in code for o in cell.outputs)
+    assert not list(runner.faults(notebook))
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - OWN))
+def test_a_papers_notebook_has_the_form_of_all(name):
+    notebook = kept(name)
+    text = words(notebook)
+    assert re.findall(r"^## (.*)$", text, re.M) == FORM
+    assert "https://arxiv.org/abs/" in text or "https://doi.org/" in text
+    assert "> **Paper**" in text
+    assert "```bibtex" in text
+    assert "python -m blocks show" in text
+    assert text.count("<details>") >= 2
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    shown = {k for c in notebook.cells for o in c.get("outputs", ()) for k in o.get("data", {})}
+    assert "image/svg+xml" in shown
+    assert re.search(r"^ *assert ", code, re.M)
+    for call in ("code(", "picture(", "table("):
+        assert call in code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_to_the_docs_resolve(name):
+    text = "\n".join(
+        [words(kept(name))]
+        + [
+            o.data.get("text/markdown", "")
+            for c in kept(name).cells
+            for o in c.get("outputs", ())
+            if "data" in o
+        ]
+    )
+    for path in re.findall(r"\]\((\.\./[^)#]+|[^):/#]+\.ipynb)", text):
+        assert (runner.HERE / path).exists(), path
+
+
+def test_all_fit_in_the_repository():
+    size = sum(path.stat().st_size for path in runner.HERE.rglob("*.ipynb"))
+    assert size < MEGABYTES * 2**20
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of notebooks of its own."""
+    (tmp_path / "source").mkdir()
+    monkeypatch.setattr(runner, "HERE", tmp_path)
+    return tmp_path
+
+
+def write(folder, *cells):
+    (folder / "source" / "a.py").write_text("\n\n".join(cells), encoding="utf-8")
+
+
+def test_a_run_is_kept_until_the_text_changes(folder):
+    write(folder, "# %%\nprint(1 + 1)")
+    assert [*runner.stale()] == ["a"]
+    runner.one("a", 60)
+    assert [*runner.stale()] == []
+    assert nbformat.read(folder / "a.ipynb", 4).cells[0].outputs[0].text == "2\n"
+    write(folder, "# %%\nprint(1 + 2)")
+    assert [*runner.stale()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["# %%\nassert 1 == 2"], "AssertionError"),
+        (
+            [
+                "# %%\nx = 1",
+                "# %% [markdown]\n# <details>\n# ```python\n# assert x == 2\n# ```\n# </details>",
+            ],
+            "x == 2",
+        ),
+        (["# %%\nprint('line\\n' * 61)"], "more than 60 lines"),
+        (["# %%\nimport sys; print('no', file=sys.stderr)"], "stderr: no"),
+        (
+            [
+                "# %%\nfrom IPython.display import SVG\n"
+                "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>')"
+            ],
+            "without words",
+        ),
+    ],
+    ids=["a claim", "a solution", "length", "stderr", "words"],
+)
+def test_a_run_with_faults_writes_nothing(folder, cells, said):
+    write(folder, *cells)
+    with pytest.raises((Exception, SystemExit), match=said):
+        runner.one("a", 60)
+    assert not (folder / "a.ipynb").exists()
