@@ -1,6 +1,7 @@
 """What the functions of a snippet pass to one another, read from its syntax trees."""
 
 import ast
+from functools import cache, partial
 
 NEVER = (float("inf"),)
 UNKNOWN = ast.Name("")
@@ -84,9 +85,10 @@ def passed(trees, helpers, constants):
     unknown, links = set(), []
     for name, tree in trees.items():
         calls = calls_in(tree, helpers)
-        direct = {id(call.func) for call in calls}
+        direct, theirs = {id(call.func) for call in calls}, {*helpers} - own_functions(tree)
+        limit = cache(partial(written, tree))
         for node in (n for n in ast.walk(tree) if isinstance(n, ast.Name)):
-            if node.id in {*helpers} - own_functions(tree) and id(node) not in direct:
+            if node.id in theirs and id(node) not in direct:
                 unknown |= {(node.id, q) for q in options(helpers[node.id])}
         for call in calls:
             f = helpers[called(call)]
@@ -96,7 +98,7 @@ def passed(trees, helpers, constants):
                 source = (name, getattr(node, "id", None))
                 if node and (literal(node) or source[1] in constants):
                     values[key].add(ast.unparse(node))
-                elif source in values and at(node) < written(tree, node.id):
+                elif source in values and at(node) < limit(node.id):
                     links.append((key, source))
                 else:
                     unknown.add(key)

@@ -1,0 +1,117 @@
+"""Who comes from whom, why, and what shows it.
+
+What an ancestor is follows the papers: the network that the authors say they start from, or whose
+part they change; where it is our reading, the text says so.
+"""
+
+from collections import namedtuple
+
+from gallery.site.diff import Comparison as By
+
+# net: its name in the catalog; also: other ancestors, from which it takes an idea.
+Node = namedtuple("Node", "title net parent says compared also", defaults=((), ()))
+
+NODES = {
+    "lenet-5": Node("LeNet-5", "lenet5", None, """Convolutions and trainable means take turns, then
+        dense layers: the plan that all others start from."""),
+    "alexnet": Node("AlexNet", "alexnet_grouped", "lenet-5", """The same plan, larger, for colour
+        images: relu in place of the squashing function, overlapping max pools in place of trainable
+        means, response normalisation, and some convolutions in the two groups of two GPUs.""",
+        [By("architectures.lenet:body", "architectures.alexnet:body")]),
+    "vgg": Node("VGG", "vgg_D", "alexnet", """Only 3x3 convolutions, several in a row in place of a
+        large one, and a pool after each row; normalisation does not help and goes, but in net
+        A-LRN, which shows it.""",
+        [By("architectures.alexnet:body", "architectures.vgg:body")]),
+    "nin": Node("Network in Network", "nin_imagenet", "alexnet", """1x1 convolutions behind each
+        convolution, and the mean of one map for each class in place of the dense layers.""",
+        [By("architectures.alexnet:body", "architectures.nin:body"),
+         By("dense_head(x, 1000)", "maps_head(mlpconv(x, (1024, 1024, 1000), k=3))", (6, 6, 16))]),
+    "googlenet": Node("GoogLeNet", "googlenet", "nin", """Kernels of several sizes side by side
+        (the naive module); Network in Network's 1x1 convolutions, set before the large kernels and
+        behind the pool, make that affordable.""",
+        [By("naive_inception_module(x, 64)", "inception_module(x, 64)"),
+         By("blocks.inception:naive_inception_module", "blocks.inception:inception_module")]),
+    "bn-inception": Node("BN-Inception", "bn_inception", "googlenet", """Batch norm behind every
+        convolution, and two 3x3 in place of the 5x5. Module 3a of both:""",
+        [By("inception_module(x, (64, 96, 128, 16, 32, 32))",
+            "bn_inception_module(x, (64, 64, 64, 64, 96, 32))", (28, 28, 192))]),
+    "inception-v3": Node("Inception v3", "inception_v3", "bn-inception", """Convolutions are
+        factorised further: at the middle size a 7x7 as 1x7 and 7x1. A module of that stage of
+        each:""",
+        [By("bn_inception_module(x, (192, 96, 128, 96, 128, 128))",
+            "inception_v3_b(x, 128)", (17, 17, 768))]),
+    "inception-v4": Node("Inception v4", "inception_v4", "inception-v3", """The same modules, wider
+        and alike within a stage, and more of them: no width has to be chosen for each module any
+        more.""",
+        [By("blocks.inception_v3:inception_v3_b", "blocks.inception_v4:inception_v4_b"),
+         By("blocks.inception_v3:inception_v3_a", "blocks.inception_v4:inception_v4_a")]),
+    "inception-resnet": Node("Inception-ResNet", "inception_resnet_v2", "inception-v4", """In the
+        same paper: smaller modules, whose paths a 1x1 brings back to the width of the input, to be
+        scaled and added to it.""",
+        [By("inception_v4_a(x)", "inception_resnet_block(x, 'v2 A')", (35, 35, 384))], ["resnet"]),
+    "xception": Node("Xception", "xception", "inception-v3", """A module of equal towers is one 1x1
+        whose channels are cut into as many parts; the extreme has a part for each channel, nearly a
+        separable convolution. (The net then has separable convolutions, with shortcuts.)""",
+        [By("parallel(x, *3 * [[(1, 32), (3, 32)]])", "extreme_inception(x, 96)")], ["resnet"]),
+    "resnet": Node("ResNet", "resnet34", "vgg", """VGG's pairs of 3x3 with batch norm are the plain
+        net; an identity around each pair makes it residual, with not one weight more where the
+        shape stays. A pair of 3x3, and the plain net's row beside the residual net's:""",
+        [By("small_kernels(x, 64)", "basic_block(x, 64)"), By("plain34", "resnet34")]),
+    "preresnet": Node("Pre-activation ResNet", "preresnet50", "resnet", """Batch norm and relu come
+        before each convolution, and nothing after the sum: the shortcut is an identity from end to
+        end.""",
+        [By("basic_block(x, 64)", "preact_block(x, 64)")]),
+    "stochastic-depth": Node("Stochastic depth", "stochastic_depth_resnet110_cifar", "resnet",
+        """The same net; in training each block's branch is left out with a probability that grows
+        to one half at the last.""",
+        [By("resnet110_cifar", "stochastic_depth_resnet110_cifar")]),
+    "densenet": Node("DenseNet", "densenet121", "preresnet", """The pre-activated layers of the
+        identity mappings, but what they make is set beside the input, not added to it.""",
+        [By("preact_block(x, 64)", "dense_block(x, 32, 1, n=BN, r=4)")]),
+    "resnext": Node("ResNeXt", "resnext50_32x4d", "resnet", """The bottleneck's 3x3 in 32 groups,
+        as wide as costs the same: many equal paths, summed.""",
+        [By("bottleneck_block(x, 256)", "resnext_bottleneck_block(x, 256)", (56, 56, 256)),
+         By("blocks.resnet:bottleneck_block", "blocks.resnext:resnext_bottleneck_block")]),
+    "se-resnet": Node("SE-ResNet", "se_resnet50", "resnet", """Before it is added, each channel of
+        the branch is weighted by what the whole image shows.""",
+        [By("bottleneck_block(x, 256)", "bottleneck_block(x, 256, se=16)", (56, 56, 256)),
+         By("resnet50", "se_resnet50")]),
+    "se-resnext": Node("SE-ResNeXt", "se_resnext50_32x4d", "resnext", """The same weighting in the
+        branches of ResNeXt: one option.""",
+        [By("resnext50_32x4d", "se_resnext50_32x4d")], ["se-resnet"]),
+    "se-inception": Node("SE-BN-Inception", "se_inception_bn", "bn-inception", """And behind the
+        modules of BN-Inception: the same option.""",
+        [By("bn_inception", "se_inception_bn")], ["se-resnet"]),
+    "senet-154": Node("SENet-154", "senet154", "se-resnext", """The authors' largest: 64 groups, the
+        first 1x1 half as wide (and three 3x3 for the stem, 3x3 projections).""",
+        [By("resnext_bottleneck_block(x, 256, c=64, se=16)", "senet_block(x, 256)",
+            (56, 56, 256))]),
+    "squeezenet": Node("SqueezeNet", "squeezenet_v1_0", "googlenet", """Few weights is the aim: one
+        1x1 narrows the input for all paths at once, and only a 1x1 and a 3x3 of Inception's kernels
+        are left. The end, without dense layers, is Network in Network's. (The paper measures itself
+        against AlexNet; to set its module beside Inception's is our reading.)""",
+        [By("inception_module(x, (64, 96, 64, 16, 64, 64))", "fire_module(x, 128)")], ["nin"]),
+    "mobilenet": Node("MobileNet", "mobilenet_v1_1.0_224", "vgg", """A plain net whose every 3x3
+        convolution is a depthwise 3x3 and a 1x1, each with batch norm and relu (the paper's Figure
+        3); Xception's separable convolution has neither between the two.""",
+        [By("conv(x, 64, n=BN_TF)", "mobilenet_block(x, 64)")], ["xception"]),
+    "mobilenet-v2": Node("MobileNetV2", "mobilenet_v2_1.0_224", "mobilenet", """A 1x1 widens before
+        the depthwise kernel, the 1x1 behind it narrows and is linear, and the narrow ends are
+        added.""",
+        [By("mobilenet_block(x, 64)", "inverted_residual_block(x, 64)")], ["resnet"]),
+    "shufflenet": Node("ShuffleNet", "shufflenet_v1_g3_1x", "resnext", """ResNeXt groups its 3x3
+        alone; here the 1x1s are grouped too and the channels shuffled between them, and the 3x3 is
+        depthwise and linear.""",
+        [By("resnext_bottleneck_block(x, 240, c=3, width=20)", "shufflenet_unit(x, 240)",
+            (28, 28, 240))], ["xception"]),
+    "nasnet": Node("NASNet", "nasnet_a_large", None, """Cells found by search, not by changing a
+        cell: no ancestor. Their operations are known ones, separable convolutions first."""),
+    "pnasnet": Node("PNASNet", "pnasnet5_large", "nasnet", """The same plan of a cell with fewer
+        operations to choose from, searched from small cells to large; one cell serves as the
+        reduction too.""",
+        [By("blocks.nasnet:NASNET_A_NORMAL", "blocks.nasnet:PNASNET_5")]),
+    "amoebanet": Node("AmoebaNet", "amoebanet_a_6_190", "nasnet", """Evolution in NASNet's search
+        space: single operations and inputs are changed at random.""",
+        [By("blocks.nasnet:NASNET_A_NORMAL", "blocks.nasnet:AMOEBANET_A_NORMAL"),
+         By("blocks.nasnet:NASNET_A_REDUCTION", "blocks.nasnet:AMOEBANET_A_REDUCTION")]),
+}  # fmt: skip

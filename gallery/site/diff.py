@@ -1,0 +1,115 @@
+"""Two networks compared line by line: code, data or graph of one beside the other's."""
+
+import ast
+import difflib
+import re
+from collections import namedtuple
+from dataclasses import fields
+from functools import partial
+from html import escape
+
+import keras
+
+import blocks
+from architectures.catalog import NETS
+from architectures.common import dense_head, maps_head
+from gallery.show import definitions
+from gallery.site.words import lines as paths
+
+# old, new: 'blocks.resnet:basic_block', a definition; 'resnet50', a row of the catalog; or
+# 'basic_block(x, 64)', the graph of that call, of a block or head, on an x of this shape.
+Comparison = namedtuple("Comparison", "old new shape", defaults=((56, 56, 64),))
+HEADS = {head.__name__: head for head in (dense_head, maps_head)}
+CONTEXT = 2  # unchanged lines shown around a change
+
+
+def definition(module, name):
+    """The lines of a definition without its docstring and the comments above."""
+    text = definitions(module)[name]
+    node = ast.parse(text).body[0]
+    kept = text.splitlines()
+    if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+        del kept[node.body[0].lineno - 1 : node.body[0].end_lineno]
+    return [line for line in kept[node.lineno - 1 :] if line.strip()]
+
+
+def written(value):
+    """A value as a reader would write it: functions by name."""
+    if isinstance(value, partial):
+        given = [f"{k}={written(v)}" for k, v in value.keywords.items()]
+        return f"{written(value.func)}({', '.join(given)})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(written, value))}{',' * (len(value) == 1)})"
+    return value.__name__ if callable(value) else repr(value)
+
+
+def row(name):
+    """The row of the catalog, a line for each field and each option that is chosen."""
+    net = NETS[name]
+    kept = [f.name for f in fields(net) if f.name not in ("options", "variants", "styles")]
+    said = [f"{key} = {written(getattr(net, key))}" for key in kept]
+    chosen = sorted((k, v) for k, v in net.options.items() if v is not None)
+    return said + [f"{key} = {written(value)}" for key, value in chosen]
+
+
+def graph(call, shape):
+    """The paths of the graph that a call of blocks makes of x."""
+    x = keras.Input(shape, name="x")
+    return paths(keras.Model(x, eval(call, {**HEADS, **vars(blocks), "x": x})))
+
+
+def lines(spec, shape):
+    """The lines that stand for one side of a Comparison."""
+    if "(" in spec:
+        return graph(spec, shape)
+    return definition(*spec.split(":")) if ":" in spec else row(spec)
+
+
+def label(spec):
+    """What is compared, for the reader."""
+    module, _, name = spec.partition(":")
+    if "(" in spec:
+        return f"graph of {spec}"
+    return f"{name} in {module.replace('.', '/')}.py" if name else f'row of create("{spec}")'
+
+
+def changes(old, new):
+    """[(sign, text, [(changed, piece)])]: the changed lines and some around, '…' between groups."""
+    found, matcher = [], difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        found += [("…", "", [])] if found or group[0][1] else []
+        for kind, i, j, k, n in group:
+            if kind == "equal":
+                found += [(" ", text, [(False, text)]) for text in old[i:j]]
+                continue
+            was, now = marked(old[i:j], new[k:n])
+            found += [("-", text, parts) for text, parts in zip(old[i:j], was, strict=True)]
+            found += [("+", text, parts) for text, parts in zip(new[k:n], now, strict=True)]
+    return found
+
+
+def marked(old, new):
+    """The lines of both in pieces (changed, text): word by word where lines are as many."""
+    if len(old) != len(new):
+        return [[[(False, text)] for text in side] for side in (old, new)]
+    was, now = [], []
+    for before, after in zip(old, new, strict=True):
+        a, b = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (before, after))
+        codes = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+        was.append([(c != "equal", "".join(a[i:j])) for c, i, j, _, _ in codes if j > i])
+        now.append([(c != "equal", "".join(b[k:n])) for c, _, _, k, n in codes if n > k])
+    return was, now
+
+
+def markup(comparison):
+    """A Comparison as HTML: removed lines, added lines, and between them what stayed."""
+    old, new, shape = comparison
+    tags = {"-": "del", "+": "ins", " ": "span", "…": "span"}
+    rows = []
+    for sign, _, parts in changes(lines(old, shape), lines(new, shape)):
+        text = "".join(f"<mark>{escape(p)}</mark>" if c else escape(p) for c, p in parts)
+        rows.append(f"<{tags[sign]}>{sign} {text}</{tags[sign]}>")
+    return f"""\
+<figure class="diff"><figcaption><del>{escape(label(old))}</del> <ins>{escape(label(new))}</ins>\
+</figcaption>
+<pre><code>{"".join(rows)}</code></pre></figure>"""

@@ -1,0 +1,96 @@
+"""The architectures: for each paper its networks, options, stages and source."""
+
+import inspect
+import re
+
+from architectures.catalog import ALIASES, FAMILIES, facts
+from gallery.ledger import kept
+from gallery.page import facts_of, table
+from gallery.site.ancestors import NODES
+from gallery.site.html import code, details, raw, slug
+
+HEADING = re.compile(r"^### ((\w[\w.]*): (.*))$", re.MULTILINE)
+
+
+def main_net(family):
+    """The network that stands for its paper: the first one that the family tree has."""
+    return next(node.net for node in NODES.values() if node.net in family.NETS)
+
+
+def title(family):
+    """The paper's network, as the family tree calls it."""
+    return next(node.title for node in NODES.values() if node.net in family.NETS)
+
+
+def errata_of(family, text):
+    """Links to the headings of errata.md, its text given, that begin with one of our names."""
+    found = [h for h in HEADING.finditer(text) if h[2] in family.NETS]
+    return [f"[{h[3]}](errata.md#{slug(h[1])})" for h in found]
+
+
+def networks(family):
+    """A table of the family's networks, counted as the ledger has them."""
+    rows = []
+    for name in family.NETS:
+        ours, net = kept()["ours"][name], family.NETS[name]
+        other = ", ".join(f"`{alias}`" for alias, full in ALIASES.items() if full == name)
+        size = "×".join(map(str, net.shape))
+        rows.append([f"`{name}`", other, size, f"{ours['trainable']:,}", f"{ours['macs']:,}"])
+    return table(["network", "other names", "input", "parameters", "multiply-adds"], rows)
+
+
+def choices(family):
+    """What can be chosen of the main network: options with their defaults, variants, styles."""
+    net = family.NETS[main_net(family)]
+    told = facts(main_net(family)).get("variants", {})
+    notes = [": ".join(filter(None, [f"`{v}`", told.get(v, {}).get("note")])) for v in net.variants]
+    lines = [
+        ("options", ", ".join(f"`{key}={value!r}`" for key, value in net.options.items())),
+        ("variants", "; ".join(notes)),
+        ("styles", ", ".join(f"`{style}`" for style in net.styles)),
+    ]
+    return "".join(f"- {what} of `{main_net(family)}`: {text}\n" for what, text in lines if text)
+
+
+def stages(family):
+    """The main network's stages: the sizes of the paper's table, all of which it has."""
+    name = main_net(family)
+    sizes = facts_of(name).get("output_sizes_hwc", ())
+    rows = "".join(
+        f"<tr><td>{stage}</td><td>{'×'.join(map(str, hwc))}</td></tr>" for stage, hwc in sizes
+    )
+    head = "<thead><tr><th>stage</th><th>output, rows×columns×channels</th></tr></thead>"
+    inner = f'<table class="table stages">{head}<tbody>{rows}</tbody></table>'
+    return raw(details(f"Stages of {name} as published", inner))
+
+
+def source(family):
+    text, file = inspect.getsource(family), family.__name__.replace(".", "/") + ".py"
+    lines = f"{file}: {len(text.splitlines())} lines, the table of the paper on top"
+    return raw(details(lines, code(text, file)))
+
+
+def entry(family, errata):
+    """The part of the page for one paper."""
+    paper = facts_of(main_net(family))["paper"]
+    by = paper["authors"][0] + " et al." * (len(paper["authors"]) > 1)
+    number = paper["arxiv"]
+    where = f"[arXiv:{number}](https://arxiv.org/abs/{number})" if number else paper["venue"]
+    tree = f"family_tree.md#{slug(title(family))}"
+    links = [f"[in the family tree, line by line]({tree})"]
+    links += [f"errata: {', '.join(found)}"] if (found := errata_of(family, errata)) else []
+    parts = [
+        f"## {title(family)}",
+        f"*{paper['title']}*, {by}, {paper['year']}, {where}",
+        networks(family),
+        choices(family),
+        "; ".join(links),
+        stages(family),
+        source(family),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def page(errata):
+    """The architectures as Markdown; errata: the text of errata.md, to link to its headings."""
+    return "\n".join(entry(family, errata) for family in FAMILIES)
