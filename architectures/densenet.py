@@ -1,9 +1,12 @@
 """DenseNet.  Densely Connected Convolutional Networks, arXiv:1608.06993."""
 
+from functools import partial
+
 from architectures.common import Net
 from architectures.taps import tap
 from blocks.densenet import dense_block, transition_block
 from blocks.layers import BN, act, conv, maxpool, norm
+from blocks.recompute import recomputed
 
 # Table 1: layers in each dense block, growth rate 32; and wider nets of the memory-efficient
 # report, arXiv:1707.06990.
@@ -13,12 +16,12 @@ CIFAR = ((40, 12), (100, 12), (100, 24))
 CIFAR_BC = ((100, 12), (250, 24), (190, 40))
 
 
-def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0):
+def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0, recompute=False):
     """Dense blocks with transitions between, a last batch norm and relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), or with the CIFAR stem, a bare 3x3, (N, H/4, W/4, C').
     f: growth rate.  rate: dropout behind each convolution, 0.2 in the paper's nets for data sets
-    without augmentation.
+    without augmentation.  recompute: see dense_block.
     """
     n = BN | {"epsilon": eps}
     if stem == "imagenet":
@@ -27,15 +30,21 @@ def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0):
     else:
         x = tap(conv(x, stem, k=3, a=None, bias=False, init="he_uniform"), "stem")
     for i, b in enumerate(depths, 1):
-        for j in range(1, b + 1):
-            x = tap(dense_block(x, f, 1, n, bottleneck, rate), f"stage{i}_block{j}")
-        x = tap(x, f"stage{i}")
+        stage = partial(dense_layers, i=i, b=b, f=f, n=n, r=bottleneck, rate=rate)
+        x = tap(recomputed(x, stage) if recompute else stage(x), f"stage{i}")
         if i < len(depths):
             x = tap(transition_block(x, compression, n, rate), f"transition{i}")
     return tap(act(norm(x, n), "relu"), "last")
 
 
-OPTIONS = dict(eps=1e-5, rate=0.0)
+def dense_layers(x, i, b, **letters):
+    """The dense block of stage i, with a tap behind each of its b layers."""
+    for j in range(1, b + 1):
+        x = tap(dense_block(x, b=1, **letters), f"stage{i}_block{j}")
+    return x
+
+
+OPTIONS = dict(eps=1e-5, rate=0.0, recompute=False)
 STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}
 
 

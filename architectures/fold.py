@@ -9,6 +9,7 @@ from keras import layers
 from architectures.measure import CONVOLUTIONS
 from blocks.graph import calls
 from blocks.grouped import GroupedConv2D
+from blocks.recompute import Recompute
 from blocks.stochastic_depth import StochasticDepth
 
 # These very classes: what a subclass computes is not known.
@@ -44,6 +45,8 @@ def nested(op):
     if isinstance(op, StochasticDepth):
         times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
         return keras.Model(op.branch.input, times(op.branch.output), name=op.name)
+    if isinstance(op, Recompute):
+        return keras.Model(op.branch.input, op.branch.output, name=op.name)
     if isinstance(op, keras.Sequential):
         return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
     if isinstance(op, keras.Function):

@@ -24,7 +24,7 @@ from benchmarks import kept, pairs
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training"),
-    *("dense", "input", "scaling", "profile"),
+    *("dense", "input", "memory", "scaling", "profile"),
 )
 
 

@@ -8,86 +8,31 @@ import sys
 
 from blocks.densenet import dense_block, transition_block
 from blocks.grouped import GroupedConv2D
-from blocks.inception import (
-    aux_head,
-    bn_inception_module,
-    grid_reduction,
-    inception_module,
-    naive_inception_module,
-    parallel,
-)
-from blocks.inception_v3 import (
-    aux_head_v3,
-    inception_v3_a,
-    inception_v3_b,
-    inception_v3_c,
-    inception_v3_reduction_a,
-    inception_v3_reduction_b,
-)
-from blocks.inception_v4 import (
-    inception_resnet_block,
-    inception_resnet_reduction_b,
-    inception_v4_a,
-    inception_v4_b,
-    inception_v4_c,
-    inception_v4_stem,
-    reduction_a,
-    reduction_b,
-)
-from blocks.kernels import (
-    asymmetric_pair,
-    dense_as_conv,
-    dilated_stack,
-    grouped_sepconv,
-    maxout,
-    multi_size,
-    small_kernels,
-    spatial_sepconv,
-)
-from blocks.layers import (
-    BN,
-    BN_TF,
-    GN,
-    act,
-    avgpool,
-    conv,
-    dense,
-    dwconv,
-    gavgpool,
-    maxpool,
-    norm,
-    pad,
-    sepconv,
-)
+from blocks.inception import aux_head, bn_inception_module, grid_reduction, inception_module
+from blocks.inception import naive_inception_module, parallel
+from blocks.inception_v3 import aux_head_v3, inception_v3_a, inception_v3_b, inception_v3_c
+from blocks.inception_v3 import inception_v3_reduction_a, inception_v3_reduction_b
+from blocks.inception_v4 import inception_resnet_block, inception_resnet_reduction_b, inception_v4_a
+from blocks.inception_v4 import inception_v4_b, inception_v4_c, inception_v4_stem, reduction_a
+from blocks.inception_v4 import reduction_b
+from blocks.kernels import asymmetric_pair, dense_as_conv, dilated_stack, grouped_sepconv, maxout
+from blocks.kernels import multi_size, small_kernels, spatial_sepconv
+from blocks.layers import BN, BN_TF, GN, act, avgpool, conv, dense, dwconv, gavgpool, maxpool, norm
+from blocks.layers import pad, sepconv
 from blocks.lenet import partial_conv, radial_basis, subsample
 from blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
 from blocks.lrn import LocalResponseNorm, lrn
 from blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
-from blocks.nasnet import (
-    AMOEBANET_A_NORMAL,
-    AMOEBANET_A_REDUCTION,
-    NASNET_A_NORMAL,
-    NASNET_A_REDUCTION,
-    PNASNET_5,
-    amoebanet_normal_cell,
-    amoebanet_reduction_cell,
-    cell,
-    cell_op,
-    factorized_reduction,
-    nasnet_normal_cell,
-    nasnet_reduction_cell,
-    normal_cell,
-)
+from blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION, NASNET_A_NORMAL
+from blocks.nasnet import NASNET_A_REDUCTION, PNASNET_5, amoebanet_normal_cell
+from blocks.nasnet import amoebanet_reduction_cell, cell, cell_op, factorized_reduction
+from blocks.nasnet import nasnet_normal_cell, nasnet_reduction_cell, normal_cell
 from blocks.nin import mlpconv
 from blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
 from blocks.refine import refinement_head
 from blocks.resnet import basic_block, bottleneck, bottleneck_block, residual_block, shortcut_path
-from blocks.resnext import (
-    aggregate,
-    resnext_block,
-    resnext_bottleneck_block,
-    resnext_two_layer_block,
-)
+from blocks.resnext import aggregate, resnext_block, resnext_bottleneck_block
+from blocks.resnext import resnext_two_layer_block
 from blocks.se import se_block, senet_block
 from blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from blocks.squeezenet import fire_module

@@ -3,15 +3,22 @@
 from keras import layers
 
 from blocks.layers import BN, avgpool, conv
+from blocks.recompute import recomputed
 
 
-def dense_block(x, f=32, b=5, n=None, r=None, rate=0.0):
+def dense_block(x, f=32, b=5, n=None, r=None, rate=0.0, recompute=False):
     """b times: x = [x, 3x3 f of x]; with n and r: [x, n relu 1x1 rf -> n relu 3x3 f of x].
 
     x (N, H, W, C) -> (N, H, W, C + b f); f is the growth rate.  arXiv:1608.06993, section 3 and
     Figure 1.  Without n a biased convolution and relu, the idea in its barest form; n=BN is the
     paper's pre-activated layer, r=4 its DenseNet-B, rate its dropout after each layer.
+    recompute: training keeps only what convolutions return, so that memory grows with b and not
+    with its square (arXiv:1707.06990); n must be batch norm.
     """
+    if recompute:
+        if not isinstance(n, dict) or {"groups", "axis", "renorm"} & n.keys():
+            raise ValueError(f"n={n!r}: with recompute, n must be batch norm, such as BN")
+        return recomputed(x, lambda x: dense_block(x, f, b, n, r, rate))
     pre = n is not None
     for _ in range(b):
         m = conv(x, r * f, k=1, n=n, pre=pre) if r else x

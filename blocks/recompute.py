@@ -1,0 +1,102 @@
+"""Dense layers whose cheap parts are computed again in the backward pass."""
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("blocks")
+class Recompute(layers.Wrapper):
+    """Runs branch, a keras.Model of dense layers, and keeps only what its convolutions return.
+
+    x (N, H, W, C) -> what branch makes of it.  branch is any number of dense layers, each of
+    BN relu convolution once or in turn, then dropout if any, then [all before, the result]; a
+    dense_block with n=BN.  Memory-Efficient Implementation of DenseNets, arXiv:1707.06990.
+
+    In training, each concatenation, batch norm and relu is thrown away and computed again when the
+    gradient comes.  Not so the mean and variance of a map, which are the same in every
+    concatenation: they are computed once, and moving statistics move once.  On TensorFlow this
+    saves memory in model.fit, but not in eager calls nor under XLA (jit_compile=True); on JAX and
+    PyTorch it is left to keras.remat.  In inference branch runs as it is.
+    """
+
+    @property
+    def branch(self):
+        return self.layer
+
+    def call(self, x, training=False):
+        if not training:
+            return self.layer(x, training=False)
+        maps, moments, m = [x], [], None  # m: what a dense layer has made of x so far
+        for op in self.layer.layers:
+            if isinstance(op, layers.BatchNormalization):
+                read = (x, maps, moments) if m is None else (m, [m], [])
+                scale, shift = affine(op, *read[1:])
+            elif isinstance(op, layers.Activation):
+                a = op.activation
+            elif isinstance(op, layers.Conv2D):
+                m = activated(op, a, *read[:2], scale, shift)
+            elif isinstance(op, layers.Dropout):
+                m = op(m, training=True)
+            elif isinstance(op, layers.Concatenate):
+                x, maps, m = op([x, m]), [*maps, m], None
+        return x
+
+    def compute_output_shape(self, shape):
+        return self.layer.compute_output_shape(shape)
+
+
+def affine(norm, maps, moments):
+    """The scale and shift by which norm normalises the concatenated maps in training.
+
+    moments: (mean, variance) of each channel of the first maps, to which those of the others are
+    added.  The moving statistics move, unless norm is frozen, which then normalises by them.
+    """
+    dtype = keras.backend.result_type(maps[0].dtype, "float32")  # as Keras' layer has it
+    mean, variance = (ops.cast(v, dtype) for v in (norm.moving_mean, norm.moving_variance))
+    if norm.trainable:
+        for x in maps[len(moments) :]:
+            x = ops.cast(x, dtype)
+            moments.append(ops.moments(x, (0, 1, 2), synchronized=norm.synchronized))
+        means, variances = zip(*moments, strict=True)
+        old, (mean, variance) = (mean, variance), (ops.concatenate(v) for v in (means, variances))
+        norm.moving_mean.assign(old[0] * norm.momentum + mean * (1 - norm.momentum))
+        norm.moving_variance.assign(old[1] * norm.momentum + variance * (1 - norm.momentum))
+    scale = ops.rsqrt(variance + norm.epsilon) * (norm.gamma if norm.scale else 1)
+    return scale, (norm.beta if norm.center else 0) - scale * mean
+
+
+def activated(conv, a, x, maps, scale, shift):
+    """conv(a(scale * x + shift)), of which only maps are kept, whose concatenation x is."""
+
+    def run(x, scale, shift, kernel):
+        x = ops.cast(ops.cast(x, scale.dtype) * scale + shift, kernel.dtype)
+        return conv.convolution_op(a(x), kernel)
+
+    others = scale, shift, ops.convert_to_tensor(conv.kernel)
+    if keras.backend.backend() != "tensorflow":
+        return keras.remat(lambda maps, *on: run(ops.concatenate(maps, -1), *on))(maps, *others)
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def once(x, *others):
+        def backward(dy):
+            with tf.control_dependencies([dy]):  # not before, and not shared with the forward pass
+                given = [tf.concat(maps, -1), *others]
+            with tf.GradientTape() as tape:
+                tape.watch(given)
+                y = run(*given)
+            return tape.gradient(y, given, dy)
+
+        return run(x, *others), backward
+
+    # Of a variable convert_to_tensor of Keras may give the variable, not its value.
+    return once(x, *map(tf.convert_to_tensor, others))
+
+
+def recomputed(x, branch):
+    """branch(x), of dense layers that keep only what their convolutions return; see Recompute.
+
+    branch is a function from tensor to tensor.
+    """
+    i = keras.Input(x.shape[1:], dtype=x.dtype)
+    return Recompute(keras.Model(i, branch(i)))(x)
