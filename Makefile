@@ -8,8 +8,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
+APART := --ignore tests/backends --ignore tests/site
 
-.PHONY: help train bench test notebooks proofs test-oldest test-backends ledger lint format wheel clean
+.PHONY: help train bench test notebooks proofs test-oldest test-backends docs test-site ledger \
+	lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -22,7 +24,7 @@ bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours;
 	@$(BIN)/python -m benchmarks all
 
 test: lint ## lint, then prove every block and architecture
-	@$(BIN)/python $(PYTEST) --ignore tests/backends
+	@$(BIN)/python $(PYTEST) $(APART)
 
 notebooks: .venv/made ## execute all notebooks, 25 minutes; writes those whose text changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
@@ -31,13 +33,19 @@ proofs: .venv/made ## train, save and load every network below 300 M weights: ho
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
 
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
-	@.venv-oldest/bin/python $(PYTEST) --ignore tests/backends
+	@.venv-oldest/bin/python $(PYTEST) $(APART)
 
 test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \
 		echo "KERAS_BACKEND=$$backend"; \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
 	done
+
+docs: .venv-docs/made ## build the site into docs/_build/html
+	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+test-site: docs ## open every page of the site in a headless Chromium, if there is one
+	@.venv-docs/bin/python -m pytest -q --confcutdir tests/site tests/site
 
 ledger: .venv/made ## measure what docs/ledger.md shows and write it, ten minutes
 	@$(BIN)/python tests/measured.py
@@ -54,7 +62,8 @@ wheel: .venv/made ## build a wheel in dist/
 	@ls dist/*.whl
 
 clean: ## remove all that these targets made, save runs/
-	rm -rf .venv .venv-oldest .venv-backends dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-backends .venv-docs dist docs/_build docs/notebooks
+	rm -rf .pytest_cache .ruff_cache .hypothesis
 
 %/made: pyproject.toml
 	@echo "Installing into $*: some minutes the first time"
@@ -65,6 +74,9 @@ clean: ## remove all that these targets made, save runs/
 .venv/made: INSTALL = .venv/bin/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
+# Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
+.venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
+	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python
 # pip always takes the newest; uv also resolves to the lower bounds
 .venv-oldest/made: INSTALL = .venv-oldest/bin/pip install -qq uv && \
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest --resolution lowest-direct -e '.[tests]'

@@ -1,0 +1,80 @@
+"""The reference: a page for every module, and docstrings that say shapes and sources, readable."""
+
+import ast
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import architectures
+import blocks
+from training import data
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("api_pages", ROOT / "docs" / "_ext" / "api_pages.py")
+api_pages = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(api_pages)
+MARKED = [
+    name
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md"))
+    for names in api_pages.MARK.findall(page.read_text(encoding="utf-8"))
+    for name in names.split()
+]
+# They keep the shape of x, whatever it is, or make no tensor.
+ANY_SHAPE = {"act", "norm", "stochastic_depth", "StochasticDepth", "survivals"}
+PAPER = re.compile(r"arXiv:\d{4}\.\d{4,5}|LeNet-5|AlexNet|Goodfellow|NASNet paper")
+
+
+def test_every_module_is_on_one_page():
+    """Those with __all__ as a whole; of training each file, whose functions have docstrings."""
+    files = [p.relative_to(ROOT) for p in (ROOT / "training").rglob("*.py")]
+    modules = {".".join(p.with_suffix("").parts).removesuffix(".__init__") for p in files}
+    parts = {name for name in modules if name.startswith("training.data.")}
+    commands = {"training", "training.__main__"}
+    assert sorted(MARKED) == sorted({"blocks", "architectures"} | modules - parts - commands)
+
+
+def test_public_names_are_those_of_the_packages():
+    assert {*api_pages.public("blocks")} == {f"blocks.{name}" for name in blocks.__all__}
+    homes = api_pages.homes("architectures")
+    found = {name for members in homes.values() for name in members}
+    own = {f"architectures.{name}" for name in architectures.__all__} - {"architectures.weights"}
+    assert found == own | {f"architectures.weights.{n}" for n in architectures.weights.__all__}
+    assert {*api_pages.public("training.data")} == {f"training.data.{n}" for n in data.__all__}
+    found = {n for n in MARKED if n.startswith("training.") for n in api_pages.public(n)}
+    for path in sorted((ROOT / "training").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+                name = f"training.{path.stem}.{node.name}"
+                assert path.stem == "__main__" or name in found
+
+
+@pytest.mark.parametrize("name", [n for n in blocks.__all__ if not n.isupper()])
+def test_a_block_says_its_shapes_and_its_source(name):
+    """The source in its own docstring or in that of its file.  The vocabulary has none, and a layer
+    that of the function that calls it."""
+    of = getattr(blocks, name)
+    own, module = inspect.getdoc(of), inspect.getmodule(of)
+    if name not in ANY_SHAPE:
+        assert re.search(r"\(N,|the same shape", own)
+    helper = module is blocks.layers or inspect.isclass(of)
+    if not helper and name != "spatial_sepconv":  # older than any paper on networks
+        assert PAPER.search(f"{own} {module.__doc__}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x (N, H, W, C) -> (N, f).", "| \\ ``x (N, H, W, C) -> (N, f)``\\ ."),
+        ("a_b, 2 * 3 and `c`", "| a\\_b, 2 \\* 3 and \\ ``c``\\ "),
+        ("arXiv:1512.03385", "| `arXiv:1512.03385 <https://arxiv.org/abs/1512.03385>`__"),
+        ("one\ntwo\nbias: three", "| one two\n| bias: three"),
+        ("All:\none     of it\ntwo     and\n        more",
+         "| All:\n\n``one``\n    of it\n``two``\n    and more"),
+        ("    code(x)", "::\n\n    code(x)"),
+    ],
+)  # fmt: skip
+def test_a_docstring_becomes_readable(text, expected):
+    assert "\n".join(api_pages.restructured(text.split("\n"))).rstrip("\n") == expected
