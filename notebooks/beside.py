@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from architectures import create, facts, measure
+from architectures.catalog import ALIASES
 from architectures.taps import TAPS
 from blocks.graph import calls
 from gallery import ledger
@@ -184,6 +185,7 @@ def table(name, errata=(), columns=None, ends=None, **options):
     further column: what the paper prints in each row}.  ends: see stages, names.  Raises ValueError
     where a row of the paper's is not met, or a difference is not explained.
     """
+    name = ALIASES.get(name, name)
     of = facts(name)
     other = of["variants"][options["variant"]] if options.get("variant") else of
     columns, model = columns or {}, create(name, **options)

@@ -104,8 +104,8 @@ grid(
 # > **Paper** Section 4.2, Figure 6: plain nets get worse with depth, residual nets do not
 #
 # The paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of 8 x 8
-# pixels, Adam at 0.001, batch 128, 8 epochs, seed 0. Written before the first run: the *training* loss of the
-# plain 56-layer net is higher than that of the plain 20-layer net, at least twice; the residual
+# pixels, Adam at 0.001, batch 128, 8 epochs, seed 0. Written before the first run: the *training*
+# loss of the plain 56-layer net is at least twice that of the plain 20-layer net; the residual
 # 56-layer net's is not above twice the residual 20-layer net's.
 
 # %%
@@ -160,8 +160,8 @@ grid(
 # than B (Table 3).
 # </details>
 #
-# 2. Torch's ResNet-50 has the stride in the 3x3 convolution. Does it have more weights? What does it
-#    cost?
+# 2. Torch's ResNet-50 has the stride in the 3x3 convolution. Does it have more weights? What does
+#    it cost?
 #
 # <details><summary>Solution</summary>
 #
