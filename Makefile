@@ -10,8 +10,8 @@ BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 APART := --ignore tests/backends --ignore tests/site
 
-.PHONY: help train bench test notebooks proofs test-oldest test-backends docs test-site ledger \
-	lint format wheel clean
+.PHONY: help train bench test notebooks experiments proofs test-oldest test-backends docs \
+	test-site ledger lint format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -28,6 +28,10 @@ test: lint ## lint, then prove every block and architecture
 
 notebooks: .venv/made ## execute all notebooks, 25 minutes; writes those whose text changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
+
+experiments: .venv/made ## run what the bake-off and the lab plot, an hour; see notebooks/results
+	@$(BIN)/python -m notebooks.bake_off --more
+	@$(BIN)/python -m notebooks.lab
 
 proofs: .venv/made ## train, save and load every network below 300 M weights: hours; resumes
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
