@@ -1,0 +1,375 @@
+# %% [markdown]
+# # The lab
+#
+# Experiments across papers: what depth, shortcuts, paths, soft labels, gates and features do on
+# scikit-learn's digits of 8 x 8 pixels. The networks are the ResNet paper's CIFAR nets of 6b + 2
+# layers; Adam at 0.001, batches of 128, 8 epochs, seeds 0, 1, 2, set before the first run. Those
+# that take more than a minute are run by `make experiments` ([lab.py](lab.py)) and kept with the
+# commit that gave them.
+
+# %%
+from math import comb
+
+import numpy as np
+from beside import digits, figure, grid
+from matplotlib import pyplot as plt
+from scipy.ndimage import convolve
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from notebooks import lab, results
+
+data = digits(8)
+
+
+def rows_of(name, **wanted):
+    """The rows of an experiment that have these values."""
+    rows = results.kept(f"lab_{name}")["rows"]
+    return [row for row in rows if all(row[k] == v for k, v in wanted.items())]
+
+
+def mean_of(rows, key):
+    return float(np.mean([row[key] for row in rows]))
+
+
+# %% [markdown]
+# ## Plain against residual at growing depth
+#
+# > **Paper** He et al., arXiv:1512.03385, section 4.2 and Figure 6
+#
+# Expected: with depth, the plain nets' training loss rises, the residual nets' does not.
+
+# %%
+fig, axes = plt.subplots(1, 2)
+for kind in ("plain", "residual"):
+    for ax, key in zip(axes, ("loss", "accuracy"), strict=True):
+        of = [[row[key] for row in rows_of("depth", kind=kind, depth=d)] for d in lab.DEPTHS]
+        ax.plot(lab.DEPTHS, np.mean(of, 1), "o-", label=kind)
+        ax.fill_between(lab.DEPTHS, np.min(of, 1), np.max(of, 1), alpha=0.2)
+axes[0].set(yscale="log", xlabel="layers", ylabel="training loss")
+axes[1].set(xlabel="layers", ylabel="test accuracy")
+axes[0].legend()
+figure(
+    fig,
+    "Training loss and test accuracy by depth, mean and range of three seeds: plain nets "
+    "get worse beyond 20 layers, residual nets do not",
+)
+
+# %%
+loss = {
+    (k, d): mean_of(rows_of("depth", kind=k, depth=d), "loss")
+    for k in ("plain", "residual")
+    for d in (8, 44)
+}
+assert loss["plain", 44] > 10 * loss["plain", 8]
+assert loss["residual", 44] < loss["residual", 8]
+
+# %% [markdown]
+# One run again, live.
+
+# %%
+again = lab.fit(0, 8, shortcut="A")[1]
+before = rows_of("depth", kind="residual", depth=8, seed=0)[0]
+assert abs(again["accuracy"] - before["accuracy"]) < 0.04
+grid(
+    ["8 layers, seed 0", "loss", "accuracy"],
+    [["kept", before["loss"], before["accuracy"]], ["now", *again.values()]],
+)
+
+# %% [markdown]
+# ## Shortcuts A, B and C
+#
+# > **Paper** He et al., section 4.1, Table 3: B slightly better than A, C marginally better than
+# > B
+#
+# Expected at this size: no difference above the spread of the seeds.
+
+# %%
+grid(
+    ["shortcut", "weights", "training loss", "test accuracy, seeds 0, 1, 2"],
+    [
+        [
+            s,
+            of[0]["weights"],
+            mean_of(of, "loss"),
+            ", ".join(f"{100 * r['accuracy']:.1f}" for r in of),
+        ]
+        for s in "ABC"
+        for of in [rows_of("shortcuts", shortcut=s)]
+    ],
+)
+
+# %% [markdown]
+# ## A residual network as an ensemble of paths
+#
+# > **Paper** Veit, Wilber, Belongie: *Residual Networks Behave Like Ensembles of Relatively Shallow
+# > Networks*, arXiv:1605.06431
+#
+# Each of $n$ blocks can be passed by its shortcut or by its branch: $2^n$ paths, of which
+# $\binom{n}{k}$ go through $k$ branches. Most are about $n/2$ long. The network here has 15 blocks,
+# 13 of which keep the size of their input.
+
+# %%
+n = len(rows_of("paths", what="deleted", kind="residual"))
+norms = {
+    row["n"]: np.mean(row["norms"]) for row in rows_of("paths", what="gradient", kind="residual")
+}
+share = np.array([comb(n, k) / 2**n for k in range(n + 1)])
+flow = share * np.array([norms[k] for k in range(n + 1)])
+fig, axes = plt.subplots(1, 3, figsize=(7.6, 2.8))
+for ax, y, title in zip(
+    axes,
+    (share, [norms[k] for k in range(n + 1)], flow / flow.sum()),
+    ("share of the paths", "gradient of one path", "share of the gradient"),
+    strict=True,
+):
+    ax.bar(range(n + 1), y)
+    ax.set(title=title, xlabel="branches passed")
+axes[1].set_yscale("log")
+figure(
+    fig,
+    "By the number of branches that a path goes through: how many paths there are, the norm of "
+    "the gradient of one, and the product",
+)
+
+# %%
+center = float((np.arange(n + 1) * flow).sum() / flow.sum())
+half = n / 2
+grid(
+    ["", "branches"],
+    [["mean length of a path", half], ["where the gradient comes from, mean", center]],
+)
+
+# %%
+assert center < half
+
+# %% [markdown]
+# The longer a path, the less gradient comes along it, so that most comes from paths a little
+# shorter than the mean. The paper's network is deeper, and shows it more.
+#
+# Delete a block, by taking its shortcut alone, from the trained residual network, and two layers
+# from the trained plain one (20 layers: it still trains).
+
+# %%
+whole = {k: rows_of("paths", what="whole", kind=k)[0]["error"] for k in ("residual", "plain")}
+fig, ax = plt.subplots()
+for kind in ("residual", "plain"):
+    of = rows_of("paths", what="deleted", kind=kind)
+    ax.plot(np.linspace(0, 1, len(of)), [100 * row["error"] for row in of], "o-", label=kind)
+ax.axhline(90, color="0.6", lw=1, ls="--")
+ax.set(xlabel="where the deleted block was: first 0, last 1", ylabel="test error, %", ylim=(0, 100))
+ax.legend()
+figure(
+    fig,
+    "Test error after one block is deleted: low for the residual network, near chance (90 %, "
+    "dashed) for the plain one",
+)
+
+# %%
+lost = {
+    k: np.median([row["error"] for row in rows_of("paths", what="deleted", kind=k)]) - whole[k]
+    for k in whole
+}
+assert lost["residual"] < lost["plain"]
+several = rows_of("paths", what="several deleted", kind="residual")
+swaps = rows_of("paths", what="swapped", kind="residual")
+fig, axes = plt.subplots(1, 2, sharey=True)
+for ax, of, label in zip(axes, (several, swaps), ("blocks deleted", "blocks swapped"), strict=True):
+    ax.boxplot(
+        [np.multiply(row["errors"], 100) for row in of], tick_labels=[row["n"] for row in of]
+    )
+    ax.set(xlabel=label)
+axes[0].set_ylabel("test error, %")
+figure(
+    fig, "Test error rises smoothly with the number of blocks deleted, and with the number swapped"
+)
+
+# %% [markdown]
+# The first block of all cannot be missed; any one of the second half can, and the error rises by
+# some images. The plain network is left with a guess, whichever two layers are gone.
+#
+# Training with each block switched off half of the time, so that only short paths are trained (here
+# stochastic depth, arXiv:1603.09382, with its linear rule ending at 0.5).
+
+# %%
+grid(
+    ["", "training loss", "test accuracy, seeds 0, 1, 2"],
+    [
+        [label, mean_of(of, "loss"), ", ".join(f"{100 * r['accuracy']:.1f}" for r in of)]
+        for label, p in (("all paths", None), ("short paths", 0.5))
+        for of in [rows_of("short_paths", survival=p)]
+    ],
+)
+
+# %%
+accuracies = {
+    p: [row["accuracy"] for row in rows_of("short_paths", survival=p)] for p in (None, 0.5)
+}
+assert mean_of(rows_of("short_paths", survival=0.5), "loss") > 0.01
+assert min(accuracies[0.5]) > max(accuracies[None])
+
+# %% [markdown]
+# It fits the training digits less well, and reads the test digits better with every seed.
+#
+# ## Label smoothing
+#
+# > **Paper** Szegedy et al., arXiv:1512.00567, section 7
+#
+# $q'(k) = (1-\epsilon)\,\delta_{k,y} + \epsilon / K$: no logit is pushed to infinity. Expected: the
+# network is less sure of its answers, and about as often right.
+
+# %%
+smooth = {s: rows_of("smoothing", smoothing=s) for s in (0.0, 0.1)}
+assert mean_of(smooth[0.1], "sure") < mean_of(smooth[0.0], "sure")
+grid(
+    ["smoothing", "test accuracy", "mean of the largest probability", "calibration error"],
+    [
+        [str(s), *(mean_of(of, k) for k in ("accuracy", "sure", "calibration_error"))]
+        for s, of in smooth.items()
+    ],
+)
+
+# %%
+assert abs(mean_of(smooth[0.1], "accuracy") - mean_of(smooth[0.0], "accuracy")) < 0.01
+assert mean_of(smooth[0.1], "calibration_error") > mean_of(smooth[0.0], "calibration_error")
+
+# %% [markdown]
+# As often right, and less sure. On digits, nearly all of which it reads, that is not sure enough:
+# the calibration error, which smoothing lowers where a network is too sure, gets worse here.
+#
+# ## Squeeze-and-excitation's gates by class and depth
+#
+# > **Paper** Hu et al., arXiv:1709.01507, the section on the role of excitation
+#
+# The paper finds the gates alike for all classes in early stages and different in later ones. The
+# spread of a gate over the ten classes, mean of all gates of a block:
+
+# %%
+spread = np.mean([row["spread"] for row in rows_of("gates")], 0)
+fig, ax = plt.subplots()
+for row in rows_of("gates"):
+    ax.plot(range(1, 10), row["spread"], lw=0.8, color="0.6")
+ax.plot(range(1, 10), spread, "o-")
+ax.set(xlabel="block", ylabel="spread of a gate over the classes")
+figure(
+    fig, "The spread over the classes grows from the first block to the last; grey: the three seeds"
+)
+
+# %%
+assert spread[6:].mean() > 2 * spread[:3].mean()
+
+# %% [markdown]
+# ## Features: random, made by hand, learned without labels
+#
+# One layer of 3x3 kernels, relu, 2x2 max pool, then logistic regression. Only the kernels differ:
+# drawn at random; edges and their like, made by hand; k-means of patches, without any label.
+# Expected: all three beat the pixels themselves.
+
+# %%
+x, y, test_x, test_y = (np.squeeze(a) for a in data)
+
+
+def features(images, kernels):
+    """relu and 2x2 max of each kernel's answer, as a row for each image."""
+    maps = np.stack([convolve(images, k[None], mode="constant") for k in kernels], -1)
+    maps = np.maximum(maps, 0).reshape(len(images), 4, 2, 4, 2, -1).max((2, 4))
+    return maps.reshape(len(images), -1)
+
+
+def accuracy(kernels=None):
+    parts = [
+        (a.reshape(len(a), -1) if kernels is None else features(a, kernels)) for a in (x, test_x)
+    ]
+    scale = StandardScaler().fit(parts[0])
+    model = LogisticRegression(C=0.1, max_iter=300).fit(scale.transform(parts[0]), y)
+    return float(model.score(scale.transform(parts[1]), test_y))
+
+
+random = np.random.default_rng(0)
+angles = np.arange(8) * np.pi / 4
+rows, columns = np.mgrid[-1:2, -1:2]
+edges = [np.cos(a) * columns + np.sin(a) * rows for a in angles]
+lines = [
+    np.cos(2 * a) * (columns**2 - rows**2) + np.sin(2 * a) * 2 * rows * columns
+    for a in angles[:4] / 2
+]
+by_hand = [*edges, *lines, np.ones((3, 3)) / 9, 8 * ((rows == 0) & (columns == 0)) - 1.0]
+patches = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2)).reshape(-1, 9)
+patches = patches[random.choice(len(patches), 5000, replace=False)]
+patches = patches - patches.mean(1, keepdims=True)
+centers = KMeans(len(by_hand), n_init=2, random_state=0).fit(patches).cluster_centers_
+found = {
+    "pixels": accuracy(),
+    "random": accuracy(random.normal(size=(len(by_hand), 3, 3))),
+    "by hand": accuracy(by_hand),
+    "k-means": accuracy(centers.reshape(-1, 3, 3)),
+}
+assert min(found["random"], found["by hand"], found["k-means"]) > found["pixels"]
+grid(["kernels", "test accuracy"], found.items())
+
+# %% [markdown]
+# ## What the visual cortex suggests
+#
+# Simple cells of V1 are well described by Gabor functions: a wave under a Gaussian window. Complex
+# cells answer to the same wave wherever its crests are: the energy of two simple cells a quarter of
+# a wave apart,
+#
+# $$ c(I) = \sqrt{s_{0}(I)^2 + s_{\pi/2}(I)^2}. $$
+#
+# So a complex cell is to the phase what a pool is to a shift. Exactly, for a grating of its own
+# frequency:
+
+# %%
+grid_x, grid_y = np.meshgrid(np.arange(-15, 16), np.arange(-15, 16))
+window, wave = np.exp(-(grid_x**2 + grid_y**2) / 40), 2 * np.pi / 6
+phases = np.linspace(0, 2 * np.pi, 33)
+
+
+def simple(image, phase):
+    return float((image * window * np.cos(wave * grid_x + phase)).sum())
+
+
+gratings = [np.cos(wave * grid_x + phase) for phase in phases]
+one = [simple(g, 0) for g in gratings]
+energy = [np.hypot(simple(g, 0), simple(g, np.pi / 2)) for g in gratings]
+fig, ax = plt.subplots()
+ax.plot(phases, one, label="simple cell")
+ax.plot(phases, energy, label="complex cell")
+ax.set(xlabel="phase of the grating", ylabel="answer")
+ax.legend(loc="lower right")
+figure(
+    fig,
+    "A simple cell's answer swings with the phase of the grating, a complex cell's stays the same",
+)
+
+# %%
+assert np.ptp(energy) < 1e-3 * np.mean(energy)
+assert np.ptp(one) > 1.9 * np.mean(energy)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. How many of the paths of ResNet-110 (54 blocks) have between 19 and 35 branches?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# inside = sum(comb(54, k) for k in range(19, 36)) / 2**54
+# assert inside > 0.95
+# ```
+#
+# More than 95 %, as arXiv:1605.06431 says of them.
+# </details>
+#
+# 2. A max pool and an energy both forget where a feature is. What does a mean pool of a simple cell
+#    over all phases keep?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# assert abs(np.mean(one[:-1])) < 1e-6 * np.mean(energy)
+# ```
+#
+# Nothing: the answers cancel. It needs a nonlinearity, a square or a relu, before the mean.
+# </details>
