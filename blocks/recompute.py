@@ -15,8 +15,9 @@ class Recompute(layers.Wrapper):
     In training, each concatenation, batch norm and relu is thrown away and computed again when the
     gradient comes.  Not so the mean and variance of a map, which are the same in every
     concatenation: they are computed once, and moving statistics move once.  On TensorFlow this
-    saves memory in model.fit, but not in eager calls nor under XLA (jit_compile=True); on JAX and
-    PyTorch it is left to keras.remat.  In inference branch runs as it is.
+    saves memory in model.fit, but not in eager calls nor under XLA, which Keras takes by itself on
+    a GPU: compile(jit_compile=False).  On JAX and PyTorch it is left to keras.remat.  In inference
+    branch runs as it is.
     """
 
     @property
