@@ -27,6 +27,10 @@ CALLS = [  # a call, and what its message must say: the argument, its value, wha
     ),
     (lambda x: blocks.activation_order_block(x, 8, "f"), "order='f': order must be a caption"),
     (lambda x: blocks.shortcut_variant_block(x, 8, "g"), "variant='g': variant must be a caption"),
+    (
+        lambda x: blocks.dense_block(x, 8, recompute=True),
+        "n=None: with recompute, n must be batch norm, such as BN",
+    ),
     (lambda x: blocks.fire_module(x, 8, bypass=1), "bypass=1: bypass must be None, 'simple' or"),
     (lambda x: blocks.channel_shuffle(x, 3), "g=3: g must be a divisor of C=8"),
     (
