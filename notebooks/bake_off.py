@@ -6,6 +6,7 @@ f whose network stays within the budget.  Adam, 20 epochs of batches of 64, cosi
 
 import sys
 from bisect import bisect_right
+from functools import partial
 
 import keras
 
@@ -41,28 +42,32 @@ BUDGETS = (250_000, 1_000_000)
 SEEDS = (0, 1, 2)
 EPOCHS, BATCH, RATE = 20, 64, 3e-3
 WIDEST = 128
-BLOCKS = {  # (x, f) -> (N, H, W, f)
+# (x, f) -> (N, H, W, f).  One momentum of batch norm for all: TensorFlow's nets have one so slow
+# that moving statistics lag behind so few steps.
+BLOCKS = {
     "conv": lambda x, f: conv(x, f, n=BN),
     "mlpconv": lambda x, f: mlpconv(x, (f, f, f), k=3),
     "inception_module": lambda x, f: inception_module(x, f // 4, n=BN),
-    "bn_inception_module": lambda x, f: bn_inception_module(x, [f // 4] * 6),
+    "bn_inception_module": lambda x, f: bn_inception_module(x, [f // 4] * 6, n=BN),
     "basic_block": basic_block,
     "bottleneck_block": bottleneck_block,
     "fire_module": lambda x, f: fire_module(x, f, r=4),
     "inception_resnet_block": lambda x, f: inception_resnet_block(
-        conv(x, f, k=1, n=BN), [[(1, f // 4)], [(1, f // 4), (3, f // 4)]]
+        conv(x, f, k=1, n=BN), [[(1, f // 4)], [(1, f // 4), (3, f // 4)]], n=BN
     ),
     "preact_block": preact_block,
     "dense_block": lambda x, f: conv(dense_block(x, f // 2, 2, BN, 2), f, k=1, n=BN),
-    "extreme_inception": extreme_inception,
-    "xception_block": lambda x, f: xception_block(x, f, 1),
+    "extreme_inception": partial(extreme_inception, n=BN),
+    "xception_block": lambda x, f: xception_block(x, f, 1, n=BN),
     "resnext_bottleneck_block": lambda x, f: resnext_bottleneck_block(x, f, c=4, width=f // 8),
-    "mobilenet_block": mobilenet_block,
+    "mobilenet_block": partial(mobilenet_block, n=BN),
     "shufflenet_unit": lambda x, f: shufflenet_unit(conv(x, f, k=1, n=BN), f, g=2),
-    "nasnet_normal_cell": lambda x, f: conv(nasnet_normal_cell(x, x, f // 4), f, k=1, n=BN),
+    "nasnet_normal_cell": lambda x, f: conv(nasnet_normal_cell(x, x, f // 4, n=BN), f, k=1, n=BN),
     "se, basic_block": lambda x, f: basic_block(x, f, se=4),
-    "inverted_residual_block": lambda x, f: inverted_residual_block(x, f, r=6),
-    "amoebanet_normal_cell": lambda x, f: conv(amoebanet_normal_cell(x, x, f // 4), f, k=1, n=BN),
+    "inverted_residual_block": lambda x, f: inverted_residual_block(x, f, r=6, n=BN),
+    "amoebanet_normal_cell": lambda x, f: conv(
+        amoebanet_normal_cell(x, x, f // 4, n=BN), f, k=1, n=BN
+    ),
 }
 
 
