@@ -38,7 +38,7 @@ from blocks import (
 from notebooks import results
 from notebooks.beside import digits, learn
 
-BUDGETS = (250_000,)
+BUDGETS = (250_000, 1_000_000)
 SEEDS = (0, 1, 2)
 EPOCHS, BATCH, RATE = 20, 64, 3e-3
 WIDEST = 128
