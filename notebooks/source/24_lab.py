@@ -4,7 +4,7 @@
 # Experiments across papers: what depth, shortcuts, paths, soft labels, gates and features do on
 # scikit-learn's digits of 8 x 8 pixels. The networks are the ResNet paper's CIFAR nets of 6b + 2
 # layers; Adam at 0.001, batches of 128, 8 epochs, seeds 0, 1, 2, set before the first run. Those
-# that take more than a minute are run by `make experiments` ([lab.py](lab.py)) and kept with the
+# that take more than a minute are run by `make experiments` (`notebooks/lab.py`) and kept with the
 # commit that gave them.
 
 # %%
