@@ -26,10 +26,10 @@ bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours;
 test: lint ## lint, then prove every block and architecture
 	@$(BIN)/python $(PYTEST) $(APART)
 
-notebooks: .venv/made ## execute all notebooks, 25 minutes; writes those whose text changed
+notebooks: .venv/made ## execute all notebooks, about 12 minutes; writes those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
-experiments: .venv/made ## run what the bake-off and the lab plot, an hour; see notebooks/results
+experiments: .venv/made ## run what the bake-off and the lab plot; see notebooks/results
 	@$(BIN)/python -m notebooks.bake_off --more
 	@$(BIN)/python -m notebooks.lab
 

@@ -65,3 +65,14 @@ def write(path, run, rows):
     rows = [json.dumps(rounded(row)) for row in rows]
     head = json.dumps(rounded(run), indent=1)[:-2]
     path.write_text(f'{head},\n "rows": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n")
+
+
+def picture(figure, out):
+    """Writes a Matplotlib figure beside the file out and closes it; returns the picture's name."""
+    import matplotlib.pyplot as plt
+
+    path = Path(out).with_suffix(".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+    return path.name

@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 
 from architectures import catalog, densenet
+from benchmarks import kept
 from benchmarks.pairs import compare, skipped
 from benchmarks.scaling import agreement, numbers
 from benchmarks.sides import MOMENTUM, RATE, images
@@ -113,11 +114,7 @@ def picture(rows, out):
     batch = rows[0]["batch"]
     ax.set(xlabel="depth", ylabel="GB", ylim=0, title=f"peak memory of training, batch {batch}")
     ax.legend()
-    path = Path(out).with_suffix(".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
-    return path.name
+    return kept.picture(figure, out)
 
 
 def main(job):

@@ -5,8 +5,6 @@ largest.  Distribution is measured at equal total work on the same cores: 2 virt
 process, and 2 workers with half of the threads each, beside one device of one process.
 """
 
-from pathlib import Path
-
 import architectures
 from benchmarks import kept
 from benchmarks.nets import fresh
@@ -77,11 +75,7 @@ def picture(rows, out):
         ax.plot(at, [slope * row["macs"] for row in part], "k:", label="multiply-adds")
         ax.set(xlabel=along, ylabel="seconds", ylim=0, title=f"step time against {along}")
         ax.legend()
-    path = Path(out).with_suffix(".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
-    return path.name
+    return kept.picture(figure, out)
 
 
 def distributed(told):
