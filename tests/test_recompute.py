@@ -215,14 +215,7 @@ import numpy as np
 import tensorflow as tf
 import blocks
 from blocks import BN
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-rng = np.random.default_rng(0)
-images = rng.normal(size=(32, 8, 8, 3)).astype("float32")
-codes = rng.integers(0, 4, size=32)
-together = BN | {"synchronized": True}
+from two_devices import codes, images, together, two
 
 
 def trained(n, recompute):
@@ -260,8 +253,8 @@ def test_two_devices_are_one(tmp_path):
     """
     model = net(True)
     model.save(tmp_path / "model.keras")
-    root = str(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": root}
+    path = os.pathsep.join(map(str, Path(__file__).parents[:2]))
+    environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "model.keras")]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
