@@ -19,12 +19,14 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch shares the GPU with JAX
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # and with TensorFlow
 
 from benchmarks import kept, pairs
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training"),
-    *("dense", "input", "memory", "scaling", "profile"),
+    *("dense", "input", "memory", "scaling", "profile", "gpu"),
 )
 
 
@@ -84,7 +86,7 @@ def carry_out(name, benchmark, told, argv):
     run["versions"] = kept.versions()
     run["options"] = {key: getattr(told, key) for key in benchmark.OPTIONS}
     run["seconds"] = time.perf_counter() - start
-    if told.out:
+    if told.out and not all("skipped" in row for row in rows):  # what was kept may be of a GPU
         kept.write(told.out, run, rows)
         print(f"  kept in {told.out}")
     return rows

@@ -24,19 +24,23 @@ def images(batch, size, channels=3):
 
 
 class KerasNet:
-    """A model that returns logits, compiled without XLA."""
+    """A model that returns logits, compiled without XLA unless told."""
 
-    def __init__(self, model, batch):
+    def __init__(self, model, batch, jit_compile=False):
         self.model = model
-        _, size, _, channels = model.input_shape
-        x, y = images(batch, size, channels)
-        self.x = ops.convert_to_tensor(x)
-        self.y = ops.one_hot(y % model.output_shape[-1], model.output_shape[-1])
         model.compile(
             keras.optimizers.SGD(RATE, MOMENTUM),
             keras.losses.CategoricalCrossentropy(from_logits=True),
-            jit_compile=False,
+            jit_compile=jit_compile,
         )
+        self.at(batch)
+
+    def at(self, batch):
+        """So many images a step from now on."""
+        _, size, _, channels = self.model.input_shape
+        x, y = images(batch, size, channels)
+        self.x, classes = ops.convert_to_tensor(x), self.model.output_shape[-1]
+        self.y = ops.one_hot(y % classes, classes)
 
     @property
     def macs(self):
@@ -77,19 +81,19 @@ class TorchNet:
 
         layers = [layer for layer in self.module.modules() if isinstance(layer, kinds)]
         hooks = [layer.register_forward_hook(count) for layer in layers]
-        self.says(np.asarray(self.x[:1].permute(0, 2, 3, 1)))
+        self.says(np.asarray(self.x[:1].permute(0, 2, 3, 1).cpu()))
         for hook in hooks:
             hook.remove()
         return sum(found)
 
     @property
     def state(self):
-        return {name: v.detach().numpy() for name, v in self.module.state_dict().items()}
+        return {name: v.detach().cpu().numpy() for name, v in self.module.state_dict().items()}
 
     def says(self, x):
         self.module.eval()
         with self.torch.inference_mode():
-            return self.module(self.tensor(x)).numpy()
+            return self.module(self.tensor(x)).float().cpu().numpy()
 
     def step(self):
         self.module.train()
@@ -103,15 +107,15 @@ class TorchNet:
             self.module(self.x).numpy()
 
 
-def same(ours, theirs, tolerance=1e-4, macs=True):
+def same(ours, theirs, tolerance=1e-4, macs=True, images=1):
     """{macs, difference} of two nets of the same weights; Differs if they are not the same.
 
-    difference: of the answers to one image, as a share of the largest.
+    difference: of the answers to so many images, as a share of the largest.
     """
     known = {"macs": ours.macs}
     if macs and theirs.macs != known["macs"]:
         raise Differs(f"{known['macs']} multiply-adds are not {theirs.macs}: not the same network")
-    x = ours.x[:1]
+    x = ours.x[:images]
     a, b = ours.says(x), theirs.says(x)
     known["difference"] = float(abs(a - b).max() / abs(b).max()) if a.shape == b.shape else np.inf
     if not known["difference"] <= tolerance:

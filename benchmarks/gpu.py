@@ -1,0 +1,137 @@
+"""Images a second on a GPU, on any backend, beside timm's and the chip's limit.
+
+Each side takes its best batch.  Seconds are those of 1000 images, as the batches may differ.  tf32
+is float32 whose products may be taken in TF32 on both sides; bfloat16 is Keras' mixed_bfloat16
+beside PyTorch's autocast.  jit_compile is Keras': XLA on TensorFlow, always on JAX; on PyTorch auto
+is none and true is torch.compile of the whole step, which breaks Keras' graph into many pieces.
+timm is in channels_last, under torch.compile unless jit_compile is false.
+"""
+
+import keras
+
+import architectures
+from architectures.published import published
+from architectures.weights import from_torch
+from benchmarks import chip
+from benchmarks.best import THOUSAND, rates, timing
+from benchmarks.gpu_sides import JIT, TimmNet, empty, forget, our_net
+from benchmarks.nets import chosen, fresh, size_of
+from benchmarks.pairs import alone, compare, skipped
+from benchmarks.scaling import numbers
+from benchmarks.sides import same, timm
+
+NETS = {  # ours: timm's
+    "resnet50": "resnet50",
+    "resnext50_32x4d": "resnext50_32x4d",
+    "densenet121": "densenet121",
+    "nasnet_a_mobile": None,
+    "mobilenet_v2_1.0_224": "mobilenetv2_100",
+    "inception_v3": "inception_v3",
+}
+QUICK = {"mobilenet_v2_0.35_224": "mobilenetv2_035"}
+PEERS = NETS | QUICK
+OPTIONS = {
+    "pairs": (11, 2, "timed pairs"),
+    "steps": (10, 1, "steps that are timed together"),
+    "batches": ("32,64,128,256", "4", "images a step that are tried, with commas, in order"),
+    "nets": (",".join(NETS), ",".join(QUICK), "names of ours, with commas"),
+    "size": (0, 32, "pixels of a side; 0 for each net's own"),
+    "works": ("step,predict", "step,predict", "training, inference or both"),
+    "precisions": ("tf32,bfloat16", "bfloat16", "of " + ", ".join(chip.PRECISIONS)),
+    "jit_compile": ("auto", "false", "auto, true or false"),
+    "matrix": (8192, 64, "rows of the matrices that measure a chip with no data sheet"),
+}
+TARGET = 1.0  # of timm's time
+ROUNDED = 0.1  # the most that answers may differ in what is timed; in float32 it is that of same
+
+
+def run(told):
+    batches, precisions = numbers(told.batches), chosen(told.precisions, chip.PRECISIONS)
+    names, works = chosen(told.nets, PEERS), chosen(told.works, ("step", "predict"))
+    chosen(told.jit_compile, JIT)
+    if not (chip.name() or told.quick):
+        yield skipped("gpu", f"{keras.backend.backend()} sees no GPU; --quick is for CPUs")
+        return
+    limits = chip.chip(precisions, told.matrix)
+    yield {"what": "chip", "note": chip.spelled(limits), **limits._asdict()}
+    if timm() is None:
+        yield skipped("PyTorch's", "timm or PyTorch is not installed")
+    for name in names:
+        if timm() and not PEERS[name]:
+            yield skipped(f"{name} beside timm", "timm has no such network")
+        module, known = peer(name, told, batches[0])
+        for precision in precisions:
+            nets, rounding = sides(name, module, precision, told, batches[0])
+            for work in works:
+                about = known | rounding | {"precision": precision}
+                yield measured(f"{name} {work} {precision}", nets, work, told, limits, about)
+            del nets  # so that the next ones have its memory
+
+
+def create(name, size, precision="float32"):
+    """Our network, as timm has it if it does, under Keras' policy for the precision."""
+    options = published()[f"timm/{PEERS[name]}"][1] if PEERS[name] else {}
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        return architectures.create(name, (size, size, 3), **options)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def peer(name, told, batch):
+    """(timm's network or None, what is known of both).  Raises Differs, in float32."""
+    fresh()
+    empty()
+    chip.allow_tf32(False)
+    size = size_of(name, told.size)
+    known = {"size": size, "backend": keras.backend.backend(), "jit_compile": told.jit_compile}
+    model = create(name, size)
+    if not (PEERS[name] and timm()):
+        return None, known | {"macs": architectures.measure(model).macs}
+    theirs = TimmNet(timm().create_model(PEERS[name]), size, batch, "float32", False)
+    ours = our_net(from_torch(model, theirs.state), batch, "false")
+    return theirs.module, known | same(ours, theirs, images=batch)
+
+
+def sides(name, module, precision, told, batch):
+    """([ours, and timm's if there is one], {rounding: how far their answers then differ})."""
+    fresh()
+    chip.allow_tf32(precision != "float32")
+    size = size_of(name, told.size)
+    model = create(name, size, precision)
+    if module is None:
+        return [our_net(model, batch, told.jit_compile)], {}
+    theirs = TimmNet(module, size, batch, precision, told.jit_compile != "false")
+    ours = our_net(from_torch(model, theirs.state), batch, told.jit_compile)
+    known = same(ours, theirs, ROUNDED, images=batch)
+    return [ours, theirs], {"rounding": known["difference"]}
+
+
+def measured(what, nets, work, told, limits, known):
+    """The row of both sides, or of ours alone, each at its best batch."""
+    forget()
+    tried = [rates(net, work, numbers(told.batches), told.steps) for net in nets]
+    if not all(tried):
+        return skipped(what, f"no batch of {told.batches} fits into memory")
+    batches = [max(each, key=each.get) for each in tried]
+    both = zip(nets, batches, strict=True)
+    clocks = [timing(net, work, batch, told.steps) for net, batch in both]
+    if len(nets) == 2:
+        row = compare(what, *clocks, told.pairs, "timm", TARGET)
+    else:
+        clocks[0]()
+        row = alone(what, [clocks[0]() for _ in range(told.pairs)])
+    seconds = row["seconds"] if len(nets) == 2 else [row["seconds"]]
+    found, training = chip.layers(nets[0].model), work == "step"
+    least = [chip.least(found, limits, known["precision"], b, training) for b in batches]
+    row |= known | {"batch": batches, "images_per_second": [THOUSAND / s for s in seconds]}
+    row |= {"share": [THOUSAND * low / s for low, s in zip(least, seconds, strict=True)]}
+    return row | {"steps": told.steps, "tried": tried, "note": spelled(row)}
+
+
+def spelled(row):
+    """Images a second, batch and share of the limit, ours / theirs."""
+    shares = " / ".join(f"{share:.1%}" for share in row["share"])
+    speeds = " / ".join(f"{speed:.0f}" for speed in row["images_per_second"])
+    return f"{speeds} images/s at {' / '.join(map(str, row['batch']))}, {shares} of the limit"
