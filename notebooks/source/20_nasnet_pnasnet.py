@@ -105,7 +105,7 @@ grid(["cell", "sums", "concatenated"], [[name, *shown(*cell)] for name, cell in 
 table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenates"])
 
 # %% [markdown]
-# > **Paper** PNASNet: Table 3 (mobile), with figures recalled
+# > **Paper** PNASNet: its table of mobile networks, with figures recalled
 #
 # PNASNet has one cell, used with stride 2 where the grid is halved.
 
