@@ -22,7 +22,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch shares the GPU with JAX
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # and with TensorFlow
 
-from benchmarks import kept, pairs
+from benchmarks import kept, page, pairs
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training"),
@@ -89,6 +89,8 @@ def carry_out(name, benchmark, told, argv):
     if told.out and not all("skipped" in row for row in rows):  # what was kept may be of a GPU
         kept.write(told.out, run, rows)
         print(f"  kept in {told.out}")
+        if Path(told.out).resolve().parent == kept.RESULTS:
+            page.write()
     return rows
 
 

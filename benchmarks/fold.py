@@ -25,7 +25,7 @@ def run(told):
 
 def rows(fold, name, told):
     """A net folded beside itself, and beside its twin.  Raises Differs."""
-    plain, theirs, known = nets.against_keras(name, told)
+    plain, theirs, known = nets.against_keras(name, told, fused=False)
     folded = KerasNet(fold(plain.model), told.batch)
     # It has fewer layers and so may have fewer multiply-adds: the answers decide alone
     known |= same(folded, plain, 1e-5, macs=False)

@@ -40,7 +40,7 @@ def run(told):
     if timm() is None:
         yield skipped("PyTorch's", "timm or PyTorch is not installed")
     else:
-        yield row(told.peer, against_torch(told.peer, told), "step", told.pairs, TORCH)
+        yield row(against_torch, told.peer, told, "step", TORCH)
     fresh()
     model = architectures.create(told.net, (told.size, told.size, 3))
     mine, theirs = KerasNet(model, told.batch), KerasNet(on_keras(model), told.batch)

@@ -1,6 +1,9 @@
 """Every network that another library has too, beside it: for training and inference."""
 
 import gc
+import logging
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import keras
 
@@ -22,6 +25,7 @@ OPTIONS = {
     ),
 }
 EACH, MEDIAN, TORCH = 1.03, 0.95, 1.1  # the targets
+FEW = 4  # rows of a process
 
 
 def chosen(text, known):
@@ -61,6 +65,13 @@ def twin(name, size):
     return getattr(keras.applications, function)(**arguments, classifier_activation=None)
 
 
+def fuse(model):
+    """Batch norms by training.fused, as the trainer has them."""
+    from training.fused import fuse  # it needs TensorFlow, which what else is here does not
+
+    fuse(model)
+
+
 def fresh():
     """Forgets the networks before, so that each net has the whole memory."""
     keras.backend.clear_session()
@@ -68,12 +79,18 @@ def fresh():
     keras.utils.set_random_seed(0)
 
 
-def against_keras(name, told):
-    """Our side and theirs, of the same weights; and what is known of both.  Raises Differs."""
+def against_keras(name, told, fused=True):
+    """Our side and theirs, of the same weights; and what is known of both.  Raises Differs.
+
+    fused: ours with fuse.
+    """
     fresh()
     size = size_of(name, told.size)
     theirs = KerasNet(twin(name, size), told.batch)
-    mine = KerasNet(from_keras(ours(name, size), theirs.model), told.batch)
+    model = from_keras(ours(name, size), theirs.model)
+    if fused:
+        fuse(model)
+    mine = KerasNet(model, told.batch)
     return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
 
 
@@ -84,6 +101,7 @@ def against_torch(peer, told):
     size = size_of(name, told.size)
     theirs = TorchNet(timm().create_model(peer), size, told.batch)
     model = from_torch(architectures.create(name, (size, size, 3), **options), theirs.state)
+    fuse(model)
     mine = KerasNet(model, told.batch)
     return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
 
@@ -95,19 +113,28 @@ def rows(told, work):
     """
     peers = [n.removeprefix("timm/") for n in published() if n.startswith("timm/")]
     names, peers, seen = twins(told.nets), chosen(told.peers, peers), []
-    for name in names:
-        seen.append(row(name, against_keras(name, told), work, told.pairs, EACH))
-        yield seen[-1]
-    yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
-    if timm() is None:
-        yield skipped("PyTorch's", "timm or PyTorch is not installed")
-        return
-    for peer in peers:
-        yield row(peer, against_torch(peer, told), work, told.pairs, TORCH)
+    # TensorFlow keeps the weights of what it trained, so a process makes a few rows and ends
+    letters = {"mp_context": get_context("spawn"), "max_tasks_per_child": FEW}
+    with ProcessPoolExecutor(1, initializer=quiet, **letters) as apart:
+        for name in names:
+            seen.append(apart.submit(row, against_keras, name, told, work, EACH).result())
+            yield seen[-1]
+        yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
+        if timm() is None:
+            yield skipped("PyTorch's", "timm or PyTorch is not installed")
+            return
+        for peer in peers:
+            yield apart.submit(row, against_torch, peer, told, work, TORCH).result()
 
 
-def row(name, sides, work, pairs, target):
-    mine, theirs, known = sides
+def quiet():
+    """Each net is traced anew, of which TensorFlow warns."""
+    logging.getLogger("tensorflow").setLevel("ERROR")
+
+
+def row(against, name, told, work, target):
+    """The row of a net against_keras or against_torch.  Raises Differs."""
+    mine, theirs, known = against(name, told)
     each = (clocked(getattr(side, work)) for side in (mine, theirs))
-    against = "timm" if isinstance(theirs, TorchNet) else "keras.applications"
-    return compare(name, *each, pairs, against, target, **known)
+    library = "timm" if isinstance(theirs, TorchNet) else "keras.applications"
+    return compare(name, *each, told.pairs, library, target, **known)

@@ -1,8 +1,9 @@
 """Where a training step spends its time, by kind of layer.
 
-Of ours and of keras.applications'.  Every layer is run by itself, forward and gradient, as often as
-the network calls it, on a random input of its size.  So what TensorFlow fuses in the whole network
-is not seen here, and the sum is not the step's time; the kinds can be compared.
+Of ours, as the trainer has it, and of keras.applications'.  Every layer is run by itself, forward
+and gradient, as often as the network calls it, on a random input of its size.  So what TensorFlow
+fuses in the whole network is not seen here, and the sum is not the step's time; the kinds can be
+compared.
 """
 
 import time
@@ -26,7 +27,7 @@ OPTIONS = {
 def kind(op):
     """What a layer is counted as: its class, with the kernel of a convolution."""
     k = getattr(op, "kernel_size", None)
-    name = type(op).__name__.replace("GroupedConv2D", "Conv2D")
+    name = type(op).__name__.replace("GroupedConv2D", "Conv2D").removeprefix("Fused")
     return f"{name} {'x'.join(map(str, k))}" if k else name
 
 
@@ -80,9 +81,9 @@ def by_kind(model, batch, runs):
 def run(told):
     for name in nets.twins(told.nets):
         size = nets.size_of(name, told.size)
-        ours, theirs = (
-            by_kind(make(name, size), told.batch, told.pairs) for make in (nets.ours, nets.twin)
-        )
+        models = nets.ours(name, size), nets.twin(name, size)
+        nets.fuse(models[0])
+        ours, theirs = (by_kind(model, told.batch, told.pairs) for model in models)
         for each in sorted({*ours, *theirs}, key=lambda k: -ours.get(k, (0,))[0]):
             a, b = ours.get(each, (0.0, 0)), theirs.get(each, (0.0, 0))
             row = {"what": f"{name} {each}", "against": "keras.applications", "pairs": told.pairs}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from benchmarks import build, dense, kept, nets, pairs, scaling, sides
+from benchmarks import build, dense, kept, nets, page, pairs, scaling, sides
 from benchmarks.__main__ import NAMES, listing, main, options
 
 ALWAYS = {"benchmark", "command", "date", "cores", "versions", "options", "seconds", "rows"}
@@ -217,3 +217,22 @@ def test_pytorch_sides_count_and_answer_as_ours_do():
     theirs.step()
     assert (theirs.state["conv.weight"] != before).any()
     sides.same(ours, theirs, 1e-6)  # one step of the same optimiser on the same images
+
+
+def test_the_page_is_of_the_results():
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "benchmarks.page.write()"
+
+
+def test_the_page_shows_each_row_that_was_measured(tmp_path):
+    run = {"benchmark": "training", "command": "a command", "date": "2026-01-02T03:04:05"}
+    run |= {"cores": 2, "load": [0.5, 1.25], "versions": {"keras": "3"}}
+    row = pairs.compared("resnet50", [(0.5, 2.0)] * 3 + [(0.5, 1.0)], "timm", 0.2, note="a word")
+    rows = [row, pairs.alone("x", [3.0, 1.0, 2.0]), pairs.skipped("y", "no timm")]
+    kept.write(tmp_path / "training.json", run, [*rows, {"what": "picture", "note": "a.png"}])
+    text = page.page(tmp_path)
+    low, high = row["interval"]
+    first = f"| resnet50 | 500.0 ms | 2.00 s | 0.250 ({low:.3f} to {high:.3f}) | timm | missed: 0.2"
+    assert f"{first} | a word |\n| x | 2.00 s |" in text
+    assert "](../benchmarks/results/a.png)" in text
+    assert "no timm" not in text
+    assert "2026-01-02, 2 cores, load 0.5 and 1.2 before and after; keras 3." in text

@@ -42,7 +42,7 @@ def test_peaks_are_found_by_the_name_of_the_device(monkeypatch):
         ("NVIDIA A100-SXM4-80GB", 312, 2039),
         ("NVIDIA A100-PCIE-40GB", 312, 1555),
         ("NVIDIA L4", 121, 300),
-        ("NVIDIA L40S", 366, 864),
+        ("NVIDIA L40S", 362, 864),
     ):
         monkeypatch.setattr(chip, "name", lambda name=name: name)
         found = chip.chip(chip.PRECISIONS, None)

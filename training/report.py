@@ -15,6 +15,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from architectures.measure import measure
+from training.fused import plain
 
 RESULT = "result.json"
 UNFINISHED = ".unfinished"
@@ -118,7 +119,8 @@ def save_model(path, model):
     """The network without its auxiliary heads, which inference leaves out."""
     if len(model.outputs) > 1:
         model = keras.Model(model.inputs, model.outputs[0], name=model.name)
-    replaced(path, model.save)
+    with plain(model):
+        replaced(path, model.save)
 
 
 def write_skipped(folder, skipped):

@@ -17,6 +17,7 @@ from training import checkpoints, data, multiworker, optimizers, report, schedul
 from training.accumulate import Accumulated
 from training.decay import decay
 from training.feed import heads_of, held_out, training_data
+from training.fused import fuse
 from training.initial import initialise
 from training.recipes import recipe
 from training.resume import Keeper, as_json, signals
@@ -220,6 +221,7 @@ def train(job, options, folder):
     """Fits from where the folder's checkpoints end, evaluates, writes; returns result.json's."""
     begun = time.perf_counter()
     strategy.synchronize(job.model, job.devices.num_replicas_in_sync > 1 and options.synchronize)
+    fuse(job.model, not options.jit)
     keeper = resumed(job, options, Path(folder))
     with signals(keeper):
         fit(job, options, keeper)
@@ -227,6 +229,7 @@ def train(job, options, folder):
     twin = keeper.averaged_model()
     found = twin.evaluate(test, steps=steps, verbose=0, return_dict=True)
     strategy.synchronize(job.model, False)
+    fuse(job.model, False)
     freeze(job.model, None)
     accuracy = found.get("accuracy", found.get("logits_accuracy"))
     result = report.result(job, options, keeper.info, accuracy, time.perf_counter() - begun)

@@ -1,0 +1,77 @@
+"""docs/benchmarks.md: what benchmarks/results holds, as a page."""
+
+import ast
+import json
+from pathlib import Path
+
+from benchmarks.kept import RESULTS
+from benchmarks.pairs import spelled
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+HEAD = """# Speed and memory, side by side
+
+What the last run of each benchmark gave, met or missed; `make bench`, or `python -m benchmarks
+NAME`, runs them again and writes this page. Both sides run in turn in one process, on the same
+images and weights, after a check that they compute the same thing. A ratio is the median of ours
+over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
+again; a target is met when the interval touches it. `benchmarks/results` has every time.
+"""
+COLUMNS = ("", "ours", "theirs", "ratio (90 %)", "of", "target", "")
+
+
+def page(folder=RESULTS):
+    """The page's text."""
+    parts = [HEAD]
+    for path in sorted(Path(folder).glob("*.json")):
+        parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+    return "\n".join(parts)
+
+
+def section(run):
+    """What a benchmark is, the run that was kept, and its rows."""
+    code = (ROOT / "benchmarks" / f"{run['benchmark']}.py").read_text(encoding="utf-8")
+    about = ast.get_docstring(ast.parse(code)).replace(".  ", ". ")
+    packages = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    load = " and ".join(f"{each:.1f}" for each in run["load"])
+    lines = [f"## {run['benchmark']}", "", about, "", "```", run["command"], "```", ""]
+    lines += [
+        f"{run['date'][:10]}, {run['cores']} cores, load {load} before and after; {packages}."
+    ]
+    rows = [row for row in run["rows"] if "skipped" not in row and row["what"] != "picture"]
+    return "\n".join([*lines, "", *table(rows), *pictures(run), ""])
+
+
+def table(rows):
+    """Markdown of the rows, without columns that none has."""
+    found = [COLUMNS, *map(cells, rows)]
+    used = [any(each) for each in zip(*found[1:], strict=True)]
+    found = [[cell for cell, use in zip(row, used, strict=True) if use] for row in found]
+    found[1:1] = [["---"] * sum(used)]
+    return ["| " + " | ".join(row) + " |" for row in found]
+
+
+def cells(row):
+    """A row as the text of COLUMNS."""
+    each = row.get("seconds", [])
+    ours, theirs = (*(each if isinstance(each, list) else [each]), None, None)[:2]
+    ratio, target = "", ""
+    if "ratio" in row:
+        low, high = row["interval"]
+        ratio = f"{row['ratio']:.3f}" + f" ({low:.3f} to {high:.3f})" * (low < high)
+    if "target" in row:
+        target = f"{'met' if row['met'] else 'missed'}: {row['target']:g}"
+    times = ("" if t is None else spelled(t).strip() for t in (ours, theirs))
+    return row["what"], *times, ratio, row.get("against", ""), target, row.get("note", "")
+
+
+def pictures(run):
+    """The pictures that a run drew."""
+    found = [row["note"] for row in run["rows"] if row["what"] == "picture"]
+    text = f"{run['benchmark']}: the figures of the table"
+    return [line for name in found for line in ("", f"![{text}](../benchmarks/results/{name})")]
+
+
+def write():
+    """Writes docs/benchmarks.md."""
+    PAGE.write_text(page(), encoding="utf-8")
