@@ -14,6 +14,7 @@ import tensorflow as tf
 from cases import fill
 import blocks
 from blocks import BN
+from training.fused import fuse
 from two_devices import codes, images, together, two
 
 
@@ -25,7 +26,8 @@ def net(n, first=None, second=None):
     return fill(keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None)))
 
 
-def trained(model):
+def trained(model, fused=False):
+    fuse(model, fused)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
     model.fit(images, codes, batch_size=8, epochs=2, shuffle=False, verbose=0)
@@ -49,8 +51,9 @@ with two.scope():
     random = net(BN, gate, path)
     before, after = random.get_weights(), trained(random)
     synchronized, plain = trained(net(together)), trained(net(BN))
+    kernel, kept = trained(net(BN), True), trained(net(together), True)
 print(json.dumps([apart(*pair) for pair in (
-    (one, synchronized), (one, plain), (one, start), (before, after)
+    (one, synchronized), (one, plain), (one, start), (before, after), (plain, kernel), (one, kept)
 )]))
 """
 
@@ -64,8 +67,10 @@ def test_two_devices_are_one():
     command = [sys.executable, "-c", PROGRAM]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    synchronized, plain, moved, gated = json.loads(run.stdout)
+    synchronized, plain, moved, gated, fused, kept = json.loads(run.stdout)
     assert synchronized < 1e-5
     assert plain > 1e-3
+    assert fused < 1e-5
+    assert kept < 1e-5  # synchronised, it is Keras' own
     assert 1e-2 < moved < 10  # false for NaN
     assert 1e-2 < gated < 10
