@@ -7,7 +7,8 @@ import socket
 import pytest
 import tensorflow as tf
 
-from training.cluster import Cluster, find, hosts
+from training import peers
+from training.cluster import Cluster, find, here, hosts
 from training.peers import WorkerLost, watched
 
 AB = ("a:2222", "b:2222")
@@ -135,6 +136,26 @@ def test_of_several_that_are_gone_the_first_is_named():
     reset = "reset by peer from remote target /job:worker/replica:0/task:1 while calling"
     with pytest.raises(WorkerLost, match=r"^worker 1 \(127.0.0.1:\d+\) died"), watched(found):
         raise tf.errors.UnavailableError(None, None, reset)
+
+
+def test_the_lost_worker_is_the_one_that_ceases_to_answer(monkeypatch):
+    """TensorFlow may say that it broke off before its port is closed."""
+    found, asked = Cluster(here(3), 2), []
+
+    def answers(worker):
+        asked.append(worker)
+        return worker != found.workers[1] or len(asked) < 5
+
+    monkeypatch.setattr(peers, "answers", answers)
+    said = "Connection reset by peer: remote target /job:worker/replica:0/task:1 while calling"
+    assert peers.missed(found, said) == [1]
+    assert len(asked) == 6  # the others, three times
+    monkeypatch.setattr(peers, "ENDING", 0.2)
+    monkeypatch.setattr(peers, "answers", lambda worker: True)
+    assert peers.missed(found, said) == []
+    assert peers.missed(found, f"CoordinationService: {said}") == [0]
+    monkeypatch.setattr(peers, "answers", lambda worker: worker != found.workers[0])
+    assert peers.missed(found, said) == [0]  # the other reports what it met itself
 
 
 def test_other_errors_stay_what_they_are():

@@ -6,6 +6,8 @@ import re
 import socket
 import time
 
+ENDING = 5.0  # seconds in which the port of a process that was killed may still answer
+
 
 def answers(worker, seconds=2.0):
     """Whether a process listens at "host:port"."""
@@ -96,10 +98,15 @@ def missed(cluster, message):
     if named:
         told = {int(i) for i in re.findall(r"/task:(\d+)", named[1])}
         return sorted(told & set(others))
-    gone = [i for i in others if not answers(cluster.workers[i])]
     # Of several, the one that broke off: others may have ended since, for the same reason.
     broken = re.search(r"remote target /job:\w+/replica:\d+/task:(\d+)", message)
-    if broken and int(broken[1]) in gone:
-        return [int(broken[1])]
+    gone, end = [], time.monotonic() + (ENDING if broken else 0)
+    while not gone:
+        gone = [i for i in others if not answers(cluster.workers[i])]
+        if broken and int(broken[1]) in gone:
+            return [int(broken[1])]
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
     # The chief holds the heartbeats, so that it hangs is seen by nothing else.
     return gone or ([0] if "CoordinationService" in message and cluster.index else [])
