@@ -223,6 +223,14 @@ def test_the_page_is_of_the_results():
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "benchmarks.page.write()"
 
 
+def test_the_readme_quotes_what_was_kept():
+    rows = json.loads((kept.RESULTS / "training.json").read_text(encoding="utf-8"))["rows"]
+    row = next(row for row in rows if row["what"].startswith("median of"))
+    readme = (page.ROOT / "README.md").read_text(encoding="utf-8")
+    quoted = f"{row['ratio']:.2f} of the time of the same network of {row['against']}"
+    assert f"{quoted} ({row['what']} nets" in readme
+
+
 def test_the_page_shows_each_row_that_was_measured(tmp_path):
     run = {"benchmark": "training", "command": "a command", "date": "2026-01-02T03:04:05"}
     run |= {"cores": 2, "load": [0.5, 1.25], "versions": {"keras": "3"}}
