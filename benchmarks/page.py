@@ -17,7 +17,7 @@ images and weights, after a check that they compute the same thing. A ratio is t
 over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
 again; a target is met when the interval touches it. `benchmarks/results` has every time.
 """
-COLUMNS = ("", "ours", "theirs", "ratio (90 %)", "of", "target", "")
+COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")
 
 
 def page(folder=RESULTS):
