@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Speed and memory, side by side
 
 What the last run of each benchmark gave, met or missed; `make bench`, or `python -m benchmarks
-NAME`, runs them again and writes this page. Both sides run in turn in one process, on the same
+NAME`, runs them again and writes this page. Both sides run in turn, pair by pair, on the same
 images and weights, after a check that they compute the same thing. A ratio is the median of ours
 over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
 again; a target is met when the interval touches it. `benchmarks/results` has every time.

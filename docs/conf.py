@@ -53,7 +53,13 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
-html_sidebars = {"index": [], "notebooks/*": [], "gallery*": [], "architectures*": []}
+html_sidebars = {
+    "index": [],
+    "notebooks/*": [],
+    "gallery*": [],
+    "architectures*": [],
+    "contributing": [],
+}
 WITH_CONTENTS = ("contributing", "errata", "guides/*", "reference/*", "strategies")
 html_theme_options = {
     "logo": {"text": project},
