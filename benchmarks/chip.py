@@ -14,8 +14,8 @@ from architectures.measure import kernels, macs, shape_of
 from blocks.graph import calls
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# TFLOP/s in float32, TF32 and bfloat16, of dense matrices, and GB/s, by NVIDIA's data sheets; the
-# sheets print TF32 and bfloat16 with sparsity, which doubles them
+# TFLOP/s in float32, TF32 and bfloat16, of dense matrices, and GB/s, as recalled from NVIDIA's data
+# sheets (which print TF32 and bfloat16 with sparsity, twice as much): look up before you quote
 PEAKS = {
     "H200 NVL": (60, 417.5, 835.5, 4800),
     "H200": (67, 494.5, 989.5, 4800),

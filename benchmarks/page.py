@@ -17,6 +17,7 @@ images and weights, after a check that they compute the same thing. A ratio is t
 over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
 again; a target is met when the interval touches it. `benchmarks/results` has every time.
 """
+PAIRS = 11  # of a full run
 COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")
 
 
@@ -62,7 +63,9 @@ def cells(row):
     if "target" in row:
         target = f"{'met' if row['met'] else 'missed'}: {row['target']:g}"
     times = ("" if t is None else spelled(t).strip() for t in (ours, theirs))
-    return row["what"], *times, ratio, row.get("against", ""), target, row.get("note", "")
+    few = f"{row['pairs']} pairs only" if row.get("pairs", PAIRS) < PAIRS else ""
+    note = ", ".join(filter(None, (row.get("note"), few)))
+    return row["what"], *times, ratio, row.get("against", ""), target, note
 
 
 def pictures(run):

@@ -240,7 +240,7 @@ def test_the_page_shows_each_row_that_was_measured(tmp_path):
     text = page.page(tmp_path)
     low, high = row["interval"]
     first = f"| resnet50 | 500.0 ms | 2.00 s | 0.250 ({low:.3f} to {high:.3f}) | timm | missed: 0.2"
-    assert f"{first} | a word |\n| x | 2.00 s |" in text
+    assert f"{first} | a word, 4 pairs only |\n| x | 2.00 s |" in text
     assert "](../benchmarks/results/a.png)" in text
     assert "no timm" not in text
     assert "2026-01-02, 2 cores, load 0.5 and 1.2 before and after; keras 3." in text

@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras import layers
 
 import architectures
-from training import strategy
-from training.fused import FusedBatchNormalization, fuse, plain
+from training import report, strategy
+from training.fused import FusedBatchNormalization, fuse
 
 KERNEL = "FusedBatchNormV3"
 SHAPE = (3, 4, 5, 6)
@@ -149,12 +149,18 @@ def test_a_network_trains_to_the_same_weights():
     np.testing.assert_allclose(one.predict(x, verbose=0), two.predict(x, verbose=0), rtol=1e-3)
 
 
-def test_norms_inside_other_layers_too():
+@pytest.mark.parametrize(
+    ("name", "options", "norms"),
+    [
+        ("resnet20_cifar", {"survival": 0.5}, 19),
+        ("densenet_cifar_L40_k12", {"recompute": True}, 39),
+    ],
+)
+def test_norms_inside_other_layers_too(name, options, norms):
     """Stochastic depth's branches, and those of DenseNet that are computed again."""
-    one, two = nets("resnet20_cifar", survival=0.5)
+    one, two = nets(name, **options)
     fuse(two)
-    norms = [type(n) for n in strategy.batch_norms(two)]
-    assert norms == [FusedBatchNormalization] * 19
+    assert [type(n) for n in strategy.batch_norms(two)] == [FusedBatchNormalization] * norms
     x = drawn((4, 8, 8, 3))
     np.testing.assert_allclose(one(x), two(x), rtol=1e-4, atol=1e-4)
 
@@ -165,8 +171,7 @@ def test_the_file_is_keras_own(tmp_path):
     fuse(model)
     strategy.synchronize(model)
     path = tmp_path / "net.keras"
-    with plain(model):
-        model.save(path)
+    report.save_model(path, model)
     norms = strategy.batch_norms(model)
     assert {type(n) for n in norms} == {FusedBatchNormalization}
     assert all(n.synchronized for n in norms)
