@@ -1,34 +1,51 @@
-"""Inference of folded nets beside keras.applications' and our own, not folded."""
+"""Inference of folded nets beside keras.applications', our own, not folded, and timm's.
 
+Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
+The plain side has Keras' own batch norm.
+"""
+
+from architectures.fold import fold
 from benchmarks import nets
-from benchmarks.pairs import clocked, compare, skipped, together
+from benchmarks.pairs import together
 from benchmarks.sides import KerasNet, same
 
-OPTIONS = {key: nets.OPTIONS[key] for key in ("pairs", "batch", "size", "nets")}
-MEDIAN = 0.92  # the target
+OPTIONS = nets.OWN_SIZE
+MEDIAN, TORCH = 0.92, 1.0  # the targets
 
 
 def run(told):
-    try:
-        from architectures.fold import fold
-    except ImportError:
-        yield skipped("fold", "architectures.fold is not there")
-        return
     plain, applications = [], []
-    for name in nets.twins(told.nets):
-        for row, seen in zip(rows(fold, name, told), (plain, applications), strict=True):
-            seen.append(row)
-            yield row
-    yield together(f"median of {len(plain)}", plain, "ours, plain")
-    yield together(f"median of {len(plain)}", applications, "keras.applications", MEDIAN)
+    with nets.apart() as do:
+        for name in nets.twins(told.nets):
+            for row, seen in zip(do(rows, name, told), (plain, applications), strict=True):
+                seen.append(row)
+                yield row
+        yield together(f"median of {len(plain)}", plain, "ours, plain")
+        yield together(f"median of {len(plain)}", applications, "keras.applications", MEDIAN)
+        yield from nets.beside_torch(told, do, row_torch)
 
 
-def rows(fold, name, told):
+def folded(plain, told):
+    """Our side folded, and what is known of it.  Raises Differs."""
+    side = KerasNet(fold(plain.model), told.batch)
+    # It has fewer layers and so may have fewer multiply-adds: the answers decide alone
+    return side, same(side, plain, 1e-5, macs=False)
+
+
+def rows(name, told):
     """A net folded beside itself, and beside its twin.  Raises Differs."""
     plain, theirs, known = nets.against_keras(name, told, fused=False)
-    folded = KerasNet(fold(plain.model), told.batch)
-    # It has fewer layers and so may have fewer multiply-adds: the answers decide alone
-    known |= same(folded, plain, 1e-5, macs=False)
-    ours = clocked(folded.predict)
-    for side, against in ((plain, "ours, plain"), (theirs, "keras.applications")):
-        yield compare(name, ours, clocked(side.predict), told.pairs, against, **known)
+    ours, new = folded(plain, told)
+    sides = {"ours, plain": plain, "keras.applications": theirs}
+    letters = [name, told, "predict"]
+    return [
+        nets.row(*letters, against, None, ours, side, known | new)
+        for against, side in sides.items()
+    ]
+
+
+def row_torch(peer, told):
+    """A net folded beside timm's, as timm gives it.  Raises Differs."""
+    plain, theirs, known = nets.against_torch(peer, told, fused=False)
+    ours, new = folded(plain, told)
+    return nets.row(peer, told, "predict", "timm", TORCH, ours, theirs, known | new)

@@ -1,12 +1,12 @@
 """Inference of every net that keras.applications has too, and beside timm's.
 
-The same weights and images, predict_on_batch with jit_compile=False, float32.
+Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
 Our batch norms are those of training.fused, as in the trainer.
 """
 
-from benchmarks.nets import OPTIONS, rows
+from benchmarks.nets import OWN_SIZE, rows
 
-__all__ = ["OPTIONS", "run"]
+OPTIONS = OWN_SIZE
 
 
 def run(told):

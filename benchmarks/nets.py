@@ -3,6 +3,7 @@
 import gc
 import logging
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 import keras
@@ -24,6 +25,7 @@ OPTIONS = {
         "timm's names, with commas, or all",
     ),
 }
+OWN_SIZE = OPTIONS | {"size": (0, *OPTIONS["size"][1:])}
 EACH, MEDIAN, TORCH = 1.03, 0.95, 1.1  # the targets
 FEW = 4  # rows of a process
 
@@ -94,37 +96,28 @@ def against_keras(name, told, fused=True):
     return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
 
 
-def against_torch(peer, told):
+def against_torch(peer, told, fused=True):
     """The same for a network by its name in timm."""
     fresh()
     name, options = published()[f"timm/{peer}"]
     size = size_of(name, told.size)
     theirs = TorchNet(timm().create_model(peer), size, told.batch)
     model = from_torch(architectures.create(name, (size, size, 3), **options), theirs.state)
-    fuse(model)
+    if fused:
+        fuse(model)
     mine = KerasNet(model, told.batch)
     return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
 
 
-def rows(told, work):
-    """The rows of all nets against keras.applications and of its peers against timm.
+@contextmanager
+def apart():
+    """do(work, *arguments) gives what work returns in a process that ends after a FEW of them.
 
-    work: 'step' or 'predict', of the sides.
+    TensorFlow keeps the weights of what it trained.
     """
-    peers = [n.removeprefix("timm/") for n in published() if n.startswith("timm/")]
-    names, peers, seen = twins(told.nets), chosen(told.peers, peers), []
-    # TensorFlow keeps the weights of what it trained, so a process makes a few rows and ends
     letters = {"mp_context": get_context("spawn"), "max_tasks_per_child": FEW}
-    with ProcessPoolExecutor(1, initializer=quiet, **letters) as apart:
-        for name in names:
-            seen.append(apart.submit(row, against_keras, name, told, work, EACH).result())
-            yield seen[-1]
-        yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
-        if timm() is None:
-            yield skipped("PyTorch's", "timm or PyTorch is not installed")
-            return
-        for peer in peers:
-            yield apart.submit(row, against_torch, peer, told, work, TORCH).result()
+    with ProcessPoolExecutor(1, initializer=quiet, **letters) as pool:
+        yield lambda work, *arguments: pool.submit(work, *arguments).result()
 
 
 def quiet():
@@ -132,9 +125,40 @@ def quiet():
     logging.getLogger("tensorflow").setLevel("ERROR")
 
 
-def row(against, name, told, work, target):
-    """The row of a net against_keras or against_torch.  Raises Differs."""
-    mine, theirs, known = against(name, told)
+def beside_torch(told, do, work, *arguments):
+    """The rows of do(work, peer, told, *arguments) for each of timm's, if there is timm."""
+    if timm() is None:
+        yield skipped("PyTorch's", "timm or PyTorch is not installed")
+        return
+    known = [n.removeprefix("timm/") for n in published() if n.startswith("timm/")]
+    for peer in chosen(told.peers, known):
+        yield do(work, peer, told, *arguments)
+
+
+def rows(told, work):
+    """The rows of all nets against keras.applications and of its peers against timm.
+
+    work: 'step' or 'predict', of the sides.
+    """
+    with apart() as do:
+        seen = []
+        for name in twins(told.nets):
+            seen.append(do(row_keras, name, told, work))
+            yield seen[-1]
+        yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
+        yield from beside_torch(told, do, row_torch, work)
+
+
+def row_keras(name, told, work):
+    """The row of a net beside keras.applications.  Raises Differs."""
+    return row(name, told, work, "keras.applications", EACH, *against_keras(name, told))
+
+
+def row_torch(peer, told, work, target=TORCH):
+    """The row of a net beside timm's.  Raises Differs."""
+    return row(peer, told, work, "timm", target, *against_torch(peer, told))
+
+
+def row(name, told, work, library, target, mine, theirs, known):
     each = (clocked(getattr(side, work)) for side in (mine, theirs))
-    library = "timm" if isinstance(theirs, TorchNet) else "keras.applications"
     return compare(name, *each, told.pairs, library, target, **known)

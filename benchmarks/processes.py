@@ -16,7 +16,7 @@ class Processes:
     """One process, or as many workers, that train together; they end with the block."""
 
     def __init__(self, job, workers=1):
-        job = {"replicas": 1} | job | {"workers": here(workers)}
+        job = {"replicas": 1, "together": True} | job | {"workers": here(workers)}
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed at the end of the block
         self.running = [self.begun(job, i) for i in range(workers)]
 
@@ -32,14 +32,19 @@ class Processes:
         )
 
     def step(self):
-        """Trains the job's steps on all; returns the loss.  Raises RuntimeError if one ends."""
+        """Trains the job's steps on all; (loss, seconds).  Raises RuntimeError if one ends."""
         try:
             for process in self.running:
                 print(file=process.stdin, flush=True)
         except BrokenPipeError:
             pass  # it has ended, which the next lines tell
         lines = [self.answer(process) for process in self.running]
-        return float(lines[0].split()[1])
+        losses, seconds = zip(*(map(float, line.split()[1:]) for line in lines), strict=True)
+        return losses[0], max(seconds)
+
+    def seconds(self):
+        """A side of a comparison: trains the job's steps."""
+        return self.step()[1]
 
     def answer(self, process):
         """The next line that begins with loss; TensorFlow prints others."""

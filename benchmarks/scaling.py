@@ -79,21 +79,29 @@ def picture(rows, out):
 
 
 def distributed(told):
-    """Rows of two virtual devices and of two workers, each beside one device."""
+    """Rows of two virtual devices and of two workers, each beside one device.
+
+    The target is for distribution itself, each batch norm by the batch of its own replica; that of
+    all replicas, which takes two rounds of messages for each norm, is the trainer's default.
+    """
     threads = kept.cores()
     job = dict(net=told.net, batch=told.total, steps=told.steps, threads=threads)
-    with (
-        Processes(job) as one,
-        Processes(job | {"replicas": 2}) as two,
-        Processes(job | {"threads": max(1, threads // 2)}, workers=2) as workers,
-    ):
-        expected = one.step()
-        for what, side in (("2 virtual devices", two), ("2 worker processes", workers)):
-            known = agreement(expected, side.step()) | {"batch": told.total}
-            sides = (clocked(s.step) for s in (side, one))
-            row = compare(what, *sides, told.pairs, "1 device", OVERHEAD, **known)
-            speed = told.total * told.steps / row["seconds"][0]
-            yield row | {"steps": told.steps, "note": f"{speed:.0f} images/s"}
+    halves = {"threads": max(1, threads // 2)}
+    with Processes(job) as one:
+        expected, _ = one.step()
+        for what, more, workers in (
+            ("2 virtual devices", {"replicas": 2}, 1),
+            ("2 worker processes", halves, 2),
+        ):
+            for together in (False, True):
+                with Processes(job | more | {"together": together}, workers) as two:
+                    known = agreement(expected, two.step()[0]) | {"batch": told.total}
+                    target = None if together else OVERHEAD
+                    name = what + ", one batch norm" * together
+                    sides = two.seconds, one.seconds
+                    row = compare(name, *sides, told.pairs, "1 device", target, **known)
+                    speed = told.total * told.steps / row["seconds"][0]
+                    yield row | {"steps": told.steps, "note": f"{speed:.0f} images/s"}
 
 
 def agreement(a, b):

@@ -1,20 +1,22 @@
 """A process that trains when it is told: python -m benchmarks.worker JOB INDEX, JOB being JSON.
 
 JOB: workers (["host:port", ...], of which this is number INDEX), replicas (virtual devices of a
-worker that is alone), threads, net, batch (of all replicas together) and steps.  For each line on
-standard input it trains so many steps and prints the loss as a line.
+worker that is alone), threads, net, batch (of all replicas together), steps, and together: whether
+batch norms take the batch of all replicas.  For each line on standard input it trains so many steps
+and prints a line: the loss and the seconds, without what Keras does before and after the steps.
 """
 
 import contextlib
 import json
 import sys
+import time
 
 import keras
 import tensorflow as tf
 
 import architectures
 from benchmarks.sides import MOMENTUM, RATE, images
-from training import cluster, multiworker, peers, strategy
+from training import cluster, fused, multiworker, peers, strategy
 
 SECONDS = 120  # for all workers to start
 
@@ -37,7 +39,8 @@ def made(job, on):
     keras.utils.set_random_seed(0)
     with on.scope():
         model = architectures.create(job["net"])
-        strategy.synchronize(model, on.num_replicas_in_sync > 1)
+        fused.fuse(model)
+        strategy.synchronize(model, job["together"] and on.num_replicas_in_sync > 1)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(RATE, MOMENTUM), loss, jit_compile=False)
     n = job["batch"] * job["steps"]
@@ -47,14 +50,26 @@ def made(job, on):
     return model, data, steps
 
 
+class Clock(keras.callbacks.Callback):
+    """seconds: of the steps of the last fit."""
+
+    def on_train_begin(self, logs=None):
+        self.start = time.perf_counter()
+
+    def on_train_end(self, logs=None):
+        self.seconds = time.perf_counter() - self.start
+
+
 def main(job, index):
     many = len(job["workers"]) > 1
     found = cluster.find(",".join(job["workers"]), index) if many else None
     with peers.watched(found) if found else contextlib.nullcontext():
         model, data, steps = made(job, devices(job, found))
+        clock = Clock()
+        letters = dict(steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
         for _ in sys.stdin:
-            history = model.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0).history
-            print(f"loss {history['loss'][0]}", flush=True)
+            loss = model.fit(data, **letters).history["loss"][0]
+            print(f"loss {loss} {clock.seconds}", flush=True)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,6 @@ def test_what_the_kernel_does_not_do_is_left_to_keras():
         ({"dtype": "float64"}, drawn(dtype="float64"), lambda made: None),
         ({}, drawn((8, 6)), lambda made: None),
         ({}, x, frozen),
-        ({"synchronized": True}, x, lambda made: None),
     ):
         for a, b in zip(*both(letters, given, True, change), strict=True):
             np.testing.assert_array_equal(a, b)

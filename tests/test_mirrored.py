@@ -56,21 +56,90 @@ print(json.dumps([apart(*pair) for pair in (
     (one, synchronized), (one, plain), (one, start), (before, after), (plain, kernel), (one, kept)
 )]))
 """
+SHARES = """
+import json
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from training.fused import FusedBatchNormalization
+from two_devices import images, two
+
+x, sent, reduce = images[:8], [], tf.distribute.ReplicaContext.all_reduce
+
+
+def counted(self, *args, **kwargs):
+    sent.append(self)
+    return reduce(self, *args, **kwargs)
+
+
+def run(layer, shares):
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y ** 3)
+        return y, *tape.gradient(loss, [x, *layer.trainable_weights])
+
+    y, dx, *others = two.run(tf.function(step), [shares])
+    local = two.experimental_local_results
+    rows = [np.concatenate(local(v)) for v in (y, dx)]
+    return rows + [sum(local(v)) for v in others] + [np.array(w) for w in layer.weights]
+
+
+tf.distribute.ReplicaContext.all_reduce = counted
+results, counts = [], []
+for kind, first in (
+    (layers.BatchNormalization, 3), (FusedBatchNormalization, 3), (FusedBatchNormalization, 5)
+):
+    with two.scope():
+        layer = kind(synchronized=True)
+        layer.build(x.shape)
+    parts = lambda c: tf.constant(x[:first] if c.replica_id_in_sync_group == 0 else x[first:])
+    sent.clear()
+    results.append(run(layer, two.experimental_distribute_values_from_function(parts)))
+    counts.append(len(sent) / 2)  # of each of the two
+ours, whole = FusedBatchNormalization(), tf.constant(x)
+ours.build(x.shape)
+with tf.GradientTape() as tape:
+    tape.watch(whole)
+    y = ours(whole, training=True)
+    loss = tf.reduce_sum(y ** 3)
+results.append([y, *tape.gradient(loss, [whole, *ours.trainable_weights]), *ours.weights])
+apart = [
+    max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(r, results[0], strict=True))
+    for r in results[1:]
+]
+print(json.dumps([counts, apart]))
+"""
+
+
+def told(program):
+    """What a program prints in a process of its own, as JSON."""
+    here = os.path.dirname(__file__)
+    path = os.pathsep.join([here, os.path.dirname(here), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
 
 
 def test_two_devices_are_one():
     """With synchronised batch norm, moving statistics too; plain batch norm differs by design; and
     stochastic depth and drop path train under the strategy."""
-    here = os.path.dirname(__file__)
-    path = os.pathsep.join([here, os.path.dirname(here), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, "-c", PROGRAM]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    synchronized, plain, moved, gated, fused, kept = json.loads(run.stdout)
+    synchronized, plain, moved, gated, fused, kept = told(PROGRAM)
     assert synchronized < 1e-5
     assert plain > 1e-3
     assert fused < 1e-5
-    assert kept < 1e-5  # synchronised, it is Keras' own
+    assert kept < 1e-5  # fused and synchronised
     assert 1e-2 < moved < 10  # false for NaN
     assert 1e-2 < gated < 10
+
+
+def test_one_message_in_place_of_three():
+    """Synchronised: answers, gradients and statistics are Keras', and those of the whole batch,
+    whatever the shares of the two devices."""
+    counts, apart = told(SHARES)
+    assert counts[1:] == [2, 2]  # one forward, one backward
+    assert counts[0] > 2  # of Keras: three and two
+    assert max(apart) < 1e-5

@@ -70,3 +70,11 @@ def test_rows_are_taken_once(images, batch, shares):
     assert [row for part in parts for row in range(*part)] == list(range(images))
     assert all(first < last for first, last in parts)
     assert max(b - a for a, b in parts) <= max(-(-batch // shares), 2)
+
+
+def test_data_is_not_tuned_while_it_runs():
+    """See strategy.distribute: the end of the iterator would wait for TensorFlow's tuner."""
+    one = tf.distribute.get_strategy()
+    data = strategy.distribute(one, lambda share, shares: tf.data.Dataset.range(3))
+    assert data.options().autotune.enabled is False
+    assert [int(v) for v in data.take(4)] == [0, 1, 2, 0]

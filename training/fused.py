@@ -15,41 +15,60 @@ class FusedBatchNormalization(BatchNormalization):
 
     x (N, H, W, C) -> the same shape.  Keras 3 takes means, differences and products one by one,
     each a pass over the map; so it stays where the kernel does not go: other ranks and axes,
-    float64, masks, renorm, statistics of several devices, and gradients of a layer that is frozen.
+    float64, masks, renorm, and gradients of a layer that is frozen.  Synchronized, on several
+    devices, there is no kernel either, but one message each way in place of Keras' three and two.
     """
 
     def call(self, inputs, training=None, mask=None):
         learns = bool(training and self.trainable)
-        if mask is not None or not self.fits(inputs, learns, training):
+        replica = tf.distribute.get_replica_context()
+        among = self.synchronized and learns and not (replica and replica.num_replicas_in_sync == 1)
+        lost = among and replica is None  # between the replicas, where Keras only learns shapes
+        if lost or mask is not None or not self.fits(inputs, learns, training):
             return super().call(inputs, training=training, mask=mask)
         x = tf.cast(inputs, "float32")  # as Keras does where x has fewer bits
-        gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(x.shape[-1])
-        beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(x.shape[-1])
-        before = [tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance)]
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=gamma,
-            offset=beta,
-            mean=[] if learns else before[0],
-            variance=[] if learns else before[1],
-            epsilon=self.epsilon,
-            is_training=learns,
-        )
+        y, *found = self.together(x, replica) if among else self.alone(x, learns)
         if learns:
-            n = tf.cast(tf.size(x) // x.shape[-1], "float32")
-            variance *= tf.maximum(n - 1, 1) / n  # the kernel's has n - 1 below, Keras' has n
-            moving = self.moving_mean, self.moving_variance
-            for old, value, new in zip(before, moving, (mean, variance), strict=True):
+            for value, new in zip(self.moving, found, strict=True):
+                old = tf.convert_to_tensor(value)
                 value.assign(old * self.momentum + new * (1 - self.momentum))
         return tf.cast(y, self.compute_dtype)
 
+    @property
+    def moving(self):
+        return self.moving_mean, self.moving_variance
+
+    def alone(self, x, learns):
+        """(y, mean, variance) by the kernel: of the batch if the layer learns, else the moving."""
+        gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(x.shape[-1])
+        beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(x.shape[-1])
+        mean, variance = ([], []) if learns else map(tf.convert_to_tensor, self.moving)
+        letters = dict(epsilon=self.epsilon, is_training=learns)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=mean, variance=variance, **letters
+        )
+        n = tf.cast(tf.size(x) // x.shape[-1], "float32")
+        variance *= tf.maximum(n - 1, 1) / n  # the kernel's has n - 1 below, Keras' has n
+        return y, mean, variance
+
+    def together(self, x, replica):
+        """(y, mean, variance) of the batch of all replicas; all send their sums at once."""
+        f, n = x.shape[-1], tf.cast(tf.size(x) // x.shape[-1], "float32")
+        sums = [tf.reduce_sum(v, (0, 1, 2)) for v in (x, tf.square(x))]
+        sent = replica.all_reduce("SUM", tf.concat([*sums, n[None]], 0))
+        total, squares, n = tf.split(sent, [f, f, 1])
+        mean = total / n
+        variance = tf.maximum(squares / n - tf.square(mean), 0)
+        gamma, beta = self.gamma if self.scale else None, self.beta if self.center else None
+        y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
+        return y, mean, variance
+
     def fits(self, x, learns, training):
-        """Whether the kernel computes what Keras' layer does."""
+        """Whether what is here computes what Keras' layer does."""
         shape = len(x.shape) == 4 and x.shape[-1] and self.axis in (-1, 3)
         frozen = training and not learns  # the kernel's gradient is not deterministic on a GPU
-        apart = learns and self.synchronized
         wide = keras.backend.result_type(x.dtype, "float32") == "float64"
-        return shape and not (frozen or apart or wide or getattr(self, "renorm", False))
+        return shape and not (frozen or wide or getattr(self, "renorm", False))
 
 
 def fuse(model, on=True):

@@ -81,10 +81,13 @@ def distribute(strategy, make):
         here = shares // context.num_input_pipelines
         first = context.input_pipeline_id * here
         each = [make(share, shares) for share in range(first, first + here)]
-        if here == 1:
-            return each[0].repeat()
         turns = tf.data.Dataset.range(here).repeat()  # replicas are served in turn
-        return tf.data.Dataset.choose_from_datasets(each, turns, False).repeat()
+        found = tf.data.Dataset.choose_from_datasets(each, turns, False) if here > 1 else each[0]
+        # TensorFlow's tuner wakes after 10, 20, 40 ... ms, up to a minute; an iterator that ends
+        # waits for it, in every fit and evaluate.  Without it AUTOTUNE means all threads.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return found.repeat().with_options(options)
 
     return strategy.distribute_datasets_from_function(dataset)
 
