@@ -23,10 +23,28 @@ COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")
 
 def page(folder=RESULTS):
     """The page's text."""
-    parts = [HEAD]
-    for path in sorted(Path(folder).glob("*.json")):
-        parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
-    return "\n".join(parts)
+    paths = sorted(Path(folder).glob("*.json"))
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return "\n".join([HEAD, *summary(runs), "", *map(section, runs)])
+
+
+def summary(runs):
+    """Markdown of the targets of each run, and of the rows that missed theirs."""
+    lines = ["| benchmark | targets met | missed |", "| --- | --- | --- |"]
+    for run in runs:
+        name, rows = run["benchmark"], [row for row in run["rows"] if "target" in row]
+        missed = [row for row in rows if not row["met"]]
+        texts = [f"{row['what']}: {measured(row)}, not {row['target']:g}" for row in missed]
+        count = f"{len(rows) - len(missed)} of {len(rows)}" if rows else "none set"
+        lines.append(f"| [{name}](#{name}) | {count} | {'; '.join(texts)} |")
+    return lines
+
+
+def measured(row):
+    """What a row with a target measured, in words."""
+    if "ratio" in row:
+        return f"{row['ratio']:.3f} of {row['against']}"
+    return spelled(row["seconds"]).strip()
 
 
 def section(run):

@@ -235,12 +235,19 @@ def test_the_page_shows_each_row_that_was_measured(tmp_path):
     run = {"benchmark": "training", "command": "a command", "date": "2026-01-02T03:04:05"}
     run |= {"cores": 2, "load": [0.5, 1.25], "versions": {"keras": "3"}}
     row = pairs.compared("resnet50", [(0.5, 2.0)] * 3 + [(0.5, 1.0)], "timm", 0.2, note="a word")
-    rows = [row, pairs.alone("x", [3.0, 1.0, 2.0]), pairs.skipped("y", "no timm")]
+    rows = [
+        row,
+        pairs.alone("x", [3.0, 1.0, 2.0]),
+        pairs.alone("z", [2.0], 1.0),
+        pairs.skipped("y", "no timm"),
+    ]
     kept.write(tmp_path / "training.json", run, [*rows, {"what": "picture", "note": "a.png"}])
     text = page.page(tmp_path)
     low, high = row["interval"]
     first = f"| resnet50 | 500.0 ms | 2.00 s | 0.250 ({low:.3f} to {high:.3f}) | timm | missed: 0.2"
     assert f"{first} | a word, 4 pairs only |\n| x | 2.00 s |" in text
     assert "](../benchmarks/results/a.png)" in text
+    missed = "resnet50: 0.250 of timm, not 0.2; z: 2.00 s, not 1"
+    assert f"| [training](#training) | 0 of 2 | {missed} |" in text
     assert "no timm" not in text
     assert "2026-01-02, 2 cores, load 0.5 and 1.2 before and after; keras 3." in text
