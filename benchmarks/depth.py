@@ -13,7 +13,7 @@ OPTIONS = {
     "net": ("resnet110_cifar", "resnet20_cifar", "a network with the option survival"),
     "survival": (0.5, 0.5, "p_L"),
     "batch": (64, 4, "images a step"),
-    "steps": (3, 1, "steps that are timed together, as their draws differ"),
+    "steps": (10, 1, "steps that are timed together, as their draws differ"),
 }
 TARGET = 0.8
 

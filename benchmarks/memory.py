@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from architectures import catalog, densenet
 from benchmarks import kept
 from benchmarks.pairs import compare, skipped
 from benchmarks.scaling import agreement, numbers
-from benchmarks.sides import MOMENTUM, RATE, images
+from benchmarks.sides import MOMENTUM, RATE, Clock, images
 
 OPTIONS = {
     "pairs": (11, 1, "timed pairs of steps, where both take the same batch"),
@@ -127,11 +126,10 @@ def main(job):
     model.compile(keras.optimizers.SGD(RATE, MOMENTUM), loss, jit_compile=False)
     x, y = images(job["batch"], 32)
     before = resident("VmRSS")
+    clock = Clock()
     for _ in sys.stdin:
-        start = time.perf_counter()
-        history = model.fit(x, y, batch_size=len(x), verbose=0).history
-        seconds = time.perf_counter() - start
-        print("step", seconds, history["loss"][0], resident("VmHWM") - before, flush=True)
+        history = model.fit(x, y, batch_size=len(x), verbose=0, callbacks=[clock]).history
+        print("step", clock.seconds, history["loss"][0], resident("VmHWM") - before, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Both have macs, says(x), step() and predict(), on the same images and labels, in
 
 import re
 import sys
+import time
 from functools import cache
 
 import keras
@@ -54,6 +55,19 @@ class KerasNet:
 
     def predict(self):
         self.model.predict_on_batch(self.x)  # returns NumPy's array
+
+
+class Clock(keras.callbacks.Callback):
+    """seconds: of the steps of the last fit, without what Keras does before and after them.
+
+    At the end it waits for the tuner of its data, which sleeps twice as long each time.
+    """
+
+    def on_train_begin(self, logs=None):
+        self.start = time.perf_counter()
+
+    def on_train_end(self, logs=None):
+        self.seconds = time.perf_counter() - self.start
 
 
 class TorchNet:

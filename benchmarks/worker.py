@@ -9,13 +9,12 @@ and prints a line: the loss and the seconds, without what Keras does before and 
 import contextlib
 import json
 import sys
-import time
 
 import keras
 import tensorflow as tf
 
 import architectures
-from benchmarks.sides import MOMENTUM, RATE, images
+from benchmarks.sides import MOMENTUM, RATE, Clock, images
 from training import cluster, fused, multiworker, peers, strategy
 
 SECONDS = 120  # for all workers to start
@@ -48,16 +47,6 @@ def made(job, on):
     x, y = map(tf.constant, images(n, size, channels))
     data, steps = strategy.each_once(on, n, job["batch"], lambda i, j: (x[i:j], y[i:j]))
     return model, data, steps
-
-
-class Clock(keras.callbacks.Callback):
-    """seconds: of the steps of the last fit."""
-
-    def on_train_begin(self, logs=None):
-        self.start = time.perf_counter()
-
-    def on_train_end(self, logs=None):
-        self.seconds = time.perf_counter() - self.start
 
 
 def main(job, index):
