@@ -22,9 +22,10 @@ class FusedBatchNormalization(BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         learns = bool(training and self.trainable)
         replica = tf.distribute.get_replica_context()
-        among = self.synchronized and learns and not (replica and replica.num_replicas_in_sync == 1)
-        lost = among and replica is None  # between the replicas, where Keras only learns shapes
-        if lost or mask is not None or not self.fits(inputs, learns, training):
+        several = replica is None or replica.num_replicas_in_sync > 1
+        among = self.synchronized and learns and several
+        outside = among and replica is None  # of all replicas, where Keras only learns shapes
+        if outside or mask is not None or not self.fits(inputs, learns, training):
             return super().call(inputs, training=training, mask=mask)
         x = tf.cast(inputs, "float32")  # as Keras does where x has fewer bits
         y, *found = self.together(x, replica) if among else self.alone(x, learns)
@@ -39,7 +40,7 @@ class FusedBatchNormalization(BatchNormalization):
         return self.moving_mean, self.moving_variance
 
     def alone(self, x, learns):
-        """(y, mean, variance) by the kernel: of the batch if the layer learns, else the moving."""
+        """(y, mean, variance) by the kernel: of the batch if the layer learns, else (y,)."""
         gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(x.shape[-1])
         beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(x.shape[-1])
         mean, variance = ([], []) if learns else map(tf.convert_to_tensor, self.moving)
@@ -47,6 +48,8 @@ class FusedBatchNormalization(BatchNormalization):
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=gamma, offset=beta, mean=mean, variance=variance, **letters
         )
+        if not learns:
+            return (y,)
         n = tf.cast(tf.size(x) // x.shape[-1], "float32")
         variance *= tf.maximum(n - 1, 1) / n  # the kernel's has n - 1 below, Keras' has n
         return y, mean, variance

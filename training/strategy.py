@@ -83,8 +83,8 @@ def distribute(strategy, make):
         each = [make(share, shares) for share in range(first, first + here)]
         turns = tf.data.Dataset.range(here).repeat()  # replicas are served in turn
         found = tf.data.Dataset.choose_from_datasets(each, turns, False) if here > 1 else each[0]
-        # TensorFlow's tuner wakes after 10, 20, 40 ... ms, up to a minute; an iterator that ends
-        # waits for it, in every fit and evaluate.  Without it AUTOTUNE means all threads.
+        # TensorFlow's tuner sleeps for 10, 20, 40 ... ms, and at the end of fit or evaluate the
+        # iterator may wait for it, up to as long again.  Without it AUTOTUNE means all threads.
         options = tf.data.Options()
         options.autotune.enabled = False
         return found.repeat().with_options(options)
