@@ -10,7 +10,7 @@ class StochasticDepth(layers.Layer):
 
     branch is a functional keras.Model, survival a probability in (0, 1].  One draw serves the
     whole mini-batch.  On TensorFlow a branch that is not drawn is not computed, and its batch
-    norms do not move; the other backends compute it and multiply by zero.
+    norms do not move; the other backends compute it and put zeros in its place.
     """
 
     def __init__(self, branch, survival, seed=None, **kwargs):
@@ -24,15 +24,11 @@ class StochasticDepth(layers.Layer):
         if not training:
             return self.survival * self.branch(x, training=False)
         drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
+        # JAX cannot move a batch norm's state in a condition; PyTorch would warn of no gradients.
         if keras.backend.backend() != "tensorflow":
             m = self.branch(x, training=True)
             return ops.where(drawn, m, ops.zeros_like(m))
-        import tensorflow as tf
-
-        def run():
-            return self.branch(x, training=True)
-
-        return tf.cond(drawn, run, lambda: self.nothing(x))
+        return ops.cond(drawn, lambda: self.branch(x, training=True), lambda: self.nothing(x))
 
     def nothing(self, x):
         """Zeros of the branch's output shape; what is unknown before the run, as 'same' has it."""

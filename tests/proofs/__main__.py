@@ -18,7 +18,7 @@ from .table import ROOT, keep, kept, stale, wanted
 def main(argv=None):
     parser = argparse.ArgumentParser("python -m tests.proofs", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all)")
-    parser.add_argument("--jobs", type=int, default=1, help="at a time; up to 8 GB each (1)")
+    parser.add_argument("--jobs", type=int, default=1, help="at a time; up to 16 GB each (1)")
     parser.add_argument("--limit", type=float, default=7200, help="seconds for each (7200)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)

@@ -33,10 +33,15 @@ size, for CIFAR's nets, or the least that the design allows. Dropout and stochas
 the model answers the same in a fresh interpreter, after loading as after `model.export`. A test
 fails when the code of a network has changed since its row was made.
 
+All start as `architectures.create` makes them, but for VGG E, whose kernels are as wide as He's,
+the plain net of 110 layers and the pre-activation net of 1001, whose betas are 1, and NIN and
+SqueezeNet, whose last biases are 1. One bias of Inception-ResNet v2 need not move: batch norm
+cancels it in training.
+
 - steps: until the loss was below 0.05, in training mode; loss: that of the last step
 - parameters: trainable numbers; weights: how many of all tensors moved
 - loaded, exported: largest difference of an answer after it, relative to the largest answer
-- seconds: of the whole proof, on one of two cores
+- seconds: of the whole proof, on two cores that one to three others used too
 
 """
 
