@@ -45,7 +45,7 @@ code(
     {
         "return self.survival": r"p_\ell\, f_\ell(x) \;\text{in inference, equation (5)}",
         "drawn =": r"b_\ell \sim \mathrm{Bernoulli}(p_\ell)",
-        "return ops.cond": r"b_\ell\, f_\ell(x): \;\text{if } b_\ell = 0 \text{ it is not computed}",
+        "return ops.cond": r"b_\ell\, f_\ell(x): \;\text{not computed if } b_\ell = 0",
     },
 )
 
