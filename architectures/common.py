@@ -7,7 +7,7 @@ from functools import partial
 from keras import layers
 
 from architectures.taps import tap
-from blocks.layers import dense, gavgpool
+from blocks.layers import act, dense, gavgpool
 from blocks.stochastic_depth import drop_path as dropped
 from blocks.stochastic_depth import stochastic_depth, survivals
 
@@ -73,22 +73,24 @@ def gates(b, survival=None, drop_path=None):
         if not 0 < survival <= 1:
             raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
         return [partial(stochastic_depth, survival=p) for p in survivals(b, survival)]
+    return dropping(b, drop_path, drop_after)
+
+
+def dropping(b, drop_path, gate):
+    """b of the gate, each with its probability to survive, down to 1 - drop_path."""
     if not 0 <= drop_path < 1:
         raise ValueError(f"drop_path={drop_path!r}: drop_path must be a probability in [0, 1)")
-    return [partial(drop_after, survival=p) for p in survivals(b, 1 - drop_path)]
+    return [partial(gate, survival=p) for p in survivals(b, 1 - drop_path)]
 
 
-def drop_after(x, branch, survival):
-    return dropped(branch(x), survival)
+def drop_after(x, branch, survival, shortcut=None, a=None):
+    """a(shortcut + drop_path(branch(x))), as stochastic_depth has its letters."""
+    return act(layers.add([x if shortcut is None else shortcut, dropped(branch(x), survival)]), a)
 
 
 def gates_of_paths(b, drop_path=None):
     """gate= for each of b Inception modules, whose paths are dropped as gates() drops branches."""
-    drop_path = drop_path or 0.0
-    if not 0 <= drop_path < 1:
-        raise ValueError(f"drop_path={drop_path!r}: drop_path must be a probability in [0, 1)")
-    each = [partial(dropped, survival=p) for p in survivals(b, 1 - drop_path)]
-    return iter(each if drop_path else [None] * b)
+    return iter(dropping(b, drop_path, dropped) if drop_path else [None] * b)
 
 
 def ratios(se, stages):

@@ -7,9 +7,9 @@ import numpy as np
 from keras import layers
 
 from architectures.measure import CONVOLUTIONS
+from architectures.taps import summed
 from blocks.graph import calls
 from blocks.grouped import GroupedConv2D
-from blocks.recompute import Recompute
 from blocks.stochastic_depth import StochasticDepth
 
 # These very classes: what a subclass computes is not known.
@@ -44,13 +44,12 @@ def nested(op):
     """The functional model that an operation runs in inference; None if it runs no such model."""
     if isinstance(op, StochasticDepth):
         times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
-        return keras.Model(op.branch.input, times(op.branch.output), name=op.name)
-    if isinstance(op, Recompute):
-        return keras.Model(op.branch.input, op.branch.output, name=op.name)
+        return summed(op, times(op.branch.output))
     if isinstance(op, keras.Sequential):
         return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
-    if isinstance(op, keras.Function):
-        return keras.Model(op.input, op.output, name=op.name)
+    inner = getattr(op, "branch", op)  # of Recompute
+    if isinstance(inner, keras.Function):
+        return keras.Model(inner.input, inner.output, name=op.name)
     return None
 
 

@@ -81,12 +81,12 @@ def mobilenet_v2():
 
 def xception():
     """Blocks are counted through the flows; the projections have no name."""
-    here = {1: "stem", 13: "stage3_block1_b1", 14: "stage3"}
-    here |= {i + 1: f"stage1_block{i}_b1" for i in (1, 2, 3)}
-    here |= {i + 4: f"stage2_block{i}_b1" for i in range(1, 9)}
+    here = {1: "stem", 13: "stage3_block1_b2", 14: "stage3"}
+    here |= {i + 1: f"stage1_block{i}_b2" for i in (1, 2, 3)}
+    here |= {i + 4: f"stage2_block{i}_b2" for i in range(1, 9)}
     rows = {f"block{i}_{k}conv#": f"{b}_{k}conv#" for i, b in here.items() for k in ("sep", "")}
     rows |= {f"block{i}_(?:sep)?conv#_bn": f"{b}_bn#" for i, b in here.items()}
-    projected = [(f"stage{i}_block{j}_b2", "&1") for i, j in ((1, 1), (1, 2), (1, 3), (3, 1))]
+    projected = [(f"stage{i}_block{j}_b1", "&1") for i, j in ((1, 1), (1, 2), (1, 3), (3, 1))]
     return rows | made(*projected) | HEAD
 
 

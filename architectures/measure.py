@@ -6,7 +6,7 @@ from collections import namedtuple
 import keras
 from keras import layers
 
-from architectures.taps import inside
+from architectures.taps import block_of
 from blocks.graph import calls
 
 CONVOLUTIONS = (
@@ -78,7 +78,7 @@ def walk(model, known, counted, stage=None):
         if isinstance(op, layers.InputLayer) and stage is not None:
             continue
         where = stage_of(op) if stage is None else stage
-        inner = inside(op)
+        inner = block_of(op)
         if inner is not None:
             known |= {id(i): known[id(x)] for i, x in zip(inner.inputs, ins, strict=True)}
             yield from walk(inner, known, counted, where)

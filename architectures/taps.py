@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from blocks.graph import calls
+from blocks.stochastic_depth import StochasticDepth
 
 KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
     "AveragePooling2D": "pool",
@@ -57,6 +58,21 @@ def inside(op):
     return inner if isinstance(inner, keras.Model) else None
 
 
+def summed(gate, m):
+    """The functional model of the block that a gate runs, with m as what its branch makes."""
+    x, of = gate.branch.input, dict(dtype=gate.dtype_policy)
+    shortcut = keras.Input(m.shape[1:], dtype=m.dtype) if isinstance(gate.input, list) else x
+    y = layers.Add(**of, name=f"{gate.name}_add")([shortcut, m])
+    if gate.activation is not keras.activations.linear:
+        y = layers.Activation(gate.activation, **of, name=f"{gate.name}_activation")(y)
+    return keras.Model(x if shortcut is x else [shortcut, x], y, name=gate.name)
+
+
+def block_of(op):
+    """As inside, but of a gate the block, with the sum and the activation."""
+    return summed(op, op.branch.output) if isinstance(op, StochasticDepth) else inside(op)
+
+
 def prefixes(model, root):
     """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
 
@@ -101,7 +117,8 @@ def name_layers(model, root="head", counts=None):
     """Renames all layers of a new model but its taps: the same names at every build.
 
     '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
-    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there.
+    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there: what
+    it adds to the shortcut is branch b2.
     """
     counts = Counter() if counts is None else counts
     starts = prefixes(model, root)
@@ -114,7 +131,7 @@ def name_layers(model, root="head", counts=None):
             rename(op, f"{start}_{what}{counts[start, what]}")
         if inner := inside(op):
             inner.name = f"{op.name}_branch"
-            name_layers(inner, start, counts)
+            name_layers(inner, f"{start}_b2" if what == "gate" else start, counts)
 
 
 def all_layers(model):

@@ -97,7 +97,7 @@ def timm_inverted():
 def xception():
     """A block's modules count relus; the first block has no leading one."""
     stem = {"conv1": "stem_conv1", "bn1": "stem_bn1", "conv2": "stem_conv2", "bn2": "stem_bn2"}
-    ends = {"skip": "b2_conv1", "skipbn": "b2_bn1"}
+    ends = {"skip": "b1_conv1", "skipbn": "b1_bn1"}
     last = {"(?:fc|last_linear)": "logits"}
     for i in (1, 2):
         last[f"conv{i + 2}.conv1"] = f"stage3_sepconv{i}.depthwise_kernel"
@@ -108,9 +108,9 @@ def xception():
         rows = {}
         for i in (1, 2, 3):
             n = first + 3 * (i - 1)
-            rows[f"rep.{n}.conv1"] = f"b1_sepconv{i}.depthwise_kernel"
-            rows[f"rep.{n}.pointwise"] = f"b1_sepconv{i}.pointwise_kernel"
-            rows[f"rep.{n + 1}"] = f"b1_bn{i}"
+            rows[f"rep.{n}.conv1"] = f"b2_sepconv{i}.depthwise_kernel"
+            rows[f"rep.{n}.pointwise"] = f"b2_sepconv{i}.pointwise_kernel"
+            rows[f"rep.{n + 1}"] = f"b2_bn{i}"
         return rows | ends
 
     blocks = {"block2": "stage1_block2", "block3": "stage1_block3", "block12": "stage3_block1"}
@@ -124,8 +124,8 @@ def pcv_xception():
     blocks |= {"features.stage4.unit1": "stage3_block1"}
     separable = {"conv.dw_conv": "sepconv#.depthwise_kernel", "bn": "bn#"}
     separable |= {"conv.pw_conv": "sepconv#.pointwise_kernel"}
-    rows = {f"body.block#.{i}": f"b1_{j}" for i, j in separable.items()}
-    rows |= {"identity_conv.&": "b2_&1"}
+    rows = {f"body.block#.{i}": f"b2_{j}" for i, j in separable.items()}
+    rows |= {"identity_conv.&": "b1_&1"}
     last = {f"features.final_block.conv#.{i}": f"stage3_{j}" for i, j in separable.items()}
     return PCV_STEM | within(blocks, rows) | last
 

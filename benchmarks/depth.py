@@ -4,11 +4,13 @@ A block that is not drawn is not computed.  Of linearly decaying probabilities a
 blocks is dropped; arXiv:1603.09382, section 3, expects a step of 0.75, which holds where all blocks
 take the same time.  The late ones, which are dropped most, have the smallest maps.  So a stage is
 also timed by what a step takes when none of its blocks is drawn, and a note says what follows.
+The batch norms of both sides are those of training.fused, as in the trainer.
 """
 
 from statistics import mean
 
 import architectures
+from benchmarks.nets import fuse
 from benchmarks.pairs import clocked, compare
 from benchmarks.sides import KerasNet, same
 from blocks.stochastic_depth import StochasticDepth
@@ -34,7 +36,11 @@ def gates(model):
 
 
 def run(told):
-    theirs = KerasNet(architectures.create(told.net), told.batch)
+    def side(model):
+        fuse(model)
+        return KerasNet(model, told.batch)
+
+    theirs = side(architectures.create(told.net))
 
     def gated(survival, never=None):
         """never: the number of a stage of which no block is drawn."""
@@ -42,7 +48,7 @@ def run(told):
         model.set_weights(theirs.model.get_weights())
         for gate in [] if never is None else gates(model)[never]:
             gate.survival = NEVER
-        return KerasNet(model, told.batch)
+        return side(model)
 
     mine = gated(told.survival)
     known = same(gated(1.0), theirs)  # with every block drawn, the same network

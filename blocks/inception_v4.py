@@ -32,7 +32,7 @@ def inception_resnet_block(x, paths="v2 A", scale=0.17, n=BN_TF, a="relu", gate=
         m = conv(m, x.shape[-1], k=1, a=None)
         return layers.Rescaling(scale)(m)
 
-    return act(layers.add([x, gate(x, branch) if gate else branch(x)]), a)
+    return gate(x, branch, a=a) if gate else act(layers.add([x, branch(x)]), a)
 
 
 def inception_v4_stem(x, n=BN_TF, p="valid"):

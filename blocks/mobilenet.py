@@ -43,4 +43,4 @@ def inverted_residual_block(x, f, s=1, r=6, p="same", n=BN_TF, a="relu6", gate=N
 
     if s != 1 or c != f:
         return branch(x)
-    return layers.add([x, gate(x, branch) if gate else branch(x)])
+    return gate(x, branch) if gate else layers.add([x, branch(x)])

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from blocks.layers import BN, act, conv, norm
-from blocks.resnet import shortcut_path, stride_of
+from blocks.resnet import join, stride_of
 from blocks.se import se_block
 
 
@@ -34,10 +34,7 @@ def preact_block(
             m = conv(m, f, k=3, p=1, n=n, pre=True, bias=bias)
         return se_block(m, f, se) if se else m
 
-    m = gate(x, branch) if gate else branch(x)
-    if shortcut is None:
-        return m
-    return layers.add([shortcut_path(x, f, s, None, shortcut, bool(bias)), m])
+    return join(x, branch, f, s, None, shortcut, bool(bias), gate, a=None)
 
 
 def activation_order_block(x, f=32, order="full pre-activation", n=BN):

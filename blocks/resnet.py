@@ -34,7 +34,7 @@ def shortcut_path(x, f, s=1, n=BN, shortcut="B", bias=None):
     changes; 'C': projection everywhere.  arXiv:1512.03385, sections 3.3 and 4.1, Table 3.
     """
     if shortcut not in ("A", "B", "C"):
-        raise ValueError(f"shortcut={shortcut!r}: shortcut must be 'A', 'B', 'C' or None (plain)")
+        raise ValueError(f"shortcut={shortcut!r}: shortcut must be 'A', 'B', 'C' or, plain, None")
     if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
         return conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
     if s != 1:
@@ -46,12 +46,14 @@ def shortcut_path(x, f, s=1, n=BN, shortcut="B", bias=None):
     return x
 
 
-def join(x, branch, f, s, n, shortcut, bias=None, gate=None):
-    """relu(shortcut(x) + branch(x)); gate, if given, runs the branch: gate(x, branch)."""
-    m = gate(x, branch) if gate else branch(x)
+def join(x, branch, f, s, n, shortcut, bias=None, gate=None, a="relu"):
+    """a(shortcut(x) + branch(x)), or what gate(x, branch, shortcut=shortcut(x), a=a) makes."""
+    if gate:
+        return gate(x, branch, shortcut=shortcut_path(x, f, s, n, shortcut, bias), a=a)
+    m = branch(x)
     if shortcut is not None:
         m = layers.add([shortcut_path(x, f, s, n, shortcut, bias), m])
-    return act(m, "relu")
+    return act(m, a)
 
 
 def basic_block(x, f, s=1, n=BN, shortcut="B", bias=None, se=None, gate=None):
@@ -59,7 +61,8 @@ def basic_block(x, f, s=1, n=BN, shortcut="B", bias=None, se=None, gate=None):
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, left.  shortcut: see
     shortcut_path; None is the plain net.  se: the ratio of a squeeze-and-excitation before the
-    addition; gate(x, branch) runs the branch, such as stochastic_depth.
+    addition; gate(x, branch, shortcut=tensor, a="relu") stands for sum and relu, such as
+    stochastic_depth.
     """
 
     def branch(x):

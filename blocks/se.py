@@ -35,7 +35,8 @@ def senet_block(x, f, s=1, c=64, width=4, n=BN, se=16, gate=None):
         m = conv(m, f, k=1, n=n, a=None)
         return se_block(m, f, se) if se else m
 
-    m = gate(x, branch) if gate else branch(x)
-    if s != 1 or x.shape[-1] != f:
-        x = conv(x, f, k=1 if s == 1 else 3, s=s, p=0 if s == 1 else 1, n=n, a=None)
-    return act(layers.add([x, m]), "relu")
+    k = 1 if s == 1 else 3
+    skip = conv(x, f, k=k, s=s, p=k // 2, n=n, a=None) if s != 1 or x.shape[-1] != f else x
+    if gate:
+        return gate(x, branch, shortcut=skip, a="relu")
+    return act(layers.add([skip, branch(x)]), "relu")

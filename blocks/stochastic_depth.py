@@ -5,65 +5,62 @@ from keras import layers, ops
 
 
 @keras.saving.register_keras_serializable("blocks")
-class StochasticDepth(layers.Layer):
-    """Runs branch with probability survival in training, and survival * branch in inference.
+class StochasticDepth(layers.Wrapper):
+    """a(shortcut + branch(x)) with probability survival in training, else the shortcut alone.
 
-    branch is a functional keras.Model, survival a probability in (0, 1].  One draw serves the
-    whole mini-batch.  On TensorFlow a branch that is not drawn is not computed, and its batch
-    norms do not move; the other backends compute it and put zeros in its place.
+    branch is a functional keras.Model, survival a probability in (0, 1].  Called with x, the
+    shortcut is x itself and goes on as it is, for a has nothing to do on what a made; called with
+    [shortcut, x], a(shortcut) goes on.  In inference the result is a(shortcut + survival *
+    branch(x)).  One draw serves the whole mini-batch.  On TensorFlow a block that is not drawn is
+    not computed, and its batch norms do not move; the other backends compute it and choose.
     """
 
-    def __init__(self, branch, survival, seed=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, branch, survival, a=None, seed=None, **kwargs):
+        super().__init__(branch, **kwargs)
         if not 0 < survival <= 1:
             raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
-        self.branch, self.survival, self.seed = branch, survival, seed
+        self.survival, self.a, self.seed = survival, a, seed
+        self.activation = keras.activations.get(a)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, x, training=False):
+    @property
+    def branch(self):
+        return self.layer
+
+    def call(self, inputs, training=False):
+        shortcut, x = inputs if isinstance(inputs, list) else (inputs, inputs)
         if not training:
-            return self.survival * self.branch(x, training=False)
+            return self.activation(shortcut + self.survival * self.branch(x, training=False))
+
+        def block():
+            return self.activation(shortcut + self.branch(x, training=True))
+
+        left = shortcut if shortcut is x else self.activation(shortcut)
         drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
         # JAX cannot move a batch norm's state in a condition; PyTorch would warn of no gradients.
         if keras.backend.backend() != "tensorflow":
-            m = self.branch(x, training=True)
-            return ops.where(drawn, m, ops.zeros_like(m))
-        return ops.cond(drawn, lambda: self.branch(x, training=True), lambda: self.nothing(x))
-
-    def nothing(self, x):
-        """Zeros of the branch's output shape; what is unknown before the run, as 'same' has it."""
-        shape = self.branch.compute_output_shape(x.shape)
-        if None in shape[1:]:
-            seen = self.branch.compute_output_shape((1, 64, 64, x.shape[-1]))
-            sizes = [-(-n // (64 // s)) for n, s in zip(ops.shape(x)[1:3], seen[1:3], strict=True)]
-            shape = (None, *sizes, shape[-1])
-        return ops.zeros([ops.shape(x)[0], *shape[1:]], self.compute_dtype)
+            return ops.where(drawn, block(), left)
+        return ops.cond(drawn, block, lambda: left)
 
     def compute_output_shape(self, shape):
-        return self.branch.compute_output_shape(shape)
+        shortcut, x = shape if isinstance(shape, list) else (shape, shape)
+        return layers.Add().compute_output_shape([shortcut, self.branch.compute_output_shape(x)])
 
     def get_config(self):
-        branch = keras.saving.serialize_keras_object(self.branch)
-        return {**super().get_config(), "branch": branch} | {
-            "survival": self.survival,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        branch = keras.saving.deserialize_keras_object(config.pop("branch"))
-        return cls(branch, **config)
+        return super().get_config() | dict(survival=self.survival, a=self.a, seed=self.seed)
 
 
-def stochastic_depth(x, branch, survival=0.5, seed=None):
-    """gate * branch(x): the gate is drawn once a mini-batch, 1 with probability survival.
+def stochastic_depth(x, branch, survival=0.5, shortcut=None, a=None, seed=None):
+    """a(shortcut + gate * branch(x)): the gate is drawn once a mini-batch, 1 at survival.
 
-    branch is a function from tensor to tensor; x and the result have its shapes.  In inference the
-    result is survival * branch(x).  Deep Networks with Stochastic Depth, arXiv:1603.09382,
-    equations 2 and 5.
+    x (N, H, W, C) -> the shape of branch(x), which is a function from tensor to tensor.  shortcut
+    is a tensor of that shape, or None, which is x.  In inference the gate is survival.  Deep
+    Networks with Stochastic Depth, arXiv:1603.09382, equations 2, 3 and 5: where the gate is 0 the
+    block is the shortcut; x itself passes without a, since it comes from an a (equation 3).
     """
     i = keras.Input(x.shape[1:], dtype=x.dtype)
-    return StochasticDepth(keras.Model(i, branch(i)), survival, seed)(x)
+    layer = StochasticDepth(keras.Model(i, branch(i)), survival, a, seed)
+    return layer(x if shortcut is None or shortcut is x else [shortcut, x])
 
 
 def drop_path(x, survival=0.5, seed=None):

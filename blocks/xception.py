@@ -35,7 +35,5 @@ def xception_block(x, f, s=1, b=2, n=BN_TF, lead=True, p="same", widths=None, ga
             m = sepconv(m, width, k=3, n=n, a=None)
         return maxpool(m, k=3, s=s, p=p) if s != 1 else m
 
-    m = gate(x, branch) if gate else branch(x)
-    if s != 1 or x.shape[-1] != f:
-        x = conv(x, f, k=1, s=s, n=n, a=None)
-    return layers.add([m, x])
+    skip = conv(x, f, k=1, s=s, n=n, a=None) if s != 1 or x.shape[-1] != f else x
+    return gate(x, branch, shortcut=skip) if gate else layers.add([skip, branch(x)])

@@ -66,8 +66,8 @@ def branch(x):
     return blocks.conv(x, 8, n=BN, a=None)
 
 
-def gate(x, branch):
-    return blocks.stochastic_depth(x, branch, 0.8, seed=1)
+def gate(x, branch, **rest):
+    return blocks.stochastic_depth(x, branch, 0.8, seed=1, **rest)
 
 
 def gate_path(m):

@@ -91,6 +91,8 @@ MORE = [  # the same lines by other ways
     ),
     (lambda x: blocks.local_conv(x, 8, s=0.5), "strides=0.5: strides must be a whole number"),
     (lambda x: blocks.stochastic_depth(x, lambda x: x, 1.1), "survival=1.1"),
+    (lambda x: blocks.stochastic_depth(x, lambda x: blocks.conv(x, 7)), "incompatible shapes"),
+    (lambda x: blocks.basic_block(x, 8, shortcut=None, gate=blocks.stochastic_depth), "or, plain"),
     (lambda x: blocks.drop_path(x, 0), "survival=0: survival must be a probability"),
     (lambda x: blocks.grid_reduction(x, p="ful"), "p='ful': p must be 'same'"),
     (lambda x: blocks.refinement_head(x, 0), "f=0"),

@@ -132,8 +132,8 @@ def test_xception_shortcut_and_pool():
     (conv,) = [c for c in convs(model) if isinstance(c, layers.Conv2D)]
     (pool,), (add,) = made(model, layers.MaxPooling2D), made(model, layers.Add)
     assert (conv.strides, pool.strides, pool.pool_size) == ((2, 2), (2, 2), (3, 3))
-    assert add.input[0] is pool.output
-    assert add.input[1] is norms(model)[-1].output
+    assert add.input[1] is pool.output
+    assert add.input[0] is norms(model)[0].output
 
 
 def test_inception_resnet_scales_its_branch():

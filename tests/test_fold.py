@@ -236,7 +236,8 @@ def unit(x):
             x = conv(x, 8, n=BN, a=None)
             return layers.ReLU()(x) if last else x
 
-        x = layers.add([x, stochastic_depth(x, branch, survival)])
+        shortcut = conv(x, 8, k=1) if survival < 0.6 else x
+        x = stochastic_depth(x, branch, survival, shortcut, a="relu")
     return layers.add([x, drop_path(conv(x, 8, n=BN, a=None), 0.5)])
 
 
@@ -436,7 +437,7 @@ BUGS = {
     "outputs do not count as readers": ("plan", lambda rows, _: PLAN(rows, [])),
     "survival forgotten": (
         "nested",
-        lambda op: op.branch if hasattr(op, "branch") else NESTED(op),
+        lambda op: FOLD.summed(op, op.branch.output) if hasattr(op, "branch") else NESTED(op),
     ),
     "turns swapped": ("changed", lambda op, changes: CHANGED(op, changes[::-1])),
     "filters of all in one order": ("changed", lambda op, c: CHANGED(op, flipped(op, c))),

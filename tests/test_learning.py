@@ -1,17 +1,21 @@
 """It learns: a small member of each family here; of all networks, the kept table."""
 
 import ast
+import json
 from dataclasses import replace
 from functools import partial
 
 import keras
 import numpy as np
 import pytest
+from proofs import __main__ as command
 from proofs import table
 from proofs.digest import closure, code, digest
+from proofs.graph import graph
 from proofs.prove import (
     CANCELLED,
     CLASSES,
+    LAST_BIAS,
     digits,
     failures,
     fit,
@@ -129,6 +133,45 @@ def test_a_digest_covers_what_builds_a_network():
     assert "blocks.shufflenet" not in names
     assert digest("resnet18") == digest("resnet50") != digest("vgg_A")
     assert digest("resnet20") == digest("resnet20_cifar")
+
+
+def test_a_graph_is_of_what_is_trained(monkeypatch):
+    """The same at each build; another of a changed first value, or code of a layer of ours."""
+    names = "lenet5", "squeezenet_v1_1", "alexnet_grouped"
+    first = {name: graph(name) for name in names}
+    assert {name: graph(name) for name in reversed(names)} == first
+    assert len({*first.values()}) == 3
+
+    def changed():
+        return {name for name in names if graph(name) != first[name]}
+
+    with monkeypatch.context() as patch:
+        patch.setitem(LAST_BIAS, "squeezenet", 0.5)
+        assert changed() == {"squeezenet_v1_1"}
+    with monkeypatch.context() as patch:
+        patch.setattr("proofs.graph.of_module", lambda module: module)
+        assert changed() == {"lenet5", "alexnet_grouped"}
+
+
+def test_a_network_that_other_code_makes_keeps_its_proof(monkeypatch, capsys):
+    """Not so another graph, or a row that failed."""
+    rows = {"lenet5": dict(failures=[], digest="another", graph=graph("lenet5"), loss=0.04)}
+    monkeypatch.setattr(command, "kept", lambda: rows)
+    monkeypatch.setattr("proofs.prove.prove", lambda name: dict(failures=[], loss=0.01))
+
+    def loss():
+        command.one("lenet5")
+        row = json.loads(capsys.readouterr().out)
+        assert (row["digest"], row["graph"]) == (digest("lenet5"), graph("lenet5"))
+        return row["loss"]
+
+    assert loss() == 0.04
+    rows["lenet5"]["graph"] = "another"
+    assert loss() == 0.01
+    rows["lenet5"] |= dict(graph=graph("lenet5"), failures=["the loss is 2"])
+    assert loss() == 0.01
+    rows.clear()
+    assert loss() == 0.01
 
 
 def test_rows_that_do_not_hold_are_found():

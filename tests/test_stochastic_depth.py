@@ -1,5 +1,7 @@
 """Stochastic depth (one gate a mini-batch, skipped when closed) and drop path (one a sample)."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -31,8 +33,13 @@ def branch(x):
 def gated(survival=0.5, seed=0, shape=(8, 8, 8), branch=branch):
     """A model of one gate alone, and the model of its branch."""
     x = keras.Input(shape)
-    model = fill(keras.Model(x, blocks.stochastic_depth(x, branch, survival, seed)))
+    model = fill(keras.Model(x, blocks.stochastic_depth(x, branch, survival, seed=seed)))
     return model, model.layers[-1].branch
+
+
+def passed(y):
+    """Whether y is the input as it was."""
+    return np.array_equal(y, IMAGES)
 
 
 def runs(inner):
@@ -40,12 +47,12 @@ def runs(inner):
 
 
 def test_whole_batch_kept_or_dropped():
-    """In training the result is the branch's or nothing, for all samples alike, p of the time."""
+    """In training the branch is added or not, for all samples alike, p of the time."""
     model, inner = gated(0.7)
-    expected, kept = inner(IMAGES, training=True).numpy(), 0
+    expected, kept = IMAGES + inner(IMAGES, training=True).numpy(), 0
     for _ in range(300):
         y = model(IMAGES, training=True).numpy()
-        if y.any():
+        if not passed(y):
             close(y, expected)
             kept += 1
     assert abs(kept / 300 - 0.7) < 0.08  # three standard deviations
@@ -55,17 +62,17 @@ def test_expectation_in_inference():
     """survival times the branch: what training gives on average, and the same each time."""
     model, inner = gated(0.3)
     for _ in range(2):
-        close(model(IMAGES), 0.3 * inner(IMAGES).numpy())
-        close(model(IMAGES, training=False), 0.3 * inner(IMAGES, training=False).numpy())
+        close(model(IMAGES), IMAGES + 0.3 * inner(IMAGES).numpy())
+        close(model(IMAGES, training=False), IMAGES + 0.3 * inner(IMAGES, training=False).numpy())
 
 
 def test_survival_of_one_is_the_branch():
     model, inner = gated(1)
     before = [w.copy() for w in model.get_weights()]
-    close(model(IMAGES), inner(IMAGES))
+    close(model(IMAGES), IMAGES + inner(IMAGES).numpy())
     y = model(IMAGES, training=True)
     model.set_weights(before)
-    close(y, inner(IMAGES, training=True))
+    close(y, IMAGES + inner(IMAGES, training=True).numpy())
 
 
 def test_dropped_branch_does_not_run():
@@ -78,11 +85,38 @@ def test_dropped_branch_does_not_run():
         seen = set()
         for _ in range(20):
             before, count = mean.numpy(), float(runs(inner))
-            dropped = not np.any(call(IMAGES))
+            dropped = passed(call(IMAGES))
             seen.add(dropped)
             assert float(runs(inner)) - count == (not dropped)
             assert np.array_equal(mean.numpy(), before) == dropped
         assert seen == {True, False}
+
+
+@pytest.mark.parametrize("f", [8, 16])
+def test_the_whole_block(f):
+    """With the sum and a in the gate: what a block makes of the same weights, or its shortcut.
+
+    x itself passes as it is, for a block reads what a relu made; another shortcut has its a.
+    """
+    i = keras.Input((8, 8, 8))
+    letters = dict(f=f, shortcut="A")
+    plain = fill(keras.Model(i, blocks.basic_block(i, **letters)))
+    model = keras.Model(
+        i, blocks.basic_block(i, **letters, gate=partial(blocks.stochastic_depth, seed=1))
+    )
+    model.set_weights(plain.get_weights())
+    (gate,) = (layer for layer in model.layers if hasattr(layer, "branch"))
+    shortcut = np.pad(IMAGES, [(0, 0)] * 3 + [(0, f - 8)])
+    half = np.maximum(shortcut + 0.5 * gate.branch(IMAGES).numpy(), 0)
+    close(model(IMAGES), half)
+    run, seen = plain(IMAGES, training=True), set()
+    for _ in range(16):
+        y = model(IMAGES, training=True).numpy()
+        dropped = np.array_equal(y, IMAGES if f == 8 else np.maximum(shortcut, 0))
+        seen.add(dropped)
+        if not dropped:
+            close(y, run)
+    assert seen == {True, False}
 
 
 def test_dropped_branch_does_not_run_in_fit():
@@ -106,7 +140,7 @@ def test_gates_draw_for_themselves():
     x = keras.Input((8, 8, 8))
     y = [blocks.stochastic_depth(x, lambda x: blocks.conv(x, 8), 0.5) for _ in range(2)]
     model = keras.Model(x, y)
-    drawn = [tuple(bool(np.any(y)) for y in model(IMAGES, training=True)) for _ in range(60)]
+    drawn = [tuple(passed(y) for y in model(IMAGES, training=True)) for _ in range(60)]
     assert set(drawn) == {(a, b) for a in (True, False) for b in (True, False)}
 
 
@@ -114,14 +148,14 @@ def test_seed_repeats_the_draws():
     draws = []
     for seed in (1, 1, 2):
         model, _ = gated(seed=seed)
-        draws.append([bool(np.any(model(IMAGES, training=True))) for _ in range(16)])
+        draws.append([passed(model(IMAGES, training=True)) for _ in range(16)])
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_gradient_of_a_dropped_branch_is_none_of_the_shortcut():
     """When dropped, the input's gradient is the shortcut's one; when run, more."""
     x = keras.Input((8, 8, 8))
-    y = blocks.preact_block(x, 8, gate=lambda x, b: blocks.stochastic_depth(x, b, 0.5, seed=3))
+    y = blocks.preact_block(x, 8, gate=partial(blocks.stochastic_depth, seed=3))
     model = fill(keras.Model(x, y))
     images = tf.constant(IMAGES)
     step = tf.function(lambda: tape_gradient(model, images))
@@ -140,7 +174,7 @@ def tape_gradient(model, x):
 def test_unknown_sizes(f):
     """Dropped or run, a block of unknown height and width gives the same size in a tf.function."""
     x = keras.Input((None, None, 8))
-    y = blocks.basic_block(x, f, 2, gate=lambda x, b: blocks.stochastic_depth(x, b, 0.5, seed=0))
+    y = blocks.basic_block(x, f, 2, gate=partial(blocks.stochastic_depth, seed=0))
     model = keras.Model(x, y)
     spec = tf.TensorSpec((None, None, None, 8))
     call = tf.function(lambda x: model(x, training=True), input_signature=[spec])
@@ -152,7 +186,7 @@ def test_unknown_sizes(f):
 def test_saved_and_loaded(tmp_path):
     model, _ = gated(0.25, seed=7)
     config = model.layers[-1].get_config()
-    assert (config["survival"], config["seed"]) == (0.25, 7)
+    assert (config["survival"], config["a"], config["seed"]) == (0.25, None, 7)
     again = blocks.StochasticDepth.from_config(config)
     assert (again.survival, again.seed, again.name) == (0.25, 7, model.layers[-1].name)
     model.save(tmp_path / "model.keras")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import keras
 
+from architectures.taps import block_of
 from blocks.graph import calls
+from blocks.stochastic_depth import StochasticDepth
 from gallery.draw.labels import letters, markup, node, title_of
 from gallery.menu import example
 
@@ -65,7 +67,9 @@ def add(model, graph, area, makers, drawn):
 
 
 def model_in(call):
-    """The model called, or held by the layer called (as by StochasticDepth), or None."""
+    """The model called, or held by the layer called, or the block that a gate runs; or None."""
+    if isinstance(call.op, StochasticDepth):
+        return block_of(call.op)
     for model in (call.op, *vars(call.op).values()):
         with contextlib.suppress(ValueError):
             if isinstance(model, keras.Model) and calls(model):

@@ -45,7 +45,7 @@ code(
         "m = parallel": r"m = [b_1(x), b_2(x), b_3(x)]",
         "m = conv": r"\mathcal{F}(x) = W_{1 \times 1}\, m + \mathrm{bias}",
         "return layers.Rescaling": r"s\, \mathcal{F}(x),\quad s = 0.1 \ldots 0.3",
-        "return act": r"y = \sigma(x + s\, \mathcal{F}(x))",
+        "layers.add": r"y = \sigma(x + s\, \mathcal{F}(x))",
     },
 )
 
@@ -185,9 +185,9 @@ grid(["scale", "growth over 20 blocks"], list(ends.items()))
 
 
 # %%
-def alone(x, branch):
-    """The branch without its shortcut: inception_resnet_block adds x to what a gate returns."""
-    return branch(x) - x
+def alone(x, branch, a):
+    """In place of the sum with the shortcut: the branch alone."""
+    return blocks.act(branch(x), a)
 
 
 def modules_net(scale, gate=None, depth=8):
@@ -216,12 +216,14 @@ figure(
 )
 
 # %% [markdown]
-# Seen: lower behind every epoch, as written, but in the last epoch by a sixth and not by half. In
-# test accuracy the difference is large after these 72 steps: 0.72 with shortcuts, 0.24 without.
+# Seen: the same behind the first epoch, against what was written, lower behind every other one, and
+# in the last by a sixth and not by half. In test accuracy the difference is large after these 72
+# steps: 0.72 with shortcuts, 0.24 without.
 
 # %%
 plain, residual = (history["loss"] for history in histories.values())
-assert all(a < b for a, b in zip(residual, plain, strict=True))
+assert abs(residual[0] - plain[0]) < 0.01
+assert all(a < b for a, b in zip(residual[1:], plain[1:], strict=True))
 test = [history["val_accuracy"][-1] for history in histories.values()]
 assert test[1] > test[0] + 0.2
 grid(

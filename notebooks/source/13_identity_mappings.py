@@ -51,7 +51,7 @@ code(
         "m = conv(x, f // r": r"m_1 = W_1 \,\sigma(\mathrm{BN}(x)),\; W_1: 1\times1",
         "m = conv(m, f // r": r"m_2 = W_2 \,\sigma(\mathrm{BN}(m_1)),\; W_2: 3\times3",
         "m = conv(m, f, k=1": r"\mathcal{F}(x) = W_3 \,\sigma(\mathrm{BN}(m_2)),\; W_3: 1\times1",
-        "return layers.add": r"x_{l+1} = x_l + \mathcal{F}(x_l)",
+        "return join": r"x_{l+1} = x_l + \mathcal{F}(x_l)",
     },
     longest=21,
 )

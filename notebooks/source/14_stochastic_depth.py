@@ -34,18 +34,20 @@ from blocks.stochastic_depth import StochasticDepth
 # %% [markdown]
 # ## The block
 #
-# > **Paper** Equations (2) and (5)
+# > **Paper** Equations (2), (3) and (5)
 #
 # Any residual block, its branch behind a gate: $b_\ell$ is 1 with probability $p_\ell$, drawn once
-# for the whole mini-batch. In inference all branches run and count as often as they were there.
+# for the whole mini-batch. Where it is 0 the block is its shortcut, and nothing of it is computed.
+# In inference all branches run and count as often as they were there.
 
 # %%
 code(
     StochasticDepth.call,
     {
-        "return self.survival": r"p_\ell\, f_\ell(x) \;\text{in inference, equation (5)}",
+        "shortcut + self.survival": r"\sigma(x + p_\ell\, f_\ell(x)) \;\text{in inference, (5)}",
+        "shortcut + self.branch": r"\sigma(x + f_\ell(x)) \;\text{if } b_\ell = 1, \text{ (2)}",
+        "left =": r"x \;\text{if } b_\ell = 0, \text{ (3)}: \;x = \sigma(x) \text{ after a relu}",
         "drawn =": r"b_\ell \sim \mathrm{Bernoulli}(p_\ell)",
-        "return ops.cond": r"b_\ell\, f_\ell(x): \;\text{not computed if } b_\ell = 0",
     },
 )
 
@@ -54,8 +56,8 @@ i = keras.Input((32, 32, 16))
 gate = partial(blocks.stochastic_depth, survival=0.5)
 picture(
     keras.Model(i, blocks.basic_block(i, 16, gate=gate)),
-    "The graph of basic_block with a gate: the branch is one box, stochastic depth, beside the "
-    "shortcut; both are added, then relu",
+    "The graph of basic_block with a gate: all of it is in one box, stochastic depth: the branch, "
+    "the sum with the shortcut and the relu",
 )
 
 # %% [markdown]
@@ -168,7 +170,7 @@ class Counter(keras.layers.Layer):
 
 i, counter = keras.Input((4, 4, 1)), Counter()
 x = blocks.stochastic_depth(i, lambda x: counter(blocks.conv(x, 1)), survival=0.3, seed=0)
-model = keras.Model(i, keras.layers.add([i, x]))
+model = keras.Model(i, x)
 model.compile("sgd", "mse")
 ones = np.ones((300, 4, 4, 1), "float32")
 model.fit(ones, ones, batch_size=1, verbose=0)
@@ -250,7 +252,7 @@ grid(
 # assert [*kept] == [0, 2]
 # assert len(np.unique(depth(ones, training=True))) == 1
 # assert float(path(ones[:1])[0, 0, 0, 0]) == 1
-# assert float(depth(ones[:1])[0, 0, 0, 0]) == 0.5
+# assert float(depth(ones[:1])[0, 0, 0, 0]) == 1 + 0.5
 # ```
 #
 # Drop path draws for each image and scales in training (by 2), so that inference is left as it is;

@@ -59,8 +59,8 @@ code(
     {
         'm = act(m, "relu")': r"m \leftarrow \max(0, m)",
         "m = sepconv": r"m \leftarrow \mathrm{BN}\big(W_{1 \times 1}\, (D_c \ast m_c)_c\big)",
-        "x = conv(x, f, k=1": r"W_s x,\; 1\times1\text{, where the shape changes}",
-        "return layers.add": r"y = \mathcal{F}(x) + W_s x",
+        "skip = conv(x, f, k=1": r"W_s x,\; 1\times1\text{, where the shape changes}",
+        "layers.add": r"y = \mathcal{F}(x) + W_s x",
     },
 )
 

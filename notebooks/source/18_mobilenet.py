@@ -111,7 +111,7 @@ code(
         "m = conv(x, r * c": r"m_1 = \mathrm{ReLU6}(\mathrm{BN}(W_1 x)): \; h w d \cdot t d",
         "m = dwconv(": r"m_2 = \mathrm{ReLU6}(\mathrm{BN}(K * m_1)): \; h w \cdot t d \cdot k^2",
         "return conv(m": r"\mathcal{F}(x) = \mathrm{BN}(W_3 m_2): \; h w \cdot t d \cdot d'",
-        "return layers.add": r"y = x + \mathcal{F}(x), \text{ where } d = d'",
+        "layers.add": r"y = x + \mathcal{F}(x), \text{ where } d = d'",
     },
 )
 
@@ -383,7 +383,7 @@ grid(
 # %%
 def relu6_block(x, f, s=1, n=blocks.BN):
     def gate(x, branch):
-        return blocks.act(branch(x), "relu6")
+        return keras.layers.add([x, blocks.act(branch(x), "relu6")])
 
     if s == 1 and x.shape[-1] == f:
         return blocks.inverted_residual_block(x, f, n=n, gate=gate)

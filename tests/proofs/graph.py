@@ -1,0 +1,31 @@
+"""graph(name): a digest of a network as it is built for its proof, by whatever code."""
+
+import hashlib
+
+import keras
+
+from architectures.taps import all_layers
+
+from .digest import ROOMS, closure, of_module
+from .prove import BETA, CANCELLED, LAST_BIAS, WIDER, rated, setting, sized, small
+
+
+def graph(name):
+    """Of the graph with its initialisers, the code of our own layers in it, and how it is trained.
+
+    Two networks of the same graph start alike, learn alike and are saved alike, so that the proof
+    of one is that of the other.
+    """
+    keras.backend.clear_session()
+    model = small(name)
+    rooms = {type(layer).__module__ for layer in all_layers(model)}
+    ours = {module for module in rooms if module.split(".")[0] in ROOMS}
+    modules = sorted(set().union(*(closure(module) for module in ours)))
+    start = LAST_BIAS, WIDER, BETA
+    lines = [
+        model.to_json(),
+        *(f"{module} {of_module(module)}" for module in modules),
+        repr([sized(name), rated(name), *(setting(table, name, None) for table in start)]),
+        repr(sorted(path for net, path in CANCELLED if net == name)),
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
