@@ -34,12 +34,12 @@ def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=N
          pool_p="same", max_p="same"):  # fmt: skip
     """Ten Inception modules in three stages, each but the last ending with stride 2.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first kernel depthwise with multiplier
-    8, then 1x1, as the paper's appendix and TF-slim have it.
+    x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first 7x7 depthwise with multiplier 8,
+    then 1x1, as the paper's appendix and TF-slim have it.
     """
     n, rest = BN | {"epsilon": eps}, dict(p=p, pool_p=pool_p, max_p=max_p, bias=bias)
     if separable:
-        x = separable_stem(x, n)
+        x = sepconv(x, 64, k=7, s=2, n=n, multiplier=8)
     else:
         x = conv(x, 64, k=7, s=2, p=3 if p == 1 else p, n=n, bias=bias)
     x = tap(maxpool(x, k=3, s=2, p=max_p), "stem_pool1")
@@ -52,11 +52,6 @@ def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=N
             x = tap(bn_inception_module(x, row, pool, **letters), f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
-
-
-def separable_stem(x, n):
-    """7x7/2 depthwise with multiplier 8 -> 1x1 64, nothing between."""
-    return sepconv(x, 64, k=7, s=2, n=n, multiplier=8)
 
 
 OPTIONS = dict(eps=1e-5, bias=None, se=None, drop_path=None)

@@ -30,8 +30,7 @@ def stem(x, name, n):
     x = conv(conv(x, 80, k=1, n=n), 192, k=3, p="valid", n=n)
     if name == "v1":
         return conv(x, 256, k=3, s=2, p="valid", n=n)
-    x = tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
-    return x
+    return tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
 
 
 def body(x, name, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, drop_path=None,

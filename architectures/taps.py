@@ -1,6 +1,5 @@
 """Names of layers: taps that the architectures set, and stable names for all the rest."""
 
-import re
 import weakref
 from collections import Counter, defaultdict
 from difflib import get_close_matches
@@ -73,14 +72,15 @@ def block_of(op):
     return summed(op, op.branch.output) if isinstance(op, StochasticDepth) else inside(op)
 
 
-def prefixes(model, root):
+def prefixes(graph, root):
     """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
 
     An operation belongs to the first tap it leads to, or to root.  Where several tensors are
     merged there, what leads to the merge by its second input only is in branch b2, and so on.
+    graph: the model's calls().
     """
     found, users = {}, defaultdict(list)
-    for position, (op, inputs, outputs) in reversed(list(enumerate(calls(model)))):
+    for position, (op, inputs, outputs) in reversed(list(enumerate(graph))):
         uses = [use for x in outputs for use in users[id(x)]]
         if op in TAPS:
             end, path = (position, TAPS[op]), ()
@@ -102,7 +102,7 @@ def kind(op):
     name = type(op).__name__
     if isinstance(op, layers.Activation):
         name = getattr(op.activation, "__name__", name)
-    return re.sub(r"\d+$", "", KINDS.get(name, name).lower())
+    return KINDS.get(name, name).lower().rstrip("0123456789")
 
 
 def rename(op, name):
@@ -121,8 +121,9 @@ def name_layers(model, root="head", counts=None):
     it adds to the shortcut is branch b2.
     """
     counts = Counter() if counts is None else counts
-    starts = prefixes(model, root)
-    for op in dict.fromkeys(call.op for call in calls(model)):
+    graph = calls(model)
+    starts = prefixes(graph, root)
+    for op in dict.fromkeys(call.op for call in graph):
         start, what = starts[op], kind(op)
         if isinstance(op, layers.InputLayer):
             op.name = f"{root}_input" if "_" in root else "input"

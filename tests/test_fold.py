@@ -369,9 +369,9 @@ def test_saved_model(tmp_path):
 def test_litert(tmp_path):
     tf = pytest.importorskip("tensorflow")
     model = mixed()
-    x, path = images(model)[:1], tmp_path / "folded.tflite"
+    x, path = images(model)[:1], str(tmp_path / "folded.tflite")
     fold(model).export(path, format="litert", verbose=False)
-    interpreter = tf.lite.Interpreter(str(path))
+    interpreter = tf.lite.Interpreter(path)
     runner = interpreter.get_signature_runner()
     (name,) = runner.get_input_details()
     (z,) = runner(**{name: x}).values()
