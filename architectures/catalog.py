@@ -12,7 +12,7 @@ from keras import layers
 
 from architectures import loading
 from architectures.common import logits
-from architectures.taps import name_layers, tap
+from architectures.taps import name_layers, one_name, tap
 
 PAPERS = """lenet alexnet vgg nin googlenet bn_inception inception_v3 inception_v4
 inception_resnet xception resnet preresnet resnext stochastic_depth senet densenet squeezenet nasnet
@@ -83,7 +83,8 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
     if classes is not None and not (isinstance(classes, int) and classes >= 1):
         raise ValueError(f"classes={classes!r}: classes must be a whole number of at least 1")
     try:
-        model = build(name, net, top, a)
+        with one_name():
+            model = build(name, net, top, a)
     except ValueError as error:
         least = least_size(name, net)
         if least is None:

@@ -112,6 +112,19 @@ def test_names_are_the_same_at_every_build(name, options):
     assert {path.split("/")[0] for path in paths} <= set(layers)
 
 
+def test_tensorflow_makes_weights_of_one_name():
+    """Which is quicker; they are apart all the same, also where a graph has only the name."""
+    model = create("resnet20_cifar")
+    assert {w.value.name for w in model.weights} == {"variable:0"}
+    before = model.get_weights()
+    model.weights[0].assign(before[0] + 1)
+    after = zip(before, model.get_weights(), strict=True)
+    assert [np.array_equal(*pair) for pair in after] == [False, *[True] * (len(before) - 1)]
+    with tf.Graph().as_default():
+        names = [w.value.name for w in create("lenet5").weights]
+    assert len({*names}) == len(names)
+
+
 @pytest.mark.parametrize("name", SMALL[1:])
 def test_taps(name):
     model = create(name)
