@@ -3,7 +3,9 @@
 Process time, so of all cores together; Keras forgets what was built before.  The import is what
 `import blocks` takes on top of `import keras`, each time in a process of its own.
 
-VGG has the paper's two dropouts, which keras.applications leaves out: each makes a seed's variable.
+What is saved is names: TensorFlow prepares the making of a variable anew for each name it has not
+seen, and ours share one (one_name in architectures/taps.py).  VGG has the paper's two dropouts,
+which keras.applications leaves out: each makes a seed's variable.
 """
 
 import subprocess

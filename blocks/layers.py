@@ -101,8 +101,8 @@ def conv(x, f, k=3, s=1, p="same", d=1, a="relu", *, g=1, n=None, bias=None, pre
     g: groups of channels that do not see each other.
     bias: by default only where there is no n.
     pre=True: n -> a -> kxk/s f.
-    init: the kernel's, by default He's variance (arXiv:1502.01852) beside an n, else Glorot's;
-    drawn evenly: He's truncated normal takes five times as long, half of a network's build.
+    init: the kernel's, by default He's variance (arXiv:1502.01852) beside an n, else Glorot's,
+          drawn evenly, as a truncated normal takes five times as long, half of a network's build.
     """
     check(x, f, k, s, p, d, a, g)
     bias = n is None if bias is None else bias
@@ -118,9 +118,7 @@ def conv(x, f, k=3, s=1, p="same", d=1, a="relu", *, g=1, n=None, bias=None, pre
         x = GroupedConv2D(f, k, s, p, groups=g, **letters)(x)
     else:
         x = layers.Conv2D(f, k, s, p, **letters)(x)
-    if n is not None:
-        x = act(norm(x, n), a)
-    return x
+    return x if n is None else act(norm(x, n), a)
 
 
 def sepconv(x, f, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, pre=False,
@@ -146,9 +144,7 @@ def sepconv(x, f, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, pre=F
     letters = dict(dilation_rate=d, activation=fused, use_bias=bias)
     letters |= dict(depthwise_initializer=init, pointwise_initializer=init)
     x = layers.SeparableConv2D(f, k, s, p, depth_multiplier=multiplier, **letters)(x)
-    if n is not None:
-        x = act(norm(x, n), a)
-    return x
+    return x if n is None else act(norm(x, n), a)
 
 
 def dwconv(x, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, multiplier=1, init=None):
@@ -168,9 +164,7 @@ def dwconv(x, k=3, s=1, p="same", d=1, a="relu", *, n=None, bias=None, multiplie
     fused = a if n is None else None
     letters = dict(dilation_rate=d, activation=fused, use_bias=bias, depthwise_initializer=init)
     x = layers.DepthwiseConv2D(k, s, p, depth_multiplier=multiplier, **letters)(x)
-    if n is not None:
-        x = act(norm(x, n), a)
-    return x
+    return x if n is None else act(norm(x, n), a)
 
 
 def dense(x, f, a="relu", *, bias=True, init="glorot_uniform"):

@@ -1,5 +1,6 @@
 """Cells found by search, as data: NASNet-A, AmoebaNet-A and PNASNet-5."""
 
+import keras
 from keras import layers, ops
 
 from blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
@@ -115,7 +116,10 @@ def cell_op(x, op, f, s=1, n=BN_TF, pool_p="same"):
     if pool_p not in ("same", "zeros", "zeros in means"):
         raise ValueError(f"pool_p={pool_p!r}: pool_p must be 'same', 'zeros' or 'zeros in means'")
     if op in ("avg3", "max3"):
-        p = "same"
+        # On an even map 'ceil' is 'same', for which Keras 3.15 on PyTorch counts an edge twice (its
+        # pull request 23233 mends that).
+        even = op == "avg3" and s > 1 and not any((i or 1) % 2 for i in x.shape[1:3])
+        p = "ceil" if even and keras.backend.backend() == "torch" else "same"
         if s > 1 and (pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")):
             x, p = layers.ZeroPadding2D([((i or 0) % 2, 1) for i in x.shape[1:3]])(x), "valid"
         x = avgpool(x, 3, s, p) if op == "avg3" else maxpool(x, 3, s, p)

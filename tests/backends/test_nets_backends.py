@@ -1,0 +1,36 @@
+"""A network of each family answers the same on TensorFlow, JAX and PyTorch."""
+
+import numpy as np
+import pytest
+from cases import fill
+from keras import layers, ops
+from proofs.prove import sized
+
+import architectures
+from architectures.catalog import FAMILIES
+
+NAMES = """
+lenet5 alexnet_grouped vgg_A_LRN nin_cifar10 googlenet bn_inception inception_v3
+inception_v4 inception_resnet_v1 xception resnet20_cifar preresnet18 resnext29_32x4d_cifar
+stochastic_depth_resnet110_cifar se_resnet50 densenet_cifar_BC_L100_k12
+squeezenet_v1_0_complex_bypass nasnet_a_mobile amoebanet_a_mobile_4_50 pnasnet5_mobile
+mobilenet_v2_0.35_224 shufflenet_v1_g3_1x
+"""
+
+
+def test_a_network_of_each_family_is_here():
+    assert [family for family in FAMILIES if not {*NAMES.split()} & {*family.NETS}] == []
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_same_logits(name, same_on_all):
+    """From the same weights, named and ordered alike; relative to the largest logit."""
+    model = fill(architectures.create(name, sized(name), 10))
+    for layer in model.layers:
+        if isinstance(layer, layers.DepthwiseConv2D):  # reads one channel, where fill counts all
+            layer.kernel.assign(layer.kernel * layer.kernel.shape[2] ** 0.5)
+    x = np.random.default_rng(0).normal(size=(2, *sized(name))).astype("float32")
+    y = ops.convert_to_numpy(model(x))
+    assert np.ptp(y, axis=0).max() > 1e-3 * np.abs(y).max() > 0  # the images are told apart
+    names = "\n".join(w.path for w in model.weights).encode()
+    same_on_all(y / np.abs(y).max(), np.frombuffer(names, "uint8"), atol=1e-4)
