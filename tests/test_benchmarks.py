@@ -228,13 +228,16 @@ def test_the_readme_quotes_what_was_kept():
         return json.loads((kept.RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
 
     def median(name):
-        known = (row for row in rows(name) if row["against"] == "keras.applications")
+        known = (r for r in rows(name) if r.get("against") == "keras.applications")
         return next(row for row in known if row["what"].startswith("median of"))
 
     readme = " ".join((page.ROOT / "README.md").read_text(encoding="utf-8").split())
     row = median("training")
     quoted = f"{row['ratio']:.2f} of the time of the same network of keras.applications"
     assert f"{quoted} ({row['what']} nets" in readme
+    row = median("build")
+    quoted = f"built in {row['ratio']:.2f} of the time of keras.applications ({row['what']})"
+    assert quoted in readme
     row, torch = median("fold"), [r["ratio"] for r in rows("fold") if r["against"] == "timm"]
     quoted = f"{row['ratio']:.2f} of the time of keras.applications ({row['what']} nets on a CPU)"
     more = f"{min(torch):.2f} to {max(torch):.2f} of timm's under PyTorch ({len(torch)} nets)"
