@@ -6,10 +6,10 @@ layer, weights.from_torch(model, state) takes over published weights.
 `python -m architectures NAME` prints a network beside its paper.
 """
 
-import architectures.weights as weights
-from architectures.catalog import create, facts, names
-from architectures.fold import fold
-from architectures.measure import measure
-from architectures.taps import get_layer, tap
+from convbook.architectures import weights
+from convbook.architectures.catalog import create, facts, names
+from convbook.architectures.fold import fold
+from convbook.architectures.measure import measure
+from convbook.architectures.taps import get_layer, tap
 
 __all__ = ["create", "facts", "fold", "get_layer", "measure", "names", "tap", "weights"]

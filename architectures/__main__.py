@@ -2,7 +2,7 @@
 
 import sys
 
-from gallery.networks import main
+from convbook.gallery.networks import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,9 +1,9 @@
 """AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012."""
 
-from architectures.common import Net, dense_head
-from architectures.taps import tap
-from blocks.layers import conv, maxpool
-from blocks.lrn import lrn
+from convbook.architectures.common import Net, dense_head
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import conv, maxpool
+from convbook.blocks.lrn import lrn
 
 # Section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, 3x3/2 max pool behind.
 # Input 227: the printed 224 does not give conv1's 55 x 55 without padding.

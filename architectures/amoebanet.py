@@ -1,7 +1,7 @@
 """AmoebaNet-A.  Regularized Evolution for Image Classifier Search, arXiv:1802.01548."""
 
-from architectures.nasnet import AUX, cifar, imagenet
-from blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION
+from convbook.architectures.nasnet import AUX, cifar, imagenet
+from convbook.blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION
 
 CELLS = AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION
 

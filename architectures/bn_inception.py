@@ -1,9 +1,9 @@
 """BN-Inception (Inception v2), arXiv:1502.03167, and SE-Inception, arXiv:1709.01507."""
 
-from architectures.common import Net, gates_of_paths, ratios
-from architectures.taps import tap
-from blocks.inception import bn_inception_module
-from blocks.layers import BN, conv, maxpool, sepconv
+from convbook.architectures.common import Net, gates_of_paths, ratios
+from convbook.architectures.taps import tap
+from convbook.blocks.inception import bn_inception_module
+from convbook.blocks.layers import BN, conv, maxpool, sepconv
 
 # Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool; stride.
 # Modules 4c and 4d are 608 wide as their rows are printed, 576 as their output size is: with a

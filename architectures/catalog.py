@@ -10,14 +10,16 @@ from importlib.resources import files
 import keras
 from keras import layers
 
-from architectures import loading
-from architectures.common import logits
-from architectures.taps import name_layers, one_name, tap
+from convbook.architectures import loading
+from convbook.architectures.common import logits
+from convbook.architectures.taps import name_layers, one_name, tap
 
 PAPERS = """lenet alexnet vgg nin googlenet bn_inception inception_v3 inception_v4
 inception_resnet xception resnet preresnet resnext stochastic_depth senet densenet squeezenet nasnet
 amoebanet pnasnet mobilenet shufflenet"""
-FAMILIES = [import_module(f"architectures.{paper}") for paper in PAPERS.split()]  # in their order
+FAMILIES = [
+    import_module(f"convbook.architectures.{paper}") for paper in PAPERS.split()
+]  # in their order
 NETS = {name: net for family in FAMILIES for name, net in family.NETS.items()}
 ALIASES = {alias: name for family in FAMILIES for alias, name in family.ALIASES.items()}
 OPTIONS = ("shortcut", "stride_on", "se", "survival", "drop_path", "aux", "eps", "style", "variant")
@@ -30,7 +32,7 @@ def names(aliases=True):
 
 @cache
 def all_facts():
-    return json.loads((files("architectures") / "facts.json").read_text(encoding="utf-8"))
+    return json.loads((files("convbook.architectures") / "facts.json").read_text(encoding="utf-8"))
 
 
 def facts(name):

@@ -6,10 +6,10 @@ from functools import partial
 
 from keras import layers
 
-from architectures.taps import tap
-from blocks.layers import act, dense, gavgpool
-from blocks.stochastic_depth import drop_path as dropped
-from blocks.stochastic_depth import stochastic_depth, survivals
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import act, dense, gavgpool
+from convbook.blocks.stochastic_depth import drop_path as dropped
+from convbook.blocks.stochastic_depth import stochastic_depth, survivals
 
 
 def logits(x, classes, name="logits"):

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from architectures.common import Net
-from architectures.taps import tap
-from blocks.densenet import dense_block, transition_block
-from blocks.layers import BN, act, conv, maxpool, norm
-from blocks.recompute import recomputed
+from convbook.architectures.common import Net
+from convbook.architectures.taps import tap
+from convbook.blocks.densenet import dense_block, transition_block
+from convbook.blocks.layers import BN, act, conv, maxpool, norm
+from convbook.blocks.recompute import recomputed
 
 # Table 1: layers in each dense block, growth rate 32; and wider nets of the memory-efficient
 # report, arXiv:1707.06990.

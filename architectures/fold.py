@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from architectures.measure import CONVOLUTIONS
-from architectures.taps import summed
-from blocks.graph import calls
-from blocks.grouped import GroupedConv2D
-from blocks.stochastic_depth import StochasticDepth
+from convbook.architectures.measure import CONVOLUTIONS
+from convbook.architectures.taps import summed
+from convbook.blocks.graph import calls
+from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.stochastic_depth import StochasticDepth
 
 # These very classes: what a subclass computes is not known.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D)

@@ -1,10 +1,10 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
-from architectures.common import Net, gates_of_paths, pooled, ratios
-from architectures.taps import tap
-from blocks.inception import aux_head, inception_module
-from blocks.layers import conv, dwconv, maxpool
-from blocks.lrn import lrn
+from convbook.architectures.common import Net, gates_of_paths, pooled, ratios
+from convbook.architectures.taps import tap
+from convbook.blocks.inception import aux_head, inception_module
+from convbook.blocks.layers import conv, dwconv, maxpool
+from convbook.blocks.lrn import lrn
 
 # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj of modules 3a to 5b.
 TABLE = (

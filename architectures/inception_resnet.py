@@ -2,16 +2,16 @@
 
 from keras import layers
 
-from architectures.common import Net, gates, logits, pooled
-from architectures.taps import tap
-from blocks.inception import parallel
-from blocks.inception_v4 import (
+from convbook.architectures.common import Net, gates, logits, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.inception import parallel
+from convbook.blocks.inception_v4 import (
     inception_resnet_block,
     inception_resnet_reduction_b,
     inception_v4_stem,
     reduction_a,
 )
-from blocks.layers import BN_TF, conv, dense, gavgpool, maxpool, norm
+from convbook.blocks.layers import BN_TF, conv, dense, gavgpool, maxpool, norm
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C: the authors' code
 # Stem, residual modules of A, B, C, how many, widths of the two reductions, and of a last 1x1.

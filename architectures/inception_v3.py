@@ -1,8 +1,8 @@
 """Inception v3.  Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567."""
 
-from architectures.common import Net, gates_of_paths, pooled
-from architectures.taps import tap
-from blocks.inception_v3 import (
+from convbook.architectures.common import Net, gates_of_paths, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.inception_v3 import (
     aux_head_v3,
     inception_v3_a,
     inception_v3_b,
@@ -10,7 +10,7 @@ from blocks.inception_v3 import (
     inception_v3_reduction_a,
     inception_v3_reduction_b,
 )
-from blocks.layers import BN_TF, conv, maxpool
+from convbook.blocks.layers import BN_TF, conv, maxpool
 
 # The authors' code (TF-slim): width of each A module's pool projection, of each B module's 7x7
 # paths, number of C modules.

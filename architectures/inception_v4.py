@@ -1,8 +1,8 @@
 """Inception v4, arXiv:1602.07261."""
 
-from architectures.common import Net, gates_of_paths, pooled
-from architectures.taps import tap
-from blocks.inception_v4 import (
+from convbook.architectures.common import Net, gates_of_paths, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.inception_v4 import (
     inception_v4_a,
     inception_v4_b,
     inception_v4_c,
@@ -10,7 +10,7 @@ from blocks.inception_v4 import (
     reduction_a,
     reduction_b,
 )
-from blocks.layers import BN_TF
+from convbook.blocks.layers import BN_TF
 
 # Figure 9: the stages' modules, how many, and the reduction before the next.
 TABLE = (

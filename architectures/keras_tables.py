@@ -4,8 +4,8 @@ Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto
 so on here, in the order in which keras.applications made them: they have no other name.
 """
 
-from architectures import mobilenet
-from architectures.weight_tables import counted
+from convbook.architectures import mobilenet
+from convbook.architectures.weight_tables import counted
 
 HEAD = {"predictions": "logits"}
 

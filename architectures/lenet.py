@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from architectures.common import Net, logits
-from architectures.taps import tap
-from blocks.layers import conv, dense
-from blocks.lenet import C3, partial_conv, radial_basis, squash, subsample
+from convbook.architectures.common import Net, logits
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import conv, dense
+from convbook.blocks.lenet import C3, partial_conv, radial_basis, squash, subsample
 
 
 def uniform(fan_in):

@@ -7,9 +7,9 @@ from importlib import import_module
 import keras
 import numpy as np
 
-from architectures.published import APPLICATIONS, published
-from architectures.taps import all_layers
-from architectures.weights import from_keras, from_torch
+from convbook.architectures.published import APPLICATIONS, published
+from convbook.architectures.taps import all_layers
+from convbook.architectures.weights import from_keras, from_torch
 
 OURS = (".keras", ".weights.h5")
 

@@ -6,8 +6,8 @@ from collections import namedtuple
 import keras
 from keras import layers
 
-from architectures.taps import block_of
-from blocks.graph import calls
+from convbook.architectures.taps import block_of
+from convbook.blocks.graph import calls
 
 CONVOLUTIONS = (
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),

@@ -1,9 +1,9 @@
 """MobileNet, arXiv:1704.04861, and MobileNetV2, arXiv:1801.04381, with their width multipliers."""
 
-from architectures.common import Net, gates, pooled
-from architectures.taps import tap
-from blocks.layers import BN_TF, conv
-from blocks.mobilenet import inverted_residual_block, mobilenet_block
+from convbook.architectures.common import Net, gates, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN_TF, conv
+from convbook.blocks.mobilenet import inverted_residual_block, mobilenet_block
 
 # V1, Table 1: filters, stride.  The last stride is 1; the table prints 2, which its sizes refute.
 V1 = (

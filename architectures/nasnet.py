@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from architectures.common import Net, pooled
-from architectures.taps import tap
-from blocks.inception_v3 import aux_head_v3
-from blocks.layers import BN_TF, act, conv
-from blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, cell
-from blocks.stochastic_depth import drop_path as dropped
+from convbook.architectures.common import Net, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.inception_v3 import aux_head_v3
+from convbook.blocks.layers import BN_TF, act, conv
+from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, cell
+from convbook.blocks.stochastic_depth import drop_path as dropped
 
 CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 

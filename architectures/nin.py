@@ -2,10 +2,10 @@
 
 from keras import layers
 
-from architectures.common import Net, maps_head
-from architectures.taps import tap
-from blocks.layers import avgpool, maxpool
-from blocks.nin import mlpconv
+from convbook.architectures.common import Net, maps_head
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import avgpool, maxpool
+from convbook.blocks.nin import mlpconv
 
 # Kernel, stride, padding and widths of each mlpconv block, then its pool and dropout; the last
 # block ends in one map a class and belongs to the head.

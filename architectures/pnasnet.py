@@ -1,7 +1,7 @@
 """PNASNet-5.  Progressive Neural Architecture Search, arXiv:1712.00559."""
 
-from architectures.nasnet import imagenet
-from blocks.nasnet import PNASNET_5
+from convbook.architectures.nasnet import imagenet
+from convbook.blocks.nasnet import PNASNET_5
 
 CELLS = PNASNET_5, None
 

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from architectures import resnet
-from architectures.common import Net
-from architectures.taps import tap
-from blocks.layers import BN, act, conv, maxpool, norm, pad
-from blocks.preresnet import preact_block
-from blocks.resnet import bottleneck_block
+from convbook.architectures import resnet
+from convbook.architectures.common import Net
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN, act, conv, maxpool, norm, pad
+from convbook.blocks.preresnet import preact_block
+from convbook.blocks.resnet import bottleneck_block
 
 # Width after the first stage, blocks a stage, ratio of the bottleneck (None: two 3x3).
 IMAGENET = {

@@ -7,7 +7,7 @@ names, {ours: [its function, arguments of it, options of create]}.
 import json
 from importlib.resources import files
 
-ROWS = json.loads((files("architectures") / "published.json").read_text(encoding="utf-8"))
+ROWS = json.loads((files("convbook.architectures") / "published.json").read_text(encoding="utf-8"))
 
 
 def tuples(options):

@@ -1,9 +1,9 @@
 """ResNet and the plain nets beside it.  Deep Residual Learning, arXiv:1512.03385."""
 
-from architectures.common import Net, gates, ratios
-from architectures.taps import tap
-from blocks.layers import BN, conv, maxpool
-from blocks.resnet import basic_block, bottleneck_block
+from convbook.architectures.common import Net, gates, ratios
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN, conv, maxpool
+from convbook.blocks.resnet import basic_block, bottleneck_block
 
 # Table 1: block, width after conv2_x, blocks in conv2_x ... conv5_x.
 IMAGENET = {

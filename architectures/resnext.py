@@ -1,8 +1,8 @@
 """ResNeXt: ResNet with cardinality.  Aggregated Residual Transformations, arXiv:1611.05431."""
 
-from architectures import resnet
-from architectures.common import Net
-from blocks.resnext import resnext_bottleneck_block
+from convbook.architectures import resnet
+from convbook.architectures.common import Net
+from convbook.blocks.resnext import resnext_bottleneck_block
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 # Tables 2 to 5: cardinality C and width d of the paths in conv2_x, at about equal cost.

@@ -1,11 +1,11 @@
 """SENets: ResNets and ResNeXts with squeeze-and-excitation, and SENet-154.  arXiv:1709.01507."""
 
-from architectures import resnet, resnext
-from architectures.common import Net, pooled
-from architectures.taps import tap
-from blocks.layers import BN, conv, maxpool
-from blocks.resnet import bottleneck_block
-from blocks.se import senet_block
+from convbook.architectures import resnet, resnext
+from convbook.architectures.common import Net, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN, conv, maxpool
+from convbook.blocks.resnet import bottleneck_block
+from convbook.blocks.se import senet_block
 
 
 def body(x, depths, *, eps=1e-5, se=16, pool="ceil", **options):

@@ -1,9 +1,9 @@
 """ShuffleNet v1, arXiv:1707.01083."""
 
-from architectures.common import Net
-from architectures.taps import tap
-from blocks.layers import BN, conv, maxpool
-from blocks.shufflenet import shufflenet_unit
+from convbook.architectures.common import Net
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN, conv, maxpool
+from convbook.blocks.shufflenet import shufflenet_unit
 
 # Table 1, g = 3: filters and units of stages 2 to 4; the first unit of each has stride 2.
 TABLE = ((240, 4), (480, 8), (960, 4))

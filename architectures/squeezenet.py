@@ -2,10 +2,10 @@
 
 from keras import layers
 
-from architectures.common import Net, maps_head
-from architectures.taps import tap
-from blocks.layers import conv, maxpool
-from blocks.squeezenet import fire_module
+from convbook.architectures.common import Net, maps_head
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import conv, maxpool
+from convbook.blocks.squeezenet import fire_module
 
 # Table 1: conv1 (filters, kernel), then fire modules by their width; a 3x3/2 max pool before each
 # group.  Input 227: the printed 224 does not give conv1's 111 x 111.

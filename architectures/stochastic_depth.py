@@ -1,6 +1,6 @@
 """ResNets with stochastic depth, arXiv:1603.09382: ResNet's rows with survival=0.5."""
 
-from architectures import resnet
+from convbook.architectures import resnet
 
 HALF = {"survival": 0.5}  # p_L, decaying linearly from 1: section 5
 NETS = {

@@ -9,8 +9,8 @@ from itertools import takewhile
 import keras
 from keras import layers
 
-from blocks.graph import calls
-from blocks.stochastic_depth import StochasticDepth
+from convbook.blocks.graph import calls
+from convbook.blocks.stochastic_depth import StochasticDepth
 
 KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
     "AveragePooling2D": "pool",

@@ -1,9 +1,9 @@
 """VGG.  Very Deep Convolutional Networks for Large-Scale Image Recognition, arXiv:1409.1556."""
 
-from architectures.common import Net, dense_head
-from architectures.taps import tap
-from blocks.layers import conv, maxpool
-from blocks.lrn import lrn
+from convbook.architectures.common import Net, dense_head
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import conv, maxpool
+from convbook.blocks.lrn import lrn
 
 WIDTHS = (64, 128, 256, 512, 512)
 # Table 1: kernels of the convolutions in each stage.

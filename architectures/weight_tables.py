@@ -6,7 +6,7 @@ and one layer here ends in the attribute, as sepconv1.pointwise_kernel.  The fir
 holds, so that exceptions come first.
 """
 
-from architectures import mobilenet, squeezenet, vgg
+from convbook.architectures import mobilenet, squeezenet, vgg
 
 
 def within(blocks, layers):

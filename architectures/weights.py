@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 from keras import layers, ops
 
-from architectures import keras_tables, weight_tables
-from architectures.published import published
-from architectures.taps import all_layers
-from blocks.graph import calls
+from convbook.architectures import keras_tables, weight_tables
+from convbook.architectures.published import published
+from convbook.architectures.taps import all_layers
+from convbook.blocks.graph import calls
 
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "gamma"),

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from architectures.common import Net, gates, pooled
-from architectures.taps import tap
-from blocks.layers import BN_TF, conv, sepconv
-from blocks.xception import xception_block
+from convbook.architectures.common import Net, gates, pooled
+from convbook.architectures.taps import tap
+from convbook.blocks.layers import BN_TF, conv, sepconv
+from convbook.blocks.xception import xception_block
 
 # Figure 5: widths of the entry flow's modules, middle modules, exit module, last convolutions.
 TABLE = ((128, 256, 728), 8, (728, 1024), (1536, 2048))

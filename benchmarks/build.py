@@ -14,9 +14,9 @@ import time
 
 import keras
 
-import architectures
 from benchmarks import nets
 from benchmarks.pairs import Differs, alone, compare, together
+from convbook import architectures
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs of each net"),
@@ -27,7 +27,7 @@ IMPORT, TWIN = 0.05, 1.0  # the targets: seconds, and no slower than the twin
 SCRIPT = """
 import time, keras
 start = time.perf_counter()
-import blocks
+from convbook import blocks
 print(time.perf_counter() - start)
 """
 

@@ -10,8 +10,8 @@ from statistics import median
 import keras
 from keras import ops
 
-from architectures.measure import kernels, macs, shape_of
-from blocks.graph import calls
+from convbook.architectures.measure import kernels, macs, shape_of
+from convbook.blocks.graph import calls
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 # TFLOP/s in float32, TF32 and bfloat16, of dense matrices, and GB/s, as recalled from NVIDIA's data

@@ -10,13 +10,13 @@ pixels of an image of 564) the two are equal.
 import keras
 import numpy as np
 
-import architectures
-from architectures.common import dense_head
-from architectures.vgg import TABLE, WIDTHS
 from benchmarks.nets import chosen, fresh
 from benchmarks.pairs import Differs, clocked, compare
-from blocks.layers import conv, dense, maxpool
-from training.fully_convolutional import fully_convolutional
+from convbook import architectures
+from convbook.architectures.common import dense_head
+from convbook.architectures.vgg import TABLE, WIDTHS
+from convbook.blocks.layers import conv, dense, maxpool
+from convbook.training.fully_convolutional import fully_convolutional
 
 STEP = 32  # pixels between windows
 AGREE = 1e-4

@@ -9,11 +9,11 @@ The batch norms of both sides are those of training.fused, as in the trainer.
 
 from statistics import mean
 
-import architectures
 from benchmarks.nets import fuse
 from benchmarks.pairs import clocked, compare
 from benchmarks.sides import KerasNet, same
-from blocks.stochastic_depth import StochasticDepth
+from convbook import architectures
+from convbook.blocks.stochastic_depth import StochasticDepth
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs"),

@@ -4,10 +4,10 @@ Each at its own size, the same weights and images, predict_on_batch with jit_com
 The plain side has Keras' own batch norm.
 """
 
-from architectures.fold import fold
 from benchmarks import nets
 from benchmarks.pairs import together
 from benchmarks.sides import KerasNet, same
+from convbook.architectures.fold import fold
 
 OPTIONS = nets.OWN_SIZE
 MEDIAN, TORCH = 0.92, 1.0  # the targets

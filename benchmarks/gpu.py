@@ -9,9 +9,6 @@ timm is in channels_last, under torch.compile unless jit_compile is false.
 
 import keras
 
-import architectures
-from architectures.published import published
-from architectures.weights import from_torch
 from benchmarks import chip
 from benchmarks.best import THOUSAND, rates, timing
 from benchmarks.gpu_sides import JIT, TimmNet, empty, forget, our_net
@@ -19,6 +16,9 @@ from benchmarks.nets import chosen, fresh, size_of
 from benchmarks.pairs import alone, compare, skipped
 from benchmarks.scaling import numbers
 from benchmarks.sides import same, timm
+from convbook import architectures
+from convbook.architectures.published import published
+from convbook.architectures.weights import from_torch
 
 NETS = {  # ours: timm's
     "resnet50": "resnet50",

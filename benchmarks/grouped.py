@@ -6,11 +6,11 @@ A step of it takes most of a minute.
 
 import keras
 
-import architectures
 from benchmarks.nets import fresh, row_torch
 from benchmarks.pairs import clocked, compare, skipped
 from benchmarks.sides import KerasNet, same, timm
-from blocks.grouped import GroupedConv2D
+from convbook import architectures
+from convbook.blocks.grouped import GroupedConv2D
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs, against timm"),

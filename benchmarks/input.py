@@ -12,10 +12,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-import architectures
 from benchmarks.pairs import clocked, compare
 from benchmarks.sides import KerasNet
-from training import data
+from convbook import architectures
+from convbook.training import data
 
 CLASSES = 2
 RECIPE = dict(random_area_crop=True, flip=True, subtract_mean=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import keras
 
-from architectures import catalog, densenet
 from benchmarks import kept
 from benchmarks.pairs import compare, skipped
 from benchmarks.scaling import agreement, numbers
 from benchmarks.sides import MOMENTUM, RATE, Clock, images
+from convbook.architectures import catalog, densenet
 
 OPTIONS = {
     "pairs": (11, 1, "timed pairs of steps, where both take the same batch"),

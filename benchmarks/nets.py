@@ -8,11 +8,11 @@ from multiprocessing import get_context
 
 import keras
 
-import architectures
-from architectures.published import APPLICATIONS, published
-from architectures.weights import from_keras, from_torch
 from benchmarks.pairs import clocked, compare, skipped, together
 from benchmarks.sides import KerasNet, TorchNet, same, timm
+from convbook import architectures
+from convbook.architectures.published import APPLICATIONS, published
+from convbook.architectures.weights import from_keras, from_torch
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs"),
@@ -69,7 +69,9 @@ def twin(name, size):
 
 def fuse(model):
     """Batch norms by training.fused, as the trainer has them."""
-    from training.fused import fuse  # it needs TensorFlow, which what else is here does not
+    from convbook.training.fused import (
+        fuse,  # it needs TensorFlow, which what else is here does not
+    )
 
     fuse(model)
 

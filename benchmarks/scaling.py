@@ -5,12 +5,12 @@ largest.  Distribution is measured at equal total work on the same cores: 2 virt
 process, and 2 workers with half of the threads each, beside one device of one process.
 """
 
-import architectures
 from benchmarks import kept
 from benchmarks.nets import fresh
 from benchmarks.pairs import Differs, alone, clocked, compare
 from benchmarks.processes import Processes
 from benchmarks.sides import KerasNet
+from convbook import architectures
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs, or steps where there is no other side"),

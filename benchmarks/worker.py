@@ -13,9 +13,9 @@ import sys
 import keras
 import tensorflow as tf
 
-import architectures
 from benchmarks.sides import MOMENTUM, RATE, Clock, images
-from training import cluster, fused, multiworker, peers, strategy
+from convbook import architectures
+from convbook.training import cluster, fused, multiworker, peers, strategy
 
 SECONDS = 120  # for all workers to start
 

@@ -6,38 +6,76 @@ The letters are explained in blocks.layers.
 
 import sys
 
-from blocks.densenet import dense_block, transition_block
-from blocks.grouped import GroupedConv2D
-from blocks.inception import aux_head, bn_inception_module, grid_reduction, inception_module
-from blocks.inception import naive_inception_module, parallel
-from blocks.inception_v3 import aux_head_v3, inception_v3_a, inception_v3_b, inception_v3_c
-from blocks.inception_v3 import inception_v3_reduction_a, inception_v3_reduction_b
-from blocks.inception_v4 import inception_resnet_block, inception_resnet_reduction_b, inception_v4_a
-from blocks.inception_v4 import inception_v4_b, inception_v4_c, inception_v4_stem, reduction_a
-from blocks.inception_v4 import reduction_b
-from blocks.kernels import asymmetric_pair, dense_as_conv, dilated_stack, grouped_sepconv, maxout
-from blocks.kernels import multi_size, small_kernels, spatial_sepconv
-from blocks.layers import BN, BN_TF, GN, act, avgpool, conv, dense, dwconv, gavgpool, maxpool, norm
-from blocks.layers import pad, sepconv
-from blocks.lenet import partial_conv, radial_basis, subsample
-from blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
-from blocks.lrn import LocalResponseNorm, lrn
-from blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
-from blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION, NASNET_A_NORMAL
-from blocks.nasnet import NASNET_A_REDUCTION, PNASNET_5, amoebanet_normal_cell
-from blocks.nasnet import amoebanet_reduction_cell, cell, cell_op, factorized_reduction
-from blocks.nasnet import nasnet_normal_cell, nasnet_reduction_cell, normal_cell
-from blocks.nin import mlpconv
-from blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
-from blocks.refine import refinement_head
-from blocks.resnet import basic_block, bottleneck, bottleneck_block, residual_block, shortcut_path
-from blocks.resnext import aggregate, resnext_block, resnext_bottleneck_block
-from blocks.resnext import resnext_two_layer_block
-from blocks.se import se_block, senet_block
-from blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
-from blocks.squeezenet import fire_module
-from blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
-from blocks.xception import extreme_inception, xception_block
+from convbook.blocks.densenet import dense_block, transition_block
+from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.inception import (
+    aux_head,
+    bn_inception_module,
+    grid_reduction,
+    inception_module,
+)
+from convbook.blocks.inception import naive_inception_module, parallel
+from convbook.blocks.inception_v3 import aux_head_v3, inception_v3_a, inception_v3_b, inception_v3_c
+from convbook.blocks.inception_v3 import inception_v3_reduction_a, inception_v3_reduction_b
+from convbook.blocks.inception_v4 import (
+    inception_resnet_block,
+    inception_resnet_reduction_b,
+    inception_v4_a,
+)
+from convbook.blocks.inception_v4 import (
+    inception_v4_b,
+    inception_v4_c,
+    inception_v4_stem,
+    reduction_a,
+)
+from convbook.blocks.inception_v4 import reduction_b
+from convbook.blocks.kernels import (
+    asymmetric_pair,
+    dense_as_conv,
+    dilated_stack,
+    grouped_sepconv,
+    maxout,
+)
+from convbook.blocks.kernels import multi_size, small_kernels, spatial_sepconv
+from convbook.blocks.layers import (
+    BN,
+    BN_TF,
+    GN,
+    act,
+    avgpool,
+    conv,
+    dense,
+    dwconv,
+    gavgpool,
+    maxpool,
+    norm,
+)
+from convbook.blocks.layers import pad, sepconv
+from convbook.blocks.lenet import partial_conv, radial_basis, subsample
+from convbook.blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
+from convbook.blocks.lrn import LocalResponseNorm, lrn
+from convbook.blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
+from convbook.blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION, NASNET_A_NORMAL
+from convbook.blocks.nasnet import NASNET_A_REDUCTION, PNASNET_5, amoebanet_normal_cell
+from convbook.blocks.nasnet import amoebanet_reduction_cell, cell, cell_op, factorized_reduction
+from convbook.blocks.nasnet import nasnet_normal_cell, nasnet_reduction_cell, normal_cell
+from convbook.blocks.nin import mlpconv
+from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
+from convbook.blocks.refine import refinement_head
+from convbook.blocks.resnet import (
+    basic_block,
+    bottleneck,
+    bottleneck_block,
+    residual_block,
+    shortcut_path,
+)
+from convbook.blocks.resnext import aggregate, resnext_block, resnext_bottleneck_block
+from convbook.blocks.resnext import resnext_two_layer_block
+from convbook.blocks.se import se_block, senet_block
+from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
+from convbook.blocks.squeezenet import fire_module
+from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
+from convbook.blocks.xception import extreme_inception, xception_block
 
 # Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))

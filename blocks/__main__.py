@@ -2,7 +2,7 @@
 
 import sys
 
-from gallery.__main__ import main
+from convbook.gallery.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,8 +2,8 @@
 
 from keras import layers
 
-from blocks.layers import BN, avgpool, conv
-from blocks.recompute import recomputed
+from convbook.blocks.layers import BN, avgpool, conv
+from convbook.blocks.recompute import recomputed
 
 
 def dense_block(x, f=32, b=5, n=None, r=None, rate=0.0, recompute=False):

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class GroupedConv2D(layers.Conv2D):
     """keras.layers.Conv2D with groups, drop-in: same arguments, weights and results.
 

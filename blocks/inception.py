@@ -2,8 +2,8 @@
 
 from keras import layers
 
-from blocks.layers import BN, BN_TF, avgpool, check, conv, dense, maxpool
-from blocks.se import se_block
+from convbook.blocks.layers import BN, BN_TF, avgpool, check, conv, dense, maxpool
+from convbook.blocks.se import se_block
 
 
 def parallel(x, *paths, n=BN_TF, p="valid", pool_p="same", max_p=None, bias=None, gate=None):

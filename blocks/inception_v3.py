@@ -5,8 +5,8 @@ The paper draws the modules and leaves their widths out; these are the authors' 
 
 from keras import layers
 
-from blocks.inception import parallel
-from blocks.layers import BN_TF, avgpool, conv, gavgpool
+from convbook.blocks.inception import parallel
+from convbook.blocks.layers import BN_TF, avgpool, conv, gavgpool
 
 
 def inception_v3_a(x, f=64, n=BN_TF, pool_p="same", gate=None):

@@ -2,8 +2,8 @@
 
 from keras import layers
 
-from blocks.inception import parallel
-from blocks.layers import BN_TF, act, conv
+from convbook.blocks.inception import parallel
+from convbook.blocks.layers import BN_TF, act, conv
 
 # The paths of the residual modules, (kernel, filters) a convolution; Figures 10, 11 and 13 (v1)
 # and 16, 17 and 19 (v2).

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import conv, dwconv
+from convbook.blocks.layers import conv, dwconv
 
 
 def small_kernels(x, f=32, k=5, n=None):

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from blocks.layers import act, check, conv
+from convbook.blocks.layers import act, check, conv
 
 # Table I: the maps of S2 that each of the 16 maps of C3 looks at.
 C3 = (
@@ -36,13 +36,13 @@ def digit_codes():
     return [[1 if ch == "#" else -1 for row in rows for ch in row[i]] for i in range(10)]
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 def squash(x):
     """1.7159 tanh(2x / 3): 1 at 1, where its slope changes fastest.  LeNet-5, appendix A."""
     return 1.7159 * ops.tanh(x * (2 / 3))
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class Subsample(layers.Layer):
     """The sum of each kxk window, times a trainable coefficient and plus a bias for each map."""
 
@@ -70,7 +70,7 @@ class Subsample(layers.Layer):
         return {**super().get_config(), "k": self.pool_size[0]}
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class RadialBasis(layers.Layer):
     """Minus the squared distance to each of the fixed codes, one a class: nothing is trained."""
 

@@ -52,7 +52,7 @@ class Unshared(layers.Layer):
         return {**super().get_config(), **own, "activation": activation}
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class LocallyConnected2D(Unshared):
     """kxk/s filters, valid, with a kernel of its own at every position.
 
@@ -69,7 +69,7 @@ class LocallyConnected2D(Unshared):
         return self.apply(x, self.kernel, self.bias)
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class TiledConv2D(Unshared):
     """kxk/s filters, valid, with tiles x tiles kernels that take turns along rows and columns.
 

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class LocalResponseNorm(layers.Layer):
     """x / (bias + alpha * sum of squares over size neighbouring channels) ** beta.
 

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import BN_TF, conv, dwconv, sepconv
+from convbook.blocks.layers import BN_TF, conv, dwconv, sepconv
 
 
 def mobilenet_block(x, f=32, s=1, p="same", n=BN_TF, a="relu"):

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
+from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
 
 # A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
 # h is the cell before, h_prev the one before that; a number is the result of that row.

@@ -1,6 +1,6 @@
 """A small network slid over the image in place of a linear filter.  Network in Network."""
 
-from blocks.layers import conv
+from convbook.blocks.layers import conv
 
 
 def mlpconv(x, f=(192, 160, 96), k=5, s=1, p="same"):

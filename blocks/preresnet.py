@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from blocks.layers import BN, act, conv, norm
-from blocks.resnet import join, stride_of
-from blocks.se import se_block
+from convbook.blocks.layers import BN, act, conv, norm
+from convbook.blocks.resnet import join, stride_of
+from convbook.blocks.se import se_block
 
 
 def preact_block(

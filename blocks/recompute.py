@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class Recompute(layers.Wrapper):
     """Runs branch, a keras.Model of dense layers, and keeps only what its convolutions return.
 

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import act, check
+from convbook.blocks.layers import act, check
 
 
 def refinement_head(x, f=10, steps=3, hidden=32, k=3):

@@ -2,8 +2,8 @@
 
 from keras import layers, ops
 
-from blocks.layers import BN, act, avgpool, conv
-from blocks.se import se_block
+from convbook.blocks.layers import BN, act, avgpool, conv
+from convbook.blocks.se import se_block
 
 
 def bottleneck(x, f=32, r=4):

@@ -2,9 +2,9 @@
 
 from keras import layers
 
-from blocks.layers import BN, conv, norm
-from blocks.resnet import join
-from blocks.se import se_block
+from convbook.blocks.layers import BN, conv, norm
+from convbook.blocks.resnet import join
+from convbook.blocks.se import se_block
 
 
 def resnext_block(x, f=32, r=2, c=4):

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import BN, act, conv, dense, gavgpool
+from convbook.blocks.layers import BN, act, conv, dense, gavgpool
 
 
 def se_block(x, f=None, r=16):

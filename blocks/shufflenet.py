@@ -3,10 +3,10 @@
 import keras
 from keras import layers, ops
 
-from blocks.layers import BN, act, avgpool, conv, dwconv
+from convbook.blocks.layers import BN, act, avgpool, conv, dwconv
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class ChannelShuffle(layers.Layer):
     """Deals the channels of g groups out in turn: channel i of group j goes to place i g + j.
 

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import conv
+from convbook.blocks.layers import conv
 
 
 def fire_module(x, f=128, r=8, bypass=None):

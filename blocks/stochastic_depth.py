@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable("blocks")
+@keras.saving.register_keras_serializable("convbook")
 class StochasticDepth(layers.Wrapper):
     """a(shortcut + branch(x)) with probability survival in training, else the shortcut alone.
 

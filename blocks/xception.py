@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from blocks.layers import BN_TF, act, conv, dwconv, maxpool, sepconv
+from convbook.blocks.layers import BN_TF, act, conv, dwconv, maxpool, sepconv
 
 
 def extreme_inception(x, f=32, k=3, a="relu", middle="relu", first="1x1", n=BN_TF):

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import sys
 
-import blocks
+from convbook import blocks
 
 COMMANDS = """\
 python -m blocks                      this menu
@@ -33,16 +33,16 @@ def main(argv=None):
 
 def answer(options):
     """The text to print for the command."""
-    from gallery.menu import MENU, menu
+    from convbook.gallery.menu import MENU, menu
 
     if options.command is None:
         return f"{menu()}\n{COMMANDS}"
     if options.command == "show":
-        from gallery.show import highlighted, snippet
+        from convbook.gallery.show import highlighted, snippet
 
         text = snippet(known(options.name, [n for n in blocks.__all__ if not n.isupper()]))
         return highlighted(text) if sys.stdout.isatty() else text
-    from gallery.draw import draw
+    from convbook.gallery.draw import draw
 
     name = known(options.name, MENU)
     path = f"{name}.png" if options.o is None else options.o

@@ -11,8 +11,8 @@ from collections import namedtuple
 from functools import cache
 from importlib.resources import files
 
-from architectures.catalog import facts
-from architectures.published import APPLICATIONS, published
+from convbook.architectures.catalog import facts
+from convbook.architectures.published import APPLICATIONS, published
 
 LIBRARIES = ("timm", "torchvision", "pytorchcv")
 OTHER = re.compile(r"\bat \d|pruning")  # printed of another input size, or of a pruned network
@@ -25,7 +25,7 @@ Figure = namedtuple("Figure", "text value state why tag where")
 @cache
 def kept():
     """{ours and keras.applications: {name: counts}, golden: {'timm/resnet50': error}, versions}."""
-    return json.loads((files("gallery") / "ledger.json").read_text(encoding="utf-8"))
+    return json.loads((files("convbook.gallery") / "ledger.json").read_text(encoding="utf-8"))
 
 
 def last_digit(figure):

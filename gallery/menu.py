@@ -6,8 +6,8 @@ from collections import namedtuple
 
 import keras
 
-import blocks
-from blocks import layers
+from convbook import blocks
+from convbook.blocks import layers
 
 # args: the arguments of the example, first its inputs; shapes: the shapes of those inputs.
 Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))

@@ -4,10 +4,10 @@ import argparse
 import ast
 import sys
 
-from architectures.catalog import ALIASES, OPTIONS, create, facts, names
-from architectures.measure import measure
-from gallery import page
-from gallery.ledger import available, golden
+from convbook.architectures.catalog import ALIASES, OPTIONS, create, facts, names
+from convbook.architectures.measure import measure
+from convbook.gallery import page
+from convbook.gallery.ledger import available, golden
 
 COUNTS = {  # ours: (as counted from the paper's table, where the paper prints it)
     "weights": ("weights", None),

@@ -3,8 +3,8 @@
 from collections import namedtuple
 from difflib import get_close_matches
 
-from architectures.catalog import FAMILIES, facts, names
-from gallery.ledger import LIBRARIES, accuracy, available, golden, kept, libraries, paper
+from convbook.architectures.catalog import FAMILIES, facts, names
+from convbook.gallery.ledger import LIBRARIES, accuracy, available, golden, kept, libraries, paper
 
 INTRO = """\
 # The ledger

@@ -10,8 +10,8 @@ from functools import partial
 
 import keras
 
-from architectures import measure
-from blocks import (
+from convbook.architectures import measure
+from convbook.blocks import (
     BN,
     amoebanet_normal_cell,
     basic_block,

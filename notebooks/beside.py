@@ -13,13 +13,13 @@ import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
 
-from architectures import create, facts, measure
-from architectures.catalog import ALIASES
-from architectures.taps import TAPS
-from blocks.graph import calls
-from gallery import ledger
-from gallery.draw import draw
-from training.data import load
+from convbook.architectures import create, facts, measure
+from convbook.architectures.catalog import ALIASES
+from convbook.architectures.taps import TAPS
+from convbook.blocks.graph import calls
+from convbook.gallery import ledger
+from convbook.gallery.draw import draw
+from convbook.training.data import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 LONGEST = 16  # lines of a block

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from architectures.resnet import body
-from blocks import basic_block, dense, gavgpool
+from convbook.architectures.resnet import body
+from convbook.blocks import basic_block, dense, gavgpool
 from notebooks import results
 from notebooks.beside import digits, learn
 

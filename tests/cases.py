@@ -9,8 +9,8 @@ from functools import cache, partial
 import keras
 import numpy as np
 
-import blocks
-from blocks import BN, BN_TF
+from convbook import blocks
+from convbook.blocks import BN, BN_TF
 
 FLAT = None
 GROUPS = {"groups": 4}

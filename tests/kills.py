@@ -17,8 +17,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import blocks  # noqa: F401 -- its layers are in what is loaded
-from training.cluster import here
+import convbook.blocks  # noqa: F401 -- its layers are in what is loaded
+from convbook.training.cluster import here
 
 ROOT = Path(__file__).parents[1]
 # Random all along: stochastic depth or drop path, mixup and CutMix; and a moving average.

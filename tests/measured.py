@@ -12,10 +12,10 @@ from pathlib import Path
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as in conftest.py
 import keras
 
-import architectures
-from architectures.published import APPLICATIONS
-from blocks.graph import calls
-from gallery import ledger, page
+from convbook import architectures
+from convbook.architectures.published import APPLICATIONS
+from convbook.blocks.graph import calls
+from convbook.gallery import ledger, page
 
 ROOT = Path(__file__).parents[1]
 

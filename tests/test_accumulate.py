@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.accumulate import Accumulated
+from convbook.training.accumulate import Accumulated
 
 
 def trained(parts, make=Accumulated, **compile):

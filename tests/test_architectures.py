@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from measured import figures
 
-import architectures
-from architectures import lenet, resnet
-from architectures.__main__ import main
-from architectures.catalog import ALIASES
-from architectures.taps import all_layers
-from gallery.ledger import kept
+from convbook import architectures
+from convbook.architectures import lenet, resnet
+from convbook.architectures.__main__ import main
+from convbook.architectures.catalog import ALIASES
+from convbook.architectures.taps import all_layers
+from convbook.gallery.ledger import kept
 
 HERE = [*lenet.NETS, *resnet.NETS]
 ROWS = [(name, v) for name in HERE for v in (None, *architectures.facts(name).get("variants", {}))]
@@ -406,7 +406,7 @@ def run(code, *arguments):
 
 
 def test_recursion_limit_is_never_lowered():
-    run("import sys; sys.setrecursionlimit(77777); import blocks, architectures;"
+    run("import sys; sys.setrecursionlimit(77777); import convbook.blocks, convbook.architectures;"
         " assert sys.getrecursionlimit() == 77777")  # fmt: skip
 
 
@@ -414,7 +414,10 @@ def test_recursion_limit_is_never_lowered():
 def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
     """Builds, saves, and loads again where only blocks is known: no other model chains as deep."""
     path = tmp_path / "model.keras"
-    run("import sys, architectures; architectures.create('resnet1202').save(sys.argv[1])", path)
+    run(
+        "import sys; from convbook import architectures; architectures.create('resnet1202').save(sys.argv[1])",
+        path,
+    )
     run(
         "import sys, blocks, keras; m = keras.saving.load_model(sys.argv[1], compile=False);"
         "assert m.count_params() == 19510906",

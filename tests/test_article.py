@@ -8,7 +8,7 @@ from cases import fill
 from keras import layers
 from keras.layers import add, concatenate, multiply
 
-import blocks
+from convbook import blocks
 
 
 def conv(x, f, k=3, s=1, p="same", d=1, a="relu"):

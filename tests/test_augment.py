@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
-from training import augment
-from training.augment import crop, draw, rand
-from training.data import Statistics
+from convbook.training import augment
+from convbook.training.augment import crop, draw, rand
+from convbook.training.data import Statistics
 
 SEED = [3, 4]
 
@@ -364,7 +364,7 @@ def test_plans_that_cannot_be(told, words):
 
 def test_every_recipe_is_planned():
     """Of each network, also of another size: the names and options exist."""
-    from training.recipes import recipe
+    from convbook.training.recipes import recipe
 
     for model in ("resnet50", "vgg_D", "alexnet_grouped", "googlenet", "resnet20_cifar"):
         for name in ("paper", "modern"):

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
+from convbook import architectures, blocks
 from notebooks import beside
 
 

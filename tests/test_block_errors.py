@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 import pytest
 
-import blocks
-from blocks import graph
+from convbook import blocks
+from convbook.blocks import graph
 
 CALLS = [  # a call, and what its message must say: the argument, its value, what would be right
     (lambda x: blocks.conv(x, 0), "f=0: f must be a whole number"),

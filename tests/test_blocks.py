@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from cases import CASES, NAMES, NO_BLOCKS, build, fill, images, model_of, output_shape
 
-import blocks
-from blocks.graph import calls
+from convbook import blocks
+from convbook.blocks.graph import calls
 
 every_case = pytest.mark.parametrize("i", range(len(CASES)), ids=NAMES)
 

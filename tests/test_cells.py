@@ -7,8 +7,8 @@ from cases import fill
 from keras import layers
 from reference import IMAGES, applied, built, close, convs, kinds, made, norms, relu
 
-import blocks
-from blocks import BN_TF
+from convbook import blocks
+from convbook.blocks import BN_TF
 
 # The authors' code (tensorflow/models slim and tensorflow/tpu), state by state: left + right.
 AUTHORS = {

@@ -7,9 +7,9 @@ import socket
 import pytest
 import tensorflow as tf
 
-from training import peers
-from training.cluster import Cluster, find, here, hosts
-from training.peers import WorkerLost, watched
+from convbook.training import peers
+from convbook.training.cluster import Cluster, find, here, hosts
+from convbook.training.peers import WorkerLost, watched
 
 AB = ("a:2222", "b:2222")
 

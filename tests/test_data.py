@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training import data
-from training.data import check, records
-from training.data.held import hold_out
+from convbook.training import data
+from convbook.training.data import check, records
+from convbook.training.data.held import hold_out
 
 TWO = {"cat": 8, "dog": 9}
 
@@ -462,7 +462,9 @@ def test_the_check_is_made_once(tmp_path, monkeypatch, home):
     root = files.folder(tmp_path / "images", TWO)
     calls = []
     survey = check.survey
-    monkeypatch.setattr("training.data.folder.survey", lambda p: calls.append(1) or survey(p))
+    monkeypatch.setattr(
+        "convbook.training.data.folder.survey", lambda p: calls.append(1) or survey(p)
+    )
 
     def passes():
         calls.clear()

@@ -9,11 +9,11 @@ import keras
 import pytest
 from keras import layers
 
-from blocks import stochastic_depth
-from blocks.graph import calls
-from gallery.__main__ import main
-from gallery.draw import draw
-from gallery.menu import MENU, example
+from convbook.blocks import stochastic_depth
+from convbook.blocks.graph import calls
+from convbook.gallery.__main__ import main
+from convbook.gallery.draw import draw
+from convbook.gallery.menu import MENU, example
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import architectures
-from architectures.catalog import NETS, all_facts
-from architectures.measure import Measure
+from convbook import architectures
+from convbook.architectures.catalog import NETS, all_facts
+from convbook.architectures.measure import Measure
 
 PAGE = (Path(__file__).parents[1] / "docs" / "errata.md").read_text(encoding="utf-8")
 INTRODUCTION, *PARTS = re.split(r"^### (.+)\n", PAGE, flags=re.M)

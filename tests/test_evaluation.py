@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-import architectures
-from blocks import BN, basic_block, conv, dense, gavgpool, maxpool
+from convbook import architectures
+from convbook.blocks import BN, basic_block, conv, dense, gavgpool, maxpool
+from convbook.training import answers, data, protocols, scores, trained, views
+from convbook.training.evaluation import main
+from convbook.training.fully_convolutional import fully_convolutional
 from tests.files import folder, picture, png
-from training import answers, data, protocols, scores, trained, views
-from training.evaluation import main
-from training.fully_convolutional import fully_convolutional
 
 SIZE = 8
 

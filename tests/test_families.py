@@ -17,8 +17,8 @@ from reference import (
     relu,
 )
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 
 def test_squeeze_and_excitation():

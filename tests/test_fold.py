@@ -12,13 +12,13 @@ from proofs.prove import CLASSES, small
 from test_learning import MEMBERS, SHORT, shorter
 from test_weights import randomise
 
-import architectures
-from architectures import fold
-from architectures.catalog import NETS, build
-from architectures.taps import all_layers
-from blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
+from convbook import architectures
+from convbook.architectures import fold
+from convbook.architectures.catalog import NETS, build
+from convbook.architectures.taps import all_layers
+from convbook.blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
 
-FOLD = import_module("architectures.fold")  # the module, which the function hides
+FOLD = import_module("convbook.architectures.fold")  # the module, which the function hides
 SAME = 1e-5
 # Batch norms that stay, each before a relu: in pre-activated nets the first of each unit or layer,
 # those of transitions and the last; and one that reads halves padded by a channel of zeros.

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-import architectures
-from training import report, strategy
-from training.fused import FusedBatchNormalization, fuse
+from convbook import architectures
+from convbook.training import report, strategy
+from convbook.training.fused import FusedBatchNormalization, fuse
 
 KERNEL = "FusedBatchNormV3"
 SHAPE = (3, 4, 5, 6)

@@ -9,11 +9,11 @@ import keras
 import pytest
 from keras import layers
 
-from architectures.catalog import FAMILIES, NETS
-from gallery.menu import MENU, example
-from gallery.page import facts_of
-from gallery.site import cards, diff, families, tree, words
-from gallery.site.html import code, slug
+from convbook.architectures.catalog import FAMILIES, NETS
+from convbook.gallery.menu import MENU, example
+from convbook.gallery.page import facts_of
+from convbook.gallery.site import cards, diff, families, tree, words
+from convbook.gallery.site.html import code, slug
 
 ERRATA = (Path(__file__).parents[1] / "docs" / "errata.md").read_text(encoding="utf-8")
 NOT_ON_ARXIV = {  # papers before it, kernels that are nobody's, and what is in code alone

@@ -12,7 +12,7 @@ import tensorflow as tf
 from cases import fill
 from reference import convolve
 
-from blocks import GroupedConv2D
+from convbook.blocks import GroupedConv2D
 
 LETTERS = [  # kernel, stride, padding, dilation
     (3, 1, "same", 1),

@@ -12,10 +12,10 @@ import files
 import keras
 import pytest
 
-from architectures import catalog, loading
-from training import protocols, trainer
-from training.__main__ import COMMANDS, main, parse
-from training.data.sources import KERAS, PREFIXED
+from convbook.architectures import catalog, loading
+from convbook.training import protocols, trainer
+from convbook.training.__main__ import COMMANDS, main, parse
+from convbook.training.data.sources import KERAS, PREFIXED
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
@@ -70,7 +70,11 @@ def accepted(words):
         if argv[2] == "recipes":
             assert main(argv[2:]) == 0
         elif argv[2] in COMMANDS:
-            options = import_module(f"training.{COMMANDS[argv[2]]}").parser().parse_args(argv[3:])
+            options = (
+                import_module(f"convbook.training.{COMMANDS[argv[2]]}")
+                .parser()
+                .parse_args(argv[3:])
+            )
             protocols.protocol(getattr(options, "protocol", "centre"))
         else:
             trained(argv[2:])

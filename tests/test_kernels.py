@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers
 from reference import IMAGES, applied, built, close, convolve, convs, kinds, made, norms, relu
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 
 def test_maxout():

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from keras import layers
 from reference import batch_norm, convolve, letters, out_size, pair, relu, windows
 
-import blocks
-from blocks import BN, BN_TF, GN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
-from blocks.layers import check
+from convbook import blocks
+from convbook.blocks import BN, BN_TF, GN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
+from convbook.blocks.layers import check
 
 few = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 

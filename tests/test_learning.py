@@ -26,9 +26,9 @@ from proofs.prove import (
     still,
 )
 
-from architectures import bn_inception, create, googlenet, inception_v4
-from architectures.catalog import FAMILIES, NETS, build
-from blocks.layers import BN, conv, gavgpool
+from convbook.architectures import bn_inception, create, googlenet, inception_v4
+from convbook.architectures.catalog import FAMILIES, NETS, build
+from convbook.blocks.layers import BN, conv, gavgpool
 
 # A member of each family: as published where that is quick; else the public body and head on a
 # shorter table, {name: {position in the table: what stands there instead}}.

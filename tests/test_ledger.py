@@ -8,9 +8,9 @@ import pytest
 from measured import figures, ours, twin
 from test_weights import FILES, published_name
 
-import architectures
-from architectures.published import APPLICATIONS, published
-from gallery import ledger, page
+from convbook import architectures
+from convbook.architectures.published import APPLICATIONS, published
+from convbook.gallery import ledger, page
 
 NAMES = architectures.names(aliases=False)
 PAGE = Path(__file__).parents[1] / "docs" / "ledger.md"

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from blocks import lenet
+from convbook.blocks import lenet
 
 
 def images(*shape):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-import architectures
-from architectures import measure
+from convbook import architectures
+from convbook.architectures import measure
 
 
 def model_of(shape, *stack):

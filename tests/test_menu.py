@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-import blocks
-from gallery.__main__ import main
-from gallery.menu import MENU, example
+from convbook import blocks
+from convbook.gallery.__main__ import main
+from convbook.gallery.menu import MENU, example
 
 
 def test_every_public_block_is_on_the_menu():

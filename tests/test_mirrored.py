@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from cases import fill
-import blocks
-from blocks import BN
-from training.fused import fuse
+from convbook import blocks
+from convbook.blocks import BN
+from convbook.training.fused import fuse
 from two_devices import codes, images, together, two
 
 
@@ -62,7 +62,7 @@ import json
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from training.fused import FusedBatchNormalization
+from convbook.training.fused import FusedBatchNormalization
 from two_devices import images, two
 
 x, sent, reduce = images[:8], [], tf.distribute.ReplicaContext.all_reduce

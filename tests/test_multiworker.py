@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.cluster import Cluster, here
-from training.peers import WorkerLost, listening, meeting
+from convbook.training.cluster import Cluster, here
+from convbook.training.peers import WorkerLost, listening, meeting
 
 HERE = Path(__file__).parent
 LIMIT = 300  # seconds: only what hangs takes so long

@@ -3,10 +3,10 @@
 import pytest
 from measured import figures
 
-import architectures
-from architectures import lenet, resnet
-from architectures.catalog import NETS, all_facts
-from gallery.ledger import kept
+from convbook import architectures
+from convbook.architectures import lenet, resnet
+from convbook.architectures.catalog import NETS, all_facts
+from convbook.gallery.ledger import kept
 
 # Readings that the counts refute; test_errata.py recomputes them from other tables.
 REFUTED = {

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from blocks import conv, dense
+from convbook.blocks import conv, dense
+from convbook.training import data
+from convbook.training.predict import main
 from tests.files import jpeg, picture, png
-from training import data
-from training.predict import main
 
 NAMES = ["ant", "bee", "cat", "dog", "eel", "fox"]
 

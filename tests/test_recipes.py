@@ -11,12 +11,21 @@ import keras
 import numpy as np
 import pytest
 
-import architectures
-from training import optimizers, schedules
-from training.augment import plan
-from training.decay import DECAYS, decay
-from training.fields import FIELDS, TAGS, all_facts, describe, entries, facts, fields, listing
-from training.recipes import recipe
+from convbook import architectures
+from convbook.training import optimizers, schedules
+from convbook.training.augment import plan
+from convbook.training.decay import DECAYS, decay
+from convbook.training.fields import (
+    FIELDS,
+    TAGS,
+    all_facts,
+    describe,
+    entries,
+    facts,
+    fields,
+    listing,
+)
+from convbook.training.recipes import recipe
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = architectures.names(aliases=False)

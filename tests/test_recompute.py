@@ -12,10 +12,9 @@ import pytest
 import tensorflow as tf
 from cases import fill
 
-import architectures
-import blocks
-from blocks import BN, GN
-from blocks.recompute import Recompute
+from convbook import architectures, blocks
+from convbook.blocks import BN, GN
+from convbook.blocks.recompute import Recompute
 
 IMAGES = np.random.default_rng(0).normal(size=(4, 6, 6, 5))
 
@@ -213,8 +212,8 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 from two_devices import codes, images, together, two
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import architectures
-import blocks
-from training import data
+from convbook import architectures, blocks
+from convbook.training import data
 
 ROOT = Path(__file__).parents[1]
 SPEC = importlib.util.spec_from_file_location("api_pages", ROOT / "docs" / "_ext" / "api_pages.py")

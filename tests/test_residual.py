@@ -17,7 +17,7 @@ from reference import (
     sigmoid,
 )
 
-import blocks
+from convbook import blocks
 
 
 def test_shortcuts():

@@ -11,8 +11,8 @@ from reference import (
     relu,
 )
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 
 def forms(n, **kwargs):

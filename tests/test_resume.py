@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from kills import compare
 from test_weights import golden
 
-from blocks import conv, gavgpool
-from training import checkpoints, trainer
-from training.__main__ import main, parse
-from training.resume import Keeper
+from convbook.blocks import conv, gavgpool
+from convbook.training import checkpoints, trainer
+from convbook.training.__main__ import main, parse
+from convbook.training.resume import Keeper
 
 SHORT = ["--batch-size", "384", "--epochs", "3", "--no-tensorboard"]  # nine steps
 LENET = ["lenet5", *SHORT]

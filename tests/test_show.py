@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-import blocks
-from gallery.menu import MENU
-from gallery.show import closure, snippet
-from gallery.show.shake import shake
+from convbook import blocks
+from convbook.gallery.menu import MENU
+from convbook.gallery.show import closure, snippet
+from convbook.gallery.show.shake import shake
 
 NAMES = [name for name in blocks.__all__ if not name.isupper()]
 # Calls beside those of the menu, with options that keep more of the helpers.
@@ -136,7 +136,7 @@ def test_a_name_in_two_files_is_refused(monkeypatch):
         "blocks.two": {"b": "b = 2", "c": "def c(x):\n    return b"},
     }
     texts["blocks.one"]["b"] = "b = 1"
-    monkeypatch.setattr("gallery.show.definitions", texts.get)
+    monkeypatch.setattr("convbook.gallery.show.definitions", texts.get)
     with pytest.raises(ValueError, match=r"b is in both blocks\.\w+ and blocks\.\w+"):
         closure("a", {})
 
@@ -147,7 +147,7 @@ def test_pasting_a_registered_layer_beside_the_package_breaks_neither(tmp_path):
     (tmp_path / "pasted.py").write_text(snippet(name))
     code = f"""
         import keras, numpy as np
-        from blocks import {name} as ours
+        from convbook.blocks import {name} as ours
         from pasted import {name} as theirs
         for i, block in enumerate((ours, theirs)):
             x = keras.Input((8, 8, 240))

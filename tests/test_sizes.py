@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import architectures
-from architectures.catalog import FAMILIES
+from convbook import architectures
+from convbook.architectures.catalog import FAMILIES
 
 # Of each family one that is quick to build; the others of it have the same body.
 NAMES = [

@@ -10,8 +10,8 @@ from cases import fill
 from keras import layers
 from reference import IMAGES, built, close, norms
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 
 @keras.saving.register_keras_serializable("tests")

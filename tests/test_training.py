@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from blocks import BN, basic_block, conv, dense, gavgpool
-from training import data, report, strategy, trainer
-from training.__main__ import main, parse
-from training.augment import affine
-from training.decay import decay
+from convbook.blocks import BN, basic_block, conv, dense, gavgpool
+from convbook.training import data, report, strategy, trainer
+from convbook.training.__main__ import main, parse
+from convbook.training.augment import affine
+from convbook.training.decay import decay
 
 ROOT = Path(__file__).parent.parent
 LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
@@ -61,14 +61,14 @@ def test_a_run_leaves_its_files(run):
 def test_the_saved_model_needs_only_blocks(run):
     """Safe mode in a fresh interpreter, without the trainer, gives the recorded accuracies."""
     code = """
-import sys, keras, blocks, numpy as np
+import sys, keras, convbook.blocks, numpy as np
 folder, images = sys.argv[1:]
 model = keras.models.load_model(folder + "/model.keras")
 held = np.load(images)
 for part in ("val", "test"):
     found = model.predict(held[part + "_x"], verbose=0).argmax(-1)
     print(float(np.mean(found == held[part + "_y"])))
-print([name for name in sys.modules if name.startswith(("training", "architectures"))])
+print([name for name in sys.modules if name.startswith(("convbook.training", "convbook.architectures"))])
 print(model.compiled, model.losses)
 """
     parts = data.load("digits", 32, 1)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-import architectures
-from architectures import catalog, loading, weights
-from architectures.published import APPLICATIONS
-from gallery import ledger
+from convbook import architectures
+from convbook.architectures import catalog, loading, weights
+from convbook.architectures.published import APPLICATIONS
+from convbook.gallery import ledger
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 LIBRARIES = {"tv": "torchvision", "timm": "timm", "pcv": "pytorchcv"}

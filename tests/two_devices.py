@@ -4,7 +4,7 @@ process of its own: of two MirroredStrategy objects the second takes the first's
 import numpy as np
 import tensorflow as tf
 
-from blocks import BN
+from convbook.blocks import BN
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

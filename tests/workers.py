@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from blocks import BN, conv, dense, gavgpool
-from training import cluster, multiworker, peers, strategy
-from training.accumulate import Accumulated
+from convbook.blocks import BN, conv, dense, gavgpool
+from convbook.training import cluster, multiworker, peers, strategy
+from convbook.training.accumulate import Accumulated
 
 BATCH, STEPS, EPOCHS = 24, 3, 2  # 24: equal shares for one, two and three
 VALIDATION = 47  # not a multiple of 2 or 3; the batches of 24 give 24 and 23

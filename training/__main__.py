@@ -18,7 +18,7 @@ import os
 import sys
 from importlib import import_module
 
-from training.options import Parser, whole
+from convbook.training.options import Parser, whole
 
 COMMANDS = {"evaluate": "evaluation", "predict": "predict", "compare": "compare"}
 
@@ -125,9 +125,12 @@ def main(argv=None):
         return recipes(argv[1:])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings, but not how it was built
     if argv and argv[0] in COMMANDS:
-        return import_module(f"training.{COMMANDS[argv[0]]}").main(argv[1:])
+        return import_module(f"convbook.training.{COMMANDS[argv[0]]}").main(argv[1:])
     parser, options = parse(argv)
-    from training import cluster, run  # slow: TensorFlow; --help and errors need not wait for it
+    from convbook.training import (  # slow: TensorFlow; --help and errors need not wait for it
+        cluster,
+        run,
+    )
 
     try:
         machines = cluster.find(options.workers, options.index)
@@ -138,7 +141,7 @@ def main(argv=None):
 
 def recipes(argv):
     """Prints all recipes, or one, field by field."""
-    from training.fields import describe, listing
+    from convbook.training.fields import describe, listing
 
     parser = Parser("python -m training recipes", description="How the papers trained.")
     parser.add_argument("name", nargs="?", metavar="NAME", help="a network, or a recipe")

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.augment import plan
-from training.data import Split, batches
-from training.data.batches import AUTOTUNE, check, normalised
-from training.fully_convolutional import fully_convolutional, is_softmax
-from training.protocols import sides_of
-from training.views import resized, views
+from convbook.training.augment import plan
+from convbook.training.data import Split, batches
+from convbook.training.data.batches import AUTOTUNE, check, normalised
+from convbook.training.fully_convolutional import fully_convolutional, is_softmax
+from convbook.training.protocols import sides_of
+from convbook.training.views import resized, views
 
 
 def probabilities(model, part, told, batch=64, short=None, augmentation=None, statistics=None):

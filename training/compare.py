@@ -14,8 +14,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.options import Parser
-from training.side_by_side import aligned, table, titles
+from convbook.training.options import Parser
+from convbook.training.side_by_side import aligned, table, titles
 
 # name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
 Run = namedtuple("Run", "name result history")

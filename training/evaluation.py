@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training import protocols
-from training.options import Parser, whole
+from convbook.training import protocols
+from convbook.training.options import Parser, whole
 
 FILES = ("confusion.png", "reliability.png", "evaluation.json")
 
@@ -48,7 +48,9 @@ def main(argv=None):
     options = command.parse_args(argv)
     try:
         told = protocols.protocol(options.protocol)
-        from training import report  # slow: TensorFlow; --help and errors need not wait for it
+        from convbook.training import (
+            report,  # slow: TensorFlow; --help and errors need not wait for it
+        )
 
         networks, loaded = prepared(options, told)
         folder = Path(options.out or beside(options))
@@ -57,7 +59,7 @@ def main(argv=None):
         write(folder, found, reliability)
     except ValueError as error:
         command.error(str(error))
-    from training.scores import lines
+    from convbook.training.scores import lines
 
     print("\n".join(lines(found)))
     print(f"{folder}: {', '.join(FILES)}")
@@ -71,7 +73,7 @@ def beside(options):
 
 def prepared(options, told):
     """(networks, data of each), all that can be refused before time is spent.  ValueError."""
-    from training import data, trained
+    from convbook.training import data, trained
 
     networks = [trained.load(path, options.size) for path in options.models]
     loaded = {}
@@ -100,7 +102,7 @@ def check(network, parts, name):
 
 def evaluated(networks, loaded, options, told):
     """(what evaluation.json says, the reliability of the answers).  Raises ValueError."""
-    from training import scores, trained
+    from convbook.training import scores, trained
 
     pairs = zip(networks, loaded, strict=True)
     each = [answered(network, parts, options, told) for network, parts in pairs]
@@ -125,7 +127,7 @@ def evaluated(networks, loaded, options, told):
 
 def words(network, told):
     """Lines on what the answers of a network depend on that its user may not know."""
-    from training import trained
+    from convbook.training import trained
 
     flips = "flip" in dict(trained.recipe(network).get("augmentation") or {})
     if network.told is None:
@@ -136,7 +138,7 @@ def words(network, told):
 
 def answered(network, parts, options, told):
     """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
-    from training import answers, trained
+    from convbook.training import answers, trained
 
     augmentation, statistics, short = trained.preparation(network, options.data, parts)
     args = getattr(parts, options.part), told, options.batch_size, short, augmentation, statistics
@@ -148,7 +150,7 @@ def answered(network, parts, options, told):
 
 def write(folder, found, reliability):
     """The files of an evaluation.  Raises ValueError where they cannot be written."""
-    from training import pictures
+    from convbook.training import pictures
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

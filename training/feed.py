@@ -3,7 +3,7 @@
 import math
 from argparse import Namespace
 
-from training import data, strategy
+from convbook.training import data, strategy
 
 
 def heads_of(model):

@@ -28,12 +28,12 @@ FIELDS = (
 
 @cache
 def entries():
-    return json.loads((files("training") / "recipes.json").read_text(encoding="utf-8"))
+    return json.loads((files("convbook.training") / "recipes.json").read_text(encoding="utf-8"))
 
 
 @cache
 def all_facts():
-    return json.loads((files("architectures") / "facts.json").read_text(encoding="utf-8"))
+    return json.loads((files("convbook.architectures") / "facts.json").read_text(encoding="utf-8"))
 
 
 def facts(network):
@@ -43,7 +43,7 @@ def facts(network):
 
 def family(model):
     """The name of the entry with the paper's recipe of a network.  Raises ValueError."""
-    from architectures.catalog import find  # slow: Keras
+    from convbook.architectures.catalog import find  # slow: Keras
 
     full, _ = find(model)
     return next(name for name, entry in entries().items() if full in entry.get("networks", ()))

@@ -6,7 +6,7 @@ OverFeat, arXiv:1312.6229, section 3.5; VGG's dense evaluation, arXiv:1409.1556,
 import keras
 from keras import layers
 
-from blocks.graph import calls
+from convbook.blocks.graph import calls
 
 POOLS = {
     layers.GlobalAveragePooling2D: layers.AveragePooling2D,

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 from keras.layers import BatchNormalization
 
-from training.strategy import batch_norms
+from convbook.training.strategy import batch_norms
 
 
-@keras.saving.register_keras_serializable("training")
+@keras.saving.register_keras_serializable("convbook")
 class FusedBatchNormalization(BatchNormalization):
     """keras.layers.BatchNormalization in one kernel: same arguments, weights and results.
 

@@ -4,7 +4,7 @@ import math
 
 from keras import initializers
 
-from training.decay import depthwise, kernel
+from convbook.training.decay import depthwise, kernel
 
 
 def initialise(model, init):

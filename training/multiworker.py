@@ -55,7 +55,7 @@ class MirroredStrategy(Reduce, tf.distribute.MirroredStrategy):
     is_chief = True
 
 
-@keras.saving.register_keras_serializable("cookbook")
+@keras.saving.register_keras_serializable("convbook")
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """keras.optimizers.LossScaleOptimizer that skips a step if any replica's gradient overflows.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("training")
+@keras.saving.register_keras_serializable("convbook")
 class TorchSGD(keras.optimizers.SGD):
     """Momentum with the learning rate outside the velocity, as PyTorch has it.
 
@@ -28,7 +28,7 @@ class TorchSGD(keras.optimizers.SGD):
         return self.momentums[self._get_variable_index(variable)]
 
 
-@keras.saving.register_keras_serializable("training")
+@keras.saving.register_keras_serializable("convbook")
 class TensorFlowRMSprop(keras.optimizers.RMSprop):
     """RMSprop as TensorFlow 1's, which trained Inception, NASNet and MobileNet.
 

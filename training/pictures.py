@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from training.scores import BINS
+from convbook.training.scores import BINS
 
 NAMED = 40  # classes, beyond which their names would not be readable
 COUNTED = 20  # classes, beyond which the numbers in the cells would not be

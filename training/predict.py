@@ -8,7 +8,7 @@ An image's centre is shown to the network, as in its validation.
 import os
 import sys
 
-from training.options import Parser, whole
+from convbook.training.options import Parser, whole
 
 
 def parser():
@@ -27,7 +27,9 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     command = parser()
     options = command.parse_args(argv)
-    from training import trained  # slow: TensorFlow; --help and errors need not wait for it
+    from convbook.training import (
+        trained,  # slow: TensorFlow; --help and errors need not wait for it
+    )
 
     try:
         network = trained.load(options.model, options.size)
@@ -48,9 +50,9 @@ def main(argv=None):
 
 def predicted(network, paths):
     """(numbers of the paths, probabilities (N, classes) of these, {number: why not} of others)."""
-    from training import answers, protocols, trained
-    from training.data.check import survey
-    from training.data.parts import Files
+    from convbook.training import answers, protocols, trained
+    from convbook.training.data.check import survey
+    from convbook.training.data.parts import Files
 
     if network.channels not in (1, 3):
         right = "images have 1 or 3"

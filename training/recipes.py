@@ -36,7 +36,7 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
 import json
 import math
 
-from training.fields import entries, family, fields, text_of
+from convbook.training.fields import entries, family, fields, text_of
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}

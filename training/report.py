@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from architectures.measure import measure
-from training.fused import plain
+from convbook.architectures.measure import measure
+from convbook.training.fused import plain
 
 RESULT = "result.json"
 UNFINISHED = ".unfinished"

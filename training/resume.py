@@ -10,7 +10,7 @@ import threading
 import keras
 from keras.callbacks import EarlyStopping
 
-from training import checkpoints, report, schedules, strategy
+from convbook.training import checkpoints, report, schedules, strategy
 
 FREE = {"out", "keep", "save_every", "log_every", "workers", "index"}  # may change on resume
 

@@ -3,8 +3,8 @@
 import contextlib
 import sys
 
-from training import checkpoints, peers, report, trainer
-from training.resume import Stopped
+from convbook.training import checkpoints, peers, report, trainer
+from convbook.training.resume import Stopped
 
 
 def run(options, machines=None):

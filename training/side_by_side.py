@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from statistics import median
 
-from training.fields import text_of
+from convbook.training.fields import text_of
 
 FREE = {"out", "index"}  # options that say nothing of the training
 WIDEST = 30  # letters of a value

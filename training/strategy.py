@@ -5,8 +5,8 @@ import math
 import tensorflow as tf
 from keras.layers import BatchNormalization
 
-from training import multiworker
-from training.peers import meeting
+from convbook.training import multiworker
+from convbook.training.peers import meeting
 
 
 def choose(cluster=None, tpu=None, seconds=300.0):

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import architectures  # noqa: F401  its layers, and those of blocks, are then known to Keras
-from training import data
-from training.augment import plan
+import convbook.architectures  # noqa: F401  its layers, and those of blocks, are then known to Keras
+from convbook.training import data
+from convbook.training.augment import plan
 
 # model; path; size and channels of its input; classes, a number; what result.json says, or None
 Trained = namedtuple("Trained", "model path size channels classes told")

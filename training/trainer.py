@@ -10,18 +10,26 @@ import keras
 import tensorflow as tf
 from keras.callbacks import SwapEMAWeights, TensorBoard
 
-import architectures
-from architectures.catalog import find
-from blocks.stochastic_depth import StochasticDepth
-from training import checkpoints, data, multiworker, optimizers, report, schedules, strategy
-from training.accumulate import Accumulated
-from training.decay import decay
-from training.feed import heads_of, held_out, training_data
-from training.fused import fuse
-from training.initial import initialise
-from training.recipes import recipe
-from training.resume import Keeper, as_json, signals
-from training.transfer import freeze, taken_over
+from convbook import architectures
+from convbook.architectures.catalog import find
+from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.training import (
+    checkpoints,
+    data,
+    multiworker,
+    optimizers,
+    report,
+    schedules,
+    strategy,
+)
+from convbook.training.accumulate import Accumulated
+from convbook.training.decay import decay
+from convbook.training.feed import heads_of, held_out, training_data
+from convbook.training.fused import fuse
+from convbook.training.initial import initialise
+from convbook.training.recipes import recipe
+from convbook.training.resume import Keeper, as_json, signals
+from convbook.training.transfer import freeze, taken_over
 
 # recipe: see training.recipes; statistics: of the training images; steps: in an epoch, and in all
 Job = namedtuple("Job", "model parts devices recipe statistics epoch steps")

@@ -5,10 +5,10 @@ import re
 import keras
 import numpy as np
 
-import architectures
-from architectures import loading
-from architectures.taps import all_layers
-from training.trained import opened
+from convbook import architectures
+from convbook.architectures import loading
+from convbook.architectures.taps import all_layers
+from convbook.training.trained import opened
 
 
 def taken_over(model, options, shape, told):

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from training.cluster import here
+from convbook.training.cluster import here
 
 PAGE = Path(__file__).parent.parent / "docs" / "strategies.md"
 PLACES = {"one device": 1, "MirroredStrategy, 2 devices": 1, "MultiWorkerMirroredStrategy, 2": 2}
@@ -43,7 +43,7 @@ def devices_of(place, index, workers):
     """The strategy of a process."""
     import tensorflow as tf
 
-    from training import cluster, multiworker, peers
+    from convbook.training import cluster, multiworker, peers
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     if "Multi" in place:
@@ -62,8 +62,8 @@ def net(option):
     """A small net, compiled with an option."""
     import keras
 
-    from training import multiworker
-    from training.accumulate import Accumulated
+    from convbook.training import multiworker
+    from convbook.training.accumulate import Accumulated
 
     layers = [keras.Input((8, 8, 2)), keras.layers.Conv2D(8, 3, activation="relu")]
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4, dtype="float32")]

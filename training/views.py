@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from training.augment.crop import resize
-from training.protocols import sides_of
+from convbook.training.augment.crop import resize
+from convbook.training.protocols import sides_of
 
 
 def resized(x, short):

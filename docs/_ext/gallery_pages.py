@@ -11,7 +11,7 @@ READ = ("blocks", "architectures", "gallery")
 
 
 def blocks(app):
-    from gallery.site import cards
+    from convbook.gallery.site import cards
 
     folder = Path(app.outdir, "_images", "blocks")
     folder.mkdir(parents=True, exist_ok=True)
@@ -19,13 +19,13 @@ def blocks(app):
 
 
 def families(app):
-    from gallery.site import families
+    from convbook.gallery.site import families
 
     return families.page((ROOT / "docs" / "errata.md").read_text(encoding="utf-8"))
 
 
 def tree(app):
-    from gallery.site import tree
+    from convbook.gallery.site import tree
 
     return tree.page()
 

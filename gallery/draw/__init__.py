@@ -7,11 +7,11 @@ from pathlib import Path
 
 import keras
 
-from architectures.taps import block_of
-from blocks.graph import calls
-from blocks.stochastic_depth import StochasticDepth
-from gallery.draw.labels import letters, markup, node, title_of
-from gallery.menu import example
+from convbook.architectures.taps import block_of
+from convbook.blocks.graph import calls
+from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.gallery.draw.labels import letters, markup, node, title_of
+from convbook.gallery.menu import example
 
 FONT = {"fontname": "DejaVu Sans,Verdana,sans-serif", "fontcolor": "#222222"}
 

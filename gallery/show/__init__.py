@@ -7,7 +7,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from gallery.show.shake import shake
+from convbook.gallery.show.shake import shake
 
 PACKAGE = "blocks"
 

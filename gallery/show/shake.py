@@ -3,8 +3,8 @@
 import ast
 import builtins
 
-from gallery.show.edit import drop_argument, drop_parameter, put, put_branch, put_lines
-from gallery.show.passed import at, bind, called, calls_in, literal, passed, reads, written
+from convbook.gallery.show.edit import drop_argument, drop_parameter, put, put_branch, put_lines
+from convbook.gallery.show.passed import at, bind, called, calls_in, literal, passed, reads, written
 
 # A parameter that stays keeps its tests, so that it works when a reader passes it.  The padding
 # may lose them: Keras' own layers refuse what they do not know, so nothing goes wrong in silence.

@@ -6,14 +6,14 @@ import re
 from collections import namedtuple
 from html import escape
 
-import blocks
-from architectures.measure import measure
-from gallery.draw import draw
-from gallery.draw.labels import sizes
-from gallery.menu import MENU, example
-from gallery.show import snippet
-from gallery.site.html import code, details, paper_link, raw
-from gallery.site.words import sentence, spelled
+from convbook import blocks
+from convbook.architectures.measure import measure
+from convbook.gallery.draw import draw
+from convbook.gallery.draw.labels import sizes
+from convbook.gallery.menu import MENU, example
+from convbook.gallery.show import snippet
+from convbook.gallery.site.html import code, details, paper_link, raw
+from convbook.gallery.site.words import sentence, spelled
 
 FAMILIES = {  # of blocks, by their files
     "Residual": "resnet preresnet stochastic_depth",

@@ -10,11 +10,11 @@ from html import escape
 
 import keras
 
-import blocks
-from architectures.catalog import NETS
-from architectures.common import dense_head, maps_head
-from gallery.show import definitions
-from gallery.site.words import lines as paths
+from convbook import blocks
+from convbook.architectures.catalog import NETS
+from convbook.architectures.common import dense_head, maps_head
+from convbook.gallery.show import definitions
+from convbook.gallery.site.words import lines as paths
 
 # old, new: 'blocks.resnet:basic_block', a definition; 'resnet50', a row of the catalog; or
 # 'basic_block(x, 64)', the graph of that call, of a block or head, on an x of this shape.

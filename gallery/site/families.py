@@ -3,11 +3,11 @@
 import inspect
 import re
 
-from architectures.catalog import ALIASES, FAMILIES, facts
-from gallery.ledger import kept
-from gallery.page import facts_of, table
-from gallery.site.ancestors import NODES
-from gallery.site.html import code, details, raw, slug
+from convbook.architectures.catalog import ALIASES, FAMILIES, facts
+from convbook.gallery.ledger import kept
+from convbook.gallery.page import facts_of, table
+from convbook.gallery.site.ancestors import NODES
+from convbook.gallery.site.html import code, details, raw, slug
 
 HEADING = re.compile(r"^### ((\w[\w.]*): (.*))$", re.MULTILINE)
 

@@ -2,11 +2,11 @@
 
 from html import escape
 
-from gallery.draw import FONT, rendering
-from gallery.page import facts_of
-from gallery.site import diff
-from gallery.site.ancestors import NODES
-from gallery.site.html import paper_link, raw, slug
+from convbook.gallery.draw import FONT, rendering
+from convbook.gallery.page import facts_of
+from convbook.gallery.site import diff
+from convbook.gallery.site.ancestors import NODES
+from convbook.gallery.site.html import paper_link, raw, slug
 
 
 def paper(node):

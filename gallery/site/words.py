@@ -4,9 +4,9 @@ import inspect
 import re
 from collections import Counter
 
-import blocks
-from blocks.graph import calls
-from gallery.draw.labels import MERGES, SAME_SIZE, letters, sizes, title_of, words
+from convbook import blocks
+from convbook.blocks.graph import calls
+from convbook.gallery.draw.labels import MERGES, SAME_SIZE, letters, sizes, title_of, words
 
 AFTER = re.compile(SAME_SIZE)
 

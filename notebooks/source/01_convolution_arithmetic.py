@@ -25,8 +25,8 @@ from scipy.linalg import circulant, toeplitz
 from scipy.signal import convolve2d, correlate2d
 from sklearn.datasets import load_sample_image
 
-import blocks
-from architectures import measure
+from convbook import blocks
+from convbook.architectures import measure
 
 rng = np.random.default_rng(0)
 photo = np.float32(load_sample_image("china.jpg")[60:260, 150:450]) / 255

@@ -21,9 +21,8 @@ from matplotlib import pyplot as plt
 from scipy.signal import convolve2d, correlate2d
 from sklearn.datasets import load_sample_image
 
-import architectures
-import blocks
-from architectures import measure
+from convbook import architectures, blocks
+from convbook.architectures import measure
 
 rng = np.random.default_rng(0)
 grey = np.float32(load_sample_image("china.jpg")[60:260, 150:450]).mean(axis=-1) / 255

@@ -19,8 +19,8 @@ from keras import layers, ops
 from matplotlib import pyplot as plt
 from scipy import ndimage
 
-import blocks
-from architectures import measure
+from convbook import blocks
+from convbook.architectures import measure
 
 rng = np.random.default_rng(0)
 

@@ -29,11 +29,10 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.lenet import body
-from blocks.layers import dense
-from blocks.lenet import C3, Subsample, digit_codes, squash
+from convbook import architectures, blocks
+from convbook.architectures.lenet import body
+from convbook.blocks.layers import dense
+from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
 
 # %% [markdown]
 # ## The block

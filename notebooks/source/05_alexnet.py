@@ -28,9 +28,8 @@ from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.alexnet import TABLE, body
+from convbook import architectures, blocks
+from convbook.architectures.alexnet import TABLE, body
 
 # %% [markdown]
 # ## The block

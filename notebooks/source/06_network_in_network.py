@@ -27,9 +27,8 @@ from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.common import maps_head
+from convbook import architectures, blocks
+from convbook.architectures.common import maps_head
 
 # %% [markdown]
 # ## The block

@@ -27,10 +27,9 @@ from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.vgg import TABLE, body
-from training.fully_convolutional import fully_convolutional
+from convbook import architectures, blocks
+from convbook.architectures.vgg import TABLE, body
+from convbook.training.fully_convolutional import fully_convolutional
 
 # %% [markdown]
 # ## The block

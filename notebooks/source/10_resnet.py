@@ -25,8 +25,7 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
+from convbook import architectures, blocks
 
 # %% [markdown]
 # ## The block

@@ -29,9 +29,8 @@ from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 from sklearn.cluster import KMeans
 
-import architectures
-import blocks
-from architectures import squeezenet
+from convbook import architectures, blocks
+from convbook.architectures import squeezenet
 
 alexnet = architectures.measure(architectures.create("alexnet_grouped"))
 net = architectures.create("squeezenet_v1_0")

@@ -26,9 +26,8 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from blocks.layers import BN
+from convbook import architectures, blocks
+from convbook.blocks.layers import BN
 
 # %% [markdown]
 # ## The block

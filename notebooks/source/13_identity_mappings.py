@@ -31,9 +31,8 @@ import tensorflow as tf
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from blocks.layers import act, norm
+from convbook import architectures, blocks
+from convbook.blocks.layers import act, norm
 
 # %% [markdown]
 # ## The block

@@ -27,9 +27,8 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from blocks.stochastic_depth import StochasticDepth
+from convbook import architectures, blocks
+from convbook.blocks.stochastic_depth import StochasticDepth
 
 # %% [markdown]
 # ## The block

@@ -30,8 +30,7 @@ import numpy as np
 from beside import code, digits, figure, grid, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
+from convbook import architectures, blocks
 
 # %% [markdown]
 # ## The block

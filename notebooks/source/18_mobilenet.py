@@ -35,9 +35,8 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.mobilenet import V1
+from convbook import architectures, blocks
+from convbook.architectures.mobilenet import V1
 
 # %% [markdown]
 # ## The block

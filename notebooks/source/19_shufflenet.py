@@ -25,9 +25,8 @@ import numpy as np
 from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
-import architectures
-import blocks
-from architectures.shufflenet import TABLE
+from convbook import architectures, blocks
+from convbook.architectures.shufflenet import TABLE
 
 # %% [markdown]
 # ## The block

@@ -30,9 +30,8 @@ from matplotlib import pyplot as plt
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge, RidgeClassifier
 
-import architectures
-import blocks
-from blocks.layers import BN
+from convbook import architectures, blocks
+from convbook.blocks.layers import BN
 
 # %% [markdown]
 # ## The block

@@ -29,8 +29,7 @@ from beside import code, digits, figure, grid, picture, table
 from matplotlib import pyplot as plt
 from sklearn.linear_model import RidgeClassifier
 
-import architectures
-import blocks
+from convbook import architectures, blocks
 
 # %% [markdown]
 # ## The block

@@ -28,9 +28,9 @@ import tensorflow as tf
 from beside import code, digits, figure, grid
 from matplotlib import pyplot as plt
 
-import blocks
-from training import cluster, multiworker, strategy
-from training.accumulate import Accumulated
+from convbook import blocks
+from convbook.training import cluster, multiworker, strategy
+from convbook.training.accumulate import Accumulated
 
 tf.get_logger().setLevel("ERROR")
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -134,7 +134,7 @@ PROGRAM = """
 import sys
 import keras
 import numpy as np
-from training import cluster, strategy
+from convbook.training import cluster, strategy
 
 folder, workers, index = sys.argv[1:]
 keras.config.set_floatx("float64")

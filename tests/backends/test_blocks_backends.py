@@ -9,8 +9,8 @@ import pytest
 from cases import CASES, NAMES, fill, images, model_of
 from keras import layers, ops
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 # Most of the time on JAX is compilation; read when it first computes, which no import does.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

@@ -5,10 +5,10 @@ import numpy as np
 from cases import fill
 from keras import layers, ops
 
-import blocks
-from architectures import fold
-from architectures.taps import all_layers
-from blocks import BN
+from convbook import blocks
+from convbook.architectures import fold
+from convbook.architectures.taps import all_layers
+from convbook.blocks import BN
 
 
 def network():

@@ -14,8 +14,8 @@ PROGRAM = """
 import json
 import keras
 import numpy as np
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 rng = np.random.default_rng(0)
 images = rng.normal(size=(32, 8, 8, 3)).astype("float32")

@@ -6,8 +6,8 @@ from cases import fill
 from keras import layers, ops
 from proofs.prove import sized
 
-import architectures
-from architectures.catalog import FAMILIES
+from convbook import architectures
+from convbook.architectures.catalog import FAMILIES
 
 NAMES = """
 lenet5 alexnet_grouped vgg_A_LRN nin_cifar10 googlenet bn_inception inception_v3

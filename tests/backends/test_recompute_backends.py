@@ -6,8 +6,8 @@ import pytest
 from cases import fill
 from keras import ops
 
-import blocks
-from blocks import BN
+from convbook import blocks
+from convbook.blocks import BN
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 6, 6, 5)).astype("float32")
 

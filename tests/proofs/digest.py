@@ -5,7 +5,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from architectures.catalog import ALIASES, FAMILIES
+from convbook.architectures.catalog import ALIASES, FAMILIES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = "blocks", "architectures"

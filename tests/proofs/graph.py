@@ -4,7 +4,7 @@ import hashlib
 
 import keras
 
-from architectures.taps import all_layers
+from convbook.architectures.taps import all_layers
 
 from .digest import ROOMS, closure, of_module
 from .prove import BETA, CANCELLED, LAST_BIAS, WIDER, rated, setting, sized, small

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from sklearn.datasets import load_digits
 
-import architectures
-from architectures.catalog import NETS
+from convbook import architectures
+from convbook.architectures.catalog import NETS
 
 GOAL, STEPS = 0.05, 200  # a training loss, and the steps to reach it
 LEAST_STEPS = 10  # a block with a gate is not run in every step

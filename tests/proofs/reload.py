@@ -29,7 +29,7 @@ def exported(folder):
 def loaded(folder):
     import keras
 
-    import blocks  # noqa: F401  (its layers are registered)
+    import convbook.blocks  # noqa: F401  (its layers are registered)
 
     keras.backend.clear_session()
     return difference(folder, keras.saving.load_model(folder / "model.keras", compile=False))

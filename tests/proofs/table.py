@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from architectures import facts, names
+from convbook.architectures import facts, names
 
 from .digest import digest
 from .prove import rated, sized

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 WRITTEN = ["gallery.html", "family_tree.html", "architectures.html", "ledger.html"]
 SNIPPETS = """
 import json, sys
-from gallery.menu import MENU
-from gallery.show import snippet
+from convbook.gallery.menu import MENU
+from convbook.gallery.show import snippet
 json.dump({name: [row.args, row.shapes, snippet(name)] for name, row in MENU.items()}, sys.stdout)
 """
 RUN = """

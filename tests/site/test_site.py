@@ -194,9 +194,8 @@ def public():
     """Every public name of blocks, architectures and training, as the packages have it."""
     import ast
 
-    import architectures
-    import blocks
-    from training import data
+    from convbook import architectures, blocks
+    from convbook.training import data
 
     yield from (f"blocks.{name}" for name in blocks.__all__)
     yield from (f"architectures.{name}" for name in architectures.__all__ if name != "weights")

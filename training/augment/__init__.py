@@ -10,12 +10,12 @@ Images for evaluation get the normalisation too.
 import inspect
 from collections import namedtuple
 
-from training.augment.colour import colour_jitter, pca_noise
-from training.augment.crop import centre_crop, random_area_crop, scale_jitter
-from training.augment.mix import cutmix, mixup
-from training.augment.normalise import standardise, subtract_mean
-from training.augment.place import affine, flip, pad_crop
-from training.augment.rand import rand_augment
+from convbook.training.augment.colour import colour_jitter, pca_noise
+from convbook.training.augment.crop import centre_crop, random_area_crop, scale_jitter
+from convbook.training.augment.mix import cutmix, mixup
+from convbook.training.augment.normalise import standardise, subtract_mean
+from convbook.training.augment.place import affine, flip, pad_crop
+from convbook.training.augment.rand import rand_augment
 
 STAGES = dict(
     crops=(random_area_crop, scale_jitter, centre_crop),

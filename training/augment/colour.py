@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from training.augment.draw import normal, uniform
+from convbook.training.augment.draw import normal, uniform
 
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601, as torch and PIL have it
 

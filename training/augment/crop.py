@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from training.augment.draw import choose
+from convbook.training.augment.draw import choose
 
 
 def ints(*numbers):

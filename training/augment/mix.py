@@ -8,7 +8,7 @@ nor divide.
 
 import tensorflow as tf
 
-from training.augment.draw import beta, choose, uniform
+from convbook.training.augment.draw import beta, choose, uniform
 
 
 def partner(x):

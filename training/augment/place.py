@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from training.augment.draw import choose, uniform
+from convbook.training.augment.draw import choose, uniform
 
 
 def project(x, rows, interpolation):

@@ -10,9 +10,9 @@ import math
 
 import tensorflow as tf
 
-from training.augment.colour import grey
-from training.augment.draw import choose, uniform
-from training.augment.place import project
+from convbook.training.augment.colour import grey
+from convbook.training.augment.draw import choose, uniform
+from convbook.training.augment.place import project
 
 
 def move(x, a=1.0, c=0.0, across=0.0, d=0.0, e=1.0, down=0.0):

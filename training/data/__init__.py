@@ -5,11 +5,11 @@ number (parts), so the batch of a step depends on (seed, step) alone (batches): 
 killed goes on where it stopped, and workers read their shares.
 """
 
-from training.data.batches import batches, training_batches
-from training.data.held import Data, split
-from training.data.moments import Statistics, statistics
-from training.data.parts import Files, Records, Split
-from training.data.sources import digits, load
+from convbook.training.data.batches import batches, training_batches
+from convbook.training.data.held import Data, split
+from convbook.training.data.moments import Statistics, statistics
+from convbook.training.data.parts import Files, Records, Split
+from convbook.training.data.sources import digits, load
 
 __all__ = [
     "Data",

@@ -6,9 +6,9 @@ import inspect
 import numpy as np
 import tensorflow as tf
 
-from training.augment import centre_crop, plan, scale_jitter
-from training.augment.crop import resize
-from training.data.parts import Split
+from convbook.training.augment import centre_crop, plan, scale_jitter
+from convbook.training.augment.crop import resize
+from convbook.training.data.parts import Split
 
 AUTOTUNE = tf.data.AUTOTUNE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from training.data.parts import MAGIC
+from convbook.training.data.parts import MAGIC
 
 VERSION = 1  # of the verdicts that are kept
 OTHER = {

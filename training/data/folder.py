@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.check import refuse, remembered, survey
-from training.data.held import PART, parted
-from training.data.parts import Files
+from convbook.training.data.check import refuse, remembered, survey
+from convbook.training.data.held import PART, parted
+from convbook.training.data.parts import Files
 
 NO_IMAGES = {"Thumbs.db", "desktop.ini"}
 

@@ -4,8 +4,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from training.data.batches import batches
-from training.data.parts import Split
+from convbook.training.data.batches import batches
+from convbook.training.data.parts import Split
 
 MOST = 10_000  # images: a mean to 0.003
 

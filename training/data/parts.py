@@ -7,7 +7,7 @@ it gives.  Split holds pixels, Files and Records read encoded images when they a
 import numpy as np
 import tensorflow as tf
 
-from training.augment import crop
+from convbook.training.augment import crop
 
 MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 

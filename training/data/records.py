@@ -10,9 +10,9 @@ import re
 
 import numpy as np
 
-from training.data.check import refuse, remembered, survey
-from training.data.held import PART, parted
-from training.data.parts import Records
+from convbook.training.data.check import refuse, remembered, survey
+from convbook.training.data.held import PART, parted
+from convbook.training.data.parts import Records
 
 INCEPTION = ("image/encoded", "image/class/label")  # of the ImageNet records of TensorFlow's models
 

@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from training.data import folder, records
-from training.data.held import Data, hold_out, split
-from training.data.parts import Split
+from convbook.training.data import folder, records
+from convbook.training.data.held import Data, hold_out, split
+from convbook.training.data.parts import Split
 
 KERAS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 PREFIXED = {

@@ -1,0 +1,71 @@
+"""Bad input is refused: each argument by its type, the rest by one line in a block."""
+
+import inspect
+from collections.abc import Callable
+from functools import cache, wraps
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import get_type_hints as hints_of
+
+import keras
+
+from convbook.blocks.types import Rule
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def require(good: object, *, right: str, **given: Any) -> None:
+    """Raises ValueError if not good: names the one argument given, its value, what is right."""
+    if not good:
+        ((name, value),) = given.items()
+        raise ValueError(f"{name}={value!r}: {name} must be {right}")
+
+
+def rule_of(hint: Any) -> Rule | None:
+    """The rule that a type hint carries; that of a union is met by any of its parts."""
+    if get_origin(hint) is Annotated:
+        return next((part for part in hint.__metadata__ if isinstance(part, Rule)), None)
+    if get_origin(hint) is Literal:
+        right = get_args(hint)
+        *first, last = map(repr, right)
+        return Rule(lambda v: v in right, f"{', '.join(first)} or {last}" if first else last)
+    if get_origin(hint) in (Union, UnionType):
+        return either(list(get_args(hint)))
+    if hint is NoneType:
+        return Rule(lambda v: v is None, "None")
+    return None
+
+
+def either(hints: list[Any]) -> Rule | None:
+    rules = [rule_of(hint) for hint in hints]
+    known = [rule for rule in rules if rule is not None]
+    if len(known) < len(rules):
+        return None
+    words = " or ".join(dict.fromkeys(rule.words for rule in known))
+    return Rule(lambda v: any(rule.test(v) for rule in known), words)
+
+
+def checked(block: Callable[P, R]) -> Callable[P, R]:
+    """The block, which then refuses what the types of its arguments do not allow."""
+
+    @cache
+    def rules() -> dict[str, Rule]:
+        hints = hints_of(block, include_extras=True)
+        found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
+        return {name: rule for name, rule in found.items() if rule is not None}
+
+    names = list(inspect.signature(block).parameters)
+
+    @wraps(block)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        order = keras.config.image_data_format()
+        require(order == "channels_last", image_data_format=order, right="'channels_last'")
+        known = rules()
+        for name, value in [*zip(names, args, strict=False), *kwargs.items()]:
+            if name in known and not known[name].test(value):
+                shown = tuple(value.shape) if hasattr(value, "shape") else value
+                require(False, right=known[name].words, **{name: shown})
+        return block(*args, **kwargs)
+
+    return wrapper

@@ -1,0 +1,73 @@
+"""What files saved by earlier versions name: their layers and functions, under the names of then.
+
+A layer that means the same as before is today's, under its old name too.  One whose meaning has
+changed stays here as it was.  A loaded model that is saved again has today's names of the first.
+"""
+
+import keras
+from keras import layers, ops
+
+from convbook.blocks import grouped, lenet, local, lrn, recompute, shufflenet
+
+
+def known_as(package, *found):
+    """Lets Keras find classes and functions of ours under `package>NAME` too, when it loads."""
+    objects = keras.saving.get_custom_objects()
+    objects |= {f"{package}>{of.__name__}": of for of in found}
+
+
+known_as(
+    "blocks",
+    grouped.GroupedConv2D,
+    lenet.RadialBasis,
+    lenet.Subsample,
+    lenet.squash,
+    local.LocallyConnected2D,
+    local.TiledConv2D,
+    lrn.LocalResponseNorm,
+    recompute.Recompute,
+    shufflenet.ChannelShuffle,
+)
+
+
+@keras.saving.register_keras_serializable("blocks")
+class StochasticDepth(layers.Wrapper):
+    """a(shortcut + branch(x)) with probability survival in training, else the shortcut alone.
+
+    Today's gate gives what is added, and the sum stands in the block; this one adds it itself.
+    branch is a functional keras.Model.  Called with x, the shortcut is x itself and goes on as it
+    is; called with [shortcut, x], a(shortcut) goes on.  In inference the result is a(shortcut +
+    survival * branch(x)).
+    """
+
+    def __init__(self, branch, survival, a=None, seed=None, **kwargs):
+        super().__init__(branch, **kwargs)
+        self.survival, self.a, self.seed = survival, a, seed
+        self.activation = keras.activations.get(a)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def branch(self):
+        return self.layer
+
+    def call(self, inputs, training=False):
+        shortcut, x = inputs if isinstance(inputs, list) else (inputs, inputs)
+        if not training:
+            return self.activation(shortcut + self.survival * self.branch(x, training=False))
+
+        def block():
+            return self.activation(shortcut + self.branch(x, training=True))
+
+        left = shortcut if shortcut is x else self.activation(shortcut)
+        drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
+        # JAX cannot move a batch norm's state in a condition; PyTorch would warn of no gradients.
+        if keras.backend.backend() != "tensorflow":
+            return ops.where(drawn, block(), left)
+        return ops.cond(drawn, block, lambda: left)
+
+    def compute_output_shape(self, shape):
+        shortcut, x = shape if isinstance(shape, list) else (shape, shape)
+        return layers.Add().compute_output_shape([shortcut, self.branch.compute_output_shape(x)])
+
+    def get_config(self):
+        return super().get_config() | dict(survival=self.survival, a=self.a, seed=self.seed)

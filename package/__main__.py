@@ -1,0 +1,1 @@
+"""python -m convbook: the same as the command convbook."""
