@@ -7,7 +7,12 @@ changed stays here as it was.  A loaded model that is saved again has today's na
 import keras
 from keras import layers, ops
 
-from convbook.blocks import grouped, lenet, local, lrn, recompute, shufflenet
+from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.lenet import RadialBasis, Subsample, squash
+from convbook.blocks.local import LocallyConnected2D, TiledConv2D
+from convbook.blocks.lrn import LocalResponseNorm
+from convbook.blocks.recompute import Recompute
+from convbook.blocks.shufflenet import ChannelShuffle
 
 
 def known_as(package, *found):
@@ -18,15 +23,15 @@ def known_as(package, *found):
 
 known_as(
     "blocks",
-    grouped.GroupedConv2D,
-    lenet.RadialBasis,
-    lenet.Subsample,
-    lenet.squash,
-    local.LocallyConnected2D,
-    local.TiledConv2D,
-    lrn.LocalResponseNorm,
-    recompute.Recompute,
-    shufflenet.ChannelShuffle,
+    GroupedConv2D,
+    RadialBasis,
+    Subsample,
+    squash,
+    LocallyConnected2D,
+    TiledConv2D,
+    LocalResponseNorm,
+    Recompute,
+    ChannelShuffle,
 )
 
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras.layers import BatchNormalization
 
+from convbook.blocks.legacy import known_as
 from convbook.training.strategy import batch_norms
 
 
@@ -72,6 +73,9 @@ class FusedBatchNormalization(BatchNormalization):
         frozen = training and not learns  # the kernel's gradient is not deterministic on a GPU
         wide = keras.backend.result_type(x.dtype, "float32") == "float64"
         return shape and not (frozen or wide or getattr(self, "renorm", False))
+
+
+known_as("training", FusedBatchNormalization)
 
 
 def fuse(model, on=True):

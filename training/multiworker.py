@@ -22,6 +22,8 @@ reading a metric waits for all of them; only files are for the chief alone (is_c
 import keras
 import tensorflow as tf
 
+from convbook.blocks.legacy import known_as
+
 
 class Reduce:
     """Strategy.reduce for what Keras gives it; for use before a strategy among the bases."""
@@ -69,3 +71,6 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         if replica is None or replica.num_replicas_in_sync == 1:
             return finite
         return replica.all_reduce("SUM", tf.cast(finite, "float32")) == replica.num_replicas_in_sync
+
+
+known_as("cookbook", LossScaleOptimizer)

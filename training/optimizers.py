@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from convbook.blocks.legacy import known_as
+
 
 @keras.saving.register_keras_serializable("convbook")
 class TorchSGD(keras.optimizers.SGD):
@@ -40,6 +42,8 @@ class TensorFlowRMSprop(keras.optimizers.RMSprop):
         initializer = "ones" if name == "velocity" else initializer  # Keras' name of r
         return super().add_optimizer_variables(trainable_variables, name, initializer)
 
+
+known_as("training", TorchSGD, TensorFlowRMSprop)
 
 OPTIMIZERS = {
     ("SGD", "caffe"): keras.optimizers.SGD,

@@ -1,7 +1,7 @@
-"""Makes the files beside it: each layer and optimizer of ours as the code of commit 772ae56 saved it.
+"""Makes the files beside it: our layers and optimizers as the code of commit 772ae56 saved them.
 
 Its packages were not yet in one, so the files have the registered names of before, such as
-blocks>ChannelShuffle.  To make them again: `python make.py` with that commit's folder in PYTHONPATH.
+blocks>ChannelShuffle.  `python make.py` makes them again, with that commit's folder in PYTHONPATH.
 answers.npz has what that code made of the input x: NAME/y; NAME/trained, what the model answered
 in each of 8 calls in training; and NAME/after, what it answered after one more step.
 """
@@ -66,7 +66,7 @@ LAYERS = {
     "fused": lambda x: FusedBatchNormalization()(x),
     "torch_sgd": fitted(TorchSGD(0.1, momentum=0.9)),
     "tensorflow_rmsprop": fitted(TensorFlowRMSprop(0.1, momentum=0.9)),
-    "loss_scale": fitted(LossScaleOptimizer(TorchSGD(0.1, momentum=0.9), initial_scale=8.0)),
+    "loss_scale": fitted(LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0)),
 }
 
 
