@@ -8,6 +8,7 @@ from pathlib import Path
 from convbook.architectures.catalog import ALIASES, FAMILIES
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = "convbook."  # left out of all names here, which are those of the folders
 ROOMS = "blocks", "architectures"
 ALWAYS = ("architectures.catalog", "architectures.common", "architectures.taps")
 
@@ -32,7 +33,7 @@ def imports(module):
             found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from filter(path, found)
+        yield from filter(path, (name.removeprefix(PACKAGE) for name in found))
 
 
 def closure(module, known=()):
@@ -51,7 +52,7 @@ def code(node):
     if isinstance(node, ast.AST):
         fields = [(key, code(value)) for key, value in ast.iter_fields(node)]
         return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
-    return node
+    return node.removeprefix(PACKAGE) if isinstance(node, str) else node
 
 
 def is_docstring(node):
@@ -72,6 +73,6 @@ def digest(name):
     """Of the family's file, what it imports of blocks/ and architectures/, and what builds it."""
     name = ALIASES.get(name, name)
     family = next(family.__name__ for family in FAMILIES if name in family.NETS)
-    modules = sorted(closure(family).union(ALWAYS))
+    modules = sorted(closure(family.removeprefix(PACKAGE)).union(ALWAYS))
     lines = [f"{module} {of_module(module)}" for module in modules]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

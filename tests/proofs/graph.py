@@ -6,7 +6,7 @@ import keras
 
 from convbook.architectures.taps import all_layers
 
-from .digest import ROOMS, closure, of_module
+from .digest import PACKAGE, ROOMS, closure, of_module
 from .prove import BETA, CANCELLED, LAST_BIAS, WIDER, rated, setting, sized, small
 
 
@@ -18,12 +18,12 @@ def graph(name):
     """
     keras.backend.clear_session()
     model = small(name)
-    rooms = {type(layer).__module__ for layer in all_layers(model)}
-    ours = {module for module in rooms if module.split(".")[0] in ROOMS}
+    homes = {type(layer).__module__.removeprefix(PACKAGE) for layer in all_layers(model)}
+    ours = {module for module in homes if module.split(".")[0] in ROOMS}
     modules = sorted(set().union(*(closure(module) for module in ours)))
     start = LAST_BIAS, WIDER, BETA
     lines = [
-        model.to_json(),
+        model.to_json().replace(f'"{PACKAGE}', '"'),
         *(f"{module} {of_module(module)}" for module in modules),
         repr([sized(name), rated(name), *(setting(table, name, None) for table in start)]),
         repr(sorted(path for net, path in CANCELLED if net == name)),
