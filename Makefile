@@ -62,11 +62,13 @@ format: .venv/made ## mend and format the code with ruff
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
 wheel: .venv/made ## build a wheel in dist/
+	@rm -rf build  # setuptools takes along what an earlier build left there
 	@$(BIN)/pip wheel -qq --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
 
 clean: ## remove all that these targets made, save runs/
-	rm -rf .venv .venv-oldest .venv-backends .venv-docs dist docs/_build docs/notebooks
+	rm -rf .venv .venv-oldest .venv-backends .venv-docs build dist *.egg-info
+	rm -rf docs/_build docs/notebooks
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 
 %/made: pyproject.toml
