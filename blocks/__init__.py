@@ -76,7 +76,7 @@ from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflen
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from convbook.blocks.xception import extreme_inception, xception_block
-from convbook.blocks import legacy  # the names in saved files of before
+import convbook.blocks.legacy  # the names in saved files of before
 
 # Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
