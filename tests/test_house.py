@@ -25,7 +25,7 @@ OTHERS = {  # beside the standard library, of the rooms that stay lean
     "architectures": {"keras", "numpy"},
 }
 LAZILY = {  # in the function that needs it
-    "package": {"keras", *INSTALLED},  # which carry the commands out
+    "package": {"keras", "tensorflow", *INSTALLED},  # which carry the commands out
     "blocks": {"tensorflow"},  # its own calls, behind a backend check
     "architectures": {"tensorflow"},
 }
