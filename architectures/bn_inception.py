@@ -1,6 +1,6 @@
 """BN-Inception (Inception v2), arXiv:1502.03167, and SE-Inception, arXiv:1709.01507."""
 
-from convbook.architectures.common import Net, gates_of_paths, ratios
+from convbook.architectures.common import Net, gates, ratios
 from convbook.architectures.taps import tap
 from convbook.blocks.inception import bn_inception_module
 from convbook.blocks.layers import BN, conv, maxpool, sepconv
@@ -45,11 +45,11 @@ def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=N
     x = tap(maxpool(x, k=3, s=2, p=max_p), "stem_pool1")
     x = conv(conv(x, 64, k=1, n=n, bias=bias), 192, k=3, n=n, bias=bias)
     x = tap(maxpool(x, k=3, s=2, p=max_p), "stem")
-    gate = gates_of_paths(sum(map(len, table)), drop_path)
+    gate = gates(sum(map(len, table)), None, drop_path)
     for i, (stage, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
         for j, (row, pool, s) in enumerate(stage, 1):
-            letters = dict(rest, s=s, n=n, se=r, gate=next(gate))
-            x = tap(bn_inception_module(x, row, pool, **letters), f"stage{i}_block{j}")
+            letters = dict(rest, pool=pool, n=n, se=r, gate=next(gate))
+            x = tap(bn_inception_module(x, row, s, **letters), f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
 

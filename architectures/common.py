@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 
 from keras import layers
 
 from convbook.architectures.taps import tap
-from convbook.blocks.layers import act, dense, gavgpool
+from convbook.blocks.checks import require
+from convbook.blocks.layers import dense, gavgpool
 from convbook.blocks.stochastic_depth import drop_path as dropped
 from convbook.blocks.stochastic_depth import stochastic_depth, survivals
+from convbook.blocks.types import is_number, is_whole
 
 
 def logits(x, classes, name="logits"):
@@ -59,46 +62,33 @@ class Net:
 
 
 def gates(b, survival=None, drop_path=None):
-    """gate= for each of b residual blocks, from the input side; None where neither is given.
+    """gate= for each of b blocks or modules in turn, from the input side; None where none is asked.
 
     survival: stochastic depth, arXiv:1603.09382: the branch of block l is run with probability
-    1 - l/b (1 - survival).  drop_path: each sample loses it with probability l/b drop_path, as
-    NASNet's grows with depth.
+    1 - l/b (1 - survival).  drop_path: each sample loses a branch or path with probability
+    l/b drop_path, as NASNet's grows with depth.
     """
     if survival is None and drop_path is None:
-        return [None] * b
-    if survival is not None and drop_path is not None:
-        raise ValueError(f"survival={survival!r}, drop_path={drop_path!r}: give one of the two")
+        return repeat(None)
+    both = survival is not None and drop_path is not None
+    require(not both, drop_path=drop_path, right=f"None beside survival={survival!r}")
     if survival is not None:
-        if not 0 < survival <= 1:
-            raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
-        return [partial(stochastic_depth, survival=p) for p in survivals(b, survival)]
-    return dropping(b, drop_path, drop_after)
+        require(is_probability(survival), survival=survival, right="a probability in (0, 1]")
+        return iter([partial(stochastic_depth, survival=p) for p in survivals(b, survival)])
+    good = is_number(drop_path) and 0 <= drop_path < 1
+    require(good, drop_path=drop_path, right="a probability in [0, 1)")
+    return iter([partial(dropped, survival=p) for p in survivals(b, 1 - drop_path)])
 
 
-def dropping(b, drop_path, gate):
-    """b of the gate, each with its probability to survive, down to 1 - drop_path."""
-    if not 0 <= drop_path < 1:
-        raise ValueError(f"drop_path={drop_path!r}: drop_path must be a probability in [0, 1)")
-    return [partial(gate, survival=p) for p in survivals(b, 1 - drop_path)]
-
-
-def drop_after(x, branch, survival, shortcut=None, a=None):
-    """a(shortcut + drop_path(branch(x))), as stochastic_depth has its letters."""
-    return act(layers.add([x if shortcut is None else shortcut, dropped(branch(x), survival)]), a)
-
-
-def gates_of_paths(b, drop_path=None):
-    """gate= for each of b Inception modules, whose paths are dropped as gates() drops branches."""
-    return iter(dropping(b, drop_path, dropped) if drop_path else [None] * b)
+def is_probability(v):
+    return is_number(v) and 0 < v <= 1
 
 
 def ratios(se, stages):
     """se= for each stage: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
     r, where = se if isinstance(se, (tuple, list)) and len(se) == 2 else (se, None)
     where = range(1, stages + 1) if where is None else where
-    whole = r is None or (isinstance(r, int) and r >= 1)
-    if not whole or not set(where) <= set(range(1, stages + 1)):
-        right = f"a ratio such as 16, or (ratio, stages) with stages from 1 to {stages}"
-        raise ValueError(f"se={se!r}: se must be {right}")
+    good = (r is None or is_whole(r)) and set(where) <= set(range(1, stages + 1))
+    right = f"a ratio such as 16, or (ratio, stages) with stages from 1 to {stages}"
+    require(good, se=se, right=right)
     return [r if i + 1 in where else None for i in range(stages)]

@@ -33,7 +33,7 @@ def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0, rec
         stage = partial(dense_layers, i=i, b=b, f=f, n=n, r=bottleneck, rate=rate)
         x = tap(recomputed(x, stage) if recompute else stage(x), f"stage{i}")
         if i < len(depths):
-            x = tap(transition_block(x, compression, n, rate), f"transition{i}")
+            x = tap(transition_block(x, compression, n=n, rate=rate), f"transition{i}")
     return tap(act(norm(x, n), "relu"), "last")
 
 

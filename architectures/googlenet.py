@@ -1,6 +1,6 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
-from convbook.architectures.common import Net, gates_of_paths, pooled, ratios
+from convbook.architectures.common import Net, gates, pooled, ratios
 from convbook.architectures.taps import tap
 from convbook.blocks.inception import aux_head, inception_module
 from convbook.blocks.layers import conv, dwconv, maxpool
@@ -44,12 +44,12 @@ def body(x, table, n, k, last, *, aux=None, se=None, drop_path=None, separable=F
     aux: also the features of the heads behind 4a and 4d.
     """
     x, heads = stem(x, n, separable), []
-    gate = gates_of_paths(sum(map(len, table)), drop_path)
+    gate = gates(sum(map(len, table)), None, drop_path)
     for i, (rows, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
         for j, row in enumerate(rows, 1):
             x = tap(inception_module(x, row, n=n, se=r, k=k, gate=next(gate)), f"stage{i}_block{j}")
             if aux and (i, j) in ((2, 1), (2, 4)):
-                heads.append(tap(aux_head(x, None, n=n), f"aux{len(heads) + 1}"))
+                heads.append(tap(aux_head(x, classes=None, n=n), f"aux{len(heads) + 1}"))
         x = tap(x, f"stage{i}")
         if i < 3:
             x = tap(maxpool(x, k=3 if i == 1 else last, s=2, p="ceil"), f"stage{i}_pool")

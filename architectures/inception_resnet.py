@@ -24,7 +24,7 @@ V2_DRAWN = ("v4", (5, 10, 5), (256, 256, 384, 384), (256, 288, 320), None)  # Fi
 def stem(x, name, n):
     """x (N, 299, 299, 3) -> (N, 35, 35, 256) for v1, 384 for v4's, 320 for v2 as released."""
     if name == "v4":
-        return inception_v4_stem(x, n)
+        return inception_v4_stem(x, n=n)
     x = conv(conv(x, 32, k=3, s=2, p="valid", n=n), 32, k=3, p="valid", n=n)
     x = maxpool(conv(x, 64, k=3, n=n), k=3, s=2, p="valid")
     x = conv(conv(x, 80, k=1, n=n), 192, k=3, p="valid", n=n)
@@ -33,16 +33,16 @@ def stem(x, name, n):
     return tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
 
 
-def body(x, name, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, drop_path=None,
+def body(x, stem_of, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, drop_path=None,
          pool_p="same"):  # fmt: skip
     """Stem, residual modules A at 35x35, B at 17x17, C at 8x8, reductions between.
 
     x (N, 299, 299, 3) -> (N, 8, 8, 1792) for v1, 2144 for v2 as drawn, 1536 as released.
     """
-    n, paths = n | {"epsilon": eps}, "v1" if name == "v1" else "v2"
-    gate = iter(gates(sum(depths), survival, drop_path))
-    x = stem(x, name, n)
-    if name == "v2":
+    n, paths = n | {"epsilon": eps}, "v1" if stem_of == "v1" else "v2"
+    gate = gates(sum(depths), survival, drop_path)
+    x = stem(x, stem_of, n)
+    if stem_of == "v2":
         mixed = [(1, 96)], [(1, 48), (5, 64)], [(1, 64), (3, 96), (3, 96)], ["avg", (1, 64)]
         x = parallel(x, *mixed, n=n, pool_p=pool_p)
     x = tap(x, "stem")
@@ -50,14 +50,15 @@ def body(x, name, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, d
         for j in range(1, depth + 1):
             # The released v2 adds its last C in full, without a relu.
             whole = last is not None and (i, j) == (3, depth)
-            s, a = (1.0, None) if whole else (scale, "relu")
-            x = inception_resnet_block(x, f"{paths} {'ABC'[i - 1]}", s, n, a, next(gate))
+            rest = dict(scale=1.0, a=None) if whole else dict(scale=scale)
+            name = f"{paths} {'ABC'[i - 1]}"
+            x = inception_resnet_block(x, paths=name, n=n, gate=next(gate), **rest)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
         if i == 1:
-            x = tap(reduction_a(x, f_a, n), "stage2_reduction")
+            x = tap(reduction_a(x, f_a, n=n), "stage2_reduction")
         elif i == 2:
-            x = tap(inception_resnet_reduction_b(x, f_b, n), "stage3_reduction")
+            x = tap(inception_resnet_reduction_b(x, f_b, n=n), "stage3_reduction")
     return tap(conv(x, last, k=1, n=n), "stage4") if last else x
 
 

@@ -1,6 +1,6 @@
 """Inception v3.  Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567."""
 
-from convbook.architectures.common import Net, gates_of_paths, pooled
+from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v3 import (
     aux_head_v3,
@@ -35,19 +35,20 @@ def body(x, a, b, c, *, n=BN_TF, eps=1e-3, aux=None, drop_path=None, pool_p="sam
     x (N, 299, 299, 3) -> (N, 8, 8, 2048); aux: also the features of the head behind the last B.
     """
     n, heads = n | {"epsilon": eps}, []
-    gate = gates_of_paths(len(a) + len(b) + c, drop_path)
+    rest = dict(n=n, pool_p=pool_p)
+    gate = gates(len(a) + len(b) + c, None, drop_path)
     x = stem(x, n, p)
     for j, f in enumerate(a, 1):
-        x = tap(inception_v3_a(x, f, n, pool_p, next(gate)), f"stage1_block{j}")
-    x = tap(inception_v3_reduction_a(tap(x, "stage1"), n, p), "stage2_reduction")
+        x = tap(inception_v3_a(x, f, **rest, gate=next(gate)), f"stage1_block{j}")
+    x = tap(inception_v3_reduction_a(tap(x, "stage1"), n=n, p=p), "stage2_reduction")
     for j, f in enumerate(b, 1):
-        x = tap(inception_v3_b(x, f, n, pool_p, next(gate)), f"stage2_block{j}")
+        x = tap(inception_v3_b(x, f, **rest, gate=next(gate)), f"stage2_block{j}")
     x = tap(x, "stage2")
     if aux:
-        heads.append(tap(aux_head_v3(x, None, n=n), "aux1"))
-    x = tap(inception_v3_reduction_b(x, n, p), "stage3_reduction")
+        heads.append(tap(aux_head_v3(x, classes=None, n=n), "aux1"))
+    x = tap(inception_v3_reduction_b(x, n=n, p=p), "stage3_reduction")
     for j in range(1, c + 1):
-        x = tap(inception_v3_c(x, n, pool_p, next(gate)), f"stage3_block{j}")
+        x = tap(inception_v3_c(x, **rest, gate=next(gate)), f"stage3_block{j}")
     x = tap(x, "stage3")
     return [x, *heads] if aux else x
 

@@ -1,6 +1,6 @@
 """Inception v4, arXiv:1602.07261."""
 
-from convbook.architectures.common import Net, gates_of_paths, pooled
+from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v4 import (
     inception_v4_a,
@@ -23,11 +23,12 @@ TABLE = (
 def body(x, table, *, eps=1e-3, drop_path=None, pool_p="same"):
     """Stem, modules A at 35x35, B at 17x17, C at 8x8.  x (N, 299, 299, 3) -> (N, 8, 8, 1536)."""
     n = BN_TF | {"epsilon": eps}
-    gate = gates_of_paths(sum(row[1] for row in table), drop_path)
-    x = tap(inception_v4_stem(x, n), "stem")
+    gate = gates(sum(row[1] for row in table), None, drop_path)
+    x = tap(inception_v4_stem(x, n=n), "stem")
     for i, (module, depth, reduction) in enumerate(table, 1):
         for j in range(1, depth + 1):
-            x = tap(module(x, n, pool_p, next(gate)), f"stage{i}_block{j}")
+            x = module(x, n=n, pool_p=pool_p, gate=next(gate))
+            x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
         if reduction:
             x = tap(reduction(x, n=n), f"stage{i + 1}_reduction")

@@ -30,7 +30,8 @@ def body(x, table, alpha, *, eps=1e-3, p="same", a="relu"):
     i = j = 1
     for f, s in table:
         i, j = (i + 1, 1) if s == 2 else (i, j)
-        x = tap(mobilenet_block(x, int(f * alpha), s, p, n, a), f"stage{i}_block{j}")
+        x = mobilenet_block(x, int(f * alpha), s, p=p, n=n, a=a)
+        x = tap(x, f"stage{i}_block{j}")
         j += 1
     return tap(x, "last")
 
@@ -47,7 +48,7 @@ def body_v2(x, table, alpha, *, eps=1e-3, p="same", survival=None, drop_path=Non
     The last 1x1 is 1280 alpha wide, but not below 1280 (section 4, note of the authors' code).
     """
     n = BN_TF | {"epsilon": eps}
-    gate = iter(gates(sum(row[2] for row in table), survival, drop_path))
+    gate = gates(sum(row[2] for row in table), survival, drop_path)
     x = tap(conv(x, rounded(32 * alpha), k=3, s=2, p=p, n=n, a="relu6"), "stem")
     for i, (t, c, repeats, s) in enumerate(table, 1):
         for j in range(1, repeats + 1):

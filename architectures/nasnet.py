@@ -1,13 +1,10 @@
 """NASNet-A.  Learning Transferable Architectures for Image Recognition, arXiv:1707.07012."""
 
-from functools import partial
-
-from convbook.architectures.common import Net, pooled
+from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v3 import aux_head_v3
 from convbook.blocks.layers import BN_TF, act, conv
 from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, cell
-from convbook.blocks.stochastic_depth import drop_path as dropped
 
 CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 
@@ -44,14 +41,15 @@ def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=
     strided = {"s": 2, "p": "valid"} if stem == "imagenet" else {}
     h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, **strided), "stem")
     heads, s_prev = [], 1  # by how much h_prev is larger than h
-    for i, (table, width, s, name) in enumerate(rows, 1):
-        gate = partial(dropped, survival=1 - drop_path * i / len(rows)) if drop_path else None
-        y = tap(cell(h_prev, h, width, *table, s, s_prev, n, gate, pool_p), name)
+    gate = gates(len(rows), None, drop_path)
+    for table, width, s, name in rows:
+        y = cell(h_prev, h, width, *table, s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
+        y = tap(y, name)
         h_prev, h = h_prev if skip and name.startswith("reduction") else h, y
         s_prev = s
         if name == f"stage2_block{depth}" and aux:
             widths = int(128 * scale), int(768 * scale)
-            heads = [tap(aux_head_v3(act(h, "relu"), None, widths, None, n), "aux1")]
+            heads = [tap(aux_head_v3(act(h, "relu"), classes=None, f=widths, k=None, n=n), "aux1")]
     h = tap(act(h, "relu"), "last")
     return [h, *heads] if aux else h
 

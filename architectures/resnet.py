@@ -31,7 +31,7 @@ def stages(
     x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.  late: the stride is in the last block of
     a stage, not in the first of the next, and its shortcut takes every second pixel.
     """
-    gate = iter(gates(sum(depths), survival, drop_path))
+    gate = gates(sum(depths), survival, drop_path)
     for i, (depth, r) in enumerate(zip(depths, ratios(se, len(depths)), strict=True)):
         for j in range(depth):
             s = 2 if (j + 1 == depth and i + 1 < len(depths) if late else i and not j) else 1

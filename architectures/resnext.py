@@ -21,7 +21,7 @@ def block(c, d):
     """The ResNeXt block with c paths, d wide where the stage is 256 wide and in proportion."""
 
     def block(x, f, s, **letters):
-        return resnext_bottleneck_block(x, f, s, c, d * f // 256, **letters)
+        return resnext_bottleneck_block(x, f, s, c=c, width=d * f // 256, **letters)
 
     return block
 

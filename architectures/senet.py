@@ -21,7 +21,7 @@ def body(x, depths, *, eps=1e-5, se=16, pool="ceil", **options):
 
 def block(x, f, s, n, se, gate):
     """64 paths, 4 wide where the stage is 256 wide and in proportion."""
-    return senet_block(x, f, s, 64, f // 64, n, se, gate)
+    return senet_block(x, f, s, c=64, width=f // 64, n=n, se=se, gate=gate)
 
 
 def head(x, classes):

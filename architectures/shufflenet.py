@@ -17,7 +17,8 @@ def body(x, table, g, *, eps=1e-5, order="shortcut first"):
     for i, (f, depth) in enumerate(table, 1):
         for j in range(1, depth + 1):
             first = 1 if i == j == 1 else None  # not grouped on 24 channels: section 3.2
-            x = shufflenet_unit(x, f, 2 if j == 1 else 1, g, n=n, first_g=first, order=order)
+            s = 2 if j == 1 else 1
+            x = shufflenet_unit(x, f, s, g=g, n=n, first_g=first, order=order)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x

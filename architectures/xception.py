@@ -17,7 +17,7 @@ def body(x, entry, middle, exit, last, *, eps=1e-3, survival=None, drop_path=Non
     x (N, 299, 299, 3) -> (N, 10, 10, 2048).
     """
     n = BN_TF | {"epsilon": eps}
-    gate = iter(gates(len(entry) + middle + 1, survival, drop_path))
+    gate = gates(len(entry) + middle + 1, survival, drop_path)
     x = conv(x, 32, k=3, s=2, p="valid", n=n)
     x = tap(conv(x, 64, k=3, p="valid", n=n), "stem")
     for j, f in enumerate(entry, 1):

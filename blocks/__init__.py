@@ -1,11 +1,12 @@
 """Convolutional blocks for the Keras functional API: functions from tensor to tensor, to copy.
 
-`python -m blocks` lists them, `python -m blocks show NAME` prints one with all it needs.
-The letters are explained in blocks.layers.
+`convbook blocks` lists them, `convbook show NAME` prints one with all it needs.  The letters are
+explained in convbook.blocks.layers.
 """
 
 import sys
 
+from convbook.blocks import legacy  # noqa: F401  (known to Keras from here on)
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (
@@ -13,30 +14,37 @@ from convbook.blocks.inception import (
     bn_inception_module,
     grid_reduction,
     inception_module,
+    naive_inception_module,
+    parallel,
 )
-from convbook.blocks.inception import naive_inception_module, parallel
-from convbook.blocks.inception_v3 import aux_head_v3, inception_v3_a, inception_v3_b, inception_v3_c
-from convbook.blocks.inception_v3 import inception_v3_reduction_a, inception_v3_reduction_b
+from convbook.blocks.inception_v3 import (
+    aux_head_v3,
+    inception_v3_a,
+    inception_v3_b,
+    inception_v3_c,
+    inception_v3_reduction_a,
+    inception_v3_reduction_b,
+)
 from convbook.blocks.inception_v4 import (
     inception_resnet_block,
     inception_resnet_reduction_b,
     inception_v4_a,
-)
-from convbook.blocks.inception_v4 import (
     inception_v4_b,
     inception_v4_c,
     inception_v4_stem,
     reduction_a,
+    reduction_b,
 )
-from convbook.blocks.inception_v4 import reduction_b
 from convbook.blocks.kernels import (
     asymmetric_pair,
     dense_as_conv,
     dilated_stack,
     grouped_sepconv,
     maxout,
+    multi_size,
+    small_kernels,
+    spatial_sepconv,
 )
-from convbook.blocks.kernels import multi_size, small_kernels, spatial_sepconv
 from convbook.blocks.layers import (
     BN,
     BN_TF,
@@ -49,16 +57,28 @@ from convbook.blocks.layers import (
     gavgpool,
     maxpool,
     norm,
+    pad,
+    sepconv,
 )
-from convbook.blocks.layers import pad, sepconv
 from convbook.blocks.lenet import partial_conv, radial_basis, subsample
 from convbook.blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
 from convbook.blocks.lrn import LocalResponseNorm, lrn
 from convbook.blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
-from convbook.blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION, NASNET_A_NORMAL
-from convbook.blocks.nasnet import NASNET_A_REDUCTION, PNASNET_5, amoebanet_normal_cell
-from convbook.blocks.nasnet import amoebanet_reduction_cell, cell, cell_op, factorized_reduction
-from convbook.blocks.nasnet import nasnet_normal_cell, nasnet_reduction_cell, normal_cell
+from convbook.blocks.nasnet import (
+    AMOEBANET_A_NORMAL,
+    AMOEBANET_A_REDUCTION,
+    NASNET_A_NORMAL,
+    NASNET_A_REDUCTION,
+    PNASNET_5,
+    amoebanet_normal_cell,
+    amoebanet_reduction_cell,
+    cell,
+    cell_op,
+    factorized_reduction,
+    nasnet_normal_cell,
+    nasnet_reduction_cell,
+    normal_cell,
+)
 from convbook.blocks.nin import mlpconv
 from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
 from convbook.blocks.refine import refinement_head
@@ -69,16 +89,115 @@ from convbook.blocks.resnet import (
     residual_block,
     shortcut_path,
 )
-from convbook.blocks.resnext import aggregate, resnext_block, resnext_bottleneck_block
-from convbook.blocks.resnext import resnext_two_layer_block
+from convbook.blocks.resnext import (
+    aggregate,
+    resnext_block,
+    resnext_bottleneck_block,
+    resnext_two_layer_block,
+)
 from convbook.blocks.se import se_block, senet_block
 from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from convbook.blocks.xception import extreme_inception, xception_block
-import convbook.blocks.legacy  # the names in saved files of before
 
 # Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
-__all__ = [name for name, of in vars().items() if name[0] != "_" and type(of) is not type(sys)]
+__all__ = [
+    "AMOEBANET_A_NORMAL",
+    "AMOEBANET_A_REDUCTION",
+    "BN",
+    "BN_TF",
+    "GN",
+    "NASNET_A_NORMAL",
+    "NASNET_A_REDUCTION",
+    "PNASNET_5",
+    "ChannelShuffle",
+    "GroupedConv2D",
+    "LocalResponseNorm",
+    "LocallyConnected2D",
+    "StochasticDepth",
+    "TiledConv2D",
+    "act",
+    "activation_order_block",
+    "aggregate",
+    "amoebanet_normal_cell",
+    "amoebanet_reduction_cell",
+    "asymmetric_pair",
+    "aux_head",
+    "aux_head_v3",
+    "avgpool",
+    "basic_block",
+    "bn_inception_module",
+    "bottleneck",
+    "bottleneck_block",
+    "cell",
+    "cell_op",
+    "channel_shuffle",
+    "conv",
+    "dense",
+    "dense_as_conv",
+    "dense_block",
+    "dilated_stack",
+    "drop_path",
+    "dwconv",
+    "extreme_inception",
+    "factorized_reduction",
+    "fire_module",
+    "gavgpool",
+    "grid_reduction",
+    "grouped_sepconv",
+    "inception_module",
+    "inception_resnet_block",
+    "inception_resnet_reduction_b",
+    "inception_v3_a",
+    "inception_v3_b",
+    "inception_v3_c",
+    "inception_v3_reduction_a",
+    "inception_v3_reduction_b",
+    "inception_v4_a",
+    "inception_v4_b",
+    "inception_v4_c",
+    "inception_v4_stem",
+    "inv_residual_block",
+    "inverted_residual_block",
+    "local_conv",
+    "lrn",
+    "maxout",
+    "maxpool",
+    "mlpconv",
+    "mobilenet_block",
+    "multi_size",
+    "naive_inception_module",
+    "nasnet_normal_cell",
+    "nasnet_reduction_cell",
+    "norm",
+    "normal_cell",
+    "pad",
+    "parallel",
+    "partial_conv",
+    "preact_block",
+    "radial_basis",
+    "reduction_a",
+    "reduction_b",
+    "refinement_head",
+    "residual_block",
+    "resnext_block",
+    "resnext_bottleneck_block",
+    "resnext_two_layer_block",
+    "se_block",
+    "senet_block",
+    "sepconv",
+    "shortcut_path",
+    "shortcut_variant_block",
+    "shufflenet_unit",
+    "small_kernels",
+    "spatial_sepconv",
+    "stochastic_depth",
+    "subsample",
+    "survivals",
+    "tiled_conv",
+    "transition_block",
+    "xception_block",
+]

@@ -55,7 +55,9 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
         return {name: rule for name, rule in found.items() if rule is not None}
 
-    names = list(inspect.signature(block).parameters)
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.signature(block).parameters
+    names = [name for name, of in parameters.items() if of.kind is positional]
 
     @wraps(block)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,8 +1,36 @@
-"""The graph of a functional model as a list of calls: the only file that reads Keras' own graph."""
+"""A model as a list of calls, and a layer opened into one: the only file to read Keras' own graph."""
 
+import inspect
 from collections import namedtuple
 
-Call = namedtuple("Call", "op inputs outputs")
+import keras
+
+
+class Call(namedtuple("Call", "op inputs outputs")):
+    """An operation, the symbolic tensors it reads and those it makes."""
+
+    arguments = (), {}
+
+    def given(self, tensors):
+        """(args, kwargs) of the call, with tensors[id] in the place of each symbolic tensor."""
+        return filled(self.arguments, tensors)
+
+
+Opened = namedtuple("Opened", "calls inputs outputs")
+
+
+def filled(arguments, tensors):
+    """Arguments of any structure, with tensors[id] in the place of each symbolic tensor."""
+    symbolic = keras.KerasTensor
+    return keras.tree.map_structure(
+        lambda x: tensors[id(x)] if isinstance(x, symbolic) else x, arguments
+    )
+
+
+def call_of(node):
+    call = Call(node.operation, list(node.input_tensors), list(node.outputs))
+    call.arguments = node.arguments.args, node.arguments.kwargs
+    return call
 
 
 def calls(model):
@@ -14,9 +42,54 @@ def calls(model):
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
     graph = getattr(model, "_functional", None) or model
-    # Keras has no public list of calls: layer.input and layer.output refuse a layer called twice.
+    # Keras has no public list of calls: layer.input and layer.output tell of the first call only.
     nodes = getattr(graph, "_nodes_by_depth", None)
     if nodes is None:
         raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
-    ordered = [node for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
-    return [Call(n.operation, list(n.input_tensors), list(n.outputs)) for n in ordered]
+    return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
+
+
+def opened(op, args, kwargs, run=None):
+    """What an operation does inside, as calls; None if that cannot be seen.
+
+    op: a Layer or keras.Operation whose call is made of layers and keras.ops.  args, kwargs: of
+    its call, symbolic tensors of known shapes among them.  run: a layer in op that is run in its
+    place, such as the cell of a recurrent layer.  Returns Opened(calls, inputs, outputs); op keeps
+    no trace of it and no state moves.
+    """
+    found = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    inputs = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype, name="x") for x in found}
+    args, kwargs = filled((args, kwargs), inputs)
+    run = run or op.call
+    if "training" in inspect.signature(run).parameters:
+        kwargs["training"] = False
+    parts = op._flatten_layers() if isinstance(op, keras.Layer) else [op]
+    before = [(links, len(links)) for x in parts for links in (x._inbound_nodes, x._outbound_nodes)]
+    try:
+        with keras.StatelessScope():
+            outputs = keras.tree.flatten(run(*args, **kwargs))
+        outputs = [x for x in outputs if x is not None]
+        return Opened(leading_to(outputs), [inputs[id(x)] for x in found], outputs)
+    except Exception:  # whatever other people's code raises on tensors without values
+        return None
+    finally:
+        for links, length in before:
+            del links[length:]
+
+
+def leading_to(outputs):
+    """The calls that lead to symbolic tensors, every call after those it needs."""
+    done, waiting = {}, [made_by(x) for x in outputs]
+    while waiting:
+        node = waiting[-1]
+        needed = [n for n in map(made_by, node.input_tensors) if n not in done]
+        waiting += needed
+        if not needed:
+            done[waiting.pop()] = None
+    return [call_of(node) for node in done]
+
+
+def made_by(x):
+    """Keras' record of the call that made a symbolic tensor."""
+    op, index, _ = x._keras_history
+    return op._inbound_nodes[index]

@@ -18,7 +18,8 @@ class GroupedConv2D(layers.Conv2D):
     _direct = {}  # whether TensorFlow's kernel has a gradient here, by data type
 
     def convolution_op(self, inputs, kernel):
-        if self.groups == 1 or keras.backend.backend() != "tensorflow":
+        ours = self.groups > 1 and self.data_format == "channels_last"
+        if not ours or keras.backend.backend() != "tensorflow":
             return super().convolution_op(inputs, kernel)
         import tensorflow as tf
 

@@ -18,7 +18,19 @@ from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.grouped import GroupedConv2D
-from convbook.blocks.types import Act, Init, Map, Norm, Padding, Pair, PoolPadding, Tensor, Whole
+from convbook.blocks.types import (
+    Act,
+    Amount,
+    Init,
+    Map,
+    Norm,
+    Padding,
+    Pair,
+    PoolPadding,
+    Sides,
+    Tensor,
+    Whole,
+)
 
 # n= takes the keywords of keras.layers.BatchNormalization or, if `groups` is among them, of
 # GroupNormalization.  Keras' momentum is 1 - Torch's.  Nothing can change these in place.
@@ -49,8 +61,8 @@ def norm(x: Tensor, n: Norm = BN) -> Tensor:
 
 
 @checked
-def pad(x: Map, p: Pair) -> Tensor:
-    """x (N, H, W, C) with p rows and columns of zeros on each side."""
+def pad(x: Map, p: Amount | Sides) -> Tensor:
+    """x (N, H, W, C) with p rows and columns of zeros on each side; or p as ((t, b), (l, r))."""
     return layers.ZeroPadding2D(p)(x)
 
 
@@ -61,7 +73,7 @@ def padded(x, k, s, p, d=1):
     sides = zip(*map(pair, (k, s, p, d)), strict=True)
     if all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides):
         return x, "same"
-    return layers.ZeroPadding2D(p)(x), "valid"
+    return pad(x, p), "valid"
 
 
 @checked
@@ -181,11 +193,11 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     if p == "ceil":
-        far = layers.ZeroPadding2D(overhang(k, s))
-        inside = avgpool(far(ops.ones_like(x[..., :1])), k, s, "valid")
-        return avgpool(far(x), k, s, "valid") / inside
+        far = overhang(k, s)
+        inside = avgpool(pad(ops.ones_like(x[..., :1]), far), k, s, "valid")
+        return avgpool(pad(x, far), k, s, "valid") / inside
     if not isinstance(p, str):
-        x, p = layers.ZeroPadding2D(p)(x), "valid"
+        x, p = pad(x, p), "valid"
     return layers.AveragePooling2D(k, s, p)(x)
 
 

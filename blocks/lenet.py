@@ -1,9 +1,13 @@
 """The parts of LeNet-5.  Gradient-Based Learning Applied to Document Recognition, 1998."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
-from convbook.blocks.layers import act, check, conv
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import act, conv
+from convbook.blocks.types import Act, Init, Map, Padding, Pair, Tensor, Whole
 
 # Table I: the maps of S2 that each of the 16 maps of C3 looks at.
 C3 = (
@@ -89,39 +93,49 @@ class RadialBasis(layers.Layer):
         return {**super().get_config(), "codes": self.codes}
 
 
-def subsample(x, k=2, a=squash):
+@checked
+def subsample(x: Map, *, k: Whole = 2, a: Act = squash) -> Tensor:
     """kxk/k sum x coefficient + bias -> a: two trainable numbers a map.
 
     x (N, H, W, C) -> (N, H // k, W // k, C).  LeNet-5, section II-B, layers S2 and S4.  The
     coefficients start at 1/k^2, which makes it a mean.
+
+    Args:
+        a: after it, the paper's scaled tanh.
     """
-    check(x, k=k, a=a)
     return act(Subsample(k)(x), a)
 
 
-def partial_conv(x, table=C3, k=5, p="valid", a=squash, *, init=None):
+@checked
+def partial_conv(
+    x: Map,
+    *,
+    table: Any = C3,
+    k: Pair = 5,
+    p: Padding = "valid",
+    a: Act = squash,
+    init: Init = None,
+) -> Tensor:
     """kxk from some of the maps to each output map -> a: one row of table an output map.
 
     x (N, H, W, C) -> (N, H', W', len(table)); a row lists the input maps, counted from 0.
     LeNet-5, Table I, layer C3: 60 links of 25 weights and 16 biases make 1,516 parameters.
     """
-    check(x, k=k, p=p, a=a)
-    c = x.shape[-1]
-    if not all(row and all(0 <= i < c for i in row) for row in table):
-        raise ValueError(
-            f"table={table!r}: every row must list some of the input maps 0 to {c - 1}"
-        )
+    last = x.shape[-1] - 1
+    good = all(row and all(0 <= i <= last for i in row) for row in table)
+    require(good, table=table, right=f"rows that each list some of the input maps 0 to {last}")
     maps = [conv(ops.take(x, row, axis=-1), 1, k, p=p, a=None, init=init) for row in table]
     return act(layers.concatenate(maps), a)
 
 
-def radial_basis(x, codes=None):
+@checked
+def radial_basis(x: Tensor, *, codes: Any = None) -> Tensor:
     """Minus the squared distance to fixed codes, by default those of the ten digits.
 
     x (N, D) -> (N, len(codes)), in float32; codes are rows of D numbers.  The largest output is
     the nearest code, as with logits.  LeNet-5, section II-B, equation 7.
     """
     codes = digit_codes() if codes is None else codes
-    if {len(code) for code in codes} != {x.shape[-1]}:
-        raise ValueError(f"codes: each must have the length {x.shape[-1]} of x")
+    lengths = sorted({len(code) for code in codes})
+    require(lengths == [x.shape[-1]], codes=lengths, right=f"rows of {x.shape[-1]} numbers, as x")
     return RadialBasis(codes, dtype="float32")(x)

@@ -3,12 +3,8 @@
 import keras
 from keras import layers, ops
 
-
-def whole(**values):
-    """Raises ValueError for what is no whole number of at least 1."""
-    for name, v in values.items():
-        if not hasattr(v, "__index__") or v < 1:
-            raise ValueError(f"{name}={v!r}: {name} must be a whole number of at least 1")
+from convbook.blocks.checks import checked, require
+from convbook.blocks.types import WHOLE, Act, Map, Tensor, Whole, is_whole
 
 
 class Unshared(layers.Layer):
@@ -16,7 +12,8 @@ class Unshared(layers.Layer):
 
     def __init__(self, filters, kernel_size=3, strides=1, activation=None, **kwargs):
         super().__init__(**kwargs)
-        whole(filters=filters, kernel_size=kernel_size, strides=strides)
+        for name, size in dict(filters=filters, kernel_size=kernel_size, strides=strides).items():
+            require(is_whole(size), right=WHOLE, **{name: size})
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.activation = keras.activations.get(activation)
 
@@ -78,7 +75,7 @@ class TiledConv2D(Unshared):
 
     def __init__(self, filters, kernel_size=3, strides=1, tiles=2, activation=None, **kwargs):
         super().__init__(filters, kernel_size, strides, activation, **kwargs)
-        whole(tiles=tiles)
+        require(is_whole(tiles), tiles=tiles, right=WHOLE)
         self.tiles = tiles
 
     def build(self, shape):
@@ -96,7 +93,8 @@ class TiledConv2D(Unshared):
         return {**super().get_config(), "tiles": self.tiles}
 
 
-def local_conv(x, f=32, k=3, s=1, a="relu"):
+@checked
+def local_conv(x: Map, f: Whole = 32, s: Whole = 1, *, k: Whole = 3, a: Act = "relu") -> Tensor:
     """kxk/s f, valid, whose kernel is not shared: one at every position.
 
     x (N, H, W, C) -> (N, (H - k)/s + 1, (W - k)/s + 1, f).  LeCun 1989; Goodfellow et al., Deep
@@ -105,7 +103,10 @@ def local_conv(x, f=32, k=3, s=1, a="relu"):
     return LocallyConnected2D(f, k, s, a)(x)
 
 
-def tiled_conv(x, f=32, k=3, s=1, tiles=2, a="relu"):
+@checked
+def tiled_conv(
+    x: Map, f: Whole = 32, s: Whole = 1, *, k: Whole = 3, tiles: Whole = 2, a: Act = "relu"
+) -> Tensor:
     """kxk/s f, valid, with tiles x tiles kernels taking turns: between local and shared.
 
     x (N, H, W, C) -> (N, (H - k)/s + 1, (W - k)/s + 1, f).  Tiled convolutional networks (Le et

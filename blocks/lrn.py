@@ -3,6 +3,9 @@
 import keras
 from keras import layers, ops
 
+from convbook.blocks.checks import checked, require
+from convbook.blocks.types import Map, Number, Tensor, Whole
+
 
 @keras.saving.register_keras_serializable("convbook")
 class LocalResponseNorm(layers.Layer):
@@ -14,15 +17,15 @@ class LocalResponseNorm(layers.Layer):
 
     def __init__(self, size=5, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)
-        if size < 1 or size % 2 == 0:
-            raise ValueError(f"size={size!r}: size must be an odd whole number of channels")
+        require(size % 2, size=size, right="an odd whole number of channels")
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
     def call(self, x):
         c, r = x.shape[-1], self.size // 2
-        squares = ops.pad(ops.square(x), [(0, 0)] * 3 + [(r, r)])
+        wide = keras.backend.result_type(x.dtype, "float32")  # squares overflow in float16
+        squares = ops.pad(ops.square(ops.cast(x, wide)), [(0, 0)] * 3 + [(r, r)])
         total = sum(squares[..., i : i + c] for i in range(self.size))
-        return x / ops.power(self.bias + self.alpha * total, self.beta)
+        return ops.cast(x / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
 
     def compute_output_shape(self, shape):
         return shape
@@ -32,10 +35,17 @@ class LocalResponseNorm(layers.Layer):
         return {**super().get_config(), **own}
 
 
-def lrn(x, size=5, bias=2.0, alpha=1e-4, beta=0.75):
+@checked
+def lrn(
+    x: Map, *, size: Whole = 5, bias: Number = 2.0, alpha: Number = 1e-4, beta: Number = 0.75
+) -> Tensor:
     """Each value over (bias + alpha * sum of its channel neighbours' squares) ** beta.
 
     x (N, H, W, C) -> the same shape.  AlexNet (Krizhevsky et al., 2012), section 3.3, with its
-    constants (the paper's k is bias, its n is size).  alpha: see LocalResponseNorm.
+    constants (the paper's k is bias, its n is size).
+
+    Args:
+        alpha: multiplies the sum, as in the paper; Caffe and Torch divide it by size: give
+            alpha / size for their result.
     """
     return LocalResponseNorm(size, bias, alpha, beta)(x)

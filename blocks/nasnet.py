@@ -1,9 +1,17 @@
 """Cells found by search, as data: NASNet-A, AmoebaNet-A and PNASNet-5."""
 
+from typing import Any, Literal
+
 import keras
 from keras import layers, ops
 
-from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, pad, sepconv
+from convbook.blocks.stochastic_depth import run
+from convbook.blocks.types import Gate, Map, Norm, Tensor, Whole
+
+Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
+PoolOf = Literal["same", "zeros", "zeros in means"]
 
 # A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
 # h is the cell before, h_prev the one before that; a number is the result of that row.
@@ -59,13 +67,16 @@ PNASNET_5 = (
 )
 
 
-def normal_cell(x1, x2, f=32):
+@checked
+def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     """[sep3 + sep5, mean + mean, x1 + mean, sep5 + sep3, x2 + sep3] of x1, x2, concatenated.
 
     x1, x2 (N, H, W, f) -> (N, H, W, 5f).  NASNet-A, arXiv:1707.07012, Figure 4, in its barest
     form: x1 is the cell before the last, x2 the last.  The paper's own, with batch norm, doubled
     separable convolutions and x1 in the concatenation, is nasnet_normal_cell.
     """
+    require(x1.shape[-1] == f, f=f, right=f"{x1.shape[-1]}, the channels of x1, which is added")
+    require(x2.shape[-1] == f, f=f, right=f"{x2.shape[-1]}, the channels of x2, which is added")
     a1 = sepconv(x1, f, k=3)
     a2 = sepconv(x1, f, k=5)
     a = layers.add([a1, a2])
@@ -83,7 +94,40 @@ def relu_conv(x, f, k=1, s=1, n=BN_TF):
     return conv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
 
 
-def factorized_reduction(x, f, n=BN_TF):
+def two_sepconvs(x, f, k=3, s=1, n=BN_TF):
+    """Twice relu -> separable kxk f -> n, the first with the stride.  arXiv:1707.07012, A.4."""
+    x = sepconv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
+    return sepconv(act(x, "relu"), f, k=k, n=n, a=None)
+
+
+def conv_1x7_7x1(x, f, s=1, n=BN_TF):
+    """relu before and n after each of 1x1 f/4 -> 1x7/s f/4 -> 7x1/s f/4 -> 1x1 f."""
+    x = relu_conv(x, f // 4, n=n)
+    x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)
+    x = relu_conv(x, f // 4, k=(7, 1), s=(s, 1), n=n)
+    return relu_conv(x, f, n=n)
+
+
+@keras.saving.register_keras_serializable("convbook")
+class SamePadding(layers.Layer):
+    """The zeros that 'same' pads for a 3x3/2 window, also where rows and columns are unknown.
+
+    x (N, H, W, C) -> a row more at the far side, and one at the near side where H is odd; the
+    same for columns.
+    """
+
+    def call(self, x):
+        _, h, w, _ = ops.shape(x)
+        x = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+        return x[:, 1 - h % 2 :, 1 - w % 2 :]
+
+    def compute_output_shape(self, shape):
+        n, h, w, c = shape
+        return (n, h and h + 1 + h % 2, w and w + 1 + w % 2, c)
+
+
+@checked
+def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     """relu -> [1x1/2 f/2, 1x1/2 f/2 of x shifted by one pixel], concatenated -> n.
 
     x (N, H, W, C) -> (N, H/2, W/2, f): halves the grid but reads two pixels of every four.  Not in
@@ -91,95 +135,142 @@ def factorized_reduction(x, f, n=BN_TF):
     Here an odd f (AmoebaNet's stems) has both halves rounded down and a channel of zeros.
     """
     x = act(x, "relu")
-    shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    shifted = layers.Cropping2D(((1, 0), (1, 0)))(pad(x, ((0, 1), (0, 1))))
     halves = [avgpool(m, k=1, s=2, p="valid") for m in (x, shifted)]
     x = layers.concatenate([conv(m, f // 2, k=1, a=None, bias=False) for m in halves])
-    return norm(ops.pad(x, [(0, 0)] * 3 + [(0, 1)]) if f % 2 else x, n)
+    x = ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, 1)]) if f % 2 else x
+    return norm(x, n)
 
 
-def cell_op(x, op, f, s=1, n=BN_TF, pool_p="same"):
+def pool_of_cell(x, op, s, pool_p):
+    """A cell's 3x3/s 'avg3' or 'max3', whose padding counts where pool_p says so."""
+    zeros = pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")
+    if s > 1 and zeros:
+        x, p = SamePadding()(x), "valid"
+    else:
+        p = same_mean(x) if op == "avg3" and s > 1 else "same"
+    return avgpool(x, k=3, s=s, p=p) if op == "avg3" else maxpool(x, k=3, s=s, p=p)
+
+
+def same_mean(x):
+    """'same', or for PyTorch 'ceil' where that is the same: on maps of even sizes.
+
+    Keras 3.15 on PyTorch counts an edge of an even map twice (its pull request 23233 mends that).
+    """
+    even = not any((i or 1) % 2 for i in x.shape[1:3])
+    return "ceil" if even and keras.backend.backend() == "torch" else "same"
+
+
+@checked
+def cell_op(x: Map, op: Op, f: Whole, s: Whole = 1, *, n: Norm = BN_TF, pool_p: PoolOf = "same",
+            fits: bool | None = None) -> Tensor:  # fmt: skip
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
     convolution is done twice, relu before and n after each; where C is not f (in a first cell),
-    the others are followed by a 1x1.  TF-slim's and the TPU models' code.  pool_p: padding of pools
-    with a stride; 'zeros' pads as 'same' with zeros that count, as keras.applications does, 'zeros
-    in means' does so for means only, as timm.
+    the others are followed by a 1x1.  TF-slim's and the TPU models' code.
+
+    Args:
+        pool_p: padding of pools with a stride; 'zeros' pads as 'same' with zeros that count, as
+            keras.applications does, 'zeros in means' does so for means only, as timm.
+        fits: whether C is f, if that is known.
     """
+    fits = x.shape[-1] == f if fits is None else fits
     if op == "none":
-        return relu_conv(x, f, s=s, n=n) if s > 1 or x.shape[-1] != f else x
+        return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
     if op == "1x7_7x1":
-        x = relu_conv(x, f // 4, n=n)
-        x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)
-        x = relu_conv(x, f // 4, k=(7, 1), s=(s, 1), n=n)
-        return relu_conv(x, f, n=n)
-    if pool_p not in ("same", "zeros", "zeros in means"):
-        raise ValueError(f"pool_p={pool_p!r}: pool_p must be 'same', 'zeros' or 'zeros in means'")
+        return conv_1x7_7x1(x, f, s, n)
     if op in ("avg3", "max3"):
-        # On an even map 'ceil' is 'same', for which Keras 3.15 on PyTorch counts an edge twice (its
-        # pull request 23233 mends that).
-        even = op == "avg3" and s > 1 and not any((i or 1) % 2 for i in x.shape[1:3])
-        p = "ceil" if even and keras.backend.backend() == "torch" else "same"
-        if s > 1 and (pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")):
-            x, p = layers.ZeroPadding2D([((i or 0) % 2, 1) for i in x.shape[1:3]])(x), "valid"
-        x = avgpool(x, 3, s, p) if op == "avg3" else maxpool(x, 3, s, p)
-        return x if x.shape[-1] == f else conv(x, f, k=1, n=n, a=None)
-    if op not in ("sep3", "sep5", "sep7"):
-        right = "'sep3', 'sep5', 'sep7', 'avg3', 'max3', 'none' or '1x7_7x1'"
-        raise ValueError(f"op={op!r}: op must be {right}")
-    for stride in (s, 1):
-        x = sepconv(act(x, "relu"), f, k=int(op[3:]), s=stride, n=n, a=None)
-    return x
+        x = pool_of_cell(x, op, s, pool_p)
+        return x if fits else conv(x, f, k=1, n=n, a=None)
+    return two_sepconvs(x, f, int(op[-1]), s, n)
 
 
-def cell(h_prev, h, f, rows, used, s=1, s_prev=1, n=BN_TF, gate=None, pool_p="same"):
+@checked
+def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Whole = 1,
+         s_prev: Whole = 1, n: Norm = BN_TF, gate: Gate = None,
+         pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
 
     h (N, H, W, C), h_prev (N, s_prev H, s_prev W, C') -> (N, H/s, W/s, f len(used)).  NASNet,
     arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  Both inputs are first
     brought to f filters and h's size (s_prev=2 after a reduction), but for h_prev=None, which takes
-    h as it is (in a first cell); the stride acts on operations that read them.  gate(m), such as
-    drop_path, acts on each operation's result but the identity.  pool_p: see cell_op.
+    h as it is (in a first cell); the stride acts on operations that read them.
+
+    Args:
+        gate: gate(x, op) is what is added, such as drop_path; an identity has none.
+        pool_p: see cell_op.
     """
-    if h_prev is None:
+    gate, first = gate or run, h_prev is None
+    if first:
         h_prev = h
     elif s_prev == 2:
-        h_prev = factorized_reduction(h_prev, f, n)
+        h_prev = factorized_reduction(h_prev, f, n=n)
     elif h_prev.shape[-1] != f:
         h_prev = relu_conv(h_prev, f, n=n)
-    states = {"h_prev": h_prev, "h": relu_conv(h, f, n=n)}
+    state = {"h_prev": h_prev, "h": relu_conv(h, f, n=n)}
 
-    def run(op, i):
-        m = cell_op(states[i], op, f, s if isinstance(i, str) else 1, n, pool_p)
-        return gate(m) if gate and m is not states[i] else m
+    def result(op, i):
+        x, stride = state[i], s if isinstance(i, str) else 1
+        fits = not (first and i == "h_prev") or x.shape[-1] == f
+        if op == "none" and stride == 1 and fits:
+            return x
+        return gate(x, lambda x: cell_op(x, op, f, stride, n=n, pool_p=pool_p, fits=fits))
 
     for i, (op1, i1, op2, i2) in enumerate(rows):
-        states[i] = layers.add([run(op1, i1), run(op2, i2)])
-    used = [states[i] for i in used]
-    return layers.concatenate([m if m.shape[-1] == f else conv(m, f, 1, n=n, a=None) for m in used])
+        state[i] = layers.add([result(op1, i1), result(op2, i2)])
+    if first and "h_prev" in used and h.shape[-1] != f:
+        state["h_prev"] = conv(h_prev, f, k=1, n=n, a=None)
+    return layers.concatenate([state[i] for i in used])
 
 
-def nasnet_normal_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
+@checked
+def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+                       n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """NASNet-A's normal cell: (N, H, W, 6f).  arXiv:1707.07012, Figure 4, left; see cell.
 
     The authors' code concatenates h_prev with all five sums; the figure does not show it.
+
+    Args:
+        s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
+        gate: gate(x, op) is what is added, such as drop_path.
     """
     return cell(h_prev, h, f, *NASNET_A_NORMAL, s_prev=s_prev, n=n, gate=gate)
 
 
-def nasnet_reduction_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
-    """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4; see cell."""
+@checked
+def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+                          n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
+    """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4; see cell.
+
+    Args:
+        s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
+        gate: gate(x, op) is what is added, such as drop_path.
+    """
     return cell(h_prev, h, f, *NASNET_A_REDUCTION, s=2, s_prev=s_prev, n=n, gate=gate)
 
 
-def amoebanet_normal_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
+@checked
+def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+                          n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """AmoebaNet-A's normal cell: (N, H, W, 4f).  arXiv:1802.01548, Figure 5, left; see cell.
 
     The rows and the concatenation are the authors' code; only they give the published counts.
+
+    Args:
+        s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
+        gate: gate(x, op) is what is added, such as drop_path.
     """
     return cell(h_prev, h, f, *AMOEBANET_A_NORMAL, s_prev=s_prev, n=n, gate=gate)
 
 
-def amoebanet_reduction_cell(h_prev, h, f=32, s_prev=1, n=BN_TF, gate=None):
-    """AmoebaNet-A's reduction cell: (N, H/2, W/2, 5f).  arXiv:1802.01548, Figure 5; see cell."""
+@checked
+def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+                             n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
+    """AmoebaNet-A's reduction cell: (N, H/2, W/2, 5f).  arXiv:1802.01548, Figure 5; see cell.
+
+    Args:
+        s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
+        gate: gate(x, op) is what is added, such as drop_path.
+    """
     return cell(h_prev, h, f, *AMOEBANET_A_REDUCTION, s=2, s_prev=s_prev, n=n, gate=gate)

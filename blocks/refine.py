@@ -2,17 +2,21 @@
 
 from keras import layers
 
-from convbook.blocks.layers import act, check
+from convbook.blocks.checks import checked
+from convbook.blocks.layers import act
+from convbook.blocks.types import Map, Pair, Tensor, Whole
 
 
-def refinement_head(x, f=10, steps=3, hidden=32, k=3):
+@checked
+def refinement_head(
+    x: Map, f: Whole = 10, *, steps: Whole = 3, hidden: Whole = 32, k: Pair = 3
+) -> Tensor:
     """steps times: H = relu(U * x + W * Y), Y = V * H; the kernels stay the same.
 
     x (N, H, W, C) -> logits (N, H, W, f) of the last step; the first step has no Y.  A recurrent
     convolutional network for scene labelling (Pinheiro and Collobert, arXiv:1306.2795); Goodfellow
     et al., Deep Learning, Figure 9.17.
     """
-    check(x, f=f, k=k)
     u = layers.Conv2D(hidden, k, padding="same")(x)
     v = layers.Conv2D(f, k, padding="same")
     w = layers.Conv2D(hidden, k, padding="same", use_bias=False)

@@ -1,100 +1,134 @@
 """Residual blocks, post-activation.  Deep Residual Learning, arXiv:1512.03385."""
 
+from functools import partial
+from typing import TypedDict, Unpack
+
 from keras import layers, ops
 
+from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool, conv
-from convbook.blocks.se import se_block
+from convbook.blocks.se import excited
+from convbook.blocks.types import Gate, Map, Norm, Pair, Shortcut, StrideOn, Tensor, Whole
 
 
-def bottleneck(x, f=32, r=4):
-    """1x1 f/r -> 3x3 f/r -> 1x1 f, each with bias and relu: the 3x3 works on fewer channels.
+@checked
+def bottleneck(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
+    """1x1 f/r -> 3x3 f/r -> 1x1 f, each with bias and relu: r is a reduction.
 
-    x (N, H, W, C) -> (N, H, W, f).  arXiv:1512.03385, Figure 5, right, without its shortcut; the
-    paper's own, with batch norm, is bottleneck_block.
+    x (N, H, W, C) -> (N, H, W, f).  The 3x3 works on fewer channels.  arXiv:1512.03385, Figure 5,
+    right, without its shortcut; the paper's own, with batch norm, is bottleneck_block.
     """
+    require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
     x = conv(x, f // r, k=1)
     x = conv(x, f // r, k=3)
     return conv(x, f, k=1)
 
 
-def residual_block(x, f=32, r=4):
-    """x + (1x1 f/r -> 3x3 f/r -> 1x1 f), each with bias and relu: the idea in its barest form.
+@checked
+def residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
+    """x + (1x1 f/r -> 3x3 f/r -> 1x1 f), each with bias and relu: r is a reduction.
 
-    x (N, H, W, f) -> the same shape.  arXiv:1512.03385, Figures 2 and 5; the paper's own block,
-    with batch norm and the relu after the addition, is bottleneck_block.
+    x (N, H, W, f) -> the same shape.  The idea in its barest form, arXiv:1512.03385, Figures 2 and
+    5.  Its last relu comes before the addition, which Identity Mappings (arXiv:1603.05027, Table 2)
+    found harmful; the paper's own block, with batch norm and the relu after the addition, is
+    bottleneck_block.
     """
+    require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
     m = bottleneck(x, f, r)
     return layers.add([x, m])
 
 
-def shortcut_path(x, f, s=1, n=BN, shortcut="B", bias=None):
-    """x itself, or what stands in for it where the shape changes to (N, H/s, W/s, f).
+@checked
+def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shortcut = "B",
+                  bias: bool | None = None) -> Tensor:  # fmt: skip
+    """x itself, or its 1x1/s f projection where the shape changes.
 
-    'A': every s-th pixel, padded with zero channels; 'B': 1x1/s projection where the shape
-    changes; 'C': projection everywhere.  arXiv:1512.03385, sections 3.3 and 4.1, Table 3.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, sections 3.3 and 4.1, Table 3.
+
+    Args:
+        shortcut: 'A', every s-th pixel, padded with zero channels; 'B', a projection where the
+            shape changes; 'C', a projection everywhere.
+        bias: of the projection, by default only where there is no n.
     """
-    if shortcut not in ("A", "B", "C"):
-        raise ValueError(f"shortcut={shortcut!r}: shortcut must be 'A', 'B', 'C' or, plain, None")
-    if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
-        return conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
-    if s != 1:
-        x = avgpool(x, k=1, s=s, p="valid")
-    if x.shape[-1] > f:
-        raise ValueError(f"f={f!r}: f must be at least C={x.shape[-1]} for shortcut 'A'")
-    if x.shape[-1] != f:
-        x = ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - x.shape[-1])])
+    if shortcut == "A":
+        c = x.shape[-1]
+        require(c <= f, f=f, right=f"at least C={c} for shortcut 'A'")
+        x = avgpool(x, k=1, s=s, p="valid") if s != 1 else x
+        return ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - c)]) if c != f else x
+    if shortcut == "C" or s != 1 or x.shape[-1] != f:
+        x = conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
     return x
 
 
-def join(x, branch, f, s, n, shortcut, bias=None, gate=None, a="relu"):
-    """a(shortcut(x) + branch(x)), or what gate(x, branch, shortcut=shortcut(x), a=a) makes."""
-    if gate:
-        return gate(x, branch, shortcut=shortcut_path(x, f, s, n, shortcut, bias), a=a)
-    m = branch(x)
-    if shortcut is not None:
-        m = layers.add([shortcut_path(x, f, s, n, shortcut, bias), m])
-    return act(m, a)
+class Residual(TypedDict, total=False):
+    """How a residual block is composed; every residual block takes these keywords.
+
+    shortcut: see shortcut_path; None leaves the shortcut out, which is the plain net.
+    bias: of the convolutions, by default only where there is no n.
+    se: the ratio of a squeeze-and-excitation behind the branch.
+    gate: gate(x, branch) is what is added, such as drop_path.
+    """
+
+    shortcut: Shortcut | None
+    bias: bool | None
+    se: Whole | None
+    gate: Gate
 
 
-def basic_block(x, f, s=1, n=BN, shortcut="B", bias=None, se=None, gate=None):
+def residual(n=BN, *, shortcut="B", bias=None, se=None, gate=None):
+    """(conv, skip, gate) of a residual block, as its keywords make them; see Residual."""
+    conv_of = partial(conv, n=n, bias=bias)
+    skip = partial(shortcut_path, n=n, shortcut=shortcut, bias=bias)
+    return conv_of, (no_shortcut if shortcut is None else skip), excited(gate, se)
+
+
+def no_shortcut(x, f, s=1):
+    """None: the plain net adds nothing."""
+    return None
+
+
+@checked
+def basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
+                **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
     """3x3/s f -> 3x3 f, + shortcut, relu.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, left.  shortcut: see
-    shortcut_path; None is the plain net.  se: the ratio of a squeeze-and-excitation before the
-    addition; gate(x, branch, shortcut=tensor, a="relu") stands for sum and relu, such as
-    stochastic_depth.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, left.
+
+    Args:
+        policy: shortcut=, bias=, se= and gate=; see Residual.
     """
+    conv, skip, gate = residual(n, **policy)
 
     def branch(x):
-        m = conv(x, f, k=3, s=s, p=1, n=n, bias=bias)
-        m = conv(m, f, k=3, p=1, n=n, bias=bias, a=None)
-        return se_block(m, f, se) if se else m
+        m = conv(x, f, k=3, s=s, p=1)
+        return conv(m, f, k=3, p=1, a=None)
 
-    return join(x, branch, f, s, n, shortcut, bias, gate)
-
-
-def stride_of(s, stride_on):
-    """The strides of the first 1x1 and of the 3x3 of a bottleneck with stride s."""
-    if stride_on not in ("1x1", "3x3"):
-        raise ValueError(f"stride_on={stride_on!r}: stride_on must be '1x1' or '3x3'")
-    return (s, 1) if stride_on == "1x1" else (1, s)
+    m = gate(x, branch)
+    x = skip(x, f, s)
+    return act(m if x is None else layers.add([x, m]), "relu")
 
 
-def bottleneck_block(
-    x, f, s=1, r=4, n=BN, shortcut="B", stride_on="1x1", bias=None, se=None, gate=None
-):
-    """1x1 f/r -> 3x3 f/r -> 1x1 f, + shortcut, relu.
+@checked
+def bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, n: Norm = BN,
+                     stride_on: StrideOn = "1x1",
+                     **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
+    """1x1/s f/r -> 3x3 f/r -> 1x1 f, + shortcut, relu: r is a reduction.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, right.  The stride is in the
-    first 1x1, as in the paper and its Caffe nets; Torch has it in the 3x3 ("v1.5"):
-    stride_on='3x3'.  shortcut, se, gate: see basic_block.
+    first 1x1, as in the paper and its Caffe nets.
+
+    Args:
+        stride_on: '3x3' has the stride where Torch has it ("v1.5").
+        policy: shortcut=, bias=, se= and gate=; see Residual.
     """
-    s1, s3 = stride_of(s, stride_on)
+    conv, skip, gate = residual(n, **policy)
+    s1, s3 = (s, 1) if stride_on == "1x1" else (1, s)
 
     def branch(x):
-        m = conv(x, f // r, k=1, s=s1, n=n, bias=bias)
-        m = conv(m, f // r, k=3, s=s3, p=1, n=n, bias=bias)
-        m = conv(m, f, k=1, n=n, bias=bias, a=None)
-        return se_block(m, f, se) if se else m
+        m = conv(x, f // r, k=1, s=s1)
+        m = conv(m, f // r, k=3, s=s3, p=1)
+        return conv(m, f, k=1, a=None)
 
-    return join(x, branch, f, s, n, shortcut, bias, gate)
+    m = gate(x, branch)
+    x = skip(x, f, s)
+    return act(m if x is None else layers.add([x, m]), "relu")

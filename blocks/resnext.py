@@ -1,18 +1,27 @@
 """Aggregated transformations: many equal paths.  ResNeXt, arXiv:1611.05431."""
 
+from typing import Literal, Unpack
+
 from keras import layers
 
-from convbook.blocks.layers import BN, conv, norm
-from convbook.blocks.resnet import join
-from convbook.blocks.se import se_block
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import BN, act, conv, norm
+from convbook.blocks.resnet import Residual, residual
+from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
+
+Form = Literal["grouped", "concat", "sum"]
 
 
-def resnext_block(x, f=32, r=2, c=4):
-    """x + the sum of c paths 1x1 f/(cr) -> 3x3 f/(cr) -> 1x1 f, each with bias and relu.
+@checked
+def resnext_block(x: Map, f: Whole = 32, r: Whole = 2, c: Whole = 4) -> Tensor:
+    """x + the sum of c paths 1x1 f/(cr) -> 3x3 f/(cr) -> 1x1 f: r is a reduction.
 
-    x (N, H, W, f) -> the same shape.  arXiv:1611.05431, Figure 3a, in its barest form; the paper's
-    own, with batch norm and a linear end of the paths, is resnext_bottleneck_block.
+    x (N, H, W, f) -> the same shape; bias and relu after each convolution.  arXiv:1611.05431,
+    Figure 3a, in its barest form; the paper's own, with batch norm and a linear end of the paths,
+    is resnext_bottleneck_block.
     """
+    require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
+    require(c * r <= f, r=r, right=f"a reduction from 1 to f/c={f // c}")
     paths = []
     for _ in range(c):
         m = conv(x, f // (c * r), k=1)
@@ -21,12 +30,17 @@ def resnext_block(x, f=32, r=2, c=4):
     return layers.add([x, layers.add(paths) if c > 1 else paths[0]])
 
 
-def aggregate(x, f, s=1, c=32, width=4, n=BN, form="grouped"):
-    """c paths 1x1 width -> 3x3/s width -> 1x1 f, summed, in one of three equal forms.
+@checked
+def aggregate(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, width: Whole = 4, n: Norm = BN,
+              form: Form = "grouped") -> Tensor:  # fmt: skip
+    """1x1 c width -> 3x3/s c width in c groups -> 1x1 f: c paths, summed.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f), no activation at the end.  arXiv:1611.05431, Figure 3:
-    form 'sum' (a), 'concat' (b: the paths' 3x3 concatenated, one 1x1) or 'grouped' (c: 1x1 c width
-    -> 3x3 in c groups -> 1x1 f; the authors' code).
+    x (N, H, W, C) -> (N, H/s, W/s, f), no activation at the end.  arXiv:1611.05431, Figure 3c, as
+    in the authors' code; width is the paper's d.
+
+    Args:
+        form: of three equal ones: 'sum', c paths 1x1 width -> 3x3 width -> 1x1 f added (Figure
+            3a); 'concat', the paths' 3x3 concatenated before one 1x1 (b); 'grouped' (c).
     """
     if form == "grouped":
         m = conv(x, c * width, k=1, n=n)
@@ -34,43 +48,52 @@ def aggregate(x, f, s=1, c=32, width=4, n=BN, form="grouped"):
         return conv(m, f, k=1, n=n, a=None)
     paths = [conv(conv(x, width, k=1, n=n), width, k=3, s=s, p=1, n=n) for _ in range(c)]
     if form == "concat":
-        return conv(layers.concatenate(paths), f, k=1, n=n, a=None)
-    if form == "sum":
-        paths = [conv(m, f, k=1, a=None, bias=n is None) for m in paths]
-        return norm(layers.add(paths), n)
-    raise ValueError(f"form={form!r}: form must be 'sum', 'concat' or 'grouped'")
+        return conv(joined(layers.concatenate, paths), f, k=1, n=n, a=None)
+    paths = [conv(m, f, k=1, a=None, bias=n is None) for m in paths]
+    return norm(joined(layers.add, paths), n)
 
 
-def resnext_bottleneck_block(
-    x, f, s=1, c=32, width=4, n=BN, shortcut="B", form="grouped", se=None, gate=None
-):
-    """c paths 1x1 width -> 3x3/s width -> 1x1 f, summed, + shortcut, relu.
+def joined(merge, paths):
+    """merge(paths), which takes two or more."""
+    return merge(paths) if len(paths) > 1 else paths[0]
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1611.05431, Figure 3 (form: see aggregate) and
-    Table 1; width is the paper's d.  The stride is in the 3x3, as in the authors' Torch code.
-    shortcut, se, gate: see resnet.basic_block.
+
+@checked
+def resnext_bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, width: Whole = 4,
+                             n: Norm = BN, form: Form = "grouped",
+                             **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
+    """1x1 c width -> 3x3/s c width in c groups -> 1x1 f, + shortcut, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1611.05431, Figure 3c and Table 1; width is the
+    paper's d.  The stride is in the 3x3, as in the authors' Torch code.
+
+    Args:
+        form: see aggregate.
+        policy: shortcut=, bias=, se= and gate=; see Residual.
     """
-
-    def branch(x):
-        m = aggregate(x, f, s, c, width, n, form)
-        return se_block(m, f, se) if se else m
-
-    return join(x, branch, f, s, n, shortcut, gate=gate)
+    _, skip, gate = residual(n, **policy)
+    m = gate(x, lambda x: aggregate(x, f, s, c=c, width=width, n=n, form=form))
+    x = skip(x, f, s)
+    return act(m if x is None else layers.add([x, m]), "relu")
 
 
-def resnext_two_layer_block(x, f=32, c=4, width=8, n=BN, form="sum"):
+@checked
+def resnext_two_layer_block(x: Map, f: Whole = 32, *, c: Whole = 4, width: Whole = 8,
+                            n: Norm = BN,
+                           form: Literal["sum", "dense"] = "sum") -> Tensor:  # fmt: skip
     """c paths 3x3 width -> 3x3 f, summed, + x, relu: with two layers cardinality adds nothing.
 
-    x (N, H, W, f) -> the same shape.  arXiv:1611.05431, Figure 4: form 'sum' (left) equals the
-    wide dense block 3x3 c width -> 3x3 f, form 'dense' (right).
+    x (N, H, W, C) -> (N, H, W, f), a 1x1 of x where C is not f.  arXiv:1611.05431, Figure 4, left.
+
+    Args:
+        form: 'sum', or the wide dense block 3x3 c width -> 3x3 f that equals it, 'dense' (Figure 4,
+            right).
     """
-
-    def branch(x):
-        if form == "dense":
-            return conv(conv(x, c * width, n=n), f, n=n, a=None)
+    if form == "dense":
+        m = conv(conv(x, c * width, n=n), f, n=n, a=None)
+    else:
         paths = [conv(conv(x, width, n=n), f, a=None, bias=n is None) for _ in range(c)]
-        return norm(layers.add(paths), n)
-
-    if form not in ("sum", "dense"):
-        raise ValueError(f"form={form!r}: form must be 'sum' or 'dense'")
-    return join(x, branch, f, 1, n, "B")
+        m = norm(joined(layers.add, paths), n)
+    if x.shape[-1] != f:
+        x = conv(x, f, k=1, n=n, a=None)
+    return act(layers.add([x, m]), "relu")

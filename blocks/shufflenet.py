@@ -1,9 +1,15 @@
 """Grouped 1x1 convolutions whose channels are shuffled.  ShuffleNet, arXiv:1707.01083."""
 
+from typing import Literal
+
 import keras
 from keras import layers, ops
 
+from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool, conv, dwconv
+from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
+
+Order = Literal["shortcut first", "branch first"]
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -30,31 +36,38 @@ class ChannelShuffle(layers.Layer):
         return {**super().get_config(), "groups": self.groups}
 
 
-def channel_shuffle(x, g=4):
+@checked
+def channel_shuffle(x: Map, *, g: Whole = 4) -> Tensor:
     """The channels of g groups dealt out in turn, so that the next groups read all of these.
 
     x (N, H, W, C) -> the same shape.  ShuffleNet, arXiv:1707.01083, Figure 1c and section 3.1.
     """
-    if x.shape[-1] % g:
-        raise ValueError(f"g={g!r}: g must be a divisor of C={x.shape[-1]}")
+    require(x.shape[-1] % g == 0, g=g, right=f"a divisor of C={x.shape[-1]}")
     return ChannelShuffle(g)(x)
 
 
-def shufflenet_unit(x, f, s=1, g=3, r=4, n=BN, first_g=None, order="shortcut first"):
+@checked
+def shufflenet_unit(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 3, r: Whole = 4, n: Norm = BN,
+                    first_g: Whole | None = None,
+                    order: Order = "shortcut first") -> Tensor:  # fmt: skip
     """1x1 f/r in g groups, shuffled -> 3x3/s depthwise, linear -> 1x1 f in g groups, + x, relu.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f), C = f where s = 1.  ShuffleNet, arXiv:1707.01083, Figure 2b;
-    with s=2, Figure 2c: the branch has f - C filters and is concatenated to a 3x3/2 mean of x.
-    first_g: groups of the first 1x1 (1 in the first unit of stage 2, section 3.2).
-    order='branch first' concatenates as pytorchcv does.
+    x (N, H, W, C) -> (N, H/s, W/s, f), C = f where s = 1; r is a reduction.  ShuffleNet,
+    arXiv:1707.01083, Figure 2b; with s=2, Figure 2c: the branch has f - C filters and is
+    concatenated to a 3x3/2 mean of x.
+
+    Args:
+        first_g: groups of the first 1x1 (1 in the first unit of stage 2, section 3.2).
+        order: 'branch first' concatenates as pytorchcv does.
     """
-    if order not in ("shortcut first", "branch first"):
-        raise ValueError(f"order={order!r}: order must be 'shortcut first' or 'branch first'")
+    c = x.shape[-1]
+    require(c == f if s == 1 else c < f, f=f, right=f"C={c} where s=1, else more than C={c}")
+    require(f // r % g == 0 < f // r, r=r, right=f"a reduction of f={f} to a multiple of g={g}")
     m = conv(x, f // r, k=1, g=g if first_g is None else first_g, n=n)
-    m = channel_shuffle(m, g)
+    m = channel_shuffle(m, g=g)
     m = dwconv(m, k=3, s=s, p=1, n=n, a=None)
     m = conv(m, f if s == 1 else f - x.shape[-1], k=1, g=g, n=n, a=None)
     if s == 1:
         return act(layers.add([x, m]), "relu")
-    pair = [avgpool(x, k=3, s=s, p=1), m]
-    return act(layers.concatenate(pair[:: -1 if order == "branch first" else 1]), "relu")
+    x = avgpool(x, k=3, s=s, p=1)
+    return act(layers.concatenate([x, m] if order == "shortcut first" else [m, x]), "relu")

@@ -1,87 +1,98 @@
-"""Stochastic depth and drop path: residual branches that are left out at random in training."""
+"""Gates: branches that are left out at random in training.  gate(x, branch) is what is added."""
 
 import keras
 from keras import layers, ops
 
+from convbook.blocks.checks import checked, require
+from convbook.blocks.types import Branch, Map, Probability, Tensor, Whole
+
 
 @keras.saving.register_keras_serializable("convbook")
 class StochasticDepth(layers.Wrapper):
-    """a(shortcut + branch(x)) with probability survival in training, else the shortcut alone.
+    """branch(x) with probability survival in training, else zeros; in inference survival times it.
 
-    branch is a functional keras.Model, survival a probability in (0, 1].  Called with x, the
-    shortcut is x itself and goes on as it is, for a has nothing to do on what a made; called with
-    [shortcut, x], a(shortcut) goes on.  In inference the result is a(shortcut + survival *
-    branch(x)).  One draw serves the whole mini-batch.  On TensorFlow a block that is not drawn is
-    not computed, and its batch norms do not move; the other backends compute it and choose.
+    branch is a functional keras.Model, survival a probability in (0, 1].  One draw serves the whole
+    mini-batch.  On TensorFlow a branch that is not drawn is not computed, and its batch norms do
+    not move, unless its output has other rows or columns than x and these are unknown: that one is
+    computed and multiplied by 0, as the other backends do with all.
     """
 
-    def __init__(self, branch, survival, a=None, seed=None, **kwargs):
+    def __init__(self, branch, survival, seed=None, **kwargs):
         super().__init__(branch, **kwargs)
-        if not 0 < survival <= 1:
-            raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
-        self.survival, self.a, self.seed = survival, a, seed
-        self.activation = keras.activations.get(a)
+        require(0 < survival <= 1, survival=survival, right="a probability in (0, 1]")
+        self.survival, self.seed = survival, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
     def branch(self):
         return self.layer
 
-    def call(self, inputs, training=False):
-        shortcut, x = inputs if isinstance(inputs, list) else (inputs, inputs)
+    def call(self, x, training=False):
         if not training:
-            return self.activation(shortcut + self.survival * self.branch(x, training=False))
-
-        def block():
-            return self.activation(shortcut + self.branch(x, training=True))
-
-        left = shortcut if shortcut is x else self.activation(shortcut)
+            return self.survival * self.branch(x, training=False)
         drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
+        shape = self.shape_of_zeros(x)
         # JAX cannot move a batch norm's state in a condition; PyTorch would warn of no gradients.
-        if keras.backend.backend() != "tensorflow":
-            return ops.where(drawn, block(), left)
-        return ops.cond(drawn, block, lambda: left)
+        if shape is None or keras.backend.backend() != "tensorflow":
+            m = self.branch(x, training=True)
+            return ops.where(drawn, m, ops.zeros_like(m))
+        zeros = lambda: ops.zeros(shape, self.branch.output.dtype)  # noqa: E731
+        return ops.cond(drawn, lambda: self.branch(x, training=True), zeros)
+
+    def shape_of_zeros(self, x):
+        """The shape of branch(x) as far as x tells; None if it does not."""
+        _, *sizes, c = self.compute_output_shape(x.shape)
+        if None in sizes:
+            odd = (*x.shape[:1], 97, 101, *x.shape[3:])
+            if self.compute_output_shape(odd)[1:3] != odd[1:3]:
+                return None
+            sizes = ops.shape(x)[1:3]
+        return (ops.shape(x)[0], *sizes, c)
 
     def compute_output_shape(self, shape):
-        shortcut, x = shape if isinstance(shape, list) else (shape, shape)
-        return layers.Add().compute_output_shape([shortcut, self.branch.compute_output_shape(x)])
+        return self.branch.compute_output_shape(shape)
 
     def get_config(self):
-        return super().get_config() | dict(survival=self.survival, a=self.a, seed=self.seed)
+        return super().get_config() | dict(survival=self.survival, seed=self.seed)
 
 
-def stochastic_depth(x, branch, survival=0.5, shortcut=None, a=None, seed=None):
-    """a(shortcut + gate * branch(x)): the gate is drawn once a mini-batch, 1 at survival.
+def run(x: Tensor, branch: Branch) -> Tensor:
+    """branch(x): the gate that is always open."""
+    return branch(x)
 
-    x (N, H, W, C) -> the shape of branch(x), which is a function from tensor to tensor.  shortcut
-    is a tensor of that shape, or None, which is x.  In inference the gate is survival.  Deep
-    Networks with Stochastic Depth, arXiv:1603.09382, equations 2, 3 and 5: where the gate is 0 the
-    block is the shortcut; x itself passes without a, since it comes from an a (equation 3).
+
+@checked
+def stochastic_depth(x: Map, branch: Branch, *, survival: Probability = 0.5,
+                     seed: int | None = None) -> Tensor:  # fmt: skip
+    """gate * branch(x), to be added: the gate is drawn once a mini-batch, 1 at survival.
+
+    x (N, H, W, C) -> the shape of branch(x), which is a function from tensor to tensor.  Where the
+    gate is 0 the branch is not computed; in inference the gate is survival.  Deep Networks with
+    Stochastic Depth, arXiv:1603.09382, equations 2 and 5.
     """
     i = keras.Input(x.shape[1:], dtype=x.dtype)
-    layer = StochasticDepth(keras.Model(i, branch(i)), survival, a, seed)
-    return layer(x if shortcut is None or shortcut is x else [shortcut, x])
+    return StochasticDepth(keras.Model(i, branch(i)), survival, seed)(x)
 
 
-def drop_path(x, survival=0.5, seed=None):
-    """gate * x / survival: the gate is drawn for each sample; in inference x.
+@checked
+def drop_path(x: Map, branch: Branch = lambda x: x, *, survival: Probability = 0.5,
+              seed: int | None = None) -> Tensor:  # fmt: skip
+    """gate * branch(x) / survival, to be added: the gate is drawn for each sample.
 
-    x (N, H, W, C) -> the same shape.  FractalNet, arXiv:1605.07648, section 3.1, as NASNet
-    (arXiv:1707.07012, section A.7) uses it.  Not stochastic depth, which draws one gate for the
-    mini-batch and scales at test time.
+    x (N, H, W, C) -> the shape of branch(x); in inference branch(x).  FractalNet, arXiv:1605.07648,
+    section 3.1, as NASNet (arXiv:1707.07012, section A.7) uses it.  Not stochastic depth, which
+    draws one gate for the mini-batch and scales in inference.
     """
-    if not 0 < survival <= 1:
-        raise ValueError(f"survival={survival!r}: survival must be a probability in (0, 1]")
-    return layers.Dropout(1 - survival, noise_shape=(None, 1, 1, 1), seed=seed)(x)
+    return layers.Dropout(1 - survival, noise_shape=(None, 1, 1, 1), seed=seed)(branch(x))
 
 
-def survivals(b, survival=0.5, decay="linear"):
+@checked
+def survivals(b: Whole, survival: Probability = 0.5, decay: str = "linear") -> list[float]:
     """The survival probabilities of b blocks: from 1 - (1 - p_L)/b down to survival (p_L).
 
     decay='uniform' gives every block the same.  arXiv:1603.09382, equation 4 and Figure 3.
     """
-    if decay not in ("linear", "uniform"):
-        raise ValueError(f"decay={decay!r}: decay must be 'linear' or 'uniform'")
+    require(decay in ("linear", "uniform"), decay=decay, right="'linear' or 'uniform'")
     if decay == "uniform":
         return [survival] * b
     return [1 - (i + 1) / b * (1 - survival) for i in range(b)]

@@ -40,25 +40,36 @@ class Rule:
 
 WHOLE = "a whole number of at least 1"
 SIZES = f"{WHOLE}, or a pair of them"
-AMOUNT = "a whole number of at least 0, or a pair of them"
+SOME = "a whole number of at least 0, or a pair of them"
 
 Tensor = keras.KerasTensor
 Map = Annotated[keras.KerasTensor, Rule(is_map, "a 4D tensor (N, H, W, C) with known C")]
 Whole = Annotated[int, Rule(is_whole, WHOLE)]
 Row = Annotated[tuple[int, ...], Rule(is_row, "a row of whole numbers of at least 1")]
+Widths = Annotated[
+    tuple[int, ...], Rule(lambda v: is_row(v, 0), "a row of whole numbers of at least 0")
+]
 Pair = Annotated[int | tuple[int, int], Rule(is_pair, SIZES)]
+Amount = Annotated[int | tuple[int, int], Rule(lambda p: is_pair(p, 0), SOME)]
+Sides = Annotated[
+    list[tuple[int, int]] | tuple[tuple[int, int], ...],
+    Rule(
+        lambda p: isinstance(p, (tuple, list)) and len(p) == 2 and all(is_pair(i, 0) for i in p),
+        "((top, bottom), (left, right))",
+    ),
+]
 Padding = Annotated[
     str | int | tuple[int, int],
     Rule(
         lambda p: p in ("same", "valid") if isinstance(p, str) else is_pair(p, 0),
-        f"'same', 'valid', {AMOUNT}",
+        f"'same', 'valid', {SOME}",
     ),
 ]
 PoolPadding = Annotated[
     str | int | tuple[int, int],
     Rule(
         lambda p: p in ("same", "valid", "ceil") if isinstance(p, str) else is_pair(p, 0),
-        f"'same', 'valid', 'ceil', {AMOUNT}",
+        f"'same', 'valid', 'ceil', {SOME}",
     ),
 ]
 Act = Annotated[
@@ -89,3 +100,4 @@ Gate = Annotated[
     ),
 ]
 Shortcut = Literal["A", "B", "C"]
+StrideOn = Literal["1x1", "3x3"]
