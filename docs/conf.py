@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 DOCS = Path(__file__).parent
-sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
+sys.path.insert(0, str(DOCS / "_ext"))
 warnings.filterwarnings("ignore", module="tensorflow|keras")
 
 project = "Convolution block cookbook"
@@ -39,6 +39,7 @@ copybutton_selector = "div.highlight-python pre, div.highlight-ipython3 pre, div
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
+autodoc_typehints = "none"  # the letters say it; hints of blocks carry rules, which are long
 add_module_names = False
 python_display_short_literal_types = True
 toc_object_entries = False

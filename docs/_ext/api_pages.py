@@ -50,8 +50,18 @@ def rows(lines):
     return found
 
 
+def arguments(lines):
+    """reStructuredText of the lines below Args:, a name and what is said of it at a time."""
+    out = [":Arguments:"]
+    for name, text in rows([re.sub(r"^    (\S+): +", r"\1   ", line) for line in lines]):
+        out += [f"    ``{name}``", f"        {inline(text)}"]
+    return out
+
+
 def paragraph(lines):
     """reStructuredText of the lines of one paragraph."""
+    if lines[0] == "Args:":
+        return arguments(lines[1:])
     if all(line.startswith("    ") for line in lines):
         return ["::", "", *lines]
     if table := rows(lines):
@@ -100,33 +110,41 @@ def public(name):
 
 def described(key, of):
     """Whether a docstring was written for it: a named tuple makes its own."""
-    return (inspect.isfunction(inspect.unwrap(of)) or inspect.isclass(of)) and not (
-        of.__doc__ is None or of.__doc__.startswith(f"{key}(")
-    )
+    return is_code(of) and not (of.__doc__ is None or of.__doc__.startswith(f"{key}("))
 
 
 def constants(path):
-    """{name: source} of what a file assigns in capitals, with the comments at the line's end."""
+    """{name: source} of what a file assigns, with the comments at the line's end."""
     text = path.read_text(encoding="utf-8")
     lines, found = text.split("\n"), {}
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = lines[node.lineno - 1 : node.end_lineno]
+        target = getattr(node, "target", None) or getattr(node, "targets", [None])[0]
+        if isinstance(target, ast.Name):
+            found[target.id] = lines[node.lineno - 1 : node.end_lineno]
     return found
+
+
+def is_code(of):
+    """Whether it is a function or a class, which know where they are written."""
+    return inspect.isfunction(inspect.unwrap(of)) or inspect.isclass(of)
+
+
+def short(key):
+    return key.rpartition(".")[2]
 
 
 def homes(name):
     """{file: {public name: object}}: where each member of a package is written."""
     found = {}
     for key, of in public(name).items():
-        home = getattr(of, "__module__", None)
-        short = key.rpartition(".")[2]
         if inspect.ismodule(of):
             found |= homes(key)
             continue
-        if home is None or not home.startswith(name.split(".")[0]):  # a constant
-            files = sorted((ROOT / name.replace(".", "/")).glob("*.py"))
-            home = next(f"{name}.{p.stem}" for p in files if short in constants(p))
+        if is_code(of):
+            home = of.__module__
+        else:
+            files = sorted(Path(import_module(name).__file__).parent.glob("*.py"))
+            home = next(f"{name}.{p.stem}" for p in files if short(key) in constants(p))
         found.setdefault(home, {})[key] = of
     return found
 
@@ -137,7 +155,7 @@ def entry(key, of, home):
         return [f".. autofunction:: {key}"]
     if inspect.isclass(of):
         return [f".. autoclass:: {key}"]
-    source = constants(Path(import_module(home).__file__))[key.rpartition(".")[2]]
+    source = constants(Path(import_module(home).__file__))[short(key)]
     code = ["   .. code-block:: python", "", *(f"      {line}" for line in source)]
     return [f".. py:data:: {key}", "", *code]
 

@@ -1,5 +1,5 @@
 """Pages made from the code: a comment such as `<!-- made from blocks: gallery -->` becomes what
-gallery.site writes; the pictures of the blocks go to _images/blocks.
+convbook.gallery.site writes; the pictures of the blocks go to _images/blocks.
 """
 
 import re

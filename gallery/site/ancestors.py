@@ -17,20 +17,20 @@ NODES = {
     "alexnet": Node("AlexNet", "alexnet_grouped", "lenet-5", """The same plan, larger, for colour
         images: relu in place of the squashing function, overlapping max pools in place of trainable
         means, response normalisation, and some convolutions in the two groups of two GPUs.""",
-        [By("convbook.architectures.lenet:body", "convbook.architectures.alexnet:body")]),
+        [By("architectures.lenet:body", "architectures.alexnet:body")]),
     "vgg": Node("VGG", "vgg_D", "alexnet", """Only 3x3 convolutions, several in a row in place of a
         large one, and a pool after each row; normalisation does not help and goes, but in net
         A-LRN, which shows it.""",
-        [By("convbook.architectures.alexnet:body", "convbook.architectures.vgg:body")]),
+        [By("architectures.alexnet:body", "architectures.vgg:body")]),
     "nin": Node("Network in Network", "nin_imagenet", "alexnet", """1x1 convolutions behind each
         convolution, and the mean of one map for each class in place of the dense layers.""",
-        [By("convbook.architectures.alexnet:body", "convbook.architectures.nin:body"),
+        [By("architectures.alexnet:body", "architectures.nin:body"),
          By("dense_head(x, 1000)", "maps_head(mlpconv(x, (1024, 1024, 1000), k=3))", (6, 6, 16))]),
     "googlenet": Node("GoogLeNet", "googlenet", "nin", """Kernels of several sizes side by side
         (the naive module); Network in Network's 1x1 convolutions, set before the large kernels and
         behind the pool, make that affordable.""",
         [By("naive_inception_module(x, 64)", "inception_module(x, 64)"),
-         By("convbook.blocks.inception:naive_inception_module", "convbook.blocks.inception:inception_module")]),
+         By("blocks.inception:naive_inception_module", "blocks.inception:inception_module")]),
     "bn-inception": Node("BN-Inception", "bn_inception", "googlenet", """Batch norm behind every
         convolution, and two 3x3 in place of the 5x5. Module 3a of both:""",
         [By("inception_module(x, (64, 96, 128, 16, 32, 32))",
@@ -43,8 +43,8 @@ NODES = {
     "inception-v4": Node("Inception v4", "inception_v4", "inception-v3", """The same modules, wider
         and alike within a stage, and more of them: no width has to be chosen for each module any
         more.""",
-        [By("convbook.blocks.inception_v3:inception_v3_b", "convbook.blocks.inception_v4:inception_v4_b"),
-         By("convbook.blocks.inception_v3:inception_v3_a", "convbook.blocks.inception_v4:inception_v4_a")]),
+        [By("blocks.inception_v3:inception_v3_b", "blocks.inception_v4:inception_v4_b"),
+         By("blocks.inception_v3:inception_v3_a", "blocks.inception_v4:inception_v4_a")]),
     "inception-resnet": Node("Inception-ResNet", "inception_resnet_v2", "inception-v4", """In the
         same paper: smaller modules, whose paths a 1x1 brings back to the width of the input, to be
         scaled and added to it.""",
@@ -71,7 +71,7 @@ NODES = {
     "resnext": Node("ResNeXt", "resnext50_32x4d", "resnet", """The bottleneck's 3x3 in 32 groups,
         as wide as costs the same: many equal paths, summed.""",
         [By("bottleneck_block(x, 256)", "resnext_bottleneck_block(x, 256)", (56, 56, 256)),
-         By("convbook.blocks.resnet:bottleneck_block", "convbook.blocks.resnext:resnext_bottleneck_block")]),
+         By("blocks.resnet:bottleneck_block", "blocks.resnext:resnext_bottleneck_block")]),
     "se-resnet": Node("SE-ResNet", "se_resnet50", "resnet", """Before it is added, each channel of
         the branch is weighted by what the whole image shows.""",
         [By("bottleneck_block(x, 256)", "bottleneck_block(x, 256, se=16)", (56, 56, 256)),
@@ -109,9 +109,9 @@ NODES = {
     "pnasnet": Node("PNASNet", "pnasnet5_large", "nasnet", """The same plan of a cell with fewer
         operations to choose from, searched from small cells to large; one cell serves as the
         reduction too.""",
-        [By("convbook.blocks.nasnet:NASNET_A_NORMAL", "convbook.blocks.nasnet:PNASNET_5")]),
+        [By("blocks.nasnet:NASNET_A_NORMAL", "blocks.nasnet:PNASNET_5")]),
     "amoebanet": Node("AmoebaNet", "amoebanet_a_6_190", "nasnet", """Evolution in NASNet's search
         space: single operations and inputs are changed at random.""",
-        [By("convbook.blocks.nasnet:NASNET_A_NORMAL", "convbook.blocks.nasnet:AMOEBANET_A_NORMAL"),
-         By("convbook.blocks.nasnet:NASNET_A_REDUCTION", "convbook.blocks.nasnet:AMOEBANET_A_REDUCTION")]),
+        [By("blocks.nasnet:NASNET_A_NORMAL", "blocks.nasnet:AMOEBANET_A_NORMAL"),
+         By("blocks.nasnet:NASNET_A_REDUCTION", "blocks.nasnet:AMOEBANET_A_REDUCTION")]),
 }  # fmt: skip

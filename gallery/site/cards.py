@@ -31,7 +31,7 @@ Card = namedtuple("Card", "name family what paper year arxiv alt weights macs in
 
 def family(name):
     """The family of a block.  Raises ValueError if its file is in none."""
-    file = getattr(blocks, name).__module__.removeprefix("blocks.")
+    file = getattr(blocks, name).__module__.removeprefix("convbook.blocks.")
     for title, files in FAMILIES.items():
         if file in files.split():
             return title
@@ -128,5 +128,9 @@ def page(folder, address):
             model = example(name)
             width = shown_width(draw(name, folder / f"{name}.svg"))
             html = markup(card(name, model), f"{address}/{name}.svg", width, snippet(name))
-            parts += [f"### {name}\n", raw(html), f"{{py:func}}`blocks.{name}` in the reference.\n"]
+            parts += [
+                f"### {name}\n",
+                raw(html),
+                f"{{py:func}}`convbook.blocks.{name}` in the reference.\n",
+            ]
     return "\n".join(parts)

@@ -2,18 +2,19 @@
 
 import ast
 import difflib
+import inspect
 import re
 from collections import namedtuple
 from dataclasses import fields
 from functools import partial
 from html import escape
+from importlib import import_module
 
 import keras
 
 from convbook import blocks
 from convbook.architectures.catalog import NETS
 from convbook.architectures.common import dense_head, maps_head
-from convbook.gallery.show import definitions
 from convbook.gallery.site.words import lines as paths
 
 # old, new: 'blocks.resnet:basic_block', a definition; 'resnet50', a row of the catalog; or
@@ -24,13 +25,20 @@ CONTEXT = 2  # unchanged lines shown around a change
 
 
 def definition(module, name):
-    """The lines of a definition without its docstring and the comments above."""
-    text = definitions(module)[name]
-    node = ast.parse(text).body[0]
-    kept = text.splitlines()
+    """The lines of a definition without its docstring and what stands above it."""
+    text = inspect.getsource(import_module(f"convbook.{module}"))
+    node = next(node for node in ast.parse(text).body if name in defined(node))
+    numbers = [*range(node.lineno, node.end_lineno + 1)]
     if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
-        del kept[node.body[0].lineno - 1 : node.body[0].end_lineno]
-    return [line for line in kept[node.lineno - 1 :] if line.strip()]
+        first = node.body[0]
+        numbers = [n for n in numbers if not first.lineno <= n <= first.end_lineno]
+    lines = text.splitlines()
+    return [lines[n - 1] for n in numbers if lines[n - 1].strip()]
+
+
+def defined(node):
+    """The names of a statement's definition or assignment."""
+    return [getattr(of, "name", getattr(of, "id", "")) for of in getattr(node, "targets", [node])]
 
 
 def written(value):

@@ -65,7 +65,8 @@ def stages(family):
 
 
 def source(family):
-    text, file = inspect.getsource(family), family.__name__.replace(".", "/") + ".py"
+    file = family.__name__.removeprefix("convbook.").replace(".", "/") + ".py"
+    text = inspect.getsource(family)
     lines = f"{file}: {len(text.splitlines())} lines, the table of the paper on top"
     return raw(details(lines, code(text, file)))
 
