@@ -19,7 +19,7 @@ def body(x, table):
     x = tap(conv(x, 6, k=5, p="valid", a=squash, init=uniform(25)), "stage1")
     x = tap(subsample(x), "stage2")
     if table:
-        x = partial_conv(x, table, init=uniform(25 * 4))
+        x = partial_conv(x, table=table, init=uniform(25 * 4))
     else:
         x = conv(x, 16, k=5, p="valid", a=squash, init=uniform(25 * 6))
     x = tap(subsample(tap(x, "stage3")), "stage4")

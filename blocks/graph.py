@@ -1,4 +1,4 @@
-"""A model as a list of calls, and a layer opened into one: the only file to read Keras' own graph."""
+"""A model as a list of calls, and a layer opened into one: the only reader of Keras' own graph."""
 
 import inspect
 from collections import namedtuple
@@ -33,6 +33,16 @@ def call_of(node):
     return call
 
 
+def nodes_of(model):
+    # Keras has no public list of calls: layer.input and layer.output tell of the first call only.
+    return getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None)
+
+
+def has_calls(model):
+    """Whether a model has a graph: it is functional, or Sequential with known inputs."""
+    return nodes_of(model) is not None
+
+
 def calls(model):
     """The calls of a functional or Sequential model, every call after those it needs.
 
@@ -41,11 +51,9 @@ def calls(model):
     A layer that is called twice gives two calls.  Nested models are one call; ask again for theirs.
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
-    graph = getattr(model, "_functional", None) or model
-    # Keras has no public list of calls: layer.input and layer.output tell of the first call only.
-    nodes = getattr(graph, "_nodes_by_depth", None)
-    if nodes is None:
+    if not has_calls(model):
         raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
+    nodes = nodes_of(model)
     return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
 
 

@@ -28,7 +28,7 @@ def is_activation(v):
 
 
 def is_map(x):
-    return len(x.shape) == 4 and x.shape[-1] is not None
+    return len(getattr(x, "shape", ())) == 4 and x.shape[-1] is not None
 
 
 class Rule:
