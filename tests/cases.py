@@ -66,12 +66,8 @@ def branch(x):
     return blocks.conv(x, 8, n=BN, a=None)
 
 
-def gate(x, branch, **rest):
-    return blocks.stochastic_depth(x, branch, 0.8, seed=1, **rest)
-
-
-def gate_path(m):
-    return blocks.drop_path(m, 0.9, seed=1)
+gate = partial(blocks.stochastic_depth, survival=0.8, seed=1)
+path = partial(blocks.drop_path, survival=0.9, seed=1)
 
 
 def depth_layer(x):
@@ -177,7 +173,7 @@ RESNET = [
     *[
         call(
             f"activation_order_block {order}",
-            lambda x, order=order: blocks.activation_order_block(x, 8, order),
+            lambda x, order=order: blocks.activation_order_block(x, 8, order=order),
         )(8, 8, 2 * 9 * 64, bn=16)
         for order in (
             "original",
@@ -190,7 +186,7 @@ RESNET = [
     *[
         call(
             f"shortcut_variant_block {variant}",
-            lambda x, variant=variant: blocks.shortcut_variant_block(x, 8, variant),
+            lambda x, variant=variant: blocks.shortcut_variant_block(x, 8, variant=variant),
         )(8, 8, 2 * 9 * 64 + more, biases=biases, bn=16 + bn, noisy=variant == "dropout shortcut")
         for variant, more, biases, bn in (
             ("original", 0, 0, 0),
@@ -208,14 +204,15 @@ RESNEXT = [
         32, 32, 4 * (32 * 4 + 9 * 4 * 4 + 4 * 32), biases=4 * (4 + 4 + 32)
     ),
     *[
-        call(f"aggregate {form}", lambda x, form=form: blocks.aggregate(x, 16, 2, 4, 3, form=form))(
-            8, 16, 4 * (8 * 3 + 9 * 3 * 3 + 3 * 16), bn=12 + 12 + 16, size=half
-        )
+        call(
+            f"aggregate {form}",
+            lambda x, form=form: blocks.aggregate(x, 16, 2, c=4, width=3, form=form),
+        )(8, 16, 4 * (8 * 3 + 9 * 3 * 3 + 3 * 16), bn=12 + 12 + 16, size=half)
         for form in ("sum", "concat", "grouped")
     ],
     call(
         "resnext_bottleneck_block /2 SE",
-        lambda x: blocks.resnext_bottleneck_block(x, 16, 2, 4, 3, se=4),
+        lambda x: blocks.resnext_bottleneck_block(x, 16, 2, c=4, width=3, se=4),
     )(
         8,
         16,
@@ -227,7 +224,7 @@ RESNEXT = [
     *[
         call(
             f"resnext_two_layer_block {form}",
-            lambda x, form=form: blocks.resnext_two_layer_block(x, 16, 4, 3, form=form),
+            lambda x, form=form: blocks.resnext_two_layer_block(x, 16, c=4, width=3, form=form),
         )(16, 16, 4 * (9 * 16 * 3 + 9 * 3 * 16), bn=12 + 16)
         for form in ("sum", "dense")
     ],
@@ -237,10 +234,10 @@ DENSENET = [
     call("dense_block", lambda x: blocks.dense_block(x, 8, 3))(
         8, 32, sum(9 * (8 + 8 * i) * 8 for i in range(3)), biases=3 * 8
     ),
-    call("dense_block BN", lambda x: blocks.dense_block(x, 8, 3, BN))(
+    call("dense_block BN", lambda x: blocks.dense_block(x, 8, 3, n=BN))(
         8, 32, sum(9 * (8 + 8 * i) * 8 for i in range(3)), bn=8 + 16 + 24
     ),
-    call("dense_block B dropout", lambda x: blocks.dense_block(x, 4, 3, BN, 4, 0.2))(
+    call("dense_block B dropout", lambda x: blocks.dense_block(x, 4, 3, n=BN, r=4, rate=0.2))(
         8,
         20,
         sum((8 + 4 * i) * 16 + 9 * 16 * 4 for i in range(3)),
@@ -271,7 +268,7 @@ INCEPTION = [
         biases=5 + 20,
         bn=4 + 3 + 8 + 2 + 4 + 4,
     ),
-    call("aux_head", lambda x: blocks.aux_head(x, 10, 8, 32, 0.3))(
+    call("aux_head", lambda x: blocks.aux_head(x, classes=10, f=8, units=32, rate=0.3))(
         8,
         10,
         8 * 8 + 4 * 4 * 8 * 32 + 32 * 10,
@@ -296,7 +293,9 @@ INCEPTION = [
     ),
     call(
         "inception_resnet_block own paths, last",
-        lambda x: blocks.inception_resnet_block(x, [[(1, 4)], [(1, 4), ((1, 7), 6)]], 0.2, a=None),
+        lambda x: blocks.inception_resnet_block(
+            x, paths=[[(1, 4)], [(1, 4), ((1, 7), 6)]], scale=0.2, a=None
+        ),
     )(8, 8, 8 * 4 + 8 * 4 + 7 * 4 * 6 + 10 * 8, biases=8, bn=4 + 4 + 6),
     call("reduction_a", lambda x: blocks.reduction_a(x, (4, 6, 8, 10)))(
         8, 10 + 8 + 8, 9 * 8 * 10 + 8 * 4 + 9 * 4 * 6 + 9 * 6 * 8, bn=10 + 4 + 6 + 8, size=valid
@@ -312,7 +311,7 @@ INCEPTION = [
 
 KERNELS = [
     call("small_kernels 5", lambda x: blocks.small_kernels(x))(8, 32, 9 * (8 + 32) * 32, biases=64),
-    call("small_kernels 7 BN", lambda x: blocks.small_kernels(x, 8, 7, BN))(
+    call("small_kernels 7 BN", lambda x: blocks.small_kernels(x, 8, k=7, n=BN))(
         8, 8, 3 * 9 * 8 * 8, bn=24
     ),
     call("asymmetric_pair", lambda x: blocks.asymmetric_pair(x))(
@@ -320,7 +319,7 @@ KERNELS = [
     ),
     call("multi_size", lambda x: blocks.multi_size(x, 12))(8, 36, (1 + 9 + 25) * 8 * 12, biases=36),
     call("spatial_sepconv", lambda x: blocks.spatial_sepconv(x))(8, 8, 2 * 3 * 8, biases=8),
-    call("spatial_sepconv 5/2", lambda x: blocks.spatial_sepconv(x, 5, 2))(
+    call("spatial_sepconv 5/2", lambda x: blocks.spatial_sepconv(x, k=5, s=2))(
         8, 8, 2 * 5 * 8, biases=8, size=half
     ),
     call("grouped_sepconv", lambda x: blocks.grouped_sepconv(x))(
@@ -333,7 +332,7 @@ KERNELS = [
         8, 8, 3 * 9 * 8 * 8, biases=24
     ),
     call("maxout", lambda x: blocks.maxout(x, 8))(8, 8, 2 * 9 * 8 * 8, biases=16),
-    call("maxout c=3", lambda x: blocks.maxout(x, 8, 3, 1))(8, 8, 3 * 8 * 8, biases=24),
+    call("maxout c=3", lambda x: blocks.maxout(x, 8, c=3, k=1))(8, 8, 3 * 8 * 8, biases=24),
     call("dense_as_conv 7x7", lambda x: blocks.dense_as_conv(x, 16))(
         8, 16, 49 * 8 * 16, biases=16, size=lambda n: n - 6, n=9
     ),
@@ -360,10 +359,10 @@ KERNELS = [
     call("fire_module", lambda x: blocks.fire_module(x, 32))(
         8, 32, 32 + 4 * 16 * 10, biases=4 + 32
     ),
-    call("fire_module simple", lambda x: blocks.fire_module(x, 16, 4, "simple"))(
+    call("fire_module simple", lambda x: blocks.fire_module(x, 16, r=4, bypass="simple"))(
         16, 16, 16 * 4 + 4 * 8 * 10, biases=4 + 16
     ),
-    call("fire_module complex", lambda x: blocks.fire_module(x, 16, 4, "complex"))(
+    call("fire_module complex", lambda x: blocks.fire_module(x, 16, r=4, bypass="complex"))(
         8, 16, 8 * 4 + 4 * 8 * 10 + 8 * 16, biases=4 + 16 + 16
     ),
 ]
@@ -379,7 +378,8 @@ MOBILE = [
         8, 8, 8 * 48 + separable(3, 48, 8), bn=48 + 48 + 8
     ),
     call(
-        "inverted_residual_block /2 r=1", lambda x: blocks.inverted_residual_block(x, 12, 2, 1, 1)
+        "inverted_residual_block /2 r=1",
+        lambda x: blocks.inverted_residual_block(x, 12, 2, r=1, p=1),
     )(8, 12, separable(3, 8, 12), bn=8 + 12, size=half),
     call("channel_shuffle", lambda x: blocks.channel_shuffle(x))(8, 8),
     call("ChannelShuffle g=3", lambda x: blocks.ChannelShuffle(3)(x))(12, 12),
@@ -402,11 +402,9 @@ MOBILE = [
     call("xception_block middle flow", lambda x: blocks.xception_block(x, 8, b=3))(
         8, 8, 3 * separable(3, 8, 8), bn=24
     ),
-    call("stochastic_depth", lambda x: blocks.stochastic_depth(x, branch, 0.8, seed=1))(
-        8, 8, 9 * 8 * 8, bn=8, noisy=True
-    ),
+    call("stochastic_depth", lambda x: gate(x, branch))(8, 8, 9 * 8 * 8, bn=8, noisy=True),
     call("StochasticDepth", depth_layer)(8, 8, 9 * 8 * 8, bn=8, noisy=True),
-    call("drop_path", lambda x: blocks.drop_path(x, 0.8, 1))(8, 8, noisy=True),
+    call("drop_path", path)(8, 8, noisy=True),
 ]
 
 TWO = ((8, 1), (8, 1))
@@ -419,7 +417,7 @@ NASNET = [
     ),
     call(
         "nasnet_normal_cell after a reduction, drop path",
-        lambda h_prev, h: blocks.nasnet_normal_cell(h_prev, h, 8, s_prev=2, gate=gate_path),
+        lambda h_prev, h: blocks.nasnet_normal_cell(h_prev, h, 8, s_prev=2, gate=path),
     )(((6, 2), (12, 1)), 48, 6 * 8 + 12 * 8 + twice([5, 3, 5, 3, 3], 8), bn=8 + 8 + 80, noisy=True),
     call("nasnet_reduction_cell", lambda h_prev, h: blocks.nasnet_reduction_cell(h_prev, h, 8))(
         ((6, 1), (12, 1)),
@@ -498,7 +496,7 @@ LARGE = [
     ),
     call(
         "bn_inception_module /2",
-        lambda x: blocks.bn_inception_module(x, (0, 2, 6, 2, 5, 0), "max", 2),
+        lambda x: blocks.bn_inception_module(x, (0, 2, 6, 2, 5, 0), 2, pool="max"),
     )(8, 19, chain(8, (1, 2), (9, 6)) + chain(8, (1, 2), (9, 5), (9, 5)), bn=20, size=half),
     call("inception_v3_a", lambda x: blocks.inception_v3_a(x))(
         8,
@@ -534,7 +532,7 @@ LARGE = [
         8 * 320 + 8 * 192 + 8 * 384 + chain(8, (1, 448), (9, 384)) + 2 * SPLIT_384,
         bn=320 + 192 + 384 + 768 + 448 + 384 + 768,
     ),
-    call("aux_head_v3", lambda x: blocks.aux_head_v3(x, 10, (8, 16)))(
+    call("aux_head_v3", lambda x: blocks.aux_head_v3(x, classes=10, f=(8, 16)))(
         8, 10, chain(8, (1, 8), (25, 16), (1, 10)), biases=10, bn=24, size=FLAT, n=17
     ),
     call("inception_v4_stem", lambda x: blocks.inception_v4_stem(x))(
