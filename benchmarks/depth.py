@@ -1,6 +1,6 @@
 """The training step with stochastic depth, p_L = 0.5, beside that of constant depth.
 
-A block that is not drawn is not computed.  Of linearly decaying probabilities a quarter of the
+A branch that is not drawn is not computed.  Of linearly decaying probabilities a quarter of the
 blocks is dropped; arXiv:1603.09382, section 3, expects a step of 0.75, which holds where all blocks
 take the same time.  The late ones, which are dropped most, have the smallest maps.  So a stage is
 also timed by what a step takes when none of its blocks is drawn, and a note says what follows.

@@ -53,10 +53,10 @@ BLOCKS = {
     "bottleneck_block": bottleneck_block,
     "fire_module": lambda x, f: fire_module(x, f, r=4),
     "inception_resnet_block": lambda x, f: inception_resnet_block(
-        conv(x, f, k=1, n=BN), [[(1, f // 4)], [(1, f // 4), (3, f // 4)]], n=BN
+        conv(x, f, k=1, n=BN), paths=[[(1, f // 4)], [(1, f // 4), (3, f // 4)]], n=BN
     ),
     "preact_block": preact_block,
-    "dense_block": lambda x, f: conv(dense_block(x, f // 2, 2, BN, 2), f, k=1, n=BN),
+    "dense_block": lambda x, f: conv(dense_block(x, f // 2, 2, n=BN, r=2), f, k=1, n=BN),
     "extreme_inception": partial(extreme_inception, n=BN),
     "xception_block": lambda x, f: xception_block(x, f, 1, n=BN),
     "resnext_bottleneck_block": lambda x, f: resnext_bottleneck_block(x, f, c=4, width=f // 8),

@@ -1,4 +1,4 @@
-"""python -m blocks draw: the picture has what the graph has."""
+"""convbook draw: the picture has what the graph has."""
 
 import re
 import struct
@@ -9,9 +9,9 @@ import keras
 import pytest
 from keras import layers
 
+from convbook.__main__ import main
 from convbook.blocks import stochastic_depth
 from convbook.blocks.graph import calls
-from convbook.gallery.__main__ import main
 from convbook.gallery.draw import draw
 from convbook.gallery.menu import MENU, example
 
@@ -79,10 +79,11 @@ def test_a_layer_called_twice_is_two_nodes_the_second_dashed(tmp_path):
 
 def test_a_layer_that_holds_a_model_is_a_frame_around_it(tmp_path):
     x = keras.Input((8, 8, 4), name="x")
-    y = stochastic_depth(x, lambda x: layers.Conv2D(4, 1)(x), 0.8, a="relu")
+    y = stochastic_depth(x, lambda x: layers.Conv2D(4, 1)(x), survival=0.8)
+    y = layers.Activation("relu")(layers.Add()([x, y]))
     path = draw(keras.Model(x, y), tmp_path / "frame.svg")
     texts, edges, _ = picture(path)
-    frame, conv = ["stochastic depth", "survival 0.8, relu"], ["conv 1×1", "4 filters", "8×8×4"]
+    frame, conv = ["stochastic depth", "survival 0.8"], ["conv 1×1", "4 filters", "8×8×4"]
     assert sorted(texts) == sorted([["x", "8×8×4"], frame, conv, ["+"], ["relu"]])
     assert edges == 4  # x to the convolution and to the sum, the convolution to it, it to the relu
     assert path.read_text(encoding="utf-8").count('class="cluster"') == 1

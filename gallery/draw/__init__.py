@@ -7,9 +7,7 @@ from pathlib import Path
 
 import keras
 
-from convbook.architectures.taps import block_of
 from convbook.blocks.graph import calls
-from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
 
@@ -67,9 +65,7 @@ def add(model, graph, area, makers, drawn):
 
 
 def model_in(call):
-    """The model called, or held by the layer called, or the block that a gate runs; or None."""
-    if isinstance(call.op, StochasticDepth):
-        return block_of(call.op)
+    """The model called, or held by the layer called; or None."""
     for model in (call.op, *vars(call.op).values()):
         with contextlib.suppress(ValueError):
             if isinstance(model, keras.Model) and calls(model):

@@ -48,7 +48,7 @@ NODES = {
     "inception-resnet": Node("Inception-ResNet", "inception_resnet_v2", "inception-v4", """In the
         same paper: smaller modules, whose paths a 1x1 brings back to the width of the input, to be
         scaled and added to it.""",
-        [By("inception_v4_a(x)", "inception_resnet_block(x, 'v2 A')", (35, 35, 384))], ["resnet"]),
+        [By("inception_v4_a(x)", "inception_resnet_block(x)", (35, 35, 384))], ["resnet"]),
     "xception": Node("Xception", "xception", "inception-v3", """A module of equal towers is one 1x1
         whose channels are cut into as many parts; the extreme has a part for each channel, nearly a
         separable convolution. (The net then has separable convolutions, with shortcuts.)""",

@@ -322,7 +322,7 @@ assert 43 < 7 * 7 * 512 * 4096 / (3 * 3 * 512 * 512) < 44
 i = keras.Input((7, 7, 8))
 fully = layers.Dense(5)
 flat = keras.Model(i, fully(layers.Flatten()(i)))
-slid = keras.Model(i, blocks.dense_as_conv(i, 5, 7, a=None, weights=fully.get_weights()))
+slid = keras.Model(i, blocks.dense_as_conv(i, 5, k=7, a=None, weights=fully.get_weights()))
 x = np.float32(rng.normal(size=(2, 7, 7, 8)))
 assert np.allclose(flat(x), slid(x)[:, 0, 0], atol=1e-5)
 
@@ -826,7 +826,7 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 #     y = blocks.conv(y, 1, 3)
 #     y = blocks.maxpool(y) if layer < 3 else y
 # pooled = measure(keras.Model(i, y)).receptive_field
-# wide = measure(keras.Model(i, blocks.dilated_stack(i, 1, (1, 2, 4, 8, 8)))).receptive_field
+# wide = measure(keras.Model(i, blocks.dilated_stack(i, 1, d=(1, 2, 4, 8, 8)))).receptive_field
 # assert pooled == 54 and wide == 47  # a pool of 2 adds a pixel of its own at each scale: 7
 # ```
 # </details>

@@ -133,7 +133,7 @@ grid(["AlexNet", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m i
 # %%
 def two_layers(x, shuffled, f=12, g=3):
     x = blocks.conv(x, f, 1, g=g, a=None)
-    x = blocks.channel_shuffle(x, g) if shuffled else x
+    x = blocks.channel_shuffle(x, g=g) if shuffled else x
     return blocks.conv(x, f, 1, g=g, a=None)
 
 
@@ -145,7 +145,7 @@ for ax, shuffled in zip(axes, (False, True), strict=True):
     ax.imshow(table, cmap="Greys", vmin=0, vmax=1.4)
     ax.set(title="shuffled" if shuffled else "not shuffled")
     ax.set(xlabel="input channel", ylabel="output channel", xticks=[0, 4, 8], yticks=[0, 4, 8])
-order = built((1, 1, 12), blocks.channel_shuffle, 3)(np.float32([[[range(12)]]]))
+order = built((1, 1, 12), blocks.channel_shuffle, g=3)(np.float32([[[range(12)]]]))
 assert list(np.ravel(order)) == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 figure(
     fig,
@@ -164,7 +164,7 @@ figure(
 for k, share in {5: 0.72, 7: 27 / 49, 11: 0.37}.items():
     i = keras.Input((23, 23, 16))
     large = measure(keras.Model(i, blocks.conv(i, 16, k)))
-    small = measure(keras.Model(i, blocks.small_kernels(i, 16, k)))
+    small = measure(keras.Model(i, blocks.small_kernels(i, 16, k=k)))
     assert small.receptive_field == large.receptive_field == k
     assert round(small.weights / large.weights, 2) == round(share, 2)
 code(blocks.small_kernels)
@@ -190,7 +190,7 @@ assert np.allclose(twice, correlate2d(grey, one, "valid"))
 # %%
 i = keras.Input((17, 17, 32))
 for k in (3, 5, 7):
-    pair = measure(keras.Model(i, blocks.asymmetric_pair(i, 32, k)))
+    pair = measure(keras.Model(i, blocks.asymmetric_pair(i, 32, k=k)))
     square = measure(keras.Model(i, blocks.conv(i, 32, k)))
     assert pair.weights * k == square.weights * 2
     assert pair.receptive_field == square.receptive_field == k
@@ -426,7 +426,7 @@ fig, axes = plt.subplots(1, 4, figsize=(6.4, 2.1))
 for ax, rates in zip(axes, stacks, strict=True):
     paths = np.outer(read(rates), read(rates))
     i = keras.Input((31, 31, 1))
-    model = keras.Model(i, blocks.dilated_stack(i, 1, rates))
+    model = keras.Model(i, blocks.dilated_stack(i, 1, d=rates))
     assert measure(model).receptive_field == len(paths) == 1 + 2 * sum(rates)
     ax.imshow(np.where(paths, np.log(paths + 1), np.nan), cmap="viridis")
     ax.set_title(f"{rates}\n{len(paths)} x {len(paths)}")
@@ -555,7 +555,7 @@ grid(
 u, s, v = np.linalg.svd(gauss)
 column, row = u[:, 0] * s[0], v[0]
 net = built(
-    (None, None, 1), blocks.spatial_sepconv, 7, a=None,
+    (None, None, 1), blocks.spatial_sepconv, k=7, a=None,
     weights=[column.reshape(7, 1, 1, 1), row.reshape(1, 7, 1, 1), np.zeros(1)],
 )  # fmt: skip
 found = net(grey[None, ..., None])[0, ..., 0]
@@ -573,8 +573,8 @@ i = keras.Input((28, 28, 64))
 every = {
     "3x3": blocks.conv(i, 64),
     "5x5": blocks.conv(i, 64, 5),
-    "two 3x3": blocks.small_kernels(i, 64, 5),
-    "1x5, 5x1": blocks.asymmetric_pair(i, 64, 5),
+    "two 3x3": blocks.small_kernels(i, 64, k=5),
+    "1x5, 5x1": blocks.asymmetric_pair(i, 64, k=5),
     "1x1": blocks.conv(i, 64, 1),
     "bottleneck, r = 4": blocks.bottleneck(i, 64),
     "3x3, 4 groups": blocks.conv(i, 64, g=4),

@@ -33,8 +33,8 @@ rng = np.random.default_rng(0)
 
 # %%
 i = keras.Input((64, 64, 16))
-narrow = blocks.dilated_stack(i, 16, (1, 1, 1, 1))
-wide = blocks.dilated_stack(i, 16, (1, 2, 4, 8))
+narrow = blocks.dilated_stack(i, 16, d=(1, 1, 1, 1))
+wide = blocks.dilated_stack(i, 16, d=(1, 2, 4, 8))
 down = blocks.conv(blocks.conv(blocks.conv(i, 16, s=2), 16, s=2), 16)
 up = layers.Conv2DTranspose(16, 4, 4, padding="same")(down)
 rows = []
@@ -72,7 +72,7 @@ code(
 i = keras.Input((12, 12, 4))
 rows = []
 for steps in (1, 2, 3, 4):
-    net = keras.Model(i, blocks.refinement_head(i, 5, steps, hidden=8))
+    net = keras.Model(i, blocks.refinement_head(i, 5, steps=steps, hidden=8))
     m = measure(net)
     assert m.receptive_field == 5 + 4 * (steps - 1)
     rows.append([steps, m.receptive_field, m.weights, m.macs])
@@ -120,7 +120,7 @@ guesses, scores = {}, {}
 for steps in (1, 4):
     keras.utils.set_random_seed(0)
     i = keras.Input((16, 20, 1))
-    net = keras.Model(i, blocks.refinement_head(blocks.conv(i, 16), 11, steps, hidden=24))
+    net = keras.Model(i, blocks.refinement_head(blocks.conv(i, 16), 11, steps=steps, hidden=24))
     assert measure(net).receptive_field == {1: 7, 4: 19}[steps]
     learn(net, (*train, *test), 6, rate=0.005, batch=32)
     guesses[steps] = np.array(net(test[0])).argmax(-1)
@@ -277,7 +277,8 @@ assert learned > 0.9
 def slid(shape):
     j = keras.Input((*shape, 1))
     maps = blocks.conv(blocks.conv(j, 16, p="valid"), 32, p="valid")
-    body = keras.Model(j, blocks.dense_as_conv(maps, 10, 4, None, last.get_weights()))
+    y = blocks.dense_as_conv(maps, 10, k=4, a=None, weights=last.get_weights())
+    body = keras.Model(j, y)
     body.set_weights(whole.get_weights()[:-2] + body.get_weights()[-2:])
     return body
 

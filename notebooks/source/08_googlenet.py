@@ -167,7 +167,7 @@ def narrow(aux):
             ends.append(m)
     m = keras.layers.Dropout(0.4)(blocks.gavgpool(m))
     out = keras.layers.Dense(10, name="main")(m)
-    heads = [blocks.aux_head(m, 10, f=16, units=128) for m in ends]
+    heads = [blocks.aux_head(m, classes=10, f=16, units=128) for m in ends]
     return keras.Model(i, [out, *heads] if aux else [out]), keras.Model(i, modules)
 
 

@@ -51,7 +51,7 @@ code(
 # %%
 i = keras.Input((35, 35, 320))
 picture(
-    keras.Model(i, blocks.inception_resnet_block(i, "v2 A")),
+    keras.Model(i, blocks.inception_resnet_block(i, paths="v2 A")),
     "The graph of inception_resnet_block: three paths of 1x1, 1x1 and 3x3, 1x1 and two 3x3, "
     "concatenated, a linear 1x1 to 320 channels, rescaled by 0.17, added to the input, relu",
 )
@@ -151,7 +151,8 @@ def sizes(scale, depth=20):
     x = i = keras.Input((8, 8, 1))
     maps = [x := blocks.conv(x, 32, k=3, n=BN)]
     for _ in range(depth):
-        maps.append(x := blocks.inception_resnet_block(x, PATHS, scale, n=BN))
+        x = blocks.inception_resnet_block(x, paths=PATHS, scale=scale, n=BN)
+        maps.append(x)
     outputs = keras.Model(i, maps)(data[0][:256], training=True)
     return np.array([float(np.sqrt(np.mean(np.square(y)))) for y in outputs])
 
@@ -184,23 +185,28 @@ grid(["scale", "growth over 20 blocks"], list(ends.items()))
 
 
 # %%
-def alone(x, branch, a):
-    """In place of the sum with the shortcut: the branch alone."""
-    return blocks.act(branch(x), a)
+def alone(x):
+    """The block without its shortcut: the branch, then relu."""
+    m = blocks.parallel(x, *PATHS, n=BN)
+    return blocks.conv(m, x.shape[-1], k=1)
 
 
-def modules_net(scale, gate=None, depth=8):
+def added(x):
+    return blocks.inception_resnet_block(x, paths=PATHS, scale=0.17, n=BN)
+
+
+def modules_net(block, depth=8):
     x = i = keras.Input((8, 8, 1))
     x = blocks.conv(x, 32, k=3, n=BN)
     for _ in range(depth):
-        x = blocks.inception_resnet_block(x, PATHS, scale, n=BN, gate=gate)
+        x = block(x)
     return keras.Model(i, keras.layers.Dense(10)(blocks.gavgpool(x)))
 
 
 histories = {}
-for name, scale, gate in (("no shortcut", 1.0, alone), ("shortcut, scale 0.17", 0.17, None)):
+for name, block in {"no shortcut": alone, "shortcut, scale 0.17": added}.items():
     keras.utils.set_random_seed(0)
-    histories[name] = learn(modules_net(scale, gate), data, epochs=6, batch=128)
+    histories[name] = learn(modules_net(block), data, epochs=6, batch=128)
 
 # %%
 fig, ax = plt.subplots()

@@ -262,7 +262,7 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # least = {}
 # for order in ("ReLU before addition", "ReLU-only pre-activation", "full pre-activation"):
 #     i = keras.Input((4, 4, 16))
-#     unit = keras.Model(i, blocks.activation_order_block(i, 16, order))
+#     unit = keras.Model(i, blocks.activation_order_block(i, 16, order=order))
 #     least[order] = float(np.min(unit(images) - images))
 # assert least["ReLU before addition"] > -1e-6
 # assert max(least["ReLU-only pre-activation"], least["full pre-activation"]) < -0.1

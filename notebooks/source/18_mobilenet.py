@@ -381,12 +381,13 @@ grid(
 
 # %%
 def relu6_block(x, f, s=1, n=blocks.BN):
-    def gate(x, branch):
-        return keras.layers.add([x, blocks.act(branch(x), "relu6")])
+    """The block with relu6 behind its last 1x1, before anything is added."""
 
-    if s == 1 and x.shape[-1] == f:
-        return blocks.inverted_residual_block(x, f, n=n, gate=gate)
-    return blocks.act(blocks.inverted_residual_block(x, f, s, n=n), "relu6")
+    def gate(x, branch):
+        return blocks.act(branch(x), "relu6")
+
+    y = blocks.inverted_residual_block(x, f, s, n=n, gate=gate)
+    return y if s == 1 and x.shape[-1] == f else blocks.act(y, "relu6")
 
 
 NARROW = ((4, 2), (8, 2), (8, 1))

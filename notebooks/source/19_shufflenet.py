@@ -48,9 +48,9 @@ code(
 )
 
 # %%
-line = blocks.channel_shuffle(np.arange(12.0).reshape(1, 1, 1, 12), 3)
+line = blocks.channel_shuffle(np.arange(12.0).reshape(1, 1, 1, 12), g=3)
 assert np.ravel(line).tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
-back = blocks.channel_shuffle(line, 12 // 3)  # the shuffle with n in place of g undoes it
+back = blocks.channel_shuffle(line, g=12 // 3)  # the shuffle with n in place of g undoes it
 assert np.ravel(back).tolist() == list(range(12))
 
 # %% [markdown]
@@ -307,7 +307,7 @@ grid(
 # def units(groups, m):
 #     """Units until all groups have reached all, with m channels in the bottleneck."""
 #     numbers = np.arange(float(m)).reshape(1, 1, 1, m)
-#     dealt = np.ravel(blocks.channel_shuffle(numbers, groups)).astype(int)
+#     dealt = np.ravel(blocks.channel_shuffle(numbers, g=groups)).astype(int)
 #     link = np.eye(groups, dtype=int)  # the shortcut
 #     link[dealt // (m // groups), np.arange(m) // (m // groups)] = 1
 #     seen, needed = link, 1
@@ -330,7 +330,7 @@ grid(
 # ```python
 # def twice(c, g):
 #     x = np.arange(float(c)).reshape(1, 1, 1, c)
-#     return np.ravel(blocks.channel_shuffle(blocks.channel_shuffle(x, g), g))
+#     return np.ravel(blocks.channel_shuffle(blocks.channel_shuffle(x, g=g), g=g))
 #
 # assert (twice(16, 4) == np.arange(16)).all()
 # assert (twice(12, 3) != np.arange(12)).any()
