@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from convbook.architectures.measure import CONVOLUTIONS
+from convbook.architectures.arithmetic import CONVOLUTIONS
 from convbook.architectures.taps import summed
 from convbook.blocks.graph import calls
 from convbook.blocks.grouped import GroupedConv2D

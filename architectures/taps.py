@@ -9,8 +9,8 @@ from itertools import takewhile
 import keras
 from keras import layers
 
-from convbook.blocks.graph import calls
-from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.blocks.graph import calls, has_calls
+from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
 KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
     "AveragePooling2D": "pool",
@@ -55,22 +55,22 @@ def tap(x, name):
 def inside(op):
     """The functional model that an operation runs: itself, or the branch of a gate; or None."""
     inner = op if isinstance(op, keras.Model) else getattr(op, "branch", None)
-    return inner if isinstance(inner, keras.Model) else None
+    return inner if isinstance(inner, keras.Model) and has_calls(inner) else None
+
+
+def block_of(op):
+    """As inside, but of a gate saved before, which adds its shortcut itself, the whole block."""
+    return summed(op, op.branch.output) if isinstance(op, GateOfOld) else inside(op)
 
 
 def summed(gate, m):
-    """The functional model of the block that a gate runs, with m as what its branch makes."""
+    """The functional model of the block that a gate saved before runs; m: what its branch makes."""
     x, of = gate.branch.input, dict(dtype=gate.dtype_policy)
     shortcut = keras.Input(m.shape[1:], dtype=m.dtype) if isinstance(gate.input, list) else x
     y = layers.Add(**of, name=f"{gate.name}_add")([shortcut, m])
     if gate.activation is not keras.activations.linear:
         y = layers.Activation(gate.activation, **of, name=f"{gate.name}_activation")(y)
     return keras.Model(x if shortcut is x else [shortcut, x], y, name=gate.name)
-
-
-def block_of(op):
-    """As inside, but of a gate the block, with the sum and the activation."""
-    return summed(op, op.branch.output) if isinstance(op, StochasticDepth) else inside(op)
 
 
 def prefixes(graph, root):

@@ -10,7 +10,8 @@ from statistics import median
 import keras
 from keras import ops
 
-from convbook.architectures.measure import kernels, macs, shape_of
+from convbook.architectures.arithmetic import kernels, multiply_adds
+from convbook.architectures.measure import Walk
 from convbook.blocks.graph import calls
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -107,12 +108,10 @@ def seconds(precision, side, work, times=10):
 
 def layers(model):
     """A Layer for each convolution and dense layer of the model, for one image."""
-    shapes, found = {}, []
+    known, found = Walk(model).known, []
     for op, ins, outs in calls(model):
-        read = [shapes[id(x)] for x in ins]
-        shapes |= {id(x): shape_of(op, read, x) for x in outs}
-        made = shapes[id(outs[0])]
-        if count := macs(op, read, made):
+        read, (made, *_) = ([known[id(x)][0] for x in xs] for xs in (ins, outs))
+        if count := multiply_adds(op, read, made, ()):
             kernel = sum(math.prod(w.shape) for w in kernels(op))
             found.append(Layer(count, math.prod(read[0][1:]) + math.prod(made[1:]), kernel))
     return found

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from convbook import architectures
 from convbook.architectures import measure
@@ -62,6 +62,222 @@ def test_layers_that_count_their_own():
 
     found = measure(model_of((8, 6, 3), Own()))
     assert (found.weights, found.macs, found.total) == (10, 30, 15)
+
+
+def of_itself(layer):
+    """A layer of several inputs that reads one tensor as all of them."""
+    return lambda x: layer(x, x)
+
+
+ATTENTION = 3 * 5 * 16 * 16 + 2 * (2 * 5 * 5 * 8) + 5 * 16 * 16  # projections, scores, sums, output
+GROUPED = 2 * 5 * 16 * 32 + 2 * 5 * 16 * 16 + 2 * (4 * 5 * 5 * 8)  # 4 queries, 2 keys and values
+LSTM, GRU = 4 * (3 * 5 + 5 * 5), 3 * (3 * 5 + 5 * 5)  # of 3 numbers into 5, a step
+# Layers within layers: a name, an input, what is built on it, kernels and multiply-adds by hand.
+NESTED = [
+    ("time", (7, 3), layers.TimeDistributed(layers.Dense(4)), 12, 7 * 12),
+    (
+        "time and space",
+        (5, 8, 8, 3),
+        layers.TimeDistributed(layers.Conv2D(4, 3, 2)),
+        *(9 * 3 * 4, 5 * 3 * 3 * 9 * 3 * 4),
+    ),
+    (
+        "time in time",
+        (2, 7, 3),
+        layers.TimeDistributed(layers.TimeDistributed(layers.Dense(4))),
+        *(12, 14 * 12),
+    ),
+    ("simple recurrent", (6, 3), layers.SimpleRNN(5), 15 + 25, 6 * (15 + 25)),
+    ("LSTM", (6, 3), layers.LSTM(5), LSTM, 6 * LSTM),
+    ("GRU", (6, 3), layers.GRU(5, return_sequences=True), GRU, 6 * GRU),
+    ("both ways", (6, 3), layers.Bidirectional(layers.LSTM(5)), 2 * LSTM, 2 * 6 * LSTM),
+    (
+        "stacked cells",
+        (6, 3),
+        layers.RNN([layers.LSTMCell(5), layers.GRUCell(2)]),
+        *(LSTM + 3 * (10 + 4), 6 * (LSTM + 3 * (10 + 4))),
+    ),
+    (
+        "convolutions in time",
+        (3, 8, 8, 2),
+        layers.ConvLSTM2D(4, 3, padding="same"),
+        *(4 * 9 * (2 + 4) * 4, 3 * 64 * 4 * 9 * (2 + 4) * 4),
+    ),
+    ("attention", (5, 16), of_itself(layers.MultiHeadAttention(2, 8)), 4 * 16 * 16, ATTENTION),
+    (
+        "attention with its scores",
+        (5, 16),
+        of_itself(layers.MultiHeadAttention(2, 8, dropout=0.1)),
+        *(4 * 16 * 16, ATTENTION),
+    ),
+    (
+        "grouped attention",
+        (5, 16),
+        of_itself(layers.GroupQueryAttention(8, 4, 2)),
+        *(2 * 16 * 32 + 2 * 16 * 16, GROUPED),
+    ),
+    ("bare attention", (5, 16), lambda x: layers.Attention()([x, x]), 0, 2 * 5 * 5 * 16),
+    ("einsum dense", (5, 16), layers.EinsumDense("abc,cd->abd", (None, 7)), 16 * 7, 5 * 16 * 7),
+    ("with an ellipsis", (4, 5, 6), layers.EinsumDense("...x,xy->...y", 7), 42, 4 * 5 * 42),
+    ("a table", (5,), layers.Embedding(10, 4), 0, 0),
+    ("dot", (5, 16), lambda x: layers.Dot(2)([x, x]), 0, 5 * 5 * 16),
+    ("matmul", (5, 16), lambda x: x @ ops.transpose(x, (0, 2, 1)), 0, 5 * 5 * 16),
+    ("einsum", (5, 16), lambda x: ops.einsum("nij,nkj->nik", x, x), 0, 5 * 5 * 16),
+    ("a sum by einsum", (5, 16), lambda x: ops.einsum("nij->n", x), 0, 0),
+    ("tensordot", (5, 16), lambda x: ops.tensordot(x, np.ones((16, 3)), 1), 0, 5 * 16 * 3),
+    ("convolution", (8, 8, 3), lambda x: ops.conv(x, np.ones((3, 3, 3, 4))), 0, 36 * 9 * 3 * 4),
+    ("a function", (8, 8), layers.Lambda(lambda x: ops.matmul(x, x)), 0, 8 * 8 * 8),
+    ("the batch folded", (8, 6), lambda x: layers.Dense(5)(ops.reshape(x, (-1, 3))), 15, 16 * 15),
+    ("normalised kernels", (8,), layers.SpectralNormalization(layers.Dense(3)), 24, 24),
+]
+
+
+@pytest.mark.parametrize(("shape", "on", "weights", "macs"), [row[1:] for row in NESTED],
+                         ids=[row[0] for row in NESTED])  # fmt: skip
+def test_layers_within_layers(shape, on, weights, macs):
+    model = model_of(shape, on)
+    before = len(model.layers)
+    found = measure(model)
+    assert (found.weights, found.macs, found.uncounted) == (weights, macs, [])
+    assert found.total == model.count_params()
+    assert measure(model) == found  # nothing is left behind
+    assert len(keras.Model(model.input, model.output).layers) == before
+
+
+class Residual(layers.Layer):
+    """relu(x + bn(conv(conv(x)))), its parts of one name, as in people's own code."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.one = layers.Conv2D(4, 3, padding="same", name="conv")
+        self.rest = [layers.Conv2D(4, 3, padding="same", name="conv"), layers.BatchNormalization()]
+
+    def build(self, shape):
+        for part in (self.one, *self.rest):
+            part.build(shape)
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        self.calls.assign(self.calls + 1)
+        m = self.one(x)
+        for part in self.rest:
+            m = part(m)
+        return ops.relu(x + m)
+
+
+class Windows(layers.Layer):
+    """Dense 5 of each 2 x 2 window, and all pairs of positions in it, the windows as a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(5)
+
+    def build(self, shape):
+        self.dense.build((None, 4, shape[-1]))
+
+    def call(self, x):
+        _, h, w, c = x.shape
+        x = ops.reshape(x, (-1, h // 2, 2, w // 2, 2, c))
+        x = self.dense(ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 4, c)))
+        return ops.reshape(x @ ops.transpose(x, (0, 2, 1)), (-1, h * w * 4))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense = layers.Conv2D(2, 3), layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(self.conv(x))
+
+
+class Squared(layers.Conv2D):
+    def call(self, x):
+        return super().call(x) ** 2
+
+
+OWN = {  # a layer, its kernels, its multiply-adds and what one output sees, by hand
+    "residual": (Residual, 2 * 9 * 16, 64 * 2 * 9 * 16, 5),
+    "windows": (Windows, 20, 16 * (4 * 20 + 4 * 4 * 5), 1),
+    "model": (Subclassed, 9 * 8 + 6, 36 * (9 * 8 + 6), 3),
+    "subclass": (lambda: Squared(4, 3), 9 * 16, 36 * 9 * 16, 3),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_layer_of_ones_own(kind):
+    make, weights, macs, field = OWN[kind]
+    layer = make()
+    model = model_of((8, 8, 4), layer)
+    state = [ops.convert_to_numpy(v).copy() for v in layer.variables]
+    found = measure(model)
+    assert (found.weights, found.macs, found.uncounted) == (weights, macs, [])
+    assert (found.total, found.receptive_field) == (model.count_params(), field)
+    for before, after in zip(state, layer.variables, strict=True):
+        np.testing.assert_array_equal(before, after)  # no state moved
+    parts = layer._flatten_layers(include_self=False)
+    assert not [part for part in parts if part._inbound_nodes]
+
+
+def test_two_of_a_kind_within_another():
+    stack = keras.Sequential([Residual(), Residual()])
+    found = measure(model_of((8, 8, 4), stack))
+    assert (found.weights, found.macs) == (4 * 9 * 16, 64 * 4 * 9 * 16)
+    assert found.receptive_field == 9
+
+
+class Foreign(layers.Layer):
+    """Works past Keras, so that nobody can look inside."""
+
+    def call(self, x):
+        return keras.ops.convert_to_tensor(np.asarray(x) @ np.ones((4, 4)))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+class Holds(layers.Layer):
+    def __init__(self, part, **options):
+        super().__init__(**options)
+        self.part = part
+
+    def call(self, x):
+        return self.part(x)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+# What cannot be counted: how it is built on x, and the names that say so.
+UNKNOWN = {
+    "past Keras": (Foreign(name="foreign"), ["foreign"]),
+    "inside another": (Holds(Foreign(name="foreign"), name="outer"), ["outer/foreign"]),
+    "spectrum": (lambda x: ops.rfft(x)[0], ["rfft"]),
+    "decomposition": (lambda x: ops.svd(x)[1], ["svd"]),
+    "a loop": (lambda x: ops.map(lambda y: y @ y, x), ["map"]),
+    "three factors": (lambda x: ops.einsum("nij,njk,nkl->nil", x, x, x), ["einsum"]),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_what_is_not_counted_is_said(case):
+    on, names = UNKNOWN[case]
+    i = keras.Input((4, 4))
+    x = on(layers.Dense(4, name="stem_dense")(i))
+    found = measure(keras.Model(i, layers.Dense(2, name="head_dense")(layers.Flatten()(x))))
+    own = 4 * 16 + found.stages["head"].macs
+    assert (found.macs, [name.split("_")[0] for name in found.uncounted]) == (own, names)
+    stages = {s: part.uncounted for s, part in found.stages.items() if part.uncounted}
+    assert list(stages.values()) == [found.uncounted]
+    assert not found.stages["stem"].uncounted
+
+
+def test_a_batch_of_its_own():
+    """The counts are one image's."""
+    i = keras.Input(batch_shape=(4, 8, 8, 3))
+    found = measure(keras.Model(i, layers.Conv2D(2, 3)(i)))
+    assert (found.macs, found.activation_bytes) == (36 * 54, 4 * (64 * 3 + 36 * 2))
+    assert found.output_shape == (4, 6, 6, 2)
 
 
 # Class, options and the name it has in facts.json.

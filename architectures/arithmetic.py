@@ -1,0 +1,134 @@
+"""Multiply-adds of one layer or operation, from the shapes of what it reads and makes."""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+CONVOLUTIONS = (
+    *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
+    *(layers.SeparableConv1D, layers.SeparableConv2D, layers.Dense),
+)
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel")
+
+# Where Keras keeps the layers and operations that work value by value, normalise, pool, resize,
+# look up or move values; and what stands among them but is more, or is not known.
+PLAIN = {
+    "layers": "activations merging normalization pooling preprocessing regularization reshaping",
+    "ops": "core einops image math nn numpy",
+}
+PLAIN_CORE = (layers.Embedding, layers.Identity, layers.InputLayer, layers.Masking)
+MORE = (layers.Dot, layers.Wrapper, layers.Pipeline, layers.STFTSpectrogram, layers.MelSpectrogram)
+UNKNOWN = """AssociativeScan Cond ForiLoop Map Scan Switch VectorizedMap WhileLoop CTCLoss CTCDecode
+ElasticTransform GaussianBlur SobelEdges SSIM CDist FFT FFT2 IFFT2 RFFT IRFFT STFT ISTFT Corrcoef
+Correlate Kron Logdet Slogdet"""
+
+
+def multiply_adds(op, shapes, result, operands):
+    """Multiply-adds of a call for all of a batch; None where op must be opened to tell.
+
+    shapes: of the tensors that op reads, result: of the first that it makes.
+    operands: what it is called with, tensors or weights.
+    """
+    if any(None in shape for shape in (*shapes, result)):
+        return 0 if is_plain(op) else None
+    if hasattr(op, "macs"):
+        return shapes[0][0] * op.macs((None, *shapes[0][1:]), (None, *result[1:]))
+    if type(op) is layers.EinsumDense:
+        return products(op.equation, [shapes[0], op.kernel.shape])
+    if isinstance(op, CONVOLUTIONS + TRANSPOSED) and made_by(op, "keras", "convbook"):
+        return slid(op, shapes[0], result)
+    if is_plain(op):
+        return 0
+    own = made_by(op, "keras") and not isinstance(op, keras.Layer)
+    formula = FORMULAS.get(type(op).__name__) if own else None
+    return formula and formula(op, [np.shape(x) for x in operands], result)
+
+
+def made_by(op, *packages):
+    return type(op).__module__.split(".")[0] in packages
+
+
+def is_plain(op):
+    """Whether op is one of Keras' own that makes no multiply-adds by definition."""
+    path, kind = type(op).__module__.split("."), type(op)
+    if isinstance(op, MORE) or kind.__name__ in (*UNKNOWN.split(), *FORMULAS):
+        return False
+    known = path[:2] == ["keras", "src"] and path[3] in PLAIN.get(path[2], "").split()
+    return known or kind in PLAIN_CORE or (path[-1] == "linalg" and kind.__name__ == "Norm")
+
+
+def slid(op, shape, result):
+    """Each kernel of a convolution or dense layer is used once at every position."""
+    return positions(op, shape if isinstance(op, TRANSPOSED) else result) * sum(
+        math.prod(w.shape) for w in kernels(op)
+    )
+
+
+def positions(op, shape):
+    """The positions of all maps of a batch."""
+    order = getattr(op, "data_format", "channels_last") or keras.config.image_data_format()
+    return shape[0] * math.prod(shape[2:] if order == "channels_first" else shape[1:-1])
+
+
+def kernels(op):
+    """The kernels of a layer with multiply-adds, as far as it has them under their usual names."""
+    own = isinstance(op, (*CONVOLUTIONS, *TRANSPOSED, layers.EinsumDense))
+    if not own and not hasattr(op, "macs") and not hasattr(op, "recurrent_kernel"):
+        return []
+    found = [getattr(op, key, None) for key in KERNELS]
+    return [w for w in found if isinstance(w, keras.Variable)]
+
+
+def letters(equation, shapes):
+    """({letter of an einsum: its size}, the letters of the result); an ellipsis has numbers."""
+    terms, _, made = equation.replace(" ", "").partition("->")
+    sizes, most = {}, ()
+    for term, shape in zip(terms.split(","), shapes, strict=True):
+        head, dots, tail = term.partition("...")
+        between = range(len(head + tail) - len(shape), 0) if dots else ()  # from the right
+        most = max(most, between, key=len)
+        for letter, size in zip([*head, *between, *tail], shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    head, dots, tail = made.partition("...")
+    return sizes, [*head, *(most if dots else ()), *tail]
+
+
+def products(equation, shapes):
+    """Products of an einsum of two: one for each value of all letters.  None for more than two."""
+    sizes, _ = letters(equation, shapes)
+    return {1: 0, 2: math.prod(sizes.values())}.get(len(shapes))
+
+
+def contracted(op, shapes, result):
+    """Of a product of two arrays: each number of the result sums over what both have in common."""
+    common = math.prod(shapes[0]) * math.prod(shapes[1]) // max(1, math.prod(result))
+    return math.prod(result) * math.isqrt(common)
+
+
+def dotted(op, shapes, result):
+    """Of ops.dot, which with a single number multiplies value by value."""
+    return 0 if () in shapes[:2] else math.prod(result) * shapes[0][-1]
+
+
+def attended(op, shapes, result):
+    """Scores of queries (N, T, heads, d) with all keys (N, S, heads, d), and the sums by them."""
+    return shapes[1][1] * (math.prod(shapes[0]) + math.prod(result))
+
+
+def kernels_at(op, shapes, result):
+    """Of a convolution in keras.ops, whose kernels are operands."""
+    return positions(op, result) * sum(map(math.prod, shapes[1:]))
+
+
+FORMULAS = {
+    "Matmul": lambda op, shapes, result: math.prod(result) * shapes[0][-1],
+    "Einsum": lambda op, shapes, result: products(op.subscripts, shapes),
+    "Dot": dotted,
+    **dict.fromkeys(("Tensordot", "Inner", "Outer", "Vdot"), contracted),
+    **dict.fromkeys(("Conv", "DepthwiseConv", "SeparableConv"), kernels_at),
+    "ConvTranspose": lambda op, shapes, result: kernels_at(op, shapes, shapes[0]),
+    "DotProductAttention": attended,
+}
