@@ -6,7 +6,7 @@ explained in convbook.blocks.layers.
 
 import sys
 
-from convbook.blocks import legacy  # noqa: F401  (known to Keras from here on)
+from convbook.blocks import legacy, renamed  # noqa: F401  (known to Keras from here on)
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (

@@ -1,38 +1,13 @@
-"""What files saved by earlier versions name: their layers and functions, under the names of then.
-
-A layer that means the same as before is today's, under its old name too.  One whose meaning has
-changed stays here as it was.  A loaded model that is saved again has today's names of the first.
-"""
+"""What files saved by earlier versions hold: names of before, and a layer that has changed since."""
 
 import keras
 from keras import layers, ops
-
-from convbook.blocks.grouped import GroupedConv2D
-from convbook.blocks.lenet import RadialBasis, Subsample, squash
-from convbook.blocks.local import LocallyConnected2D, TiledConv2D
-from convbook.blocks.lrn import LocalResponseNorm
-from convbook.blocks.recompute import Recompute
-from convbook.blocks.shufflenet import ChannelShuffle
 
 
 def known_as(package, *found):
     """Lets Keras find classes and functions of ours under `package>NAME` too, when it loads."""
     objects = keras.saving.get_custom_objects()
     objects |= {f"{package}>{of.__name__}": of for of in found}
-
-
-known_as(
-    "blocks",
-    GroupedConv2D,
-    RadialBasis,
-    Subsample,
-    squash,
-    LocallyConnected2D,
-    TiledConv2D,
-    LocalResponseNorm,
-    Recompute,
-    ChannelShuffle,
-)
 
 
 @keras.saving.register_keras_serializable("blocks")
