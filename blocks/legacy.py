@@ -1,4 +1,4 @@
-"""What files saved by earlier versions hold: names of before, and a layer that has changed since."""
+"""What files saved by earlier versions hold: names of before, a layer that has since changed."""
 
 import keras
 from keras import layers, ops
