@@ -3,8 +3,10 @@
 import inspect
 from collections.abc import Callable
 from functools import cache, wraps
+from itertools import chain, repeat
+from numbers import Integral
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, Unpack, get_args, get_origin
 from typing import get_type_hints as hints_of
 
 import keras
@@ -29,12 +31,19 @@ def rule_of(hint: Any) -> Rule | None:
     if get_origin(hint) is Literal:
         right = get_args(hint)
         *first, last = map(repr, right)
-        return Rule(lambda v: v in right, f"{', '.join(first)} or {last}" if first else last)
+        words = f"{', '.join(first)} or {last}" if first else last
+        return Rule(lambda v: is_word(v) and v in right, words)
     if get_origin(hint) in (Union, UnionType):
         return either(list(get_args(hint)))
+    if hint is bool:
+        return Rule(lambda v: isinstance(v, bool), "True or False")
     if hint is NoneType:
         return Rule(lambda v: v is None, "None")
     return None
+
+
+def is_word(v: object) -> bool:
+    return isinstance(v, (str, Integral)) and not isinstance(v, bool)
 
 
 def either(hints: list[Any]) -> Rule | None:
@@ -52,19 +61,23 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
     @cache
     def rules() -> dict[str, Rule]:
         hints = hints_of(block, include_extras=True)
+        for hint in [hint for hint in hints.values() if get_origin(hint) is Unpack]:
+            hints |= hints_of(get_args(hint)[0], include_extras=True)
         found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
         return {name: rule for name, rule in found.items() if rule is not None}
 
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = inspect.signature(block).parameters
-    names = [name for name, of in parameters.items() if of.kind is positional]
+    kinds = inspect.Parameter
+    parameters = inspect.signature(block).parameters.items()
+    names = [name for name, of in parameters if of.kind is kinds.POSITIONAL_OR_KEYWORD]
+    names_of_more = [name for name, of in parameters if of.kind is kinds.VAR_POSITIONAL]
 
     @wraps(block)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         order = keras.config.image_data_format()
         require(order == "channels_last", image_data_format=order, right="'channels_last'")
         known = rules()
-        for name, value in [*zip(names, args, strict=False), *kwargs.items()]:
+        places = chain(names, *map(repeat, names_of_more))
+        for name, value in [*zip(places, args, strict=False), *kwargs.items()]:
             if name in known and not known[name].test(value):
                 shown = tuple(value.shape) if hasattr(value, "shape") else value
                 require(False, right=known[name].words, **{name: shown})

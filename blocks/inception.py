@@ -1,6 +1,6 @@
 """Parallel kernels of several sizes.  GoogLeNet, arXiv:1409.4842; BN-Inception, 1502.03167."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from keras import layers
 
@@ -13,12 +13,15 @@ from convbook.blocks.types import (
     Map,
     Norm,
     Pair,
+    Path,
     PoolPadding,
     Rate,
     Row,
     Tensor,
     Whole,
     Widths,
+    is_row,
+    is_whole,
 )
 
 
@@ -47,7 +50,7 @@ def follow(x, path, n, p, pool_p, max_p, bias):
 
 
 @checked
-def parallel(x: Map, *paths: Any, n: Norm = BN_TF, p: PoolPadding = "valid",
+def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
              pool_p: PoolPadding = "same", max_p: PoolPadding | None = None,
              bias: bool | None = None, gate: Gate = None) -> Tensor:  # fmt: skip
     """Every path a chain of convolutions and pools of x; their ends concatenated.
@@ -95,6 +98,12 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
         se: the ratio of a squeeze-and-excitation behind (arXiv:1709.01507, Figure 2).
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
+    require(
+        is_row(f, 1, 6) or is_whole(f, 3),
+        f=f,
+        right="a row of six, or a whole number of at least 3",
+    )
+    require(is_row(f) or is_whole(f, r), r=r, right=f"a reduction from 1 to f={f}")
     f1, r3, f3, r5, f5, fp = f if isinstance(f, (tuple, list)) else (f, f // 3, f, f // r, f, f)
     gate = gate or run
     a = gate(x, lambda x: conv(x, f1, k=1, n=n))
@@ -102,6 +111,7 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
     c = gate(x, lambda x: conv(conv(x, r5, k=1, n=n), f5, k=k, n=n))
     d = gate(x, lambda x: conv(maxpool(x, k=3, s=1), fp, k=1, n=n))
     x = layers.concatenate([a, b, c, d])
+    require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)
 
 
@@ -125,6 +135,7 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
         se: the ratio of a squeeze-and-excitation behind (arXiv:1709.01507, Figure 2).
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
+    require(len(f) == 6 and all(f[1:5]), f=f, right="six widths, of which #1x1 and pool may be 0")
     f1, r3, f3, rd, fd, fp = f
     require(s == 1 or f1 == 0, f=f, right=f"a row that begins with 0 where s={s}")
     gate, last = gate or run, dict(k=3, s=s, p=p if s != 1 else "same", n=n, bias=bias)
@@ -140,6 +151,7 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
     ends += [gate(x, lambda x: conv(conv(x, r3, k=1, n=n, bias=bias), f3, **last))]
     ends += [gate(x, lambda x: conv(chain(x, (rd, 1), (fd, 3), n=n, bias=bias), fd, **last))]
     x = layers.concatenate([*ends, gate(x, pooled)])
+    require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)
 
 

@@ -5,11 +5,23 @@ The paper draws the modules and leaves their widths out; these are the authors' 
 
 from keras import layers
 
-from convbook.blocks.checks import checked
+from convbook.blocks.checks import checked, require
 from convbook.blocks.inception import chain
 from convbook.blocks.layers import BN_TF, avgpool, conv, gavgpool, maxpool
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Gate, Map, Norm, Padding, Pair, PoolPadding, Row, Tensor, Whole
+from convbook.blocks.types import (
+    Gate,
+    Map,
+    Norm,
+    Padding,
+    Pair,
+    PoolPadding,
+    Row,
+    Tensor,
+    Whole,
+    is_row,
+    is_whole,
+)
 
 
 @checked
@@ -59,6 +71,7 @@ def inception_v3_b(x: Map, f: Whole | Row = 192, *, n: Norm = BN_TF, pool_p: Poo
         pool_p: of the mean pool; 1 counts the padding, as Torch does.
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
+    require(is_whole(f) or is_row(f, 1, 2), f=f, right="a whole number or a pair")
     f, first = f if isinstance(f, (tuple, list)) else (f, f)
     deep_rows = (first, 1), (f, (7, 1)), (f, (1, 7)), (f, (7, 1)), (192, (1, 7))
     gate = gate or run
@@ -122,6 +135,8 @@ def aux_head_v3(x: Map, *, classes: Whole | None = 1000, f: Row = (128, 768), k:
     Args:
         classes: None leaves the last layer out: (N, 768).
     """
+    require(len(f) == 2, f=f, right="two widths, of the 1x1 and of the next")
+    require(k or None not in x.shape[1:], k=k, right="known where H and W of x are not")
     x = avgpool(x, k=5, s=3, p="valid")
     x = conv(x, f[0], k=1, n=n)
     x = conv(x, f[1], k=k or tuple(x.shape[1:3]), p="valid", n=n)

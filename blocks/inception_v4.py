@@ -9,7 +9,18 @@ from convbook.blocks.inception import chain, parallel
 from convbook.blocks.inception_v3 import split
 from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Act, Gate, Map, Norm, Number, Padding, PoolPadding, Row, Tensor
+from convbook.blocks.types import (
+    Act,
+    Gate,
+    Map,
+    Norm,
+    Number,
+    Padding,
+    PoolPadding,
+    Row,
+    Tensor,
+    is_path,
+)
 
 # The paths of the residual modules, (kernel, filters) a convolution; Figures 10, 11 and 13 (v1)
 # and 16, 17 and 19 (v2).
@@ -21,6 +32,12 @@ RESIDUAL_PATHS = {
     "v2 B": [[(1, 192)], [(1, 128), ((1, 7), 160), ((7, 1), 192)]],
     "v2 C": [[(1, 192)], [(1, 192), ((1, 3), 224), ((3, 1), 256)]],
 }
+
+
+def is_known(paths):
+    if isinstance(paths, str):
+        return paths in RESIDUAL_PATHS
+    return isinstance(paths, (tuple, list)) and len(paths) > 0 and all(map(is_path, paths))
 
 
 @checked
@@ -37,8 +54,7 @@ def inception_resnet_block(x: Map, *, paths: Any = "v2 A", scale: Number = 0.17,
         a: None leaves out the last relu, as the code's last C module does.
         gate: gate(x, branch) is what is added, such as drop_path.
     """
-    known = paths in RESIDUAL_PATHS if isinstance(paths, str) else True
-    require(known, paths=paths, right=f"one of {', '.join(RESIDUAL_PATHS)}, or paths")
+    require(is_known(paths), paths=paths, right=f"{', '.join(RESIDUAL_PATHS)}, or a list of paths")
     rows = RESIDUAL_PATHS[paths] if isinstance(paths, str) else paths
 
     def branch(x):

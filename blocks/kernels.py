@@ -1,11 +1,12 @@
 """Variants of one convolution: what stands in place of a large dense kernel."""
 
+from math import prod
 from typing import Any
 
 from keras import layers
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import conv, dwconv
+from convbook.blocks.layers import conv, dwconv, holds, pair
 from convbook.blocks.types import Act, Map, Norm, Pair, Row, Tensor, Whole
 
 
@@ -90,6 +91,23 @@ def maxout(x: Map, f: Whole = 32, *, c: Whole = 2, k: Pair = 3) -> Tensor:
     return layers.maximum([m[..., i * f : (i + 1) * f] for i in range(c)]) if c > 1 else m
 
 
+def shapes(weights):
+    """The shapes of arrays, and what is none as it is."""
+    if not isinstance(weights, (tuple, list)):
+        return weights
+    return [getattr(w, "shape", w) for w in weights]
+
+
+def dense_shapes(layer):
+    """The shapes of the weights of the dense layer that a convolution can replace."""
+    *window, f = layer.kernel.shape
+    return [(prod(window), f), (f,)]
+
+
+def fit(weights, layer):
+    return weights is None or shapes(weights) == dense_shapes(layer)
+
+
 @checked
 def dense_as_conv(x: Map, f: Whole, *, k: Pair = 7, a: Act = "relu", weights: Any = None) -> Tensor:
     """kxk f, valid: the fully connected layer that reads a flattened kxk map, slid over a larger.
@@ -102,8 +120,10 @@ def dense_as_conv(x: Map, f: Whole, *, k: Pair = 7, a: Act = "relu", weights: An
         weights: those of the Dense layer (get_weights()), kernel (k k C, f), to give the equal
             convolution.
     """
+    require(holds(x, k, 1, "valid"), x=tuple(x.shape), right=f"of at least {pair(k)} pixels")
     layer = layers.Conv2D(f, k, padding="valid", activation=a)
     y = layer(x)
+    require(fit(weights, layer), weights=shapes(weights), right=f"of shapes {dense_shapes(layer)}")
     if weights is not None:
         kernel, *bias = weights
         layer.set_weights([kernel.reshape(layer.kernel.shape), *bias])

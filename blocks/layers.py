@@ -29,7 +29,9 @@ from convbook.blocks.types import (
     PoolPadding,
     Sides,
     Tensor,
+    Vector,
     Whole,
+    is_whole,
 )
 
 # n= takes the keywords of keras.layers.BatchNormalization or, if `groups` is among them, of
@@ -51,13 +53,19 @@ def act(x: Tensor, a: Act) -> Tensor:
 
 
 @checked
-def norm(x: Tensor, n: Norm = BN) -> Tensor:
+def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
     if n is None:
         return x
-    require(x.shape[-1] % n.get("groups", 1) == 0, n=dict(n), right=f"groups of C={x.shape[-1]}")
+    require(divide(n, x.shape[-1]), n=dict(n), right=f"of groups that divide C={x.shape[-1]}")
     layer = layers.GroupNormalization if "groups" in n else layers.BatchNormalization
     return layer(**n)(x)
+
+
+def divide(n, c):
+    """Whether the groups of n, if it has them, divide c channels; -1 is one for each channel."""
+    groups = n.get("groups", 1)
+    return is_whole(groups, -1) and groups != 0 and c % groups == 0
 
 
 @checked
@@ -68,6 +76,7 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
 
 def padded(x, k, s, p, d=1):
     """x and what is left for Keras to pad: p pixels a side become zeros, or 'same' where equal."""
+    require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
     if isinstance(p, str):
         return x, p
     sides = zip(*map(pair, (k, s, p, d)), strict=True)
@@ -151,7 +160,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
 
 
 @checked
-def dense(x: Tensor, f: Whole, a: Act = "relu", *, bias: bool = True,
+def dense(x: Vector, f: Whole, a: Act = "relu", *, bias: bool = True,
           init: Init = "glorot_uniform") -> Tensor:  # fmt: skip
     """Fully connected f -> a.  x (N, C) -> (N, f); more dimensions stay as they are."""
     return layers.Dense(f, activation=a, use_bias=bias, kernel_initializer=init)(x)
@@ -178,6 +187,7 @@ def maxpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     the far side, so that the last window may overhang, as Caffe does.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
+    require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")
     if not isinstance(p, str) or p == "ceil":
         x = edge(x, overhang(k, s) if p == "ceil" else [(i, i) for i in pair(p)])
         p = "valid"
@@ -192,6 +202,7 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     what they pad.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
+    require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")
     if p == "ceil":
         far = overhang(k, s)
         inside = avgpool(pad(ops.ones_like(x[..., :1]), far), k, s, "valid")
@@ -199,6 +210,22 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     if not isinstance(p, str):
         x, p = pad(x, p), "valid"
     return layers.AveragePooling2D(k, s, p)(x)
+
+
+def least(k, s, p, d=1):
+    """The rows and columns that x must have for one window."""
+    if p == "same":
+        return (1, 1)
+    more = (0, 0) if isinstance(p, str) else [2 * i for i in pair(p)]
+    if p == "ceil":
+        more = [far for _, far in overhang(k, s)]
+    sides = zip(pair(k), pair(d), more, strict=True)
+    return tuple(max(d * (k - 1) + 1 - more, 1) for k, d, more in sides)
+
+
+def holds(x, k, s, p, d=1):
+    """Whether x has room for one window, as far as its sizes are known."""
+    return all(n is None or n >= i for n, i in zip(x.shape[1:3], least(k, s, p, d), strict=True))
 
 
 def fits(k, p):

@@ -6,8 +6,19 @@ import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import act, conv
-from convbook.blocks.types import Act, Init, Map, Padding, Pair, Tensor, Whole
+from convbook.blocks.layers import act, conv, holds
+from convbook.blocks.types import (
+    Act,
+    Init,
+    Map,
+    Padding,
+    Pair,
+    Tensor,
+    Vector,
+    Whole,
+    is_number,
+    is_row,
+)
 
 # Table I: the maps of S2 that each of the 16 maps of C3 looks at.
 C3 = (
@@ -103,7 +114,21 @@ def subsample(x: Map, *, k: Whole = 2, a: Act = squash) -> Tensor:
     Args:
         a: after it, the paper's scaled tanh.
     """
+    require(holds(x, k, k, "valid"), x=tuple(x.shape), right=f"of at least {(k, k)} pixels")
     return act(Subsample(k)(x), a)
+
+
+def are_rows(table, c):
+    """Whether each row of a table lists some of c maps."""
+    good = isinstance(table, (tuple, list)) and len(table) > 0
+    return good and all(is_row(row, 0) and max(row) < c for row in table)
+
+
+def are_codes(codes, length):
+    """Whether each code is so many numbers."""
+    good = isinstance(codes, (tuple, list)) and len(codes) > 0
+    good = good and all(isinstance(code, (tuple, list)) for code in codes)
+    return good and all(len(code) == length and all(map(is_number, code)) for code in codes)
 
 
 @checked
@@ -121,21 +146,18 @@ def partial_conv(
     x (N, H, W, C) -> (N, H', W', len(table)); a row lists the input maps, counted from 0.
     LeNet-5, Table I, layer C3: 60 links of 25 weights and 16 biases make 1,516 parameters.
     """
-    last = x.shape[-1] - 1
-    good = all(row and all(0 <= i <= last for i in row) for row in table)
-    require(good, table=table, right=f"rows that each list some of the input maps 0 to {last}")
+    require(are_rows(table, x.shape[-1]), table=table, right=f"rows of maps below C={x.shape[-1]}")
     maps = [conv(ops.take(x, row, axis=-1), 1, k, p=p, a=None, init=init) for row in table]
     return act(layers.concatenate(maps), a)
 
 
 @checked
-def radial_basis(x: Tensor, *, codes: Any = None) -> Tensor:
+def radial_basis(x: Vector, *, codes: Any = None) -> Tensor:
     """Minus the squared distance to fixed codes, by default those of the ten digits.
 
     x (N, D) -> (N, len(codes)), in float32; codes are rows of D numbers.  The largest output is
     the nearest code, as with logits.  LeNet-5, section II-B, equation 7.
     """
     codes = digit_codes() if codes is None else codes
-    lengths = sorted({len(code) for code in codes})
-    require(lengths == [x.shape[-1]], codes=lengths, right=f"rows of {x.shape[-1]} numbers, as x")
+    require(are_codes(codes, x.shape[-1]), codes=codes, right=f"rows of {x.shape[-1]} numbers")
     return RadialBasis(codes, dtype="float32")(x)

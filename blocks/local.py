@@ -17,6 +17,10 @@ class Unshared(layers.Layer):
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.activation = keras.activations.get(activation)
 
+    def require_room(self, shape):
+        k, good = self.kernel_size, all(n is None or n >= self.kernel_size for n in shape[1:3])
+        require(good, x=tuple(shape), right=f"of at least {(k, k)} pixels")
+
     def add_kernels(self, rows, cols, channels):
         """rows x cols kernels, each with a bias a filter, initialised as a convolution's."""
         area = self.kernel_size**2
@@ -59,6 +63,7 @@ class LocallyConnected2D(Unshared):
     def build(self, shape):
         if None in shape[1:]:
             raise ValueError(f"x={tuple(shape)!r}: x must have known H, W and C: each has a kernel")
+        self.require_room(shape)
         _, rows, cols, _ = self.compute_output_shape(shape)
         self.add_kernels(rows, cols, shape[-1])
 
@@ -79,6 +84,7 @@ class TiledConv2D(Unshared):
         self.tiles = tiles
 
     def build(self, shape):
+        self.require_room(shape)
         self.add_kernels(self.tiles, self.tiles, shape[-1])
 
     def call(self, x):

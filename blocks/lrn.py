@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.types import Map, Number, Tensor, Whole
+from convbook.blocks.types import Map, Number, Tensor, Whole, is_whole
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -17,7 +17,8 @@ class LocalResponseNorm(layers.Layer):
 
     def __init__(self, size=5, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)
-        require(size % 2, size=size, right="an odd whole number of channels")
+        odd = is_whole(size) and size % 2
+        require(odd, size=size, right="an odd whole number of channels")
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
     def call(self, x):

@@ -1,6 +1,6 @@
 """Cells found by search, as data: NASNet-A, AmoebaNet-A and PNASNet-5."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import layers, ops
@@ -8,10 +8,11 @@ from keras import layers, ops
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, pad, sepconv
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Gate, Map, Norm, Tensor, Whole
+from convbook.blocks.types import Gate, Map, Norm, Tensor, Whole, is_whole
 
 Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
 PoolOf = Literal["same", "zeros", "zeros in means"]
+Stride = Literal[1, 2]
 
 # A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
 # h is the cell before, h_prev the one before that; a number is the result of that row.
@@ -67,6 +68,37 @@ PNASNET_5 = (
 )
 
 
+def follows(h, h_prev, s_prev=1):
+    """Whether h_prev, if any, is s_prev times as large as h, as far as their sizes are known."""
+    sizes = zip((h if h_prev is None else h_prev).shape[1:3], h.shape[1:3], strict=True)
+    return h_prev is None or all(None in (i, j) or -(-i // s_prev) == j for i, j in sizes)
+
+
+def are_rows(rows):
+    """Whether each is (op, input, op, input) of known operations and of what is there by then."""
+    good = isinstance(rows, (tuple, list)) and len(rows) > 0
+    return good and all(
+        isinstance(row, (tuple, list))
+        and len(row) == 4
+        and all(op in get_args(Op) for op in row[::2])
+        and are_states(row[1::2], done)
+        for done, row in enumerate(rows)
+    )
+
+
+def are_states(used, done, named=("h", "h_prev")):
+    """Whether each is named so, or is the number of one of so many rows that are done."""
+    numbers = [i for i in used if not isinstance(i, str)]
+    good = all(is_whole(i, 0) and i < done for i in numbers)
+    return good and all(i in named for i in used if isinstance(i, str))
+
+
+def are_used(used, rows, s):
+    """Whether a cell of stride s can concatenate these states: all are of one size."""
+    good = isinstance(used, (tuple, list)) and len(used) > 0
+    return good and are_states(used, len(rows), ("h", "h_prev") if s == 1 else ())
+
+
 @checked
 def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     """[sep3 + sep5, mean + mean, x1 + mean, sep5 + sep3, x2 + sep3] of x1, x2, concatenated.
@@ -77,6 +109,7 @@ def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     """
     require(x1.shape[-1] == f, f=f, right=f"{x1.shape[-1]}, the channels of x1, which is added")
     require(x2.shape[-1] == f, f=f, right=f"{x2.shape[-1]}, the channels of x2, which is added")
+    require(follows(x2, x1), x1=tuple(x1.shape), right=f"of the size of x2, {tuple(x2.shape)}")
     a1 = sepconv(x1, f, k=3)
     a2 = sepconv(x1, f, k=5)
     a = layers.add([a1, a2])
@@ -134,6 +167,7 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     the NASNet paper; the authors' code (TF-slim, factorized_reduction), which asks for an even f.
     Here an odd f (AmoebaNet's stems) has both halves rounded down and a channel of zeros.
     """
+    require(f > 1, f=f, right="a whole number of at least 2, as its half is taken")
     x = act(x, "relu")
     shifted = layers.Cropping2D(((1, 0), (1, 0)))(pad(x, ((0, 1), (0, 1))))
     halves = [avgpool(m, k=1, s=2, p="valid") for m in (x, shifted)]
@@ -162,7 +196,7 @@ def same_mean(x):
 
 
 @checked
-def cell_op(x: Map, op: Op, f: Whole, s: Whole = 1, *, n: Norm = BN_TF, pool_p: PoolOf = "same",
+def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF, pool_p: PoolOf = "same",
             fits: bool | None = None) -> Tensor:  # fmt: skip
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
@@ -175,6 +209,7 @@ def cell_op(x: Map, op: Op, f: Whole, s: Whole = 1, *, n: Norm = BN_TF, pool_p: 
             keras.applications does, 'zeros in means' does so for means only, as timm.
         fits: whether C is f, if that is known.
     """
+    require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
     fits = x.shape[-1] == f if fits is None else fits
     if op == "none":
         return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
@@ -187,8 +222,8 @@ def cell_op(x: Map, op: Op, f: Whole, s: Whole = 1, *, n: Norm = BN_TF, pool_p: 
 
 
 @checked
-def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Whole = 1,
-         s_prev: Whole = 1, n: Norm = BN_TF, gate: Gate = None,
+def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Stride = 1,
+         s_prev: Stride = 1, n: Norm = BN_TF, gate: Gate = None,
          pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
 
@@ -201,6 +236,9 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Whole
         gate: gate(x, op) is what is added, such as drop_path; an identity has none.
         pool_p: see cell_op.
     """
+    require(are_rows(rows), rows=rows, right="rows (op, input, op, input), see cell_op")
+    require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev where s=1")
+    require(follows(h, h_prev, s_prev), s_prev=s_prev, right="2 where h_prev is twice h, else 1")
     gate, first = gate or run, h_prev is None
     if first:
         h_prev = h
@@ -225,7 +263,7 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Whole
 
 
 @checked
-def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                        n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """NASNet-A's normal cell: (N, H, W, 6f).  arXiv:1707.07012, Figure 4, left; see cell.
 
@@ -239,7 +277,7 @@ def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Who
 
 
 @checked
-def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4; see cell.
 
@@ -251,7 +289,7 @@ def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
 
 
 @checked
-def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """AmoebaNet-A's normal cell: (N, H, W, 4f).  arXiv:1802.01548, Figure 5, left; see cell.
 
@@ -265,7 +303,7 @@ def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
 
 
 @checked
-def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Whole = 1,
+def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                              n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """AmoebaNet-A's reduction cell: (N, H/2, W/2, 5f).  arXiv:1802.01548, Figure 5; see cell.
 

@@ -46,6 +46,8 @@ def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: No
         se: the ratio of a squeeze-and-excitation behind the branch.
         gate: gate(x, branch) is what is added, such as drop_path; x is activated.
     """
+    require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")
+    require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")
     m = act(norm(x, n), "relu")
     if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
         x = conv(m, f, k=1, s=s, a=None, bias=bool(bias))

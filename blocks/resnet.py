@@ -97,6 +97,7 @@ def basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
     Args:
         policy: shortcut=, bias=, se= and gate=; see Residual.
     """
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
 
     def branch(x):
@@ -121,6 +122,8 @@ def bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, n: Norm = B
         stride_on: '3x3' has the stride where Torch has it ("v1.5").
         policy: shortcut=, bias=, se= and gate=; see Residual.
     """
+    require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
     s1, s3 = (s, 1) if stride_on == "1x1" else (1, s)
 

@@ -71,6 +71,7 @@ def resnext_bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, wi
         form: see aggregate.
         policy: shortcut=, bias=, se= and gate=; see Residual.
     """
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     _, skip, gate = residual(n, **policy)
     m = gate(x, lambda x: aggregate(x, f, s, c=c, width=width, n=n, form=form))
     x = skip(x, f, s)

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool, conv, dwconv
-from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
+from convbook.blocks.types import WHOLE, Map, Norm, Pair, Tensor, Whole, is_whole
 
 Order = Literal["shortcut first", "branch first"]
 
@@ -22,7 +22,12 @@ class ChannelShuffle(layers.Layer):
 
     def __init__(self, groups, **kwargs):
         super().__init__(**kwargs)
+        require(is_whole(groups), groups=groups, right=WHOLE)
         self.groups = groups
+
+    def build(self, shape):
+        groups, c = self.groups, shape[-1]
+        require(c % groups == 0, groups=groups, right=f"a divisor of C={c}")
 
     def call(self, x):
         n, h, w, c = ops.shape(x)

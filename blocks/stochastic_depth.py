@@ -4,7 +4,16 @@ import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.types import Branch, Map, Probability, Tensor, Whole
+from convbook.blocks.types import (
+    PROBABILITY,
+    Branch,
+    Map,
+    Probability,
+    Seed,
+    Tensor,
+    Whole,
+    is_probability,
+)
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -19,7 +28,7 @@ class StochasticDepth(layers.Wrapper):
 
     def __init__(self, branch, survival, seed=None, **kwargs):
         super().__init__(branch, **kwargs)
-        require(0 < survival <= 1, survival=survival, right="a probability in (0, 1]")
+        require(is_probability(survival), survival=survival, right=PROBABILITY)
         self.survival, self.seed = survival, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -63,7 +72,7 @@ def run(x: Tensor, branch: Branch) -> Tensor:
 
 @checked
 def stochastic_depth(x: Map, branch: Branch, *, survival: Probability = 0.5,
-                     seed: int | None = None) -> Tensor:  # fmt: skip
+                     seed: Seed = None) -> Tensor:  # fmt: skip
     """gate * branch(x), to be added: the gate is drawn once a mini-batch, 1 at survival.
 
     x (N, H, W, C) -> the shape of branch(x), which is a function from tensor to tensor.  Where the
@@ -76,7 +85,7 @@ def stochastic_depth(x: Map, branch: Branch, *, survival: Probability = 0.5,
 
 @checked
 def drop_path(x: Map, branch: Branch = lambda x: x, *, survival: Probability = 0.5,
-              seed: int | None = None) -> Tensor:  # fmt: skip
+              seed: Seed = None) -> Tensor:  # fmt: skip
     """gate * branch(x) / survival, to be added: the gate is drawn for each sample.
 
     x (N, H, W, C) -> the shape of branch(x); in inference branch(x).  FractalNet, arXiv:1605.07648,

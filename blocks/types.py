@@ -1,13 +1,15 @@
 """The types of the letters; each carries what a value must be, which blocks.checks enforces."""
 
 from collections.abc import Callable, Mapping
+from math import isfinite
+from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
 import keras
 
 
 def is_whole(v, least=1):
-    return hasattr(v, "__index__") and not isinstance(v, bool) and v >= least
+    return isinstance(v, Integral) and not isinstance(v, bool) and v >= least
 
 
 def is_pair(v, least=1):
@@ -15,20 +17,54 @@ def is_pair(v, least=1):
     return len(both) == 2 and all(is_whole(i, least) for i in both)
 
 
-def is_row(v, least=1):
-    return isinstance(v, (tuple, list)) and len(v) > 0 and all(is_whole(i, least) for i in v)
+def is_row(v, least=1, length=None):
+    good = isinstance(v, (tuple, list)) and (len(v) > 0 if length is None else len(v) == length)
+    return good and all(is_whole(i, least) for i in v)
+
+
+def is_step(step):
+    """Of a path of parallel: a convolution, a pool, or a list of paths into which it splits."""
+    if isinstance(step, str):
+        return step in ("avg", "max")
+    if isinstance(step, list):
+        return len(step) > 0 and all(map(is_path, step))
+    if not isinstance(step, tuple) or len(step) not in (2, 3):
+        return False
+    if step[0] == "max":
+        return len(step) == 2 and is_whole(step[1])
+    return is_pair(step[0]) and all(map(is_whole, step[1:]))
+
+
+def is_path(way):
+    return isinstance(way, (tuple, list)) and all(map(is_step, way))
 
 
 def is_number(v):
-    return hasattr(v, "__float__") and v == v
+    return isinstance(v, Real) and not isinstance(v, bool) and isfinite(v)
 
 
-def is_activation(v):
-    return callable(v) or (isinstance(v, str) and hasattr(keras.activations, v))
+def is_found(v, get):
+    """Whether v is a function, or a name that get of Keras knows."""
+    try:
+        return callable(v) or (isinstance(v, str) and callable(get(v)))
+    except ValueError:
+        return False
+
+
+def is_tensor(x):
+    return hasattr(x, "shape") and hasattr(x, "dtype") and len(x.shape) > 0
+
+
+def is_vector(x):
+    return is_tensor(x) and x.shape[-1] is not None
 
 
 def is_map(x):
-    return len(getattr(x, "shape", ())) == 4 and x.shape[-1] is not None
+    return is_vector(x) and len(x.shape) == 4
+
+
+def is_probability(v):
+    return is_number(v) and 0 < v <= 1
 
 
 class Rule:
@@ -41,8 +77,10 @@ class Rule:
 WHOLE = "a whole number of at least 1"
 SIZES = f"{WHOLE}, or a pair of them"
 SOME = "a whole number of at least 0, or a pair of them"
+PROBABILITY = "a probability in (0, 1]"
 
-Tensor = keras.KerasTensor
+Tensor = Annotated[keras.KerasTensor, Rule(is_tensor, "a tensor")]
+Vector = Annotated[keras.KerasTensor, Rule(is_vector, "a tensor (N, ..., C) with known C")]
 Map = Annotated[keras.KerasTensor, Rule(is_map, "a 4D tensor (N, H, W, C) with known C")]
 Whole = Annotated[int, Rule(is_whole, WHOLE)]
 Row = Annotated[tuple[int, ...], Rule(is_row, "a row of whole numbers of at least 1")]
@@ -75,7 +113,7 @@ PoolPadding = Annotated[
 Act = Annotated[
     str | Callable[[Tensor], Tensor] | None,
     Rule(
-        lambda a: a is None or is_activation(a),
+        lambda a: a is None or is_found(a, keras.activations.get),
         "None, a function, or the name of a Keras activation such as 'relu'",
     ),
 ]
@@ -86,13 +124,25 @@ Norm = Annotated[
         "None or keywords of a normalisation, such as BN",
     ),
 ]
-Init = str | keras.initializers.Initializer | None
-Probability = Annotated[
-    float, Rule(lambda v: is_number(v) and 0 < v <= 1, "a probability in (0, 1]")
+Init = Annotated[
+    str | keras.initializers.Initializer | None,
+    Rule(
+        lambda i: i is None or is_found(i, keras.initializers.get),
+        "None, an initializer, or the name of a Keras one such as 'zeros'",
+    ),
 ]
+Path = Annotated[
+    list[Any] | tuple[Any, ...],
+    Rule(is_path, "a list of steps: (k, f), (k, f, s), 'avg', 'max', ('max', s) or paths"),
+]
+Probability = Annotated[float, Rule(is_probability, PROBABILITY)]
 Rate = Annotated[float, Rule(lambda v: is_number(v) and 0 <= v < 1, "a rate in [0, 1)")]
-Number = Annotated[float, Rule(is_number, "a number")]
-Branch = Callable[[Tensor], Tensor]
+Number = Annotated[float, Rule(is_number, "a finite number")]
+Seed = Annotated[
+    int | None,
+    Rule(lambda v: v is None or is_whole(v, 0), "None or a whole number of at least 0"),
+]
+Branch = Annotated[Callable[[Tensor], Tensor], Rule(callable, "a function from tensor to tensor")]
 Gate = Annotated[
     Callable[[Tensor, Branch], Tensor] | None,
     Rule(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from keras import layers
 
-from convbook.blocks.checks import checked
+from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, act, conv, dwconv, maxpool, sepconv
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Act, Gate, Map, Norm, Pair, PoolPadding, Row, Tensor, Whole
@@ -44,6 +44,7 @@ def xception_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 2, n: Norm = BN_
         widths: filters of each separable convolution, if not all f.
         gate: gate(x, branch) is what is added, such as drop_path.
     """
+    require(not widths or widths[-1] == f, widths=widths, right=f"a row that ends with f={f}")
 
     def branch(x):
         for i, width in enumerate(widths or [f] * b):
