@@ -1,10 +1,13 @@
 """What files saved by earlier versions hold: names of before, a layer that has since changed."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 
-def known_as(package, *found):
+def known_as(package: str, *found: type | Callable[..., Any]) -> None:
     """Lets Keras find classes and functions of ours under `package>NAME` too, when it loads."""
     objects = keras.saving.get_custom_objects()
     objects |= {f"{package}>{of.__name__}": of for of in found}

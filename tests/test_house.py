@@ -1,7 +1,9 @@
 """The house: imports run one way, through convbook, and functions stay short."""
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ FILES = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
 MAY_IMPORT = {  # of our own rooms
     "package": {"package"},
     "blocks": {"blocks"},
-    "architectures": {"blocks", "architectures"},
+    "architectures": {"package", "blocks", "architectures"},
     "gallery": {"package", "blocks", "architectures", "gallery"},
     "training": {"package", "blocks", "architectures", "training"},
     "benchmarks": {*ROOMS} - {"gallery", "notebooks"},
@@ -29,6 +31,7 @@ LAZILY = {  # in the function that needs it
     "blocks": {"tensorflow"},  # its own calls, behind a backend check
     "architectures": {"tensorflow"},
 }
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # that are called otherwise than what is imported
 
 
 def functions(tree):
@@ -97,3 +100,17 @@ def test_imports_run_one_way_and_functions_are_short(path):
         f.name: f.end_lineno - f.lineno + 1 - len(docstring_lines(f)) for f in functions(tree)
     }
     assert not {name: n for name, n in lengths.items() if n > 30}
+
+
+def test_an_install_brings_what_is_imported():
+    """All that the installed rooms import is among the dependencies, or in what can be chosen."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for_users = ("draw", "weights", "tfds")
+    told = project["dependencies"] + [
+        line for extra in for_users for line in project["optional-dependencies"][extra]
+    ]
+    declared = {re.match(r"[\w-]+", line)[0] for line in told}
+    files = [p for p in FILES if p.relative_to(ROOT).parts[0] in ("package", *INSTALLED)]
+    found = {name for p in files for name in imported(ast.parse(p.read_text()))}
+    others = found - {"package", *INSTALLED} - sys.stdlib_module_names
+    assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in others} <= declared
