@@ -1,9 +1,13 @@
 """AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from convbook.architectures.common import Net, dense_head
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
+from convbook.blocks.types import Tensor
 
 # Section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, 3x3/2 max pool behind.
 # Input 227: the printed 224 does not give conv1's 55 x 55 without padding.
@@ -16,7 +20,7 @@ TABLE = (
 )
 
 
-def body(x, table, grouped):
+def body(x: Tensor, table: Sequence[Any], grouped: bool) -> Tensor:
     """Five convolutions, each with relu, then LRN, then overlapping pools where the table says.
 
     x (N, 227, 227, 3) -> (N, 6, 6, 256).  grouped: conv2, 4 and 5 in the two groups of the paper's

@@ -1,9 +1,13 @@
 """BN-Inception (Inception v2), arXiv:1502.03167, and SE-Inception, arXiv:1709.01507."""
 
-from convbook.architectures.common import Net, gates, ratios
+from collections.abc import Sequence
+from typing import Any
+
+from convbook.architectures.common import Net, Ratio, gates, ratios
 from convbook.architectures.taps import tap
 from convbook.blocks.inception import bn_inception_module
 from convbook.blocks.layers import BN, conv, maxpool, sepconv
+from convbook.blocks.types import Padding, PoolPadding, Tensor
 
 # Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool; stride.
 # Modules 4c and 4d are 608 wide as their rows are printed, 576 as their output size is: with a
@@ -30,8 +34,10 @@ TABLE_576 = tuple(
 )
 
 
-def body(x, table, separable=False, *, eps=1e-5, bias=None, se=None, drop_path=None, p="same",
-         pool_p="same", max_p="same"):  # fmt: skip
+def body(x: Tensor, table: Sequence[Any], separable: bool = False, *, eps: float = 1e-5,
+         bias: bool | None = None, se: Ratio = None, drop_path: float | None = None,
+         p: Padding = "same", pool_p: PoolPadding = "same",
+         max_p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Ten Inception modules in three stages, each but the last ending with stride 2.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first 7x7 depthwise with multiplier 8,

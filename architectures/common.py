@@ -1,9 +1,11 @@
 """What all architectures share: the row of a catalog, the head, and gates and SE by option."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
+from types import MappingProxyType
+from typing import Any
 
 from keras import layers
 
@@ -12,21 +14,25 @@ from convbook.blocks.checks import require
 from convbook.blocks.layers import dense, gavgpool
 from convbook.blocks.stochastic_depth import drop_path as dropped
 from convbook.blocks.stochastic_depth import stochastic_depth, survivals
-from convbook.blocks.types import is_number, is_whole
+from convbook.blocks.types import Gate, Tensor, is_number, is_whole
+
+Features = Tensor | list[Tensor]  # the last map, or that and what auxiliary heads read
+Ratio = int | tuple[int, Sequence[int]] | None  # of se=: see ratios
+Keywords = MappingProxyType[str, Any] | dict[str, Any]  # of a normalisation, such as BN
 
 
-def logits(x, classes, name="logits"):
+def logits(x: Tensor, classes: int, name: str = "logits") -> Tensor:
     """x (N, C) -> (N, classes), in float32 whatever the precision of the rest."""
     return tap(layers.Dense(classes, dtype="float32", name=name)(x), name)
 
 
-def pooled(x, classes, rate=0.0):
+def pooled(x: Tensor, classes: int, rate: float = 0.0) -> Tensor:
     """Global mean -> dropout -> dense: the head of most networks since Network in Network."""
     x = gavgpool(x)
     return logits(layers.Dropout(rate)(x) if rate else x, classes)
 
 
-def dense_head(x, classes):
+def dense_head(x: Tensor, classes: int) -> Tensor:
     """Flatten -> dense 4096 -> dropout -> dense 4096 -> dropout -> dense: AlexNet's and VGG's."""
     if None in x.shape[1:]:
         right = "known rows and columns (or top=False): dense layers read the last map"
@@ -37,7 +43,7 @@ def dense_head(x, classes):
     return logits(x, classes)
 
 
-def maps_head(x):
+def maps_head(x: Tensor) -> Tensor:
     """Global mean of one map a class, in float32.  x (N, H, W, classes) -> logits (N, classes)."""
     return tap(layers.GlobalAveragePooling2D(dtype="float32")(x), "logits")
 
@@ -51,40 +57,39 @@ class Net:
     choices; a variant is the fields of the row that it changes; a style is the options it changes.
     """
 
-    body: Callable
-    table: tuple = ()
-    shape: tuple = (224, 224, 3)
+    body: Callable[..., Features]
+    table: tuple[Any, ...] = ()
+    shape: tuple[int | None, ...] = (224, 224, 3)
     classes: int = 1000
-    options: dict = field(default_factory=dict)
-    variants: dict = field(default_factory=dict)
-    styles: dict = field(default_factory=dict)
-    head: Callable = pooled
+    options: dict[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Any] = field(default_factory=dict)
+    styles: Mapping[str, Any] = field(default_factory=dict)
+    head: Callable[[Tensor, int], Tensor] = pooled
 
 
-def gates(b, survival=None, drop_path=None):
+def gates(b: int, survival: float | None = None, drop_path: float | None = None) -> Iterator[Gate]:
     """gate= for each of b blocks or modules in turn, from the input side; None where none is asked.
 
     survival: stochastic depth, arXiv:1603.09382: the branch of block l is run with probability
     1 - l/b (1 - survival).  drop_path: each sample loses a branch or path with probability
     l/b drop_path, as NASNet's grows with depth.
     """
-    if survival is None and drop_path is None:
-        return repeat(None)
-    both = survival is not None and drop_path is not None
-    require(not both, drop_path=drop_path, right=f"None beside survival={survival!r}")
     if survival is not None:
+        require(drop_path is None, drop_path=drop_path, right=f"None beside survival={survival!r}")
         require(is_probability(survival), survival=survival, right="a probability in (0, 1]")
         return iter([partial(stochastic_depth, survival=p) for p in survivals(b, survival)])
+    if drop_path is None:
+        return repeat(None)
     good = is_number(drop_path) and 0 <= drop_path < 1
     require(good, drop_path=drop_path, right="a probability in [0, 1)")
     return iter([partial(dropped, survival=p) for p in survivals(b, 1 - drop_path)])
 
 
-def is_probability(v):
+def is_probability(v: Any) -> bool:
     return is_number(v) and 0 < v <= 1
 
 
-def ratios(se, stages):
+def ratios(se: Ratio, stages: int) -> list[int | None]:
     """se= for each stage: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
     r, where = se if isinstance(se, (tuple, list)) and len(se) == 2 else (se, None)
     where = range(1, stages + 1) if where is None else where

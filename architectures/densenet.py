@@ -1,12 +1,15 @@
 """DenseNet.  Densely Connected Convolutional Networks, arXiv:1608.06993."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any, Literal
 
 from convbook.architectures.common import Net
 from convbook.architectures.taps import tap
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.layers import BN, act, conv, maxpool, norm
 from convbook.blocks.recompute import recomputed
+from convbook.blocks.types import Tensor
 
 # Table 1: layers in each dense block, growth rate 32; and wider nets of the memory-efficient
 # report, arXiv:1707.06990.
@@ -16,7 +19,9 @@ CIFAR = ((40, 12), (100, 12), (100, 24))
 CIFAR_BC = ((100, 12), (250, 24), (190, 40))
 
 
-def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0, recompute=False):
+def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compression: int,
+         stem: int | Literal["imagenet"], *, eps: float = 1e-5, rate: float = 0.0,
+         recompute: bool = False) -> Tensor:  # fmt: skip
     """Dense blocks with transitions between, a last batch norm and relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), or with the CIFAR stem, a bare 3x3, (N, H/4, W/4, C').
@@ -37,7 +42,7 @@ def body(x, depths, f, bottleneck, compression, stem, *, eps=1e-5, rate=0.0, rec
     return tap(act(norm(x, n), "relu"), "last")
 
 
-def dense_layers(x, i, b, **letters):
+def dense_layers(x: Tensor, i: int, b: int, **letters: Any) -> Tensor:
     """The dense block of stage i, with a tap behind each of its b layers."""
     for j in range(1, b + 1):
         x = tap(dense_block(x, b=1, **letters), f"stage{i}_block{j}")
@@ -48,13 +53,13 @@ OPTIONS = dict(eps=1e-5, rate=0.0, recompute=False)
 STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}
 
 
-def imagenet(depth, f=32, **variants):
+def imagenet(depth: Sequence[int], f: int = 32, **variants: Any) -> Net:
     return Net(
         body, (depth, f, 4, 2, "imagenet"), options=OPTIONS, variants=variants, styles=STYLES
     )
 
 
-def cifar(depth, f, bc):
+def cifar(depth: int, f: int, bc: bool) -> Net:
     """depth = 3 b + 4 layers, or 3 * 2 b + 4 with bottleneck; stem 16 or, with BC, 2 f filters."""
     b = (depth - 4) // (6 if bc else 3)
     table = ((b, b, b), f, 4 if bc else None, 2 if bc else 1, 2 * f if bc else 16)

@@ -1,10 +1,13 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
-from convbook.architectures.common import Net, gates, pooled, ratios
+from collections.abc import Sequence
+
+from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
 from convbook.architectures.taps import tap
 from convbook.blocks.inception import aux_head, inception_module
 from convbook.blocks.layers import conv, dwconv, maxpool
 from convbook.blocks.lrn import lrn
+from convbook.blocks.types import Norm, Tensor
 
 # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj of modules 3a to 5b.
 TABLE = (
@@ -21,7 +24,7 @@ TABLE = (
 BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in TensorFlow
 
 
-def stem(x, n, separable):
+def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
     """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192 -> pool, with LRN where there is no batch norm.
 
     separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
@@ -37,26 +40,29 @@ def stem(x, n, separable):
     return tap(maxpool(x, k=3, s=2, p="ceil"), "stem")
 
 
-def body(x, table, n, k, last, *, aux=None, se=None, drop_path=None, separable=False):
+def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
+         aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
+         separable: bool = False) -> Features:  # fmt: skip
     """Nine Inception modules in three stages.  x (N, H, W, C) -> (N, H/32, W/32, 1024).
 
     n: batch norm or None; k: the large kernel; last: the kernel of the last pool (2 in Torch).
     aux: also the features of the heads behind 4a and 4d.
     """
-    x, heads = stem(x, n, separable), []
+    x = stem(x, n, separable)
+    heads = []
     gate = gates(sum(map(len, table)), None, drop_path)
     for i, (rows, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
         for j, row in enumerate(rows, 1):
             x = tap(inception_module(x, row, n=n, se=r, k=k, gate=next(gate)), f"stage{i}_block{j}")
             if aux and (i, j) in ((2, 1), (2, 4)):
-                heads.append(tap(aux_head(x, classes=None, n=n), f"aux{len(heads) + 1}"))
+                heads.append(tap(aux_head(x, classes=None, n=n), f"aux{1 if j == 1 else 2}"))
         x = tap(x, f"stage{i}")
         if i < 3:
             x = tap(maxpool(x, k=3 if i == 1 else last, s=2, p="ceil"), f"stage{i}_pool")
     return [x, *heads] if aux else x
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.4)
 
 

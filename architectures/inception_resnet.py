@@ -1,8 +1,11 @@
 """Inception-ResNet v1 and v2, arXiv:1602.07261."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers
 
-from convbook.architectures.common import Net, gates, logits, pooled
+from convbook.architectures.common import Keywords, Net, gates, logits, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception import parallel
 from convbook.blocks.inception_v4 import (
@@ -12,6 +15,7 @@ from convbook.blocks.inception_v4 import (
     reduction_a,
 )
 from convbook.blocks.layers import BN_TF, conv, dense, gavgpool, maxpool, norm
+from convbook.blocks.types import Norm, PoolPadding, Tensor
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C: the authors' code
 # Stem, residual modules of A, B, C, how many, widths of the two reductions, and of a last 1x1.
@@ -21,7 +25,7 @@ V2 = ("v2", (10, 20, 10), (256, 256, 384, 384), (256, 288, 320), 1536)  # the au
 V2_DRAWN = ("v4", (5, 10, 5), (256, 256, 384, 384), (256, 288, 320), None)  # Figures 15 to 19
 
 
-def stem(x, name, n):
+def stem(x: Tensor, name: str, n: Norm) -> Tensor:
     """x (N, 299, 299, 3) -> (N, 35, 35, 256) for v1, 384 for v4's, 320 for v2 as released."""
     if name == "v4":
         return inception_v4_stem(x, n=n)
@@ -33,8 +37,9 @@ def stem(x, name, n):
     return tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
 
 
-def body(x, stem_of, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None, drop_path=None,
-         pool_p="same"):  # fmt: skip
+def body(x: Tensor, stem_of: str, depths: Sequence[int], f_a: tuple[int, ...], f_b: tuple[int, ...],
+         last: int | None, *, n: Keywords = BN_TF, eps: float = 1e-3, survival: float | None = None,
+         drop_path: float | None = None, pool_p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Stem, residual modules A at 35x35, B at 17x17, C at 8x8, reductions between.
 
     x (N, 299, 299, 3) -> (N, 8, 8, 1792) for v1, 2144 for v2 as drawn, 1536 as released.
@@ -62,11 +67,11 @@ def body(x, stem_of, depths, f_a, f_b, last, *, n=BN_TF, eps=1e-3, survival=None
     return tap(conv(x, last, k=1, n=n), "stage4") if last else x
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.2)
 
 
-def head_512(x, classes):
+def head_512(x: Tensor, classes: int) -> Tensor:
     """Global mean -> dropout -> dense 512, batch norm -> dense: pytorchcv's v1."""
     x = layers.Dropout(0.2)(gavgpool(x))
     x = norm(dense(x, 512, a=None, bias=False), BN_TF)
@@ -77,13 +82,12 @@ OPTIONS = dict(eps=1e-3, survival=None, drop_path=None)
 STYLES = {"paper": {}, "torch": {"pool_p": 1}, "keras": {"n": BN_TF | {"scale": False}}}
 
 
-def net(table, **variants):
-    options = dict(options=OPTIONS, variants=variants, styles=STYLES, head=head)
-    return Net(body, table, (299, 299, 3), **options)
+def net(table: tuple[Any, ...], **variants: Any) -> Net:
+    return Net(body, table, (299, 299, 3), 1000, OPTIONS, variants, STYLES, head)
 
 
 NETS = {
     "inception_resnet_v1": net(V1, pytorchcv={"table": V1_PCV, "head": head_512}),
     "inception_resnet_v2": net(V2, paper_figures_literal={"table": V2_DRAWN}),
 }
-ALIASES = {}
+ALIASES: dict[str, str] = {}

@@ -1,6 +1,8 @@
 """Inception v3.  Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567."""
 
-from convbook.architectures.common import Net, gates, pooled
+from collections.abc import Sequence
+
+from convbook.architectures.common import Features, Keywords, Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v3 import (
     aux_head_v3,
@@ -11,6 +13,7 @@ from convbook.blocks.inception_v3 import (
     inception_v3_reduction_b,
 )
 from convbook.blocks.layers import BN_TF, conv, maxpool
+from convbook.blocks.types import Norm, Padding, PoolPadding, Tensor
 
 # The authors' code (TF-slim): width of each A module's pool projection, of each B module's 7x7
 # paths, number of C modules.
@@ -18,7 +21,7 @@ TABLE = ((32, 64, 64), (128, 160, 160, 192), 2)
 BN_KERAS = BN_TF | {"scale": False}  # keras.applications' batch norms have no gamma
 
 
-def stem(x, n, p):
+def stem(x: Tensor, n: Norm, p: Padding) -> Tensor:
     """3x3/2 32 -> 3x3 32 -> 3x3 64 -> pool -> 1x1 80 -> 3x3 192 -> pool: the code's, not Table 1's.
 
     x (N, 299, 299, 3) -> (N, 35, 35, 192).
@@ -29,31 +32,32 @@ def stem(x, n, p):
     return tap(maxpool(x, k=3, s=2, p=p), "stem")
 
 
-def body(x, a, b, c, *, n=BN_TF, eps=1e-3, aux=None, drop_path=None, pool_p="same", p="valid"):
+def body(x: Tensor, a: Sequence[int], b: Sequence[int], c: int, *, n: Keywords = BN_TF,
+         eps: float = 1e-3, aux: bool | None = None, drop_path: float | None = None,
+         pool_p: PoolPadding = "same", p: Padding = "valid") -> Features:  # fmt: skip
     """Modules A at 35x35, B at 17x17, C at 8x8, reductions between.
 
     x (N, 299, 299, 3) -> (N, 8, 8, 2048); aux: also the features of the head behind the last B.
     """
     n, heads = n | {"epsilon": eps}, []
-    rest = dict(n=n, pool_p=pool_p)
     gate = gates(len(a) + len(b) + c, None, drop_path)
     x = stem(x, n, p)
     for j, f in enumerate(a, 1):
-        x = tap(inception_v3_a(x, f, **rest, gate=next(gate)), f"stage1_block{j}")
+        x = tap(inception_v3_a(x, f, n=n, pool_p=pool_p, gate=next(gate)), f"stage1_block{j}")
     x = tap(inception_v3_reduction_a(tap(x, "stage1"), n=n, p=p), "stage2_reduction")
     for j, f in enumerate(b, 1):
-        x = tap(inception_v3_b(x, f, **rest, gate=next(gate)), f"stage2_block{j}")
+        x = tap(inception_v3_b(x, f, n=n, pool_p=pool_p, gate=next(gate)), f"stage2_block{j}")
     x = tap(x, "stage2")
     if aux:
-        heads.append(tap(aux_head_v3(x, classes=None, n=n), "aux1"))
+        heads = [tap(aux_head_v3(x, classes=None, n=n), "aux1")]
     x = tap(inception_v3_reduction_b(x, n=n, p=p), "stage3_reduction")
     for j in range(1, c + 1):
-        x = tap(inception_v3_c(x, **rest, gate=next(gate)), f"stage3_block{j}")
+        x = tap(inception_v3_c(x, n=n, pool_p=pool_p, gate=next(gate)), f"stage3_block{j}")
     x = tap(x, "stage3")
     return [x, *heads] if aux else x
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.2)  # keep probability 0.8, TF-slim
 
 
@@ -65,4 +69,4 @@ NETS = {
         body, TABLE, (299, 299, 3), options=OPTIONS, variants=VARIANTS, styles=STYLES, head=head
     )
 }
-ALIASES = {}
+ALIASES: dict[str, str] = {}

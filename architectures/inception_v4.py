@@ -1,5 +1,8 @@
 """Inception v4, arXiv:1602.07261."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v4 import (
@@ -11,6 +14,7 @@ from convbook.blocks.inception_v4 import (
     reduction_b,
 )
 from convbook.blocks.layers import BN_TF
+from convbook.blocks.types import PoolPadding, Tensor
 
 # Figure 9: the stages' modules, how many, and the reduction before the next.
 TABLE = (
@@ -20,7 +24,8 @@ TABLE = (
 )
 
 
-def body(x, table, *, eps=1e-3, drop_path=None, pool_p="same"):
+def body(x: Tensor, table: Sequence[Any], *, eps: float = 1e-3, drop_path: float | None = None,
+         pool_p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Stem, modules A at 35x35, B at 17x17, C at 8x8.  x (N, 299, 299, 3) -> (N, 8, 8, 1536)."""
     n = BN_TF | {"epsilon": eps}
     gate = gates(sum(row[1] for row in table), None, drop_path)
@@ -35,10 +40,10 @@ def body(x, table, *, eps=1e-3, drop_path=None, pool_p="same"):
     return x
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.2)  # Figure 9: dropout, keep 0.8
 
 
 OPTIONS = dict(eps=1e-3, drop_path=None)
 NETS = {"inception_v4": Net(body, (TABLE,), (299, 299, 3), options=OPTIONS, head=head)}
-ALIASES = {}
+ALIASES: dict[str, str] = {}

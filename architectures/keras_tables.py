@@ -5,29 +5,29 @@ so on here, in the order in which keras.applications made them: they have no oth
 """
 
 from convbook.architectures import mobilenet
-from convbook.architectures.weight_tables import counted
+from convbook.architectures.weight_tables import Rows, counted
 
 HEAD = {"predictions": "logits"}
 
 
-def made(*parts):
+def made(*parts: tuple[str, str]) -> Rows:
     """Rows of unnamed convolutions with their batch norms: (block, layers) in the order made."""
     rows = [f"{block}_{layer}" for block, layers in parts for layer in layers.split()]
     return {f"auto.&{i}": row for i, row in enumerate(rows, 1)}
 
 
-def blocks(stage, depth, layers):
+def blocks(stage: str, depth: int, layers: str) -> list[tuple[str, str]]:
     return [(f"{stage}_block{j}", layers) for j in range(1, depth + 1)]
 
 
-def resnet():
+def resnet() -> Rows:
     stages = counted("conv", "stage", 4, 2)
     first = {f"{a}_block#_0_&": f"{b}_block#_b1_&1" for a, b in stages.items()}
     rest = {f"{a}_block#_#_&": f"{b}_block#_b2_&#" for a, b in stages.items()}
     return {"conv1_&": "stem_&1", **first, **rest, **HEAD}
 
 
-def resnet_v2():
+def resnet_v2() -> Rows:
     """The first unit of a stage projects, so that its first batch norm is before the shortcut."""
     rows = {"conv1_conv": "stem_conv1", "post_bn": "last_bn1", **HEAD}
     for i in range(1, 5):
@@ -40,7 +40,7 @@ def resnet_v2():
     return rows
 
 
-def densenet():
+def densenet() -> Rows:
     rows = {"conv1_&": "stem_&1", "bn": "last_bn1", **HEAD}
     for i in range(1, 5):
         for j in (1, 2):
@@ -50,7 +50,7 @@ def densenet():
     return rows
 
 
-def mobilenet_v1():
+def mobilenet_v1() -> Rows:
     rows, i, j = {"conv1": "stem_conv1", "conv1_bn": "stem_bn1", "conv_preds": "logits"}, 1, 0
     for n, (_, s) in enumerate(mobilenet.V1, 1):
         i, j = (i + 1, 1) if s == 2 else (i, j + 1)
@@ -60,7 +60,7 @@ def mobilenet_v1():
     return rows
 
 
-def mobilenet_v2():
+def mobilenet_v2() -> Rows:
     rows, n = {"Conv1": "stem_conv1", "bn_Conv1": "stem_bn1", "Conv_1": "last_conv1"}, 0
     rows |= {"Conv_1_bn": "last_bn1", **HEAD}
     full = {
@@ -79,7 +79,7 @@ def mobilenet_v2():
     return rows
 
 
-def xception():
+def xception() -> Rows:
     """Blocks are counted through the flows; the projections have no name."""
     here = {1: "stem", 13: "stage3_block1_b2", 14: "stage3"}
     here |= {i + 1: f"stage1_block{i}_b2" for i in (1, 2, 3)}
@@ -90,7 +90,7 @@ def xception():
     return rows | made(*projected) | HEAD
 
 
-def inception_v3():
+def inception_v3() -> Rows:
     a = "b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
     b = "b1_&1 b2_&1 b2_&2 b2_&3 b3_&1 b3_&2 b3_&3 b3_&4 b3_&5 b4_&1"
     c = "b1_&1 b2_&1 b2_b1_&1 b2_b2_&1 b3_&1 b3_&2 b3_b1_&1 b3_b2_&1 b4_&1"
@@ -100,7 +100,7 @@ def inception_v3():
     return made(*parts) | HEAD
 
 
-def inception_resnet_v2():
+def inception_resnet_v2() -> Rows:
     a, b = "b2_b1_&1 b2_b2_&1 b2_b2_&2 b2_b3_&1 b2_b3_&2 b2_b3_&3", "b2_b1_&1 b2_b2_&1 b2_b2_&2"
     stem = "pool2_&1 pool2_&2 pool2_&3 pool2_&4 pool2_&5 b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
     parts = [("stem", stem), *blocks("stage1", 10, a)]
@@ -113,11 +113,11 @@ def inception_resnet_v2():
     return made(*parts) | ends | {"conv_7b": "stage4_conv1", "conv_7b_bn": "stage4_bn1"} | HEAD
 
 
-def nasnet(depth):
+def nasnet(depth: int) -> Rows:
     """Names end in the cell: stem_1, stem_2, then numbers; the first reduction has taken one."""
     rows = {"stem_conv1": "stem_conv1", "stem_bn1": "stem_bn1", **HEAD}
-    normal = {"left1": "b2_b1", "right1": "b2_b2", "left2": "b3_b1", "right2": "b3_b2"}
-    normal = {there: (f"{b}_", 0, 0) for there, b in (normal | {"left5": "b6_b1"}).items()}
+    paths = {"left1": "b2_b1", "right1": "b2_b2", "left2": "b3_b1", "right2": "b3_b2"}
+    normal = {there: (f"{b}_", 0, 0) for there, b in (paths | {"left5": "b6_b1"}).items()}
     for i in range(3):
         for j in range(depth):
             n, cell = i * depth + bool(i) + j, f"stage{i + 1}_block{j + 1}"
@@ -128,20 +128,22 @@ def nasnet(depth):
             }
             rows[f"adjust_conv_#_{n}"] = f"{cell}_b#_conv1"
     cells = {"stem_1": "stem_cell1", "stem_2": "stem_cell2"}
-    for n, cell in (cells | {f"reduce_{i * depth}": f"reduction{i}" for i in (1, 2)}).items():
+    for there, cell in (cells | {f"reduce_{i * depth}": f"reduction{i}" for i in (1, 2)}).items():
         p = int(cell != "stem_cell1")  # batch norms that h_prev has had
         ops = {"left1": ("b1_", 0, 0), "right1": ("b2_", 0, p), "right2": ("b2_", 2, 2 + p)}
         ops |= {"right3": ("b2_b2_", 0, 0), "left4": ("b4_b1_", 0, 0)}
-        rows |= nasnet_cell("reduction", n, cell, ops, ("conv1", "bn1"))
+        rows |= nasnet_cell("reduction", there, cell, ops, ("conv1", "bn1"))
         rows |= {
-            f"adjust_conv_projection_{n}": f"{cell}_b2_conv1",
-            f"adjust_bn_{n}": f"{cell}_b2_bn1",
+            f"adjust_conv_projection_{there}": f"{cell}_b2_conv1",
+            f"adjust_bn_{there}": f"{cell}_b2_bn1",
         }
-        rows[f"adjust_conv_#_{n}"] = f"{cell}_b2_b#_conv1"
+        rows[f"adjust_conv_#_{there}"] = f"{cell}_b2_b#_conv1"
     return rows
 
 
-def nasnet_cell(kind, n, cell, ops, first):
+def nasnet_cell(
+    kind: str, n: int | str, cell: str, ops: dict[str, tuple[str, int, int]], first: tuple[str, str]
+) -> Rows:
     """ops: {name there: (path here, how far its convolutions and its batch norms are shifted)}."""
     rows = {f"{kind}_conv_1_{n}": f"{cell}_{first[0]}", f"{kind}_bn_1_{n}": f"{cell}_{first[1]}"}
     for there, (path, convs, bns) in ops.items():

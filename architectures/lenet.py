@@ -1,5 +1,7 @@
 """LeNet-5.  Gradient-Based Learning Applied to Document Recognition, Proc. IEEE 86(11), 1998."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -7,14 +9,15 @@ from convbook.architectures.common import Net, logits
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import conv, dense
 from convbook.blocks.lenet import C3, partial_conv, radial_basis, squash, subsample
+from convbook.blocks.types import Tensor
 
 
-def uniform(fan_in):
+def uniform(fan_in: int) -> keras.initializers.Initializer:
     """The paper's start for a layer whose units have fan_in inputs.  Section II-B, appendix A."""
     return keras.initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
 
-def body(x, table):
+def body(x: Tensor, table: Sequence[Sequence[int]] | None) -> Tensor:
     """C1 S2 C3 S4 C5.  x (N, 32, 32, 1) -> (N, 1, 1, 120); table None: C3 sees all maps of S2."""
     x = tap(conv(x, 6, k=5, p="valid", a=squash, init=uniform(25)), "stage1")
     x = tap(subsample(x), "stage2")
@@ -26,7 +29,7 @@ def body(x, table):
     return tap(conv(x, 120, k=5, p="valid", a=squash, init=uniform(25 * 16)), "stage5")
 
 
-def top(x):
+def top(x: Tensor) -> Tensor:
     """F6.  x (N, 1, 1, 120) -> (N, 84)."""
     if x.shape[1:3] != (1, 1):
         right = "32 x 32 (or top=False for any size of at least 32)"
@@ -34,7 +37,7 @@ def top(x):
     return tap(dense(layers.Flatten()(x), 84, a=squash, init=uniform(120)), "stage6")
 
 
-def radial(x, classes):
+def radial(x: Tensor, classes: int) -> Tensor:
     """F6 -> minus the squared distance to the fixed codes of the digits."""
     if classes != 10:
         right = "10, the digits with a code (variant='c3_fully_connected_softmax' takes any)"
@@ -42,7 +45,7 @@ def radial(x, classes):
     return tap(radial_basis(top(x)), "logits")
 
 
-def softmax(x, classes):
+def softmax(x: Tensor, classes: int) -> Tensor:
     """F6 -> dense, as in most of today's LeNets."""
     return logits(top(x), classes)
 

@@ -1,9 +1,13 @@
 """MobileNet, arXiv:1704.04861, and MobileNetV2, arXiv:1801.04381, with their width multipliers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN_TF, conv
 from convbook.blocks.mobilenet import inverted_residual_block, mobilenet_block
+from convbook.blocks.types import Act, Padding, Tensor
 
 # V1, Table 1: filters, stride.  The last stride is 1; the table prints 2, which its sizes refute.
 V1 = (
@@ -23,7 +27,8 @@ V2 = (
 )
 
 
-def body(x, table, alpha, *, eps=1e-3, p="same", a="relu"):
+def body(x: Tensor, table: Sequence[tuple[int, int]], alpha: float, *, eps: float = 1e-3,
+         p: Padding = "same", a: Act = "relu") -> Tensor:  # fmt: skip
     """3x3/2, then depthwise separable blocks.  x (N, H, W, C) -> (N, H/32, W/32, 1024 alpha)."""
     n = BN_TF | {"epsilon": eps}
     x = tap(conv(x, int(32 * alpha), k=3, s=2, p=p, n=n, a=a), "stem")
@@ -36,13 +41,15 @@ def body(x, table, alpha, *, eps=1e-3, p="same", a="relu"):
     return tap(x, "last")
 
 
-def rounded(f):
+def rounded(f: float) -> int:
     """f to the nearest multiple of 8, but not below 90 % of it: the authors' code."""
     near = max(8, int(f + 4) // 8 * 8)
     return near if near >= 0.9 * f else near + 8
 
 
-def body_v2(x, table, alpha, *, eps=1e-3, p="same", survival=None, drop_path=None):
+def body_v2(x: Tensor, table: Sequence[Any], alpha: float, *, eps: float = 1e-3,
+            p: Padding = "same", survival: float | None = None,
+            drop_path: float | None = None) -> Tensor:  # fmt: skip
     """3x3/2, then inverted residuals, then 1x1.  x (N, H, W, C) -> (N, H/32, W/32, 1280).
 
     The last 1x1 is 1280 alpha wide, but not below 1280 (section 4, note of the authors' code).
@@ -59,7 +66,7 @@ def body_v2(x, table, alpha, *, eps=1e-3, p="same", survival=None, drop_path=Non
     return tap(conv(x, rounded(1280 * max(1, alpha)), k=1, n=n, a="relu6"), "last")
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.2)
 
 

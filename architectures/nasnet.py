@@ -1,15 +1,22 @@
 """NASNet-A.  Learning Transferable Architectures for Image Recognition, arXiv:1707.07012."""
 
-from convbook.architectures.common import Net, gates, pooled
+from typing import Any
+
+from convbook.architectures.common import Features, Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.inception_v3 import aux_head_v3
 from convbook.blocks.layers import BN_TF, act, conv
-from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, cell
+from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, PoolOf, cell
+from convbook.blocks.types import Tensor
+
+Table = tuple[Any, Any]  # the rows of a cell, and which of its states are concatenated
 
 CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 
 
-def plan(normal, reduction, depth, f, stem):
+def plan(
+    normal: Table, reduction: Table | None, depth: int, f: int, stem: str
+) -> list[tuple[Table, int, int, str]]:
     """The cells in order: (cell, filters, stride, name).  Section 3, Figure 2; TF-slim's code.
 
     Three stages of depth normal cells, a reduction cell between, whose filters double; for ImageNet
@@ -28,8 +35,9 @@ def plan(normal, reduction, depth, f, stem):
     return rows
 
 
-def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=None,
-         drop_path=None, pool_p="same"):  # fmt: skip
+def body(x: Tensor, cells: tuple[Table, Table | None], depth: int, f: int, stem: str, first: int, *,
+         skip: bool = False, scale: float = 1, eps: float = 1e-3, aux: bool | None = None,
+         drop_path: float | None = None, pool_p: PoolOf = "same") -> Features:  # fmt: skip
     """3x3 of first filters, then the cells of plan, relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').  skip: a cell
@@ -38,8 +46,8 @@ def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=
     cell's, growing linearly from the first.
     """
     n, rows = BN_TF | {"epsilon": eps}, plan(*cells, depth, f, stem)
-    strided = {"s": 2, "p": "valid"} if stem == "imagenet" else {}
-    h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, **strided), "stem")
+    stride, p = (2, "valid") if stem == "imagenet" else (1, "same")
+    h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, s=stride, p=p), "stem")
     heads, s_prev = [], 1  # by how much h_prev is larger than h
     gate = gates(len(rows), None, drop_path)
     for table, width, s, name in rows:
@@ -54,7 +62,7 @@ def body(x, cells, depth, f, stem, first, *, skip=False, scale=1, eps=1e-3, aux=
     return [h, *heads] if aux else h
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.5)
 
 
@@ -64,12 +72,13 @@ STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {"pool_p": "zeros 
 AUX = {"with_aux": {"options": {"aux": True}}}
 
 
-def imagenet(cells, depth, f, first, size, variants=AUX, **options):
+def imagenet(cells: tuple[Table, Table | None], depth: int, f: int, first: int, size: int,
+             variants: dict[str, Any] = AUX, **options: Any) -> Net:  # fmt: skip
     table = (cells, depth, f, "imagenet", first)
     return Net(body, table, (size, size, 3), 1000, OPTIONS | options, variants, STYLES, head)
 
 
-def cifar(cells, depth, f, **variants):
+def cifar(cells: tuple[Table, Table | None], depth: int, f: int, **variants: Any) -> Net:
     table = (cells, depth, f, "cifar", 3 * f)
     return Net(body, table, (32, 32, 3), 10, OPTIONS, variants, STYLES, head)
 

@@ -1,11 +1,15 @@
 """Network in Network, arXiv:1312.4400; widths of the authors' released nets."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from keras import layers
 
 from convbook.architectures.common import Net, maps_head
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import avgpool, maxpool
 from convbook.blocks.nin import mlpconv
+from convbook.blocks.types import PoolPadding, Tensor
 
 # Kernel, stride, padding and widths of each mlpconv block, then its pool and dropout; the last
 # block ends in one map a class and belongs to the head.
@@ -22,7 +26,7 @@ IMAGENET = (
 )
 
 
-def body(x, table, *, pool="ceil"):
+def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tensor:
     """mlpconv blocks, each with a 3x3/2 pool (overhanging, as in Caffe; pool is its padding).
 
     x (N, 32, 32, 3) -> (N, 8, 8, 192), or (N, 224, 224, 3) -> (N, 6, 6, 384).  The paper says max
@@ -36,15 +40,15 @@ def body(x, table, *, pool="ceil"):
     return x
 
 
-def head(table):
+def head(table: Sequence[Any]) -> Callable[[Tensor, int], Tensor]:
     """The last mlpconv block and the global mean of its maps, one a class: no dense layer."""
     k, s, p, widths, _, _ = table[-1]
     return lambda x, classes: maps_head(mlpconv(x, (*widths[:-1], classes), k=k, s=s, p=p))
 
 
-def net(table, *shape_and_classes):
+def net(table: Sequence[Any], shape: tuple[int, int, int], classes: int) -> Net:
     styles = {"paper": {}, "torch": {"pool": 1}}
-    return Net(body, (table,), *shape_and_classes, styles=styles, head=head(table))
+    return Net(body, (table,), shape, classes, styles=styles, head=head(table))
 
 
 NETS = {

@@ -1,6 +1,8 @@
 """Pre-activation ResNets.  Identity Mappings in Deep Residual Networks, arXiv:1603.05027."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from convbook.architectures import resnet
 from convbook.architectures.common import Net
@@ -8,6 +10,7 @@ from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, act, conv, maxpool, norm, pad
 from convbook.blocks.preresnet import preact_block
 from convbook.blocks.resnet import bottleneck_block
+from convbook.blocks.types import Tensor
 
 # Width after the first stage, blocks a stage, ratio of the bottleneck (None: two 3x3).
 IMAGENET = {
@@ -21,7 +24,9 @@ IMAGENET = {
 CIFAR = {110: (16, None), 164: (64, 4), 1001: (64, 4)}  # width, ratio; sections 3 and 4
 
 
-def body(x, f, depths, r, stem, stem_n, *, eps=1e-5, keras=False, **letters):
+def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[int, int, int],
+         stem_n: bool, *, eps: float = 1e-5, keras: bool = False,
+         **letters: Any) -> Tensor:  # fmt: skip
     """Units with batch norm and relu before each convolution, a last batch norm and relu behind.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
@@ -30,8 +35,10 @@ def body(x, f, depths, r, stem, stem_n, *, eps=1e-5, keras=False, **letters):
     with biases, the stride in the last unit of a stage, and a pool that takes zeros in.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
-    bare = {} if stem_n else {"a": None, "bias": keras}
-    x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n if stem_n else None, **bare), "stem")
+    if stem_n:
+        x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n), "stem")
+    else:
+        x = tap(conv(x, width, k=k, s=s, p=k // 2, a=None, bias=keras), "stem")
     if s == 2:
         x = maxpool(pad(x, 1) if keras else x, k=3, s=2, p="valid" if keras else 1)
     letters |= {"bias": True, "late": True} if keras else {}
@@ -43,7 +50,7 @@ OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
 DEEP = OPTIONS | {"stride_on": "1x1"}
 
 
-def imagenet(depth):
+def imagenet(depth: int) -> Net:
     f, depths, r = IMAGENET[depth]
     table = (f, depths, r, resnet.IMAGENET_STEM)
     torch = {"table": (*table, False), "options": {"stride_on": "3x3"}}
@@ -54,7 +61,7 @@ def imagenet(depth):
     return Net(body, (*table, True), options=DEEP if r else OPTIONS, variants=variants)
 
 
-def cifar(depth):
+def cifar(depth: int) -> Net:
     """Section 4: 16 filters in the stem, no batch norm behind it, as in the authors' Torch code."""
     f, r = CIFAR[depth]
     depths, stem = 3 * ((depth - 2) // (9 if r else 6),), (3, 1, 16)

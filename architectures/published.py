@@ -6,11 +6,12 @@ names, {ours: [its function, arguments of it, options of create]}.
 
 import json
 from importlib.resources import files
+from typing import Any
 
 ROWS = json.loads((files("convbook.architectures") / "published.json").read_text(encoding="utf-8"))
 
 
-def tuples(options):
+def tuples(options: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
 
@@ -20,7 +21,7 @@ APPLICATIONS = {
 }
 
 
-def published():
+def published() -> dict[str, tuple[str, dict[str, Any]]]:
     """{'timm/resnet50': (name, options)} and so on, for create(name, **options) and from_torch."""
     return {
         f"{library}/{name}": tuple(row)

@@ -1,9 +1,13 @@
 """ResNet and the plain nets beside it.  Deep Residual Learning, arXiv:1512.03385."""
 
-from convbook.architectures.common import Net, gates, ratios
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from convbook.architectures.common import Net, Ratio, gates, ratios
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.resnet import basic_block, bottleneck_block
+from convbook.blocks.types import Norm, PoolPadding, Shortcut, Tensor
 
 # Table 1: block, width after conv2_x, blocks in conv2_x ... conv5_x.
 IMAGENET = {
@@ -23,9 +27,9 @@ RESIDUAL = COMMON | dict(shortcut="B", se=None, survival=None, drop_path=None)
 STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}  # all three pad on both sides
 
 
-def stages(
-    x, block, f, depths, *, n, se=None, survival=None, drop_path=None, late=False, **letters
-):
+def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int], *, n: Norm,
+           se: Ratio = None, survival: float | None = None, drop_path: float | None = None,
+           late: bool = False, **letters: Any) -> Tensor:  # fmt: skip
     """Stages of blocks, each twice as wide and half as large as the one before.
 
     x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.  late: the stride is in the last block of
@@ -42,7 +46,9 @@ def stages(
     return x
 
 
-def body(x, block, f, depths, stem, *, pool=1, eps=1e-5, shortcut=None, **letters):
+def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int],
+         stem: tuple[int, int, int], *, pool: PoolPadding = 1, eps: float = 1e-5,
+         shortcut: Shortcut | None = None, **letters: Any) -> Tensor:  # fmt: skip
     """The residual net up to its last map; without a shortcut, the plain net.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
@@ -55,17 +61,17 @@ def body(x, block, f, depths, stem, *, pool=1, eps=1e-5, shortcut=None, **letter
     return stages(x, block, f, depths, n=n, shortcut=shortcut, **letters)
 
 
-def variant(**options):
+def variant(**options: Any) -> dict[str, dict[str, Any]]:
     return {"options": options}
 
 
-def imagenet(depth, options, **variants):
+def imagenet(depth: int, options: dict[str, Any], **variants: Any) -> Net:
     """ResNet or plain net of Table 1, for 224 x 224 and 1000 classes."""
     table = (*IMAGENET[depth], IMAGENET_STEM)
     return Net(body, table, options={"pool": 1} | options, variants=variants, styles=STYLES)
 
 
-def cifar(depth, options, **variants):
+def cifar(depth: int, options: dict[str, Any], **variants: Any) -> Net:
     """ResNet or plain net of section 4.2, for 32 x 32 and 10 classes."""
     table = (basic_block, 16, 3 * ((depth - 2) // 6,), (3, 1, 16))
     return Net(body, table, (32, 32, 3), 10, options, variants, STYLES)

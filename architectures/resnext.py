@@ -1,8 +1,12 @@
 """ResNeXt: ResNet with cardinality.  Aggregated Residual Transformations, arXiv:1611.05431."""
 
+from collections.abc import Callable
+from typing import Any
+
 from convbook.architectures import resnet
 from convbook.architectures.common import Net
 from convbook.blocks.resnext import resnext_bottleneck_block
+from convbook.blocks.types import Tensor
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 # Tables 2 to 5: cardinality C and width d of the paths in conv2_x, at about equal cost.
@@ -17,7 +21,7 @@ CIFAR = (
 )  # ResNeXt-29, section 5.3; 32x4d is pytorchcv's, not the paper's
 
 
-def block(c, d):
+def block(c: int, d: int) -> Callable[..., Tensor]:
     """The ResNeXt block with c paths, d wide where the stage is 256 wide and in proportion."""
 
     def block(x, f, s, **letters):
@@ -29,13 +33,13 @@ def block(c, d):
 OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
 
 
-def imagenet(depth, c, d, **options):
+def imagenet(depth: int, c: int, d: int, **options: Any) -> Net:
     """ResNet's stages with the stride in the 3x3, as in the authors' Torch code."""
     table = (block(c, d), 256, DEPTHS[depth], resnet.IMAGENET_STEM)
     return Net(resnet.body, table, options=OPTIONS | options, styles=resnet.STYLES)
 
 
-def cifar(c, d):
+def cifar(c: int, d: int) -> Net:
     """Three stages of three blocks for 32 x 32, from 64 filters."""
     table = (block(c, d), 256, (3, 3, 3), (3, 1, 64))
     return Net(resnet.body, table, (32, 32, 3), 10, OPTIONS, styles=resnet.STYLES)

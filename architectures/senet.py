@@ -1,14 +1,19 @@
 """SENets: ResNets and ResNeXts with squeeze-and-excitation, and SENet-154.  arXiv:1709.01507."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from convbook.architectures import resnet, resnext
-from convbook.architectures.common import Net, pooled
+from convbook.architectures.common import Net, Ratio, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.resnet import bottleneck_block
 from convbook.blocks.se import senet_block
+from convbook.blocks.types import Gate, Norm, PoolPadding, Tensor
 
 
-def body(x, depths, *, eps=1e-5, se=16, pool="ceil", **options):
+def body(x: Tensor, depths: Sequence[int], *, eps: float = 1e-5, se: Ratio = 16,
+         pool: PoolPadding = "ceil", **options: Any) -> Tensor:  # fmt: skip
     """SENet-154: three 3x3 in place of the 7x7, then stages of senet_block.
 
     x (N, H, W, C) -> (N, H/32, W/32, 2048).
@@ -19,16 +24,16 @@ def body(x, depths, *, eps=1e-5, se=16, pool="ceil", **options):
     return resnet.stages(x, block, 256, depths, n=n, se=se, **options)
 
 
-def block(x, f, s, n, se, gate):
+def block(x: Tensor, f: int, s: int, n: Norm, se: int | None, gate: Gate) -> Tensor:
     """64 paths, 4 wide where the stage is 256 wide and in proportion."""
     return senet_block(x, f, s, c=64, width=f // 64, n=n, se=se, gate=gate)
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     return pooled(x, classes, rate=0.2)
 
 
-def se_resnet(depth):
+def se_resnet(depth: int) -> Net:
     """The authors' Caffe nets: stride in the first 1x1, an overhanging pool in the stem."""
     table = (bottleneck_block, 256, resnet.IMAGENET[depth][2], resnet.IMAGENET_STEM)
     options = resnet.BOTTLENECK | {"se": 16, "pool": "ceil"}
@@ -44,4 +49,4 @@ NETS |= {
     for depth in (50, 101)
 }
 NETS["senet154"] = Net(body, ((3, 8, 36, 3),), options=OPTIONS, styles=STYLES, head=head)
-ALIASES = {}
+ALIASES: dict[str, str] = {}

@@ -1,15 +1,19 @@
 """ShuffleNet v1, arXiv:1707.01083."""
 
+from collections.abc import Sequence
+
 from convbook.architectures.common import Net
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, conv, maxpool
-from convbook.blocks.shufflenet import shufflenet_unit
+from convbook.blocks.shufflenet import Order, shufflenet_unit
+from convbook.blocks.types import Tensor
 
 # Table 1, g = 3: filters and units of stages 2 to 4; the first unit of each has stride 2.
 TABLE = ((240, 4), (480, 8), (960, 4))
 
 
-def body(x, table, g, *, eps=1e-5, order="shortcut first"):
+def body(x: Tensor, table: Sequence[tuple[int, int]], g: int, *, eps: float = 1e-5,
+         order: Order = "shortcut first") -> Tensor:  # fmt: skip
     """3x3/2 24 -> 3x3/2 max -> stages of units.  x (N, H, W, C) -> (N, H/32, W/32, 960)."""
     n = BN | {"epsilon": eps}
     x = tap(conv(x, 24, k=3, s=2, p=1, n=n), "stem")

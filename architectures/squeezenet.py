@@ -1,11 +1,14 @@
 """SqueezeNet, arXiv:1602.07360; 1.1 is the authors' repository's."""
 
+from typing import Any, Literal
+
 from keras import layers
 
 from convbook.architectures.common import Net, maps_head
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.squeezenet import fire_module
+from convbook.blocks.types import PoolPadding, Tensor
 
 # Table 1: conv1 (filters, kernel), then fire modules by their width; a 3x3/2 max pool before each
 # group.  Input 227: the printed 224 does not give conv1's 111 x 111.
@@ -14,7 +17,9 @@ KEPT = ((1, 2), (2, 1), (2, 3), (3, 1))  # modules that a simple bypass goes aro
 V1_1 = ((64, 3), (128, 128), (256, 256), (384, 384, 512, 512))
 
 
-def body(x, first, *groups, bypass=None, pool="valid"):
+def body(x: Tensor, first: tuple[int, int], *groups: tuple[int, ...],
+         bypass: Literal["simple", "complex"] | None = None,
+         pool: PoolPadding = "valid") -> Tensor:  # fmt: skip
     """conv1 and eight Fire modules.  x (N, 227, 227, 3) -> (N, 13, 13, 512).
 
     bypass: 'simple' adds x around the modules that keep the width, 'complex' also a 1x1 of x
@@ -24,13 +29,14 @@ def body(x, first, *groups, bypass=None, pool="valid"):
     for i, group in enumerate(groups, 1):
         x = tap(maxpool(x, k=3, s=2, p=pool), f"stage{i}_pool")
         for j, f in enumerate(group, 1):
-            kept = "simple" if f == x.shape[-1] else {"complex": "complex"}.get(bypass)
-            x = tap(fire_module(x, f, bypass=kept if bypass else None), f"stage{i}_block{j}")
+            wider = bypass if bypass == "complex" else None
+            x = fire_module(x, f, bypass=bypass and ("simple" if f == x.shape[-1] else wider))
+            x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
 
 
-def head(x, classes):
+def head(x: Tensor, classes: int) -> Tensor:
     """Dropout -> 1x1 classes, relu -> global mean: no dense layer."""
     return maps_head(conv(layers.Dropout(0.5)(x), classes, k=1))
 
@@ -38,7 +44,7 @@ def head(x, classes):
 STYLES = {"paper": {}, "torch": {"pool": "ceil"}}
 
 
-def net(table, **options):
+def net(table: tuple[tuple[int, ...], ...], **options: Any) -> Net:
     return Net(body, table, (227, 227, 3), options=options, styles=STYLES, head=head)
 
 

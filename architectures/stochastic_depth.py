@@ -15,4 +15,4 @@ NETS = {
         152, resnet.BOTTLENECK | {"stride_on": "3x3"} | HALF
     ),
 }
-ALIASES = {}
+ALIASES: dict[str, str] = {}

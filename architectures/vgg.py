@@ -1,9 +1,12 @@
 """VGG.  Very Deep Convolutional Networks for Large-Scale Image Recognition, arXiv:1409.1556."""
 
+from collections.abc import Sequence
+
 from convbook.architectures.common import Net, dense_head
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
+from convbook.blocks.types import Tensor
 
 WIDTHS = (64, 128, 256, 512, 512)
 # Table 1: kernels of the convolutions in each stage.
@@ -16,7 +19,7 @@ TABLE = {
 }
 
 
-def body(x, stages, respond):
+def body(x: Tensor, stages: Sequence[tuple[int, ...]], respond: bool) -> Tensor:
     """Stages of 3x3 convolutions with bias and relu, a 2x2 max pool behind each.
 
     x (N, H, W, C) -> (N, H/32, W/32, 512).  respond: LRN after the first convolution (A-LRN).
@@ -29,7 +32,7 @@ def body(x, stages, respond):
     return x
 
 
-def net(letter, respond=False):
+def net(letter: str, respond: bool = False) -> Net:
     return Net(body, (TABLE[letter], respond), head=dense_head)
 
 

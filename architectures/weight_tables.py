@@ -6,15 +6,19 @@ and one layer here ends in the attribute, as sepconv1.pointwise_kernel.  The fir
 holds, so that exceptions come first.
 """
 
+from collections.abc import Iterable, Sequence
+
 from convbook.architectures import mobilenet, squeezenet, vgg
 
+Rows = dict[str, str]
 
-def within(blocks, layers):
+
+def within(blocks: Rows, layers: Rows) -> Rows:
     """The rows of every layer within every block."""
     return {f"{a}.{i}": f"{b}_{j}" for a, b in blocks.items() for i, j in layers.items()}
 
 
-def counted(there, here, depth, first=1):
+def counted(there: str, here: str, depth: int, first: int = 1) -> Rows:
     """{block: block} where the library counts from first, and here from 1."""
     return {f"{there}{first + j}": f"{here}{1 + j}" for j in range(depth)}
 
@@ -30,14 +34,14 @@ PREACT_FIRST |= {"body.conv#.conv": "b2_conv#", "identity_conv": "b1_conv1"}
 PREACT_STEM = PCV_STEM | {"features.init_block": "stem_conv1", "features.post_activ.bn": "last_bn1"}
 
 
-def preact(*plain):
+def preact(*plain: int) -> Rows:
     """plain: the stages whose first unit does not project."""
     first = {f"features.stage{i}.unit1": f"stage{i}_block1" for i in plain}
     rest = within({"features.stage#.unit1": "stage#_block1"}, PREACT_FIRST)
     return PREACT_STEM | within(first, BODY) | rest | within(PCV_UNITS, BODY)
 
 
-def vgg_convs(stages):
+def vgg_convs(stages: Iterable[tuple[int, ...]]) -> Rows:
     """features.N: N counts convolutions, relus and pools."""
     rows, n = {}, 0
     for i, kernels in enumerate(stages, 1):
@@ -54,22 +58,23 @@ VGG_HEADS = {
 }
 
 
-def fires(groups):
+def fires(groups: Iterable[tuple[int, ...]]) -> Rows:
     """features.N: N counts Fire modules and pools, from 3."""
-    rows, n = {}, 3
+    rows: Rows = {}
+    n = 3
     for i, group in enumerate(groups, 1):
         rows |= counted("features.", f"stage{i}_block", len(group), n)
         n += len(group) + 1
     return rows
 
 
-def squeeze(groups):
+def squeeze(groups: Iterable[tuple[int, ...]]) -> Rows:
     rows = {"squeeze": "conv1", "expand1x1": "b1_conv1", "expand3x3": "b2_conv1"}
     stem = {"features.0": "stem_conv1", "classifier.1": "head_conv1"}
     return stem | within(fires(groups), rows)
 
 
-def inverted(table):
+def inverted(table: Iterable[tuple[int, int, int, int]]) -> Rows:
     """features.N: N counts blocks; a block without expansion lacks its first 1x1."""
     rows, n = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1"}, 0
     full = {"conv.0.0": "conv1", "conv.0.1": "bn1", "conv.1.0": "dwconv1", "conv.1.1": "bn2"}
@@ -83,7 +88,7 @@ def inverted(table):
     return rows | last | {"classifier.1": "logits"}
 
 
-def timm_inverted():
+def timm_inverted() -> Rows:
     """timm's MobileNets: a block's modules by what they do."""
     rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
     rows |= {"bn2": "last_bn1", "classifier": "logits"}
@@ -94,7 +99,7 @@ def timm_inverted():
     return rows | within({"blocks.@.@": "stage@_block@_b2"}, full)
 
 
-def xception():
+def xception() -> Rows:
     """A block's modules count relus; the first block has no leading one."""
     stem = {"conv1": "stem_conv1", "bn1": "stem_bn1", "conv2": "stem_conv2", "bn2": "stem_bn2"}
     ends = {"skip": "b1_conv1", "skipbn": "b1_bn1"}
@@ -118,7 +123,7 @@ def xception():
     return stem | within({"block1": "stage1_block1"}, layers(0)) | within(blocks, layers(1)) | last
 
 
-def pcv_xception():
+def pcv_xception() -> Rows:
     blocks = {f"features.stage{i}.unit1": f"stage1_block{i}" for i in (1, 2, 3)}
     blocks |= counted("features.stage3.unit", "stage2_block", 8, 2)
     blocks |= {"features.stage4.unit1": "stage3_block1"}
@@ -161,7 +166,7 @@ PCV_PATHS |= {"branch#.conv1x3.&": "b#_b1_&1", "branch#.conv3x1.&": "b#_b2_&1"}
 PCV_PATHS = {f"branches.{i}": j for i, j in PCV_PATHS.items()}
 
 
-def pcv_inception(depths, stem, rows):
+def pcv_inception(depths: Iterable[int], stem: Rows, rows: Rows) -> Rows:
     blocks = {"features.stage1.unit#": "stage1_block#"}
     reductions = {f"features.stage{i}.unit1": f"stage{i}_reduction" for i in (2, 3)}
     for i, depth in enumerate(depths, 2):
@@ -189,7 +194,7 @@ BNI |= counted("features.stage3.unit", "stage3_block", 2, 2)
 
 
 # NASNet-A and PNASNet-5: the rows of a cell, and what prepares its inputs; pytorchcv's and timm's.
-def separable(convs=(1, 2), norms=(1, 2)):
+def separable(convs: Sequence[int] = (1, 2), norms: Sequence[int] = (1, 2)) -> Rows:
     """Rows of the two convolutions of an operation of a cell, which have these numbers here."""
     rows = {}
     for i, (conv, bn) in enumerate(zip(convs, norms, strict=True), 1):
@@ -200,12 +205,12 @@ def separable(convs=(1, 2), norms=(1, 2)):
     return rows
 
 
-def operations(paths, layers):
+def operations(paths: Rows, layers: Rows) -> Rows:
     """paths: {row and side of the operation: its path here}."""
     return within({f"comb(?:_iter_)?{i}": path for i, path in paths.items()}, layers)
 
 
-def inputs(path, h, h_prev):
+def inputs(path: str, h: tuple[int, int], h_prev: tuple[int, int]) -> Rows:
     """h, h_prev: numbers here of the layers that prepare them; path: that of h_prev's."""
     rows = {"conv_?1x1.conv": f"conv{h[0]}", "conv_?1x1.bn": f"bn{h[1]}"}
     for name in ("conv1x1_prev", "conv_prev_1x1"):
@@ -214,7 +219,7 @@ def inputs(path, h, h_prev):
     return rows | {"(?:path.bn|(?:conv_prev_1x1.)?final_path_bn)": f"{path}bn{h_prev[1]}"}
 
 
-def cells(depth, reductions):
+def cells(depth: int, reductions: bool) -> Rows:
     """{cell: cell}; pytorchcv's stages begin with the reduction, where there is one."""
     blocks = {"features.stem1_unit": "stem_cell1", "cell_stem_0": "stem_cell1"}
     blocks |= {"features.stem2_unit": "stem_cell2", "cell_stem_1": "stem_cell2"}
@@ -239,7 +244,7 @@ PNASNET |= inputs("", (1, 1), (2, 2))
 CELL_STEM = PCV_STEM | {"conv_?0.&": "stem_&1", "last_linear": "logits"}
 
 
-def reduction(prepared):
+def reduction(prepared: int) -> Rows:
     """prepared: batch norms that h_prev has had before the cell's first row."""
     rows = operations({"0_left": "b1", "2_right": "b2_b2", "4_left": "b4_b1"}, separable())
     for i, pair in ((0, (1, 2)), (1, (3, 4))):  # both read h_prev and end in the second state
@@ -248,8 +253,8 @@ def reduction(prepared):
     return rows | inputs("b2_", (1, 1), (1, 1))
 
 
-def nasnet(depth):
-    blocks = {"normal": {}, "reduction": {}, "first": {}}
+def nasnet(depth: int) -> Rows:
+    blocks: dict[str, Rows] = {"normal": {}, "reduction": {}, "first": {}}
     for there, here in cells(depth, True).items():
         kind = "reduction" if "stage" not in here else "normal"
         blocks["first" if here == "stem_cell1" else kind][there] = here

@@ -1,9 +1,11 @@
 """Weights of other libraries: which of their entries is which weight of ours, and its layout."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Any, NoReturn
 
+import keras
 import numpy as np
 from keras import layers, ops
 
@@ -12,6 +14,8 @@ from convbook.architectures.published import published
 from convbook.architectures.taps import all_layers
 from convbook.blocks.graph import calls
 
+Roles = Mapping[str, tuple[str, ...]]
+Layout = tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]  # see layout
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "gamma"),
     "bias": ("bias", "beta"),
@@ -24,7 +28,7 @@ KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta moving_mean mo
 KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
-def from_torch(model, state):
+def from_torch(model: keras.Model, state: Mapping[str, np.ndarray]) -> keras.Model:
     """The weights of the same network elsewhere into model, which is changed in place and returned.
 
     state: a mapping of names to NumPy arrays in PyTorch's layout, as torchvision, timm or pytorchcv
@@ -46,7 +50,7 @@ def from_torch(model, state):
     return take(model, state, place(read, found, ROLES), fit)
 
 
-def from_keras(model, source):
+def from_keras(model: keras.Model, source: keras.Model) -> keras.Model:
     """The weights of a keras.applications model into model, changed in place and returned.
 
     The same network with style='keras' (and a='softmax', if source has it) gives the same answers.
@@ -73,9 +77,10 @@ def from_keras(model, source):
     return take(model, state, place(read, found, KERAS_ROLES), fit)
 
 
-def keras_state(source):
+def keras_state(source: keras.Model) -> dict[str, np.ndarray]:
     """{layer.weight: array} of a Keras model; for what has no name of its own see keras_tables."""
-    unnamed, state = {"conv2d": [], "batch_normalization": []}, {}
+    unnamed: dict[str, list[tuple[int, str]]] = {"conv2d": [], "batch_normalization": []}
+    state = {}
     for layer in all_layers(source):
         if match := re.fullmatch(r"(conv2d|batch_normalization)_?(\d*)", layer.name):
             unnamed[match[1]].append((int(match[2] or 0), layer.name))
@@ -91,19 +96,19 @@ def keras_state(source):
     return state
 
 
-def refuse(entry, value, why):
+def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
 @cache
-def pattern(module):
+def pattern(module: str) -> re.Pattern[str]:
     """The regular expression of a table's row."""
     for sign, means in ((".", r"\."), ("#", r"(\d+)"), ("@", r"(\d+)"), ("&", "(conv|bn)")):
         module = module.replace(sign, means)
     return re.compile(module)
 
 
-def translate(entry, table, roles):
+def translate(entry: str, table: Mapping[str, str], roles: Roles) -> tuple[str, str] | None:
     """(our layer, the library's name of the weight), or None if the table has no row."""
     module, _, role = entry.rpartition(".")
     for theirs, ours in table.items():
@@ -111,12 +116,18 @@ def translate(entry, table, roles):
             found = [*zip(re.findall("[#@&]", theirs), match.groups(), strict=True)]
             kinds = iter([v for sign, v in found if sign == "&"])
             numbers = iter([str(int(v) + (sign == "@")) for sign, v in found if sign != "&"])
-            values = {"&": kinds, "#": numbers, "@": numbers}
-            return re.sub("[#@&]", lambda m, v=values: next(v[m[0]]), ours), role
+            return filled(ours, {"&": kinds, "#": numbers, "@": numbers}), role
     return None
 
 
-def targets(state, found, tables, roles):
+def filled(ours: str, values: Mapping[str, Iterator[str]]) -> str:
+    """A name of ours with the next of its values in the place of each sign."""
+    return re.sub("[#@&]", lambda m: next(values[m[0]]), ours)
+
+
+def targets(state: Mapping[str, np.ndarray], found: Mapping[str, keras.Layer],
+            tables: Mapping[str, Mapping[str, str]],
+            roles: Roles) -> dict[str, tuple[str, str]]:  # fmt: skip
     """{entry: (our layer, role)} by the table with rows for most entries, layers for most rows."""
     read = {label: {e: translate(e, rows, roles) for e in state} for label, rows in tables.items()}
 
@@ -124,14 +135,17 @@ def targets(state, found, tables, roles):
         rows = [target for target in read[label].values() if target]
         return len(rows), sum(target.partition(".")[0] in found for target, _ in rows)
 
-    label = max(read, key=fitting)
+    label, told = max(read, key=fitting), {}
     for entry, target in read[label].items():
         if target is None:
             refuse(entry, state[entry], f"the naming of {label}, which is nearest, has no such row")
-    return read[label]
+        told[entry] = target
+    return told
 
 
-def place(read, found, roles):
+def place(
+    read: Mapping[str, tuple[str, str]], found: Mapping[str, keras.Layer], roles: Roles
+) -> dict[str, tuple[str, Any, Any]]:
     """{entry: (what it is, our layer, its weight)}; None for what is not there."""
     places = {}
     for entry, (target, role) in read.items():
@@ -143,7 +157,9 @@ def place(read, found, roles):
     return places
 
 
-def take(model, state, places, fit):
+def take(model: keras.Model, state: Mapping[str, np.ndarray],
+         places: Mapping[str, tuple[str, Any, Any]],
+         fit: Callable[[Any, Any, int], Layout]) -> keras.Model:  # fmt: skip
     """Assigns every entry to its place, or none.
 
     fit(layer, weight, rank) -> (the shape an entry must have, a function to our layout).
@@ -167,7 +183,9 @@ def take(model, state, places, fit):
     return model
 
 
-def layout(layer, weight, rank, grid=None):
+def layout(
+    layer: keras.Layer, weight: keras.Variable, rank: int, grid: tuple[int, ...] | None = None
+) -> Layout:
     """(the shape that PyTorch has for a weight of ours, a function from its layout to ours).
 
     rank: that of the entry, since a 1x1 convolution may be a dense layer here, or the reverse.
@@ -190,7 +208,7 @@ def layout(layer, weight, rank, grid=None):
     return shape[::-1], np.transpose
 
 
-def flattened(model):
+def flattened(model: keras.Model) -> dict[str, tuple[int, ...]]:
     """{dense layer: the (H, W, C) that was flattened for it}."""
     made = {id(x): call for call in calls(model) for x in call.outputs}
     grids = {}

@@ -1,17 +1,21 @@
 """Xception, arXiv:1610.02357."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from convbook.architectures.common import Net, gates, pooled
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN_TF, conv, sepconv
+from convbook.blocks.types import PoolPadding, Tensor
 from convbook.blocks.xception import xception_block
 
 # Figure 5: widths of the entry flow's modules, middle modules, exit module, last convolutions.
 TABLE = ((128, 256, 728), 8, (728, 1024), (1536, 2048))
 
 
-def body(x, entry, middle, exit, last, *, eps=1e-3, survival=None, drop_path=None, p="same"):
+def body(x: Tensor, entry: Sequence[int], middle: int, exit: tuple[int, ...], last: Sequence[int],
+         *, eps: float = 1e-3, survival: float | None = None, drop_path: float | None = None,
+         p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Entry flow, middle flow, exit flow: residual modules of separable convolutions.
 
     x (N, 299, 299, 3) -> (N, 10, 10, 2048).
@@ -38,4 +42,4 @@ OPTIONS = dict(eps=1e-3, survival=None, drop_path=None)
 STYLES = {"paper": {}, "keras": {}, "torch": {"p": 1, "eps": 1e-5}}
 HEAD = partial(pooled, rate=0.5)  # the paper's dropout; keras.applications has none
 NETS = {"xception": Net(body, TABLE, (299, 299, 3), options=OPTIONS, styles=STYLES, head=HEAD)}
-ALIASES = {}
+ALIASES: dict[str, str] = {}
