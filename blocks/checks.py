@@ -79,7 +79,7 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         places = chain(names, *map(repeat, names_of_more))
         for name, value in [*zip(places, args, strict=False), *kwargs.items()]:
             if name in known and not known[name].test(value):
-                shown = tuple(value.shape) if hasattr(value, "shape") else value
+                shown = tuple(value.shape) if getattr(value, "shape", ()) else value
                 require(False, right=known[name].words, **{name: shown})
         return block(*args, **kwargs)
 

@@ -98,11 +98,7 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
         se: the ratio of a squeeze-and-excitation behind (arXiv:1709.01507, Figure 2).
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
-    require(
-        is_row(f, 1, 6) or is_whole(f, 3),
-        f=f,
-        right="a row of six, or a whole number of at least 3",
-    )
+    require(is_row(f, 1, 6) or is_whole(f, 3), f=f, right="a row of six, or at least 3")
     require(is_row(f) or is_whole(f, r), r=r, right=f"a reduction from 1 to f={f}")
     f1, r3, f3, r5, f5, fp = f if isinstance(f, (tuple, list)) else (f, f // 3, f, f // r, f, f)
     gate = gate or run

@@ -12,7 +12,6 @@ from reference import batch_norm, convolve, letters, out_size, pair, relu, windo
 
 from convbook import blocks
 from convbook.blocks import BN, BN_TF, GN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
-from convbook.blocks.layers import check
 
 few = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 
@@ -184,6 +183,64 @@ def test_pools_by_definition(size, k, s, p):
     np.testing.assert_allclose(model(x), np.nanmean(reads, (3, 4)), rtol=1e-5)
 
 
+def summed(pool, x, weights):
+    """(pool of x, gradient of its weighted sum)."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = pool(x)
+        loss = tf.reduce_sum(y * weights[:, : y.shape[1], : y.shape[2]])
+    return y, tape.gradient(loss, x)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (2, 3), (8, 7)])
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_a_maximum_is_that_of_padding_with_minus_infinity(k, size):
+    """To the bit, its gradient too, also where pixels are equal; whole numbers add up exactly."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.integers(-4, 4, (2, *size, 3)), "float32")
+    weights = rng.integers(1, 99, (2, 10, 10, 3)).astype("float32")
+    for s in (1, 2, 3, 4):
+        for p in ("ceil", *range(k // 2 + 1)):
+            far = min(k, s) - 1 if p == "ceil" else p
+            sides = (0 if p == "ceil" else p, far)
+            if min(size) + sum(sides) < k:
+                with pytest.raises(ValueError, match=r"x=.*: x must be of at least"):
+                    maxpool(x, k, s, p)
+                continue
+
+            def plain(x, s=s, sides=sides):
+                x = tf.pad(x, [(0, 0), sides, sides, (0, 0)], constant_values=-np.inf)
+                return tf.nn.max_pool2d(x, k, s, "VALID")
+
+            found = summed(lambda x, s=s, p=p: maxpool(x, k, s, p), x, weights)
+            for one, other in zip(found, summed(plain, x, weights), strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_a_padded_pool_can_be_quantised(tmp_path):
+    """To 8 bits, all of it: padding with -inf could not be."""
+    if not hasattr(getattr(tf, "lite", None), "Interpreter"):
+        pytest.skip("this TensorFlow has no LiteRT")
+    x = keras.Input((8, 8, 3), batch_size=1)
+    y = maxpool(conv(maxpool(conv(x, 4), 3, 2, p=1), 4), 3, 2, "ceil")
+    model = fill(keras.Model(x, y))
+    images = np.random.default_rng(0).normal(size=(16, 1, 8, 8, 3)).astype("float32")
+    model.export(tmp_path / "model", verbose=False)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "model"))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in images)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    small = tf.lite.Interpreter(model_content=converter.convert())
+    small.allocate_tensors()
+    (given,), (found,) = small.get_input_details(), small.get_output_details()
+    for image in images:
+        small.set_tensor(given["index"], image)
+        small.invoke()
+        expected = model(image).numpy()
+        off = np.abs(small.get_tensor(found["index"]) - expected).max()
+        assert off < 0.05 * np.abs(expected).max()
+
+
 def test_ceil_pools_of_known_sizes():
     """GoogLeNet's 3x3/2 pools at 112 and 56 in Caffe, and SqueezeNet's at 113: none at 13."""
     for pool in (maxpool, avgpool):
@@ -207,7 +264,7 @@ def test_gavgpool():
 def test_pad():
     x = image(built(blocks.pad, (5, 6), 3, 1))
     np.testing.assert_array_equal(
-        blocks.pad(x, (2, 1), 7.0), np.pad(x, [(0, 0), (2, 2), (1, 1), (0, 0)], constant_values=7)
+        blocks.pad(x, (2, 1)), np.pad(x, [(0, 0), (2, 2), (1, 1), (0, 0)])
     )
     np.testing.assert_array_equal(
         blocks.pad(x, [(0, 1), (2, 3)]), np.pad(x, [(0, 0), (0, 1), (2, 3), (0, 0)])
@@ -339,7 +396,7 @@ def test_initialisers():
         (lambda x: conv(x, 8, a=3), "a", "3", "'relu'"),
         (lambda x: conv(x, 8, g=3), "g", "3", "divisor of f=8 and of C=4"),
         (lambda x: conv(x, 9, g=2), "g", "2", "divisor of f=9 and of C=4"),
-        (lambda x: conv(x, 8, g=0), "g", "0", "divisor"),
+        (lambda x: conv(x, 8, g=0), "g", "0", "whole number"),
         (lambda x: conv(x, 8, n="BN"), "n", "'BN'", "None or keywords"),
         (lambda x: conv(x, 8, n=True), "n", "True", "None or keywords"),
         (lambda x: conv(x, 8, n=32, pre=True), "n", "32", "None or keywords"),
@@ -347,12 +404,43 @@ def test_initialisers():
         (lambda x: sepconv(x, 8, 0), "k", "0", "or a pair"),
         (lambda x: dwconv(x, s=0), "s", "0", "or a pair"),
         (lambda x: dwconv(x, a="swissh"), "a", "'swissh'", "'relu'"),
+        (lambda x: conv(x, 8, s=2, d=2), "d", "2", "1 where s=2"),
+        (lambda x: sepconv(x, 8, s=(1, 2), d=2), "d", "2", r"1 where s=\(1, 2\)"),
+        (lambda x: dwconv(x, s=2, d=(1, 2)), "d", r"\(1, 2\)", "1 where s=2"),
+        (lambda x: conv(x, 8, p="ceil"), "p", "'ceil'", "'same', 'valid'"),
+        (lambda x: conv(x, True), "f", "True", "whole number"),
+        (lambda x: conv(x, float("nan")), "f", "nan", "whole number"),
+        (lambda x: conv(x, np.float32(8)), "f", r".*8\.0.*", "whole number"),
+        (lambda x: conv(x, 8, bias="no"), "bias", "'no'", "True or False or None"),
+        (lambda x: conv(x, 8, pre=1), "pre", "1", "True or False"),
+        (lambda x: conv(x, 8, init="he"), "init", "'he'", "such as 'zeros'"),
+        (lambda x: conv(x, 8, a="get"), "a", "'get'", "'relu'"),
+        (lambda x: conv(x, 8, n={"groups": 3}), "n", r"\{'groups': 3\}", "divide C=8"),
+        (lambda x: conv(x, 8, n={"groups": 0}), "n", r"\{'groups': 0\}", "divide C=8"),
+        (lambda x: conv(x, 8, n=GN), "n", r"\{'groups': 32\}", "divide C=8"),
+        (lambda x: norm(x, {"groups": 2.0}), "n", r"\{'groups': 2.0\}", "divide C=4"),
+        (lambda x: blocks.pad(x, -1), "p", "-1", r"or \(\(top, bottom\)"),
+        (lambda x: blocks.pad(x, [(0, 1), 2.5]), "p", r"\[\(0, 1\), 2.5\]", r"\(\(top, bottom\)"),
+        (lambda x: conv(x, 8, 9, p="valid"), "x", r"\(None, 8, 8, 4\)", r"at least \(9, 9\)"),
+        (lambda x: conv(x, 8, 3, d=(1, 5), p=1), "x", r"\(None, 8, 8, 4\)", r"at least \(1, 9\)"),
+        (lambda x: sepconv(x, 8, (9, 3), p=0), "x", r"\(None, 8, 8, 4\)", r"at least \(9, 3\)"),
+        (lambda x: dwconv(x, (3, 9), p="valid"), "x", r"\(None, 8, 8, 4\)", r"least \(3, 9\)"),
+        (lambda x: maxpool(x, 9, p="valid"), "x", r"\(None, 8, 8, 4\)", r"at least \(9, 9\)"),
+        (lambda x: avgpool(x, 13, 2, "ceil"), "x", r"\(None, 8, 8, 4\)", r"at least \(12, 12\)"),
+        (lambda x: maxpool(x, 2, 2, p=2), "p", "2", "at most half of k=2"),
+        (lambda x: maxpool(x, 3, 1, p=3), "p", "3", "at most half of k=3"),
+        (lambda x: maxpool(x, (4, 3), p=(2, 2)), "p", r"\(2, 2\)", r"at most half of k=\(4, 3\)"),
+        (lambda x: avgpool(x, 2, 2, p=2), "p", "2", "at most half of k=2"),
         (lambda x: maxpool(x, 0), "k", "0", "or a pair"),
         (lambda x: avgpool(x, s=0), "s", "0", "or a pair"),
-        (lambda x: avgpool(x, p="caffe"), "p", "'caffe'", "'ceil' for pools"),
+        (lambda x: avgpool(x, p="caffe"), "p", "'caffe'", "'same', 'valid', 'ceil'"),
         (lambda x: conv(x[:, 0], 8), "x", r"\(None, 8, 4\)", "4D"),
         (lambda x: blocks.gavgpool(x[:, 0]), "x", r"\(None, 8, 4\)", "4D"),
         (lambda x: maxpool(keras.Input((8, 8, None))), "x", r"\(None, 8, 8, None\)", "known C"),
+        (lambda x: dense(keras.Input((None,)), 8), "x", r"\(None, None\)", "known C"),
+        (lambda x: norm(keras.Input((None,))), "x", r"\(None, None\)", "known C"),
+        (lambda x: blocks.act("relu", "relu"), "x", "'relu'", "a tensor"),
+        (lambda x: conv([1, 2], 8), "x", r"\[1, 2\]", "4D"),
     ],
 )
 def test_bad_letters(call, letter, value, right):
@@ -378,19 +466,49 @@ def test_channels_first_is_refused(block):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: conv(x, 8, p="ceil"), "padding"),
-        (lambda x: conv(x, 8, s=2, d=2), "strides > 1"),
         (lambda x: conv(x, 8, n={"momemtum": 0.9}), "momemtum"),
-        (lambda x: conv(x, 8, n={"groups": 3}), "groups"),
-        (lambda x: blocks.act(x, "rellu"), "rellu"),
+        (lambda x: conv(x, 8, n={"groups": 2, "momentum": 0.9}), "momentum"),
     ],
 )
 def test_what_keras_refuses_itself(call, message):
+    """The keywords of its norms."""
     with pytest.raises(ValueError, match=message):
         call(keras.Input((8, 8, 4)))
 
 
-def test_check_takes_what_is_good():
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: conv(x, 8, 3, 1, "same", 1, "relu", 2),
+        lambda x: sepconv(x, 8, 3, 1, "same", 1, "relu", BN),
+        lambda x: dwconv(x, 3, 1, "same", 1, "relu", BN),
+        lambda x: maxpool(x, 2, 2, "same", 1),
+        lambda x: avgpool(x, 2, 2, "same", 1),
+        lambda x: dense(x, 8, "relu", True),
+    ],
+)
+def test_what_is_ours_is_given_by_name(call):
+    with pytest.raises(TypeError, match="positional"):
+        call(keras.Input((8, 8, 4)))
+
+
+@pytest.mark.parametrize("n", [BN, BN_TF, GN])
+def test_constants_cannot_be_changed(n):
+    before, m = dict(n), n
+    with pytest.raises(TypeError):
+        m |= {"epsilon": 1e-2}
+    with pytest.raises(TypeError):
+        n["epsilon"] = 1e-2
+    with pytest.raises(AttributeError):
+        n.update(epsilon=1e-2)
+    assert n == before
+    assert n | {"epsilon": 1e-2} == {**before, "epsilon": 1e-2}
+
+
+def test_what_is_good_is_taken():
+    """Whole numbers of any type, lists as pairs, functions and names of activations."""
     x = keras.Input((None, None, 4))
-    check(x, np.int64(8), [3, 1], (1, 2), (0, 1), 2, keras.activations.relu, 4)
-    check(x, p="ceil", a="relu6")
+    y = conv(x, np.int64(8), [3, 1], (1, 2), (1, 0), a=keras.activations.relu, g=4)
+    assert keras.Model(x, y).compute_output_shape((1, 8, 8, 4)) == (1, 8, 4, 8)
+    assert maxpool(x, p="ceil").shape == (None, None, None, 4)
+    assert blocks.act(x, "relu6").shape == x.shape
