@@ -9,16 +9,18 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 BIN := .venv/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 APART := --ignore tests/backends --ignore tests/site
+PACKAGES := blocks architectures gallery training
 
 .PHONY: help train bench test notebooks experiments proofs test-oldest test-backends docs \
-	test-site ledger lint format wheel clean
+	test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+train: export TF_CPP_MIN_LOG_LEVEL := 1
 train: .venv/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
-	@$(BIN)/python -m training resnet20 --data digits
+	@$(BIN)/convbook train resnet20 --data digits
 
 bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
@@ -54,9 +56,15 @@ test-site: docs ## open every page of the site in a headless Chromium, if there 
 ledger: .venv/made ## measure what docs/ledger.md shows and write it, ten minutes
 	@$(BIN)/python tests/measured.py
 
-lint: .venv/made ## check the code with ruff
+lint: types ## check the code with ruff, its types with mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "not formatted: make format"; exit 1; }
+
+# The folders as one package, convbook, as they are installed
+types: .venv/made ## check the types alone
+	@rm -rf build/types; mkdir -p build/types/convbook
+	@ln -s $(addprefix $(CURDIR)/,$(PACKAGES) $(wildcard package/*.py)) build/types/convbook
+	@$(BIN)/mypy
 
 format: .venv/made ## mend and format the code with ruff
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
@@ -69,7 +77,7 @@ wheel: .venv/made ## build a wheel in dist/
 clean: ## remove all that these targets made, save runs/
 	rm -rf .venv .venv-oldest .venv-backends .venv-docs build dist *.egg-info
 	rm -rf docs/_build docs/notebooks
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 %/made: pyproject.toml
 	@echo "Installing into $*: some minutes the first time"

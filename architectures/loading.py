@@ -3,6 +3,7 @@
 import warnings
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -57,6 +58,16 @@ def load(model, weights):
     else:
         right = "None, 'imagenet', 'timm/NAME.TAG', or the path of a .keras, .weights.h5 or "
         raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
+
+
+def opened(path):
+    """The model of a .keras file, not compiled, read in Keras' safe mode.  Raises ValueError."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # by what is wrong with a file, Keras raises all kinds
+        raise ValueError(f"{path} cannot be loaded by Keras: {short(error)}") from error
 
 
 def load_ours(model, path):

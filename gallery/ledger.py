@@ -4,13 +4,11 @@ Ours, those of keras.applications and the golden errors are measured and kept in
 `make ledger` writes anew.  The rest is in architectures/facts.json and weights.published().
 """
 
-import json
 import math
 import re
 from collections import namedtuple
-from functools import cache
-from importlib.resources import files
 
+from convbook import names
 from convbook.architectures.catalog import facts
 from convbook.architectures.published import APPLICATIONS, published
 
@@ -22,10 +20,10 @@ TOLD = {"recalled": "recalled", "secondary": "secondary", "author_code": "author
 Figure = namedtuple("Figure", "text value state why tag where")
 
 
-@cache
 def kept():
-    """{ours and keras.applications: {name: counts}, golden: {'timm/resnet50': error}, versions}."""
-    return json.loads((files("convbook.gallery") / "ledger.json").read_text(encoding="utf-8"))
+    """{ours and keras.applications: {name: counts}, aliases, golden: {'timm/resnet50': error},
+    versions}."""
+    return names.kept("gallery", "ledger.json")
 
 
 def last_digit(figure):

@@ -1,13 +1,11 @@
-"""The menu of python -m blocks: a row and an example for each block."""
+"""The menu of convbook blocks: a row and an example for each block.
+
+The rows are plain data: importing this module does not import Keras.
+"""
 
 import inspect
 import math
 from collections import namedtuple
-
-import keras
-
-from convbook import blocks
-from convbook.blocks import layers
 
 # args: the arguments of the example, first its inputs; shapes: the shapes of those inputs.
 Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))
@@ -124,6 +122,10 @@ def example(name, source=None):
     source: names to take the block from, in place of this package.  Raises ValueError for a name
     that is not on the menu.
     """
+    import keras
+
+    from convbook import blocks
+
     if name not in MENU:
         raise ValueError(f"name={name!r}: name must be one of {', '.join(MENU)}")
     args, shapes = MENU[name].args, MENU[name].shapes
@@ -134,6 +136,8 @@ def example(name, source=None):
 
 def menu():
     """The menu as text: name, what it is, paper, year, trainable weights; then the letters."""
+    from convbook.blocks import layers
+
     rows = [("block", "what it is", "paper", "year", "weights")]
     for name, row in MENU.items():
         weights = sum(math.prod(v.shape) for v in example(name).trainable_variables)

@@ -1,13 +1,8 @@
-"""python -m architectures [NAME]: the ledger, or one network beside its paper's figures."""
+"""The commands on networks: convbook nets, the ledger or one beside its paper, and measure."""
 
-import argparse
-import ast
-import sys
-
-from convbook.architectures.catalog import ALIASES, OPTIONS, create, facts, names
-from convbook.architectures.measure import measure
-from convbook.gallery import page
-from convbook.gallery.ledger import available, golden
+from convbook import names, terminal
+from convbook.gallery.commands import aligned
+from convbook.options import pair, saved_model
 
 COUNTS = {  # ours: (as counted from the paper's table, where the paper prints it)
     "weights": ("weights", None),
@@ -24,23 +19,7 @@ golden      how far our outputs are from those recorded of other libraries
 counted by  libraries that have it (tv torchvision, pcv pytorchcv), ! if not with as many weights
 weights     libraries whose weights it takes
 published   top-1 / top-5 error or accuracy
-docs/ledger.md says it in full, python -m architectures NAME says it of one."""
-
-
-def value(text):
-    """16, 0.5, (16, (3, 4)), True ... as Python writes them; all else is text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def table(rows, left=(0,)):
-    """Rows of text in columns, those in left to the left and the rest to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = enumerate(zip(row, widths, strict=True))
-        yield "  ".join(c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in cells).rstrip()
+docs/ledger.md says it in full, convbook nets NAME says it of one."""
 
 
 def size(shape):
@@ -49,8 +28,11 @@ def size(shape):
 
 def listing():
     """The ledger: a line for each name."""
+    from convbook.gallery import page
+    from convbook.gallery.ledger import available, golden, kept
+
     rows = [HEAD.replace("\n", " ").split(", ")]
-    for name in names(aliases=False):
+    for name in names.networks(aliases=False):
         row, error = page.row(name), golden(name)[0]
         printed = [f"{f[0].text}{f[0].state}" if f else "" for f in row[4:6]]
         by = [
@@ -59,7 +41,7 @@ def listing():
         ]
         rows.append(
             [
-                *(name, ", ".join(alias for alias, full in ALIASES.items() if full == name)),
+                *(name, ", ".join(a for a, full in kept()["aliases"].items() if full == name)),
                 *(f"{row.params:,}", printed[0], f"{row.macs:,}", printed[1]),
                 page.stages(name).replace(" of ", "/"),
                 *(f"{error:.0e}" if error is not None else "", " ".join(by)),
@@ -67,34 +49,44 @@ def listing():
                 next((line for line in page.lines(name) if "baseline" not in line), ""),
             ]
         )
-    yield from table(rows, left=(0, 1, 8, 9, 10))
+    yield from aligned(rows, left=(0, 1, 8, 9, 10))
     yield LEGEND
 
 
 def report(name, **options):
     """The lines that set a network of ours beside its paper."""
+    from convbook.architectures import create, facts, measure
+
     of, ours = facts(name), measure(create(name, **options))
     other = of.get("variants", {}).get(options.get("variant"), of)
     if of:
         paper = of["paper"]
         arxiv = f", arXiv:{paper['arxiv']}" if paper["arxiv"] else ""
         yield f"{paper['title']}. {', '.join(paper['authors'])}. {paper['venue']}{arxiv}"
-    yield ""
+        yield ""
+    yield from counted(ours, other if of else {})
+    yield from printed(of)
+
+
+def counted(ours, of=None):
+    """The lines that tell what measure found: of all, and of each stage; beside facts, if given."""
+    of = of or {}
     rows = [["", "ours", "paper's table"]]
     for key, (theirs, _) in COUNTS.items():
-        rows.append([key, f"{ours[key]:,}", f"{other['computed'][theirs]:,}" if of else ""])
+        rows.append([key, f"{ours[key]:,}", f"{of['computed'][theirs]:,}" if of else ""])
     rows.append(["activation_bytes", f"{ours.activation_bytes:,}", ""])
     rows.append(["receptive_field", str(ours.receptive_field), ""])
-    yield from table(rows)
+    yield from aligned(rows if of else [row[:2] for row in rows[1:]], left=(0,))
+    if ours.get("uncounted"):
+        yield f"uncounted: {', '.join(map(str, ours.uncounted))}"
     yield ""
-    sizes = [f"{stage} {size((None, *hwc))}" for stage, hwc in other.get("output_sizes_hwc", ())]
+    sizes = [f"{stage} {size((None, *hwc))}" for stage, hwc in of.get("output_sizes_hwc", ())]
     rows = [["stage", "output", "weights", "trainable", "macs", "field", "paper's table"]]
     for i, (stage, part) in enumerate(ours.stages.items()):
         counts = [f"{part[key]:,}" for key in ("weights", "trainable", "macs")]
         paper = sizes[i] if len(sizes) == len(ours.stages) else ""
         rows.append([stage, size(part.output_shape), *counts, str(part.receptive_field), paper])
-    yield from table(rows)
-    yield from printed(of)
+    yield from aligned(rows if of else [row[:-1] for row in rows], left=(0,))
 
 
 def printed(of):
@@ -115,23 +107,53 @@ def printed(of):
     yield from ["", *lines] if lines else []
 
 
-def main(argv=None):
-    """Prints the answer to argv; returns the exit code, 2 for what cannot be built."""
-    parser = argparse.ArgumentParser("python -m architectures", description=__doc__)
+def nets(parser):
+    """convbook nets: its arguments; returns what prints the ledger, or of one network."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one of those listed without it")
-    parser.add_argument("--input-shape", type=value, metavar="ROWS,COLUMNS,CHANNELS")
-    parser.add_argument("--classes", type=value)
-    for option in OPTIONS:
-        parser.add_argument(f"--{option.replace('_', '-')}", type=value, help="see create")
-    given = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
-    try:
-        lines = report(**given) if "name" in given else listing()
+    with_options(parser)
+
+    def printed(options):
+        if options.name:
+            names.network(options.name)
+        terminal.load_keras()
+        lines = report(options.name, **dict(options.options)) if options.name else listing()
         print("\n".join(lines))
-    except ValueError as error:
-        print(f"python -m architectures: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return printed
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def measure(parser):
+    """convbook measure: its arguments; returns what prints the counts of a network or a file."""
+    takes = "a network, or a model saved by Keras, which is loaded in its safe mode"
+    parser.add_argument("name", metavar="NAME|FILE.keras", help=takes)
+    with_options(parser)
+
+    def printed(options):
+        check = saved_model if options.name.endswith(".keras") else names.network
+        check(options.name)
+        terminal.load_keras()
+        from convbook.architectures import measure
+
+        print("\n".join(counted(measure(model_of(options.name, **dict(options.options))))))
+
+    return printed
+
+
+def model_of(name, **options):
+    """The network of that name, or the model of that file; only its input_shape can be chosen."""
+    import keras
+
+    from convbook.architectures import create
+    from convbook.architectures.loading import opened
+
+    if not name.endswith(".keras"):
+        return create(name, **options)
+    model, shape = opened(name), options.pop("input_shape", None)
+    for key, value in options.items():
+        raise ValueError(f"{key}={value!r}: of a saved model only input_shape can be chosen")
+    return keras.models.clone_model(model, keras.Input(shape)) if shape else model
+
+
+def with_options(parser):
+    told = "of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
+    parser.add_argument("options", nargs="*", type=pair, metavar="OPTION=VALUE", help=told)

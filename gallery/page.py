@@ -12,7 +12,7 @@ INTRO = """\
 Every network that `architectures.create` builds, one row each: what we count, what its paper
 prints, what other libraries count, how accurate it was published to be, and whose weights it can
 take. `make ledger` measures everything anew and writes this page; do not edit it by hand.
-`python -m architectures NAME` prints one network in detail, each figure with its source, and
+`convbook nets NAME` prints one network in detail, each figure with its source, and
 `architectures/facts.json` holds all that is quoted here.
 
 A dash means that there is nothing to compare: the paper prints no such figure, the library has no

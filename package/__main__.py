@@ -1,1 +1,83 @@
-"""python -m convbook: the same as the command convbook."""
+"""convbook COMMAND, or python -m convbook COMMAND: blocks to copy, networks, their training.
+
+A command is a function of that name in its module: it gives a parser its arguments and returns what
+is to be done with them.  Modules of commands import neither Keras nor TensorFlow before they know
+that what is asked can be (see terminal.load_keras).
+"""
+
+import os
+import sys
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from difflib import get_close_matches
+from importlib import import_module
+
+from convbook.options import Parser
+
+# {what they are for: {name: (module, arguments, what it does)}}
+COMMANDS = {
+    "Blocks and networks, to read and to copy": {
+        "blocks": ("gallery.commands", "", "the menu: every block, its paper, its weights"),
+        "find": ("gallery.commands", "WORD...", "blocks and networks by idea, paper or author"),
+        "show": ("gallery.commands", "NAME... [OPTION=VALUE...]", "the text to paste"),
+        "draw": ("gallery.commands", "NAME [-o FILE]", "a picture, drawn from the Keras graph"),
+        "nets": ("gallery.networks", "[NAME]", "the ledger, or a network beside its paper"),
+        "measure": ("gallery.networks", "NAME|FILE.keras", "weights, multiply-adds and sizes"),
+    },
+    "Training": {
+        "train": ("training.options", "NAME [--data D]", "train a network on a set of images"),
+        "evaluate": ("training.evaluation", "FILE.keras... --data D", "accuracy, by a protocol"),
+        "predict": ("training.predict", "FILE.keras IMAGE...", "what a trained network sees"),
+        "compare": ("training.compare", "RUN...", "runs side by side, in a table and a plot"),
+        "recipes": ("training.options", "[NAME]", "how the papers trained, and who says so"),
+    },
+}  # fmt: skip
+ALL = {name: told for commands in COMMANDS.values() for name, told in commands.items()}
+
+
+def page():
+    """The help page: every command in a line."""
+    lines = ["Convolutional blocks to copy, the networks of the papers, and their training."]
+    for title, commands in COMMANDS.items():
+        lines += ["", f"{title}:"]
+        for name, (_, arguments, what) in commands.items():
+            lines.append(f"  {f'convbook {name} {arguments}':<40}  {what}")
+    return "\n".join([*lines, "", "convbook COMMAND --help tells all of one."])
+
+
+def parsed(name, argv):
+    """(what is to be done, the options for it).  Raises ValueError for what is no command."""
+    if name not in ALL:
+        near = get_close_matches(name, ALL, 1)
+        hint = f"{near[0]} is one" if near else "--help lists them"
+        raise ValueError(f"there is no command {name!r}; {hint}")
+    module, _, what = ALL[name]
+    parser = Parser(f"convbook {name}", formatter_class=RawDescriptionHelpFormatter)
+    parser.description = f"{what[0].upper()}{what[1:]}."
+    run = getattr(import_module(f"convbook.{module}"), name)(parser)
+    return run, parser.parse_args(argv)
+
+
+def main(argv=None):
+    """Does as argv says.  Returns the exit code: 2, with a line on stderr, for what cannot be."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        if name in ("-h", "--help", "help"):
+            code = print(page())
+        else:
+            run, options = parsed(name, rest)
+            code = run(options)
+        sys.stdout.flush()
+        return code or 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # of convbook blocks | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (ValueError, OSError, ArgumentTypeError) as error:
+        command = f"convbook {name}" if name in ALL else "convbook"
+        print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

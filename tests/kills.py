@@ -39,7 +39,7 @@ def begin(out, workers):
         place = ["--workers", names, "--index", str(i)] if workers > 1 else []
         gate = "survival=0.8" if workers == 1 else "drop_path=0.2"
         told = [*RUN, "--option", gate, *place, "--out", str(out)]
-        command = [sys.executable, "-u", "-m", "training", *told]
+        command = [sys.executable, "-u", "-m", "convbook", "train", *told]
         log = subprocess.PIPE if i == 0 else subprocess.DEVNULL
         told = dict(stdout=log, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment)
         started.append(subprocess.Popen(command, **told))

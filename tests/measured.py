@@ -12,10 +12,10 @@ from pathlib import Path
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as in conftest.py
 import keras
 
-from convbook import architectures
+from convbook import architectures, names
 from convbook.architectures.published import APPLICATIONS
 from convbook.blocks.graph import calls
-from convbook.gallery import ledger, page
+from convbook.gallery import page
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,11 +79,12 @@ def main():
             {
                 "versions": {"keras": keras.__version__},
                 "ours": each(ours, architectures.names(aliases=False)),
+                "aliases": architectures.catalog.ALIASES,
                 "keras.applications": each(twin, APPLICATIONS),
                 "golden": {published_name(f): float(f"{e:.1g}") for f, e in errors.items()},
             }
         )
-        ledger.kept.cache_clear()
+        names.kept.cache_clear()
     (ROOT / "docs" / "ledger.md").write_text(page.page(), encoding="utf-8")
 
 

@@ -5,17 +5,16 @@ import re
 import shlex
 import shutil
 import tomllib
-from importlib import import_module
 from pathlib import Path
 
 import files
 import keras
 import pytest
 
+from convbook.__main__ import main, parsed
 from convbook.architectures import catalog, loading
 from convbook.training import protocols, trainer
-from convbook.training.__main__ import COMMANDS, main, parse
-from convbook.training.data.sources import KERAS, PREFIXED
+from convbook.training.options import finished, source
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
@@ -43,21 +42,20 @@ def commands(page):
         yield shlex.split(line)
 
 
-def trained(argv):
+def trained(options):
     """A training: its network, recipe, data and devices exist and go together."""
-    options = parse(argv)[1]
+    finished(options)
     name, net = catalog.find(options.model)
     trainer.pixels(options, net)
     recipe = trainer.chosen_recipe(options)
     assert recipe["batch_size"] % options.accumulate == 0
-    kinds = {known.partition(":")[0] for known in ("digits", *KERAS, *PREFIXED)}
-    assert options.data.partition(":")[0] in kinds
+    source(options.data)
     if options.weights:
         loading.needed(name, options.weights, {})
 
 
 def accepted(words):
-    """Raises, or ends the process, if words are no command of ours."""
+    """Raises, or ends the process, if words are no command of ours; here models are empty files."""
     while words[0] == "srun" or "=" in words[0] or words[0].startswith("--"):
         words = words[1:]
     program, *argv = words
@@ -66,21 +64,16 @@ def accepted(words):
     elif program == "pip":
         extras = re.findall(r"\[([\w,]+)\]", " ".join(argv))
         assert {e for extra in extras for e in extra.split(",")} <= {*EXTRAS}
-    elif program == "python" and argv[:2] == ["-m", "training"]:
-        if argv[2] == "recipes":
-            assert main(argv[2:]) == 0
-        elif argv[2] in COMMANDS:
-            options = (
-                import_module(f"convbook.training.{COMMANDS[argv[2]]}")
-                .parser()
-                .parse_args(argv[3:])
-            )
-            protocols.protocol(getattr(options, "protocol", "centre"))
-        else:
-            trained(argv[2:])
-    elif program == "python" and argv[:1] == ["-m"]:
-        room = {"blocks": "gallery.__main__", "architectures": "gallery.networks"}[argv[1]]
-        assert import_module(room).main(argv[2:]) == 0
+    elif program == "convbook" and argv[0] in ("train", "evaluate", "predict", "compare"):
+        for path in (Path(word) for word in argv if word.endswith(".keras")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        options = parsed(argv[0], argv[1:])[1]
+        if argv[0] == "train":
+            trained(options)
+        protocols.protocol(getattr(options, "protocol", "centre"))
+    elif program == "convbook":
+        assert main(argv) == 0
     else:
         assert program == "python"
         assert (ROOT / argv[0]).is_file()
@@ -99,20 +92,22 @@ def test_commands_are_accepted(page, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "line",
     [
-        "python -m training resnet20 --dta digits",
-        "python -m training resnet21",
-        "python -m training resnet20 --data folders:photos --out a",
-        "python -m training lenet5 --weights imagenet",
-        "python -m training resnet20 --set weight_decya=0",
-        "python -m training evaluate a.keras --data digits --protocol eleven",
-        "python -m training recipes resnet21",
-        "python -m blocks show basic_blok",
+        "convbook train resnet20 --dta digits",
+        "convbook train resnet21",
+        "convbook train resnet20 --data folders:photos --out a",
+        "convbook train lenet5 --weights imagenet",
+        "convbook train resnet20 --set weight_decya=0",
+        "convbook evaluate a.keras --data digits --protocol eleven",
+        "convbook recipes resnet21",
+        "convbook show basic_blok",
         "make trian",
         "pip install '.[dokcs]'",
-        "pythn -m training",
+        "convbok train resnet20",
+        "convbook tran resnet20",
     ],
 )
-def test_what_is_no_command_of_ours_is_found(line):
+def test_what_is_no_command_of_ours_is_found(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises((SystemExit, Exception)):
         accepted(shlex.split(line))
 
@@ -122,7 +117,7 @@ def runs(tmp_path_factory):
     """A folder with what the commands of the guides would have left: short runs, and photos."""
     at = tmp_path_factory.mktemp("guides")
     files.folder(at / "photos", {"cat": 12, "dog": 12})
-    short = ["lenet5", "--epochs", "1", "--no-tensorboard"]
+    short = ["train", "lenet5", "--epochs", "1", "--no-tensorboard"]
     assert main([*short, "--batch-size", "384", "--out", f"{at}/runs/mine"]) == 0
     shutil.copytree(at / "runs" / "mine", at / "runs" / "resnet20-digits")
     photos = ["--data", f"folder:{at}/photos", "--batch-size", "8"]

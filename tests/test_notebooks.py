@@ -60,7 +60,7 @@ def test_a_papers_notebook_has_the_form_of_all(name):
     assert "https://arxiv.org/abs/" in text or "https://doi.org/" in text
     assert "> **Paper**" in text
     assert "```bibtex" in text
-    assert "python -m blocks show" in text
+    assert "convbook show" in text
     assert text.count("<details>") >= 2
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     shown = {k for c in notebook.cells for o in c.get("outputs", ()) for k in o.get("data", {})}

@@ -3,22 +3,20 @@
 import inspect
 import math
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from convbook import architectures
+from convbook.__main__ import main
 from convbook.training import optimizers, schedules
 from convbook.training.augment import plan
 from convbook.training.decay import DECAYS, decay
 from convbook.training.fields import (
     FIELDS,
     TAGS,
-    all_facts,
     describe,
     entries,
     facts,
@@ -27,7 +25,6 @@ from convbook.training.fields import (
 )
 from convbook.training.recipes import recipe
 
-ROOT = Path(__file__).parent.parent
 NETWORKS = architectures.names(aliases=False)
 OWN = {name: e for name, e in entries().items() if "networks" in e}  # the papers'
 WHOLE = {name: e for name, e in entries().items() if "data" in e}  # ours as well
@@ -446,17 +443,13 @@ def test_no_recipe_has_the_name_of_another_ones_network():
             assert recipe(name, "imagenet", "paper")["name"] == name
 
 
-def test_the_command():
+def test_the_command(capsys):
     def run(*argv):
-        argv = [sys.executable, "-m", "training", "recipes", *argv]
-        return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT)
+        code = main(["recipes", *argv])
+        return code, *(text.splitlines() for text in capsys.readouterr())
 
-    assert run().stdout.splitlines() == listing()
-    assert run("modern").stdout.splitlines() == describe("modern")
-    wrong = run("resnet21")
-    assert wrong.returncode == 2
-    assert "error: name='resnet21': there is no such" in wrong.stderr.splitlines()[-1]
-
-
-def test_facts_are_those_of_the_architectures():
-    assert all_facts() == architectures.catalog.all_facts()
+    assert run() == (0, listing(), [])
+    assert run("modern") == (0, describe("modern"), [])
+    code, _, (error,) = run("resnet21")
+    assert code == 2
+    assert error.startswith("convbook recipes: name='resnet21': there is no such")

@@ -1,4 +1,4 @@
-"""python -m blocks show: every snippet stands alone and is what it was cut from."""
+"""convbook show: every snippet stands alone and is what it was cut from."""
 
 import ast
 import inspect

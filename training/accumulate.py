@@ -4,6 +4,9 @@ Keras' own (gradient_accumulation_steps of an optimizer) fails with several repl
 step, a schedule's too, for every part.  Here a step stays an update with the whole batch.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -17,9 +20,10 @@ class Accumulated(keras.Model):
 
     parts = 1
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-        sums, results = [], {}
+        sums: list[Any] = []
+        results: dict[str, Any] = {}
         for part in zip(*(self.cut(values) for values in (x, y, weight)), strict=True):
             # In order, or TensorFlow would run all parts at once, with the memory of them all
             with tf.control_dependencies([g for g in sums if g is not None]):
@@ -28,14 +32,14 @@ class Accumulated(keras.Model):
         self.optimizer.apply_gradients(zip(sums, self.trainable_weights, strict=True))
         return results
 
-    def cut(self, values):
+    def cut(self, values: Any) -> list[Any]:
         """parts structures of equal rows."""
         if values is None:
             return [None] * self.parts
         split = [tf.split(tensor, self.parts) for tensor in tf.nest.flatten(values)]
         return [tf.nest.pack_sequence_as(values, each) for each in zip(*split, strict=True)]
 
-    def part_step(self, x, y, weight):
+    def part_step(self, x: Any, y: Any, weight: Any) -> tuple[list[Any], dict[str, Any]]:
         """Gradients and metrics of one part, the gradients over parts."""
         with tf.GradientTape() as tape:
             predicted = self(x, training=True)
@@ -51,6 +55,6 @@ class Accumulated(keras.Model):
         return tape.gradient(scaled, self.trainable_weights), results
 
 
-def added(these, those):
+def added(these: Sequence[Any], those: Sequence[Any]) -> list[Any]:
     """Sums of gradients; None is that of a weight without a part in the loss."""
     return [None if a is None else a + b for a, b in zip(these, those, strict=True)]

@@ -1,20 +1,25 @@
 """The probabilities that a network gives for the images of a part, by an evaluation protocol."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.augment import plan
-from convbook.training.data import Split, batches
+from convbook.training.augment import Augmentation, plan
+from convbook.training.data import Split, Statistics, batches
 from convbook.training.data.batches import AUTOTUNE, check, normalised
+from convbook.training.data.parts import Part
 from convbook.training.fully_convolutional import fully_convolutional, is_softmax
-from convbook.training.protocols import sides_of
+from convbook.training.protocols import Protocol, sides_of
 from convbook.training.views import resized, views
 
 
-def probabilities(model, part, told, batch=64, short=None, augmentation=None, statistics=None):
+def probabilities(model: keras.Model, part: Part, told: Protocol, batch: int = 64,
+                  short: int | None = None, augmentation: Augmentation = None,
+                  statistics: Statistics | None = None) -> np.ndarray:  # fmt: skip
     """(N, classes): for each image of a part the mean over what the Protocol told shows of it.
 
     model: returns logits, or probabilities if its last layer is a softmax.  batch: views at a
@@ -28,14 +33,15 @@ def probabilities(model, part, told, batch=64, short=None, augmentation=None, st
     return averaged(lambda x: after(model.predict_on_batch(x)), seen, len(part))
 
 
-def softmax(x):
+def softmax(x: np.ndarray) -> np.ndarray:
     e = np.exp(x - x.max(-1, keepdims=True), dtype="float64")
     return e / e.sum(-1, keepdims=True)
 
 
-def averaged(predict, seen, n):
+def averaged(predict: Callable[[Any], np.ndarray], seen: tf.data.Dataset, n: int) -> np.ndarray:
     """The mean of predict(x) for each of n images, over all (numbers, x) of seen."""
-    total, count = 0.0, np.zeros(n)
+    total: Any = 0.0
+    count = np.zeros(n)
     bar = keras.utils.Progbar(None, unit_name="batch", verbose=int(sys.stdout.isatty()))
     for done, (numbers, x) in enumerate(seen.as_numpy_iterator(), 1):
         p = predict(x)
@@ -47,7 +53,9 @@ def averaged(predict, seen, n):
     return total / count[:, None]
 
 
-def shown(part, told, batch, short=None, augmentation=None, statistics=None):
+def shown(part: Part, told: Protocol, batch: int, short: int | None = None,
+          augmentation: Augmentation = None,
+          statistics: Statistics | None = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of what a Protocol shows of a part: (numbers of the images (B,), x (B, h, w, C)).
 
     short: the recipe's short side, where the protocol does not say one.  augmentation: the
@@ -81,17 +89,17 @@ def shown(part, told, batch, short=None, augmentation=None, statistics=None):
     return found[0].prefetch(AUTOTUNE)
 
 
-def numbered(found, n, batch):
+def numbered(found: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:
     """found, the batches of n images in order, with the numbers of the images."""
     numbers = tf.data.Dataset.range(n).batch(batch)
     return tf.data.Dataset.zip(numbers, found)
 
 
-def whole(part, i):
+def whole(part: Part, i: tf.Tensor) -> tf.Tensor:
     """Image i of a part, uncropped, (H, W, C) in [0, 1]."""
     x = tf.image.convert_image_dtype(part.window(i, lambda h, w: (0, 0, h, w)), tf.float32)
     return tf.ensure_shape(x, (None, None, part.channels))
 
 
-def both_ways(x):
+def both_ways(x: tf.Tensor) -> tf.Tensor:
     return tf.stack([x, tf.reverse(x, [1])])

@@ -8,9 +8,13 @@ import json
 import os
 import re
 import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+Kept = tuple[dict[str, np.ndarray], dict[str, Any]]  # (arrays, info)
 NAME, ASIDE, INFO = "step-{:09}.npz", ".writing", "info"
 
 
@@ -22,14 +26,16 @@ class Unwritable(RuntimeError):
     """The disk is full, or the folder cannot be written; what was there before still is."""
 
 
-def save(folder, step, arrays, info, keep=2):
+def save(
+    folder: Path, step: int, arrays: Mapping[str, np.ndarray], info: dict[str, Any], keep: int = 2
+) -> Path:
     """Writes arrays {name: array} and info, which JSON can hold; removes all but the last keep."""
     path, aside = folder / NAME.format(step), folder / ASIDE
-    text = np.frombuffer(json.dumps(info).encode(), np.uint8)
+    whole: dict[str, Any] = {INFO: np.frombuffer(json.dumps(info).encode(), np.uint8), **arrays}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:
-            np.savez(file, **{INFO: text}, **arrays)
+            np.savez(file, **whole)
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
@@ -42,12 +48,14 @@ def save(folder, step, arrays, info, keep=2):
     return path
 
 
-def written(folder):
+def written(folder: Path) -> list[Path]:
     """The checkpoints of a folder, the oldest first."""
     return sorted(p for p in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{9}\.npz", p.name))
 
 
-def latest(folder, shapes):
+def latest(
+    folder: Path, shapes: Callable[[dict[str, Any]], dict[str, tuple[int, ...]]]
+) -> tuple[Kept | None, list[str]]:
     """(arrays, info) of the last checkpoint that is whole and fits, or None; and words on others.
 
     shapes(info) gives {name: shape} of the variables that it must have; it may raise Refused.  A
@@ -70,7 +78,7 @@ def latest(folder, shapes):
     return None, words
 
 
-def read(path):
+def read(path: Path) -> Kept:
     """(arrays, info) of a file; reading verifies the checksum that each array has."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}

@@ -2,9 +2,9 @@
 
 Three ways to start the same command on every machine:
 
-    python -m training MODEL --workers a:2222,b:2222 --index 0        (--index 1 on b)
-    TF_CONFIG='{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": 0}}' python ...
-    srun --ntasks-per-node=1 python -m training MODEL                 (in a Slurm job)
+    convbook train NAME --workers a:2222,b:2222 --index 0        (--index 1 on b)
+    TF_CONFIG='{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": 0}}' convbook ...
+    srun --ntasks-per-node=1 convbook train NAME                 (in a Slurm job)
 
 Nothing here imports TensorFlow: find() is for before it starts.
 """

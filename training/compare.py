@@ -1,6 +1,6 @@
 """Put runs side by side: in a table and in a plot.
 
-    python -m training compare runs/a runs/b --plot both.png
+    convbook compare runs/a runs/b --plot both.png
 
 Reads result.json and history.csv of each folder; a run that has not ended is shown as far as it is.
 """
@@ -8,13 +8,11 @@ Reads result.json and history.csv of each folder; a run that has not ended is sh
 import csv
 import json
 import math
-import sys
 from collections import namedtuple
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from convbook.training.options import Parser
 from convbook.training.side_by_side import aligned, table, titles
 
 # name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
@@ -22,27 +20,24 @@ Run = namedtuple("Run", "name result history")
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
 
 
-def parser():
-    found = Parser("python -m training compare", description=__doc__.split("\n")[0])
-    found.add_argument("runs", nargs="+", metavar="OUT", help="folders that runs left")
-    found.add_argument("--plot", metavar="FILE.png", help="draw the curves of all into one picture")
-    return found
+def compare(parser):
+    """convbook compare: its arguments; returns what compares."""
+    parser.description = __doc__
+    parser.add_argument("runs", nargs="+", metavar="OUT", help="folders that runs left")
+    parser.add_argument(
+        "--plot", metavar="FILE.png", help="draw the curves of all into one picture"
+    )
+    return printed
 
 
-def main(argv=None):
-    """Prints the table.  Returns 0; ends with exit code 2 and one line for what cannot be."""
-    command = parser()
-    options = command.parse_args(argv)
-    try:
-        runs = [read(folder) for folder in options.runs]
-        if options.plot:
-            draw(options.plot, runs)
-    except ValueError as error:
-        command.error(str(error))
+def printed(options):
+    """Prints the table, and draws the plot.  Raises ValueError for what cannot be."""
+    runs = [read(folder) for folder in options.runs]
+    if options.plot:
+        draw(options.plot, runs)
     print("\n".join(aligned(table(runs))))
     if options.plot:
         print(f"curves: {options.plot}")
-    return 0
 
 
 def read(folder):
@@ -95,7 +90,3 @@ def draw(path, runs):
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as problem:
         raise ValueError(f"--plot {path!r} cannot be written: {problem}") from problem
-
-
-if __name__ == "__main__":
-    sys.exit(main())

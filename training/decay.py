@@ -1,13 +1,14 @@
 """Weight decay as the papers mean it."""
 
+import keras
 from keras.regularizers import L2
 
 
-def kernel(w):
+def kernel(w: keras.Variable) -> bool:
     return w.name.endswith("kernel")
 
 
-def depthwise(w):
+def depthwise(w: keras.Variable) -> bool:
     """Whether w (k, k, C, 1) is a kernel of its own for each channel."""
     return kernel(w) and len(w.shape) == 4 and w.shape[-1] == 1
 
@@ -19,7 +20,7 @@ DECAYS = {
 }
 
 
-def decay(model, rate, decays="kernels"):
+def decay(model: keras.Model, rate: float, decays: str = "kernels") -> None:
     """Adds rate * w to the gradient of each weight w of a built model, before the momentum.
 
     That is weight decay in Caffe and Torch, and so the papers' lambda: the gradient of

@@ -1,35 +1,30 @@
 """Evaluate trained networks on a set of images.
 
-    python -m training evaluate runs/resnet20-digits/model.keras --data digits
-    python -m training evaluate A.keras B.keras --data folder:birds --protocol ten
+    convbook evaluate runs/resnet20-digits/model.keras --data digits
+    convbook evaluate A.keras B.keras --data folder:birds --protocol ten
 
 Several networks are an ensemble: their probabilities are averaged.  It leaves evaluation.json,
 confusion.png and reliability.png in the folder --out.
 """
 
-import argparse
 import json
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from convbook import terminal
+from convbook.options import saved_model, whole
 from convbook.training import protocols
-from convbook.training.options import Parser, whole
+from convbook.training.options import source
 
 FILES = ("confusion.png", "reliability.png", "evaluation.json")
 
 
-def parser():
-    found = Parser(
-        "python -m training evaluate",
-        description=__doc__,
-        epilog=protocols.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = found.add_argument
-    add("models", nargs="+", metavar="MODEL.keras")
+def evaluate(parser):
+    """convbook evaluate: its arguments; returns what evaluates."""
+    parser.description, parser.epilog = __doc__, protocols.__doc__
+    add = parser.add_argument
+    add("models", nargs="+", type=saved_model, metavar="MODEL.keras")
     add("--data", required=True, metavar="D", help="as for training: digits, folder:PATH ...")
     add("--part", default="test", choices=("test", "val", "train"))
     add("--protocol", default="centre", metavar="P", help="default: centre")
@@ -38,32 +33,24 @@ def parser():
     add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
     add("--skip-broken", action="store_true", help="evaluate without what cannot be read")
     add("--first-label", type=whole(0), metavar="N", help="of TFRecord files: what class 0 is")
-    return found
+    return printed
 
 
-def main(argv=None):
-    """Evaluates as argv says.  Returns 0; ends with exit code 2 and one line for what cannot be."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    command = parser()
-    options = command.parse_args(argv)
-    try:
-        told = protocols.protocol(options.protocol)
-        from convbook.training import (
-            report,  # slow: TensorFlow; --help and errors need not wait for it
-        )
-
-        networks, loaded = prepared(options, told)
-        folder = Path(options.out or beside(options))
-        report.claim(folder)
-        found, reliability = evaluated(networks, loaded, options, told)
-        write(folder, found, reliability)
-    except ValueError as error:
-        command.error(str(error))
+def printed(options):
+    """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
+    told = protocols.protocol(options.protocol)
+    source(options.data)
+    terminal.load_keras()
+    from convbook.training import report
     from convbook.training.scores import lines
 
+    networks, loaded = prepared(options, told)
+    folder = Path(options.out or beside(options))
+    report.claim(folder)
+    found, reliability = evaluated(networks, loaded, options, told)
+    write(folder, found, reliability)
     print("\n".join(lines(found)))
     print(f"{folder}: {', '.join(FILES)}")
-    return 0
 
 
 def beside(options):
@@ -162,7 +149,3 @@ def write(folder, found, reliability):
         (folder / FILES[2]).write_text(f"{{\n{each}\n}}\n", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"--out {str(folder)!r} cannot be written: {error.strerror}") from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,15 +2,20 @@
 
 import math
 from argparse import Namespace
+from typing import Any
+
+import keras
+import tensorflow as tf
 
 from convbook.training import data, strategy
+from convbook.training.data.parts import Part
 
 
-def heads_of(model):
+def heads_of(model: keras.Model) -> int:
     return len(model.outputs)
 
 
-def training_data(job, options, start):
+def training_data(job: Any, options: Namespace, start: int) -> tf.data.Dataset:
     """The tf.data of the steps from start on; each output of the model gets the labels."""
     told = Namespace(
         batch_size=job.recipe["batch_size"],
@@ -26,7 +31,7 @@ def training_data(job, options, start):
     return strategy.distribute(job.devices, make) if several else make()
 
 
-def held_out(job, part):
+def held_out(job: Any, part: Part) -> tuple[tf.data.Dataset, int | None]:
     """(data, steps) of one pass over a part, each image once, whatever the number of devices."""
     replicas, images = job.devices.num_replicas_in_sync, len(part)
     batch = shared(images, replicas)
@@ -45,12 +50,12 @@ def held_out(job, part):
     return strategy.distribute(job.devices, make), math.ceil(images / batch)
 
 
-def to_heads(batches, model):
+def to_heads(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
     heads = heads_of(model)
     return batches.map(lambda x, y: (x, (y,) * heads)) if heads > 1 else batches
 
 
-def shared(images, replicas, most=256):
+def shared(images: int, replicas: int, most: int = 256) -> int:
     """The batch of an evaluation, at most 256 images, that leaves no replica without an image."""
     if images < replicas:
         raise ValueError(f"{images} images to evaluate are too few for {replicas} devices")

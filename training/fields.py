@@ -6,10 +6,10 @@ another network: NETWORK/KEY; says: the part that counts), and a tag, the entry'
 own; or a reason, why, if it is ours.  as: what inherited fields are tagged here.
 """
 
-import json
 from functools import cache
-from importlib.resources import files
 from textwrap import wrap
+
+from convbook import names
 
 TAGS = {  # a field's tag: the word for it in architectures/facts.json
     "stored_text": "paper",  # read in the paper's own text
@@ -26,26 +26,18 @@ FIELDS = (
 )
 
 
-@cache
 def entries():
-    return json.loads((files("convbook.training") / "recipes.json").read_text(encoding="utf-8"))
-
-
-@cache
-def all_facts():
-    return json.loads((files("convbook.architectures") / "facts.json").read_text(encoding="utf-8"))
+    return names.kept("training", "recipes.json")
 
 
 def facts(network):
     """What architectures/facts.json says of the training of a network: texts by key, or {}."""
-    return all_facts().get(network, {}).get("training") or {}
+    return names.facts().get(network, {}).get("training") or {}
 
 
 def family(model):
     """The name of the entry with the paper's recipe of a network.  Raises ValueError."""
-    from convbook.architectures.catalog import find  # slow: Keras
-
-    full, _ = find(model)
+    full = names.network(model)
     return next(name for name, entry in entries().items() if full in entry.get("networks", ()))
 
 

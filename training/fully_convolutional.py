@@ -3,10 +3,13 @@
 OverFeat, arXiv:1312.6229, section 3.5; VGG's dense evaluation, arXiv:1409.1556, section 3.2.
 """
 
+from typing import Any
+
 import keras
 from keras import layers
 
-from convbook.blocks.graph import calls
+from convbook.blocks.graph import Call, calls
+from convbook.blocks.types import Tensor
 
 POOLS = {
     layers.GlobalAveragePooling2D: layers.AveragePooling2D,
@@ -16,7 +19,7 @@ ENDS = (layers.Flatten, *POOLS)
 PLAIN = (layers.Activation, layers.Dropout, layers.Identity, layers.ReLU)  # value by value
 
 
-def fully_convolutional(model):
+def fully_convolutional(model: keras.Model) -> keras.Model:
     """A network of the same weights: images (N, H, W, C) -> logits (N, H', W', classes).
 
     Of an image of the model's own size it says in one position what the model says; of a larger
@@ -50,16 +53,17 @@ def fully_convolutional(model):
     return keras.Model(any_size, x, name=f"{model.name}_fully_convolutional")
 
 
-def is_softmax(op):
+def is_softmax(op: keras.Operation) -> bool:
     """Whether an operation gives probabilities."""
     by_name = getattr(op, "activation", None) is keras.activations.softmax
     return by_name or isinstance(op, layers.Softmax)
 
 
-def head_of(model):
+def head_of(model: keras.Model) -> tuple[Call, list[keras.Operation]]:
     """The call of the flatten or global pool that ends the map, and the operations after it."""
     made = {id(x): call for call in calls(model) for x in call.outputs}
-    call, head = made[id(model.outputs[0])], []
+    head: list[Any] = []
+    call = made[id(model.outputs[0])]
     while not isinstance(call.op, ENDS):
         if len(call.inputs) != 1 or (is_softmax(call.op) and head):
             what = f"its head has {call.op.name} behind the flatten or the global pool"
@@ -72,7 +76,7 @@ def head_of(model):
     return call, head
 
 
-def slid(op, x, k, name):
+def slid(op: Any, x: Tensor, k: tuple[int, int], name: str) -> tuple[Tensor, tuple[int, int]]:
     """(x, k) after op of the head, done at each position.
 
     k: rows and columns of the map that a vector of the model's head still stands for.
@@ -91,14 +95,14 @@ def slid(op, x, k, name):
     raise ValueError(f"{name} cannot become fully convolutional: {what}")
 
 
-def copied(op, x):
+def copied(op: keras.Layer, x: Tensor) -> Tensor:
     layer = type(op).from_config(op.get_config())
     x = layer(x)
     layer.set_weights(op.get_weights())
     return x
 
 
-def convolution(dense, x, k):
+def convolution(dense: keras.layers.Dense, x: Tensor, k: tuple[int, int]) -> Tensor:
     """The dense layer that read a flattened map of k as a convolution over x."""
     a = None if is_softmax(dense) else dense.activation
     told = dict(use_bias=dense.use_bias, dtype=dense.dtype_policy, name=dense.name)

@@ -1,6 +1,8 @@
 """Batch norm by TensorFlow's own kernel, for models that are trained without XLA."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,7 +22,7 @@ class FusedBatchNormalization(BatchNormalization):
     devices, there is no kernel either, but one message each way in place of Keras' three and two.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         learns = bool(training and self.trainable)
         replica = tf.distribute.get_replica_context()
         several = replica is None or replica.num_replicas_in_sync > 1
@@ -37,10 +39,10 @@ class FusedBatchNormalization(BatchNormalization):
         return tf.cast(y, self.compute_dtype)
 
     @property
-    def moving(self):
+    def moving(self) -> tuple[Any, Any]:
         return self.moving_mean, self.moving_variance
 
-    def alone(self, x, learns):
+    def alone(self, x: tf.Tensor, learns: bool) -> tuple[tf.Tensor, ...]:
         """(y, mean, variance) by the kernel: of the batch if the layer learns, else (y,)."""
         gamma = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(x.shape[-1])
         beta = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(x.shape[-1])
@@ -55,7 +57,7 @@ class FusedBatchNormalization(BatchNormalization):
         variance *= tf.maximum(n - 1, 1) / n  # the kernel's has n - 1 below, Keras' has n
         return y, mean, variance
 
-    def together(self, x, replica):
+    def together(self, x: tf.Tensor, replica: Any) -> tuple[tf.Tensor, ...]:
         """(y, mean, variance) of the batch of all replicas; all send their sums at once."""
         f, n = x.shape[-1], tf.cast(tf.size(x) // x.shape[-1], "float32")
         sums = [tf.reduce_sum(v, (0, 1, 2)) for v in (x, tf.square(x))]
@@ -67,7 +69,7 @@ class FusedBatchNormalization(BatchNormalization):
         y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
         return y, mean, variance
 
-    def fits(self, x, learns, training):
+    def fits(self, x: Any, learns: bool, training: bool | None) -> bool:
         """Whether what is here computes what Keras' layer does."""
         shape = len(x.shape) == 4 and x.shape[-1] and self.axis in (-1, 3)
         frozen = training and not learns  # the kernel's gradient is not deterministic on a GPU
@@ -78,7 +80,7 @@ class FusedBatchNormalization(BatchNormalization):
 known_as("training", FusedBatchNormalization)
 
 
-def fuse(model, on=True):
+def fuse(model: keras.Model, on: bool = True) -> None:
     """The batch norms of model, those inside other layers too, by the fused kernel; before compile.
 
     The model, its layers and their weights stay.  on=False makes them Keras' again: before saving,
@@ -91,7 +93,7 @@ def fuse(model, on=True):
 
 
 @contextmanager
-def plain(model):
+def plain(model: keras.Model) -> Iterator[None]:
     """While a model is saved: its batch norms are Keras' own and those of one device."""
     norms = batch_norms(model)
     before = [(type(layer), layer.synchronized) for layer in norms]

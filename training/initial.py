@@ -1,13 +1,16 @@
 """Initial weights as a recipe says, where that is not what the network has by itself."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 from keras import initializers
 
 from convbook.training.decay import depthwise, kernel
 
 
-def initialise(model, init):
+def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
     """Draws the kernels of a built model anew, from Keras' global seed.
 
     init: a recipe's; None leaves the model as it is.  kernel: {name: one of Keras' initializers, or
@@ -27,7 +30,7 @@ def initialise(model, init):
         bias.assign(bias * 0 + 1)
 
 
-def initializer(shape, name, **kwargs):
+def initializer(shape: Sequence[int], name: str, **kwargs: Any) -> keras.initializers.Initializer:
     """The Keras initializer for a kernel of this shape, with a seed of its own."""
     if name == "FanInUniform":
         limit = kwargs["scale"] / math.prod(shape[:-1])

@@ -19,6 +19,8 @@ Keras itself adds up the counts of all replicas.  The same program must run on e
 reading a metric waits for all of them; only files are for the chief alone (is_chief).
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -28,7 +30,9 @@ from convbook.blocks.legacy import known_as
 class Reduce:
     """Strategy.reduce for what Keras gives it; for use before a strategy among the bases."""
 
-    def reduce(self, reduce_op, value, axis):
+    experimental_local_results: Any  # the strategy's, as is the reduce behind this one
+
+    def reduce(self, reduce_op: Any, value: Any, axis: int | None) -> Any:
         """As tf.distribute.Strategy.reduce, and also
 
         - a tuple, list or dict: of each value in it that of the first replica here, without waiting
@@ -39,14 +43,14 @@ class Reduce:
             return keras.tree.map_structure(lambda v: self.experimental_local_results(v)[0], value)
         if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:
             axis = None
-        return super().reduce(reduce_op, value, axis)
+        return super().reduce(reduce_op, value, axis)  # type: ignore[misc]  # see above
 
 
 class MultiWorkerMirroredStrategy(Reduce, tf.distribute.MultiWorkerMirroredStrategy):
     """tf.distribute.MultiWorkerMirroredStrategy with which Keras 3 trains on several workers."""
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         """Whether this worker is the one that writes files: worker 0."""
         return self.cluster_resolver.task_id in (None, 0)
 
@@ -65,7 +69,7 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     overflow of another makes all weights NaN, or leaves workers waiting for each other forever.
     """
 
-    def check_finite(self, grads):
+    def check_finite(self, grads: Any) -> Any:
         finite = super().check_finite(grads)
         replica = tf.distribute.get_replica_context()
         if replica is None or replica.num_replicas_in_sync == 1:

@@ -1,5 +1,7 @@
 """Optimizers of the recipes: Keras' own, and the forms of PyTorch and TensorFlow 1 beside them."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,7 +17,7 @@ class TorchSGD(keras.optimizers.SGD):
     falls, Caffe's velocity still carries the steps of the higher rate, PyTorch's falls at once.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         if self.momentum == 0:
             return super().update_step(gradient, variable, learning_rate)
         gradient = ops.cast(gradient, variable.dtype)
@@ -25,7 +27,7 @@ class TorchSGD(keras.optimizers.SGD):
         step = ops.add(gradient, ops.multiply(v, m)) if self.nesterov else v
         self.assign_sub(variable, ops.multiply(step, lr))
 
-    def velocity(self, variable):
+    def velocity(self, variable: keras.Variable) -> keras.Variable:
         # No public call finds the slot of a variable, which under tf.distribute is one of several.
         return self.momentums[self._get_variable_index(variable)]
 
@@ -38,7 +40,9 @@ class TensorFlowRMSprop(keras.optimizers.RMSprop):
     which begins at 1, not at 0: the first steps are no larger than the later ones.
     """
 
-    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+    def add_optimizer_variables(
+        self, trainable_variables: Any, name: Any, initializer: Any = "zeros"
+    ) -> Any:
         initializer = "ones" if name == "velocity" else initializer  # Keras' name of r
         return super().add_optimizer_variables(trainable_variables, name, initializer)
 
@@ -52,7 +56,7 @@ OPTIMIZERS = {
 }
 
 
-def build(recipe, rate, **kwargs):
+def build(recipe: dict[str, Any], rate: Any, **kwargs: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of a recipe at a rate, a number or a schedule (see training.schedules).
 
     With the recipe's moving average of weights, if it has one.  kwargs go to the optimizer.  Weight

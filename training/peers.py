@@ -5,11 +5,14 @@ import faulthandler
 import re
 import socket
 import time
+from collections.abc import Iterator
+
+from convbook.training.cluster import Cluster
 
 ENDING = 5.0  # seconds in which the port of a process that was killed may still answer
 
 
-def answers(worker, seconds=2.0):
+def answers(worker: str, seconds: float = 2.0) -> bool:
     """Whether a process listens at "host:port"."""
     host, port = apart(worker)
     try:
@@ -19,7 +22,7 @@ def answers(worker, seconds=2.0):
     return True
 
 
-def apart(worker):
+def apart(worker: str) -> tuple[str, int]:
     host, _, port = worker.rpartition(":")
     return host.strip("[]"), int(port)
 
@@ -29,7 +32,7 @@ class WorkerLost(RuntimeError):
 
 
 @contextlib.contextmanager
-def meeting(cluster, seconds=300.0):
+def meeting(cluster: Cluster, seconds: float = 300.0) -> Iterator[None]:
     """Around the making of the strategy: raises WorkerLost if not all workers start in seconds.
 
     TensorFlow itself would wait without end, deaf to signals and to threads (it holds the GIL).
@@ -44,7 +47,7 @@ def meeting(cluster, seconds=300.0):
         faulthandler.cancel_dump_traceback_later()
 
 
-def wait(cluster, seconds):
+def wait(cluster: Cluster, seconds: float) -> None:
     """Until every other worker answers; this one does meanwhile, by its own port."""
     _, port = apart(cluster.workers[cluster.index])
     missing = set(range(len(cluster.workers))) - {cluster.index}
@@ -57,7 +60,7 @@ def wait(cluster, seconds):
             time.sleep(0.2)
 
 
-def listening(name, port):
+def listening(name: str, port: int) -> socket.socket:
     try:
         return socket.create_server(("", port), backlog=1024)
     except OSError as error:
@@ -65,7 +68,7 @@ def listening(name, port):
 
 
 @contextlib.contextmanager
-def watched(cluster):
+def watched(cluster: Cluster) -> Iterator[None]:
     """Around what workers do together: raises WorkerLost in place of TensorFlow's error.
 
     TensorFlow's own heartbeat ends what waits for a lost worker, within 10 to 20 seconds.
@@ -91,7 +94,7 @@ def watched(cluster):
         raise WorkerLost(f"{who} {said}") from error
 
 
-def missed(cluster, message):
+def missed(cluster: Cluster, message: str) -> list[int]:
     """The indices of the workers that TensorFlow's message means, or that no longer answer."""
     others = [i for i in range(len(cluster.workers)) if i != cluster.index]
     named = re.search(r"stopped sending heartbeats\):((?:\s*/job:\S+)+)", message)
@@ -100,7 +103,8 @@ def missed(cluster, message):
         return sorted(told & set(others))
     # Of several, the one that broke off: others may have ended since, for the same reason.
     broken = re.search(r"remote target /job:\w+/replica:\d+/task:(\d+)", message)
-    gone, end = [], time.monotonic() + (ENDING if broken else 0)
+    gone: list[int] = []
+    end = time.monotonic() + (ENDING if broken else 0)
     while not gone:
         gone = [i for i in others if not answers(cluster.workers[i])]
         if broken and int(broken[1]) in gone:

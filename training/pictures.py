@@ -1,5 +1,8 @@
 """Pictures of an evaluation: who is taken for whom, and whether the confidence can be believed."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -9,7 +12,7 @@ NAMED = 40  # classes, beyond which their names would not be readable
 COUNTED = 20  # classes, beyond which the numbers in the cells would not be
 
 
-def draw_confusion(path, confused, names):
+def draw_confusion(path: str | Path, confused: np.ndarray, names: Sequence[str]) -> None:
     """The confusion matrix, each row as shares of its class; black is 0."""
     n = len(confused)
     side = min(max(4, 0.35 * n + 2), 14)
@@ -30,7 +33,7 @@ def draw_confusion(path, confused, names):
     figure.savefig(path, dpi=120)
 
 
-def draw_reliability(path, reliability, error):
+def draw_reliability(path: str | Path, reliability: tuple[np.ndarray, ...], error: float) -> None:
     """Accuracy against confidence, above how many images have such a confidence."""
     count, confidence, accuracy = reliability
     figure = Figure((5, 6), layout="constrained")

@@ -1,41 +1,35 @@
 """What a trained network sees in images.
 
-    python -m training predict runs/resnet20-digits/model.keras seven.png other.jpg
+    convbook predict runs/resnet20-digits/model.keras seven.png other.jpg
 
 An image's centre is shown to the network, as in its validation.
 """
 
-import os
 import sys
 
-from convbook.training.options import Parser, whole
+from convbook import terminal
+from convbook.options import saved_model, whole
 
 
-def parser():
-    found = Parser("python -m training predict", description=__doc__.split("\n")[0])
-    add = found.add_argument
-    add("model", metavar="MODEL.keras")
+def predict(parser):
+    """convbook predict: its arguments; returns what predicts."""
+    parser.description = __doc__
+    add = parser.add_argument
+    add("model", type=saved_model, metavar="MODEL.keras")
     add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files")
     add("--top", type=whole(1), default=5, metavar="N", help="classes to name; default: 5")
     add("--size", type=whole(1), help="pixels a side, for networks that take any")
-    return found
+    return printed
 
 
-def main(argv=None):
-    """Prints the likeliest classes of each image.  Returns 0, or 1 if one could not be read; ends
-    with exit code 2 and one line for a model that cannot be used."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    command = parser()
-    options = command.parse_args(argv)
-    from convbook.training import (
-        trained,  # slow: TensorFlow; --help and errors need not wait for it
-    )
+def printed(options):
+    """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
+    Raises ValueError for a model that cannot be used."""
+    terminal.load_keras()
+    from convbook.training import trained
 
-    try:
-        network = trained.load(options.model, options.size)
-        good, p, broken = predicted(network, options.images)
-    except ValueError as error:
-        command.error(str(error))
+    network = trained.load(options.model, options.size)
+    good, p, broken = predicted(network, options.images)
     if network.told is None:
         print("no result.json beside the model: images in [0, 1] as they are, classes by number")
     names, rows = trained.names(network), dict(zip(good, p, strict=True))
@@ -67,7 +61,3 @@ def predicted(network, paths):
     part = every.take(good, [0] * len(good))
     args = part, told, 64, short, augmentation, statistics
     return good, answers.probabilities(network.model, *args), broken
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -22,7 +22,7 @@ USUAL = 256 / 224
 Protocol = namedtuple("Protocol", "kind sides")  # sides: short sides in pixels, None: as usual
 
 
-def protocol(text):
+def protocol(text: str) -> Protocol:
     """The Protocol that a text names.  Raises ValueError."""
     kind, colon, rest = text.partition(":")
     most = dict(centre=1, ten=1, scales=99, dense=99)
@@ -38,7 +38,7 @@ def protocol(text):
     return Protocol(kind, tuple(map(int, told)) if colon else None)
 
 
-def sides_of(told, size, short=None):
+def sides_of(told: Protocol, size: int, short: int | None = None) -> list[int]:
     """The short sides of a Protocol for a network of (size, size) pixels.  Raises ValueError.
 
     short: the recipe's, which stands in for what the protocol does not say.

@@ -1,7 +1,7 @@
 """Recipes: how the papers trained, as data.  recipes.json has the values, these files read them.
 
-    python -m training recipes             all recipes and their networks
-    python -m training recipes resnet50    one, field by field: value, tag, source, text as printed
+    convbook recipes             all recipes and their networks
+    convbook recipes resnet50    one, field by field: value, tag, source, text as printed
 
 training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
 
@@ -39,6 +39,7 @@ import math
 from convbook.training.fields import entries, family, fields, text_of
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
+OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the recipe's places
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
 
 
@@ -53,6 +54,12 @@ def entry_of(model, data, name=None):
     if name == "digits":
         return name
     raise ValueError(f"recipe={name!r}: recipe must be paper, modern or digits")
+
+
+def asked(options):
+    """The recipe that a command line asks for, with what it puts in its places."""
+    given = {key: getattr(options, key) for key in OPTIONS} | options.set
+    return recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
 
 
 def recipe(model, data, name=None, lr_scale="none", **overrides):

@@ -6,8 +6,11 @@ import os
 import platform
 import shutil
 import subprocess
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +26,7 @@ UNFINISHED = ".unfinished"
 PEAKS = {"T4": 32.5e12, "V100": 62.5e12, "A100": 156e12, "H100": 495e12, "H200": 495e12}
 
 
-def finished(folder):
+def finished(folder: str | Path) -> dict[str, Any] | None:
     """What result.json in folder says, None where there is none: it is written last."""
     try:
         return json.loads((Path(folder) / RESULT).read_text(encoding="utf-8"))
@@ -31,7 +34,7 @@ def finished(folder):
         return None
 
 
-def claim(folder):
+def claim(folder: str | Path) -> None:
     """Makes folder and proves that it can be written.  Raises ValueError."""
     try:
         aside = Path(folder) / UNFINISHED
@@ -43,7 +46,7 @@ def claim(folder):
         raise ValueError(f"--out {folder!r} cannot be written: {error.strerror}") from error
 
 
-def revision():
+def revision() -> str | None:
     """The commit of the code that runs, None where it is no git checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
@@ -52,7 +55,7 @@ def revision():
         return None
 
 
-def share_of_peak(model, images_per_second, precision):
+def share_of_peak(model: keras.Model, images_per_second: float, precision: str) -> float | None:
     """The share of the GPU's peak arithmetic that training uses; None where it is not known.
 
     Three times the multiply-adds of inference: forward, and backward to maps and to weights.
@@ -65,7 +68,9 @@ def share_of_peak(model, images_per_second, precision):
     return 3 * measure(model).macs * images_per_second / sum(peaks)
 
 
-def result(job, options, info, test_accuracy, seconds):
+def result(
+    job: Any, options: Namespace, info: dict[str, Any], test_accuracy: float, seconds: float
+) -> dict[str, Any]:
     """What result.json says, as a dictionary."""
     rows, model = info["history"], job.model
     pace = [row["images_per_second"] for row in rows]
@@ -96,7 +101,7 @@ def result(job, options, info, test_accuracy, seconds):
     )
 
 
-def replaced(path, write):
+def replaced(path: Path, write: Callable[[Path], Any]) -> None:
     """write(path aside), then renamed to path."""
     aside = path.with_name(f".writing-{path.name}")  # the ending says which format Keras saves
     try:
@@ -106,7 +111,9 @@ def replaced(path, write):
         aside.unlink(missing_ok=True)
 
 
-def write(folder, model, history, result):
+def write(
+    folder: Path, model: keras.Model, history: Sequence[dict[str, Any]], result: dict[str, Any]
+) -> None:
     """All that a finished run leaves; result.json is the last, its mark."""
     save_model(folder / "model.keras", model)
     write_history(folder / "history.csv", history)
@@ -115,7 +122,7 @@ def write(folder, model, history, result):
     replaced(folder / RESULT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def save_model(path, model):
+def save_model(path: Path, model: keras.Model) -> None:
     """The network without its auxiliary heads, which inference leaves out."""
     if len(model.outputs) > 1:
         model = keras.Model(model.inputs, model.outputs[0], name=model.name)
@@ -123,7 +130,7 @@ def save_model(path, model):
         replaced(path, model.save)
 
 
-def write_skipped(folder, skipped):
+def write_skipped(folder: str | Path, skipped: Sequence[tuple[str, str]]) -> None:
     """The files that --skip-broken left out, and why."""
 
     def write(path):
@@ -133,7 +140,7 @@ def write_skipped(folder, skipped):
     replaced(Path(folder) / "skipped.csv", write)
 
 
-def write_history(path, history):
+def write_history(path: Path, history: Sequence[dict[str, Any]]) -> None:
     """A line an epoch, counted from 1."""
 
     def write(path):
@@ -145,7 +152,7 @@ def write_history(path, history):
     replaced(path, write)
 
 
-def draw_curves(path, history):
+def draw_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
     """Loss and error of training and validation against the epoch."""
     figure = Figure((10, 4), layout="constrained")
     epochs = range(1, len(history) + 1)

@@ -6,6 +6,10 @@ import math
 import re
 import signal
 import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import keras
 from keras.callbacks import EarlyStopping
@@ -15,14 +19,14 @@ from convbook.training import checkpoints, report, schedules, strategy
 FREE = {"out", "keep", "save_every", "log_every", "workers", "index"}  # may change on resume
 
 
-def as_json(value):
+def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
 class Stopped(RuntimeError):
     """The run ends before its end; code is the exit code."""
 
-    def __init__(self, message, code=1):
+    def __init__(self, message: str, code: int = 1):
         super().__init__(message)
         self.code = code
 
@@ -38,27 +42,32 @@ class Keeper(keras.callbacks.Callback):
 
     COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
-    def __init__(self, job, options, folder, compiled):
+    def __init__(
+        self, job: Any, options: Namespace, folder: Path, compiled: Callable[..., keras.Model]
+    ):
         super().__init__()
         self.job, self.options, self.folder, self.compiled = job, options, folder, compiled
         self.chief = strategy.is_chief(job.devices)
-        self.info = dict(step=0, history=[], partial=None, best=None, counters=[], ended=False)
-        self.arrays = self.signal = self.last_saved = None
-        self.frozen = "not known"
+        self.info: dict[str, Any] = dict(step=0, history=[], partial=None, best=None)
+        self.info |= dict(counters=[], ended=False)
+        self.arrays: dict[str, Any] = {}
+        self.signal: int | None = None
+        self.last_saved: Path | None = None
+        self.frozen: str | None = "not known"
         self.kept = {k: v for k, v in vars(options).items() if k not in FREE}
         self.plateau = schedules.build(job.recipe, job.epoch)[1]
         self.others = list(self.plateau)
         if options.patience:
             self.others.append(EarlyStopping(options.monitor, patience=options.patience))
 
-    def fit_to(self, frozen):
+    def fit_to(self, frozen: str | None) -> None:
         """Takes the compiled twin in which the layers up to the stage frozen are not trained."""
         if frozen != self.frozen:
             with self.job.devices.scope():
                 self.set_model(self.compiled(self.job, self.options, frozen))
             self.frozen = frozen
 
-    def averaged_model(self):
+    def averaged_model(self) -> keras.Model:
         """The twin at its end, with the moving average of the weights, if the recipe has one."""
         if self.arrays:
             self.restore()
@@ -66,40 +75,40 @@ class Keeper(keras.callbacks.Callback):
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return self.model
 
-    def variables(self):
+    def variables(self) -> dict[str, keras.Variable]:
         """By number and path, without the numbers that Keras gives to what has no name."""
         each = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{i:05}/{re.sub(r'_[0-9]+/', '/', v.path)}": v for i, v in enumerate(each)}
 
-    def capture(self):
+    def capture(self) -> None:
         """The state of now, in self.arrays and self.info."""
         self.arrays = {k: keras.ops.convert_to_numpy(v) for k, v in self.variables().items()}
         counters = [{k: getattr(c, k) for k in self.COUNTERS if hasattr(c, k)} for c in self.others]
         self.info |= dict(counters=counters, options=self.kept)
 
-    def restore(self):
+    def restore(self) -> None:
         with self.job.devices.scope():
             for name, v in self.variables().items():
                 v.assign(self.arrays[name])
         for callback, counters in zip(self.others, self.info["counters"], strict=False):
             vars(callback).update(counters)
 
-    def save(self):
+    def save(self) -> None:
         self.capture()
         if self.chief:
-            of = self.folder / "checkpoints", self.info["step"], self.arrays, self.info
-            self.last_saved = checkpoints.save(*of, self.options.keep)
+            at, step, keep = self.folder / "checkpoints", self.info["step"], self.options.keep
+            self.last_saved = checkpoints.save(at, step, self.arrays, self.info, keep)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.fresh = True
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.batch, self.before = -1, self.info["partial"]
         if self.fresh and self.arrays:  # not before: on_train_begin sets counters back
             self.restore()
         self.fresh = False
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, step = self.info["step"], self.info["step"] + batch - self.batch
         if not math.isfinite(logs["loss"]):
             last = self.last_saved or "none yet"
@@ -116,14 +125,14 @@ class Keeper(keras.callbacks.Callback):
             self.save()
         self.stop_if_asked()
 
-    def stop_if_asked(self):
+    def stop_if_asked(self) -> None:
         if self.signal:
             name, step = signal.Signals(self.signal).name, self.info["step"]
             done = "saved" if self.chief else "stopped; the chief has the checkpoints"
             message = f"{name} at step {step}: {done}; the same command goes on from there"
             raise Stopped(message, 128 + self.signal)
 
-    def averaged(self, logs):
+    def averaged(self, logs: dict[str, Any]) -> dict[str, Any]:
         """Means of the epoch so far, of what was before this fit and since."""
         old, here = self.before, self.batch + 1
         if not old:
@@ -132,7 +141,7 @@ class Keeper(keras.callbacks.Callback):
         sums = {k: old["steps"] * v + here * float(logs[k]) for k, v in old["logs"].items()}
         return dict(steps=steps, logs={k: v / steps for k, v in sums.items()})
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Any = None) -> None:
         """Of the moving average of the weights, where the recipe has one."""
         accuracy = logs.get("accuracy", logs.get("logits_accuracy"))
         best, found = self.info["best"], [float(accuracy), -float(logs["loss"])]
@@ -142,7 +151,7 @@ class Keeper(keras.callbacks.Callback):
             if self.chief:
                 report.save_model(self.folder / "best.keras", self.job.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = {k: float(v) for k, v in logs.items()}
         if self.before:
             row |= self.averaged(logs)["logs"]
@@ -155,7 +164,7 @@ class Keeper(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def signals(keeper):
+def signals(keeper: Keeper) -> Iterator[None]:
     """Ctrl-C and SIGTERM only leave word for the keeper; a second Ctrl-C ends at once."""
 
     def leave_word(number, frame):

@@ -9,8 +9,6 @@ from convbook.training.resume import Stopped
 
 def run(options, machines=None):
     """Trains as options say; machines: see cluster.find.  Raises ValueError for what cannot be."""
-    if not options.out.strip():
-        raise ValueError("--out is empty: name a folder")
     if done := report.finished(options.out):
         of = "{model} on {data}, seed {seed}".format(**done["options"])
         print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
@@ -23,7 +21,7 @@ def run(options, machines=None):
         with peers.watched(machines) if machines else contextlib.nullcontext():
             done = trainer.train(job, options, options.out)
     except (Stopped, checkpoints.Unwritable, peers.WorkerLost, OSError) as error:
-        print(f"python -m training: {error}", file=sys.stderr)
+        print(f"convbook train: {error}", file=sys.stderr)
         return getattr(error, "code", 1)
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
     print(f"test accuracy {done['test_accuracy']:.2%}")

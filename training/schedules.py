@@ -15,6 +15,8 @@ come after half as long.  Only warmup and first last as long as they say, half o
 """
 
 from collections import namedtuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from keras.callbacks import ReduceLROnPlateau
 from keras.optimizers import schedules
@@ -22,12 +24,12 @@ from keras.optimizers import schedules
 Run = namedtuple("Run", "steps epoch stretch")  # steps in all, in an epoch; stretch of the times
 
 
-def total_steps(length, epoch):
+def total_steps(length: Mapping[str, Any], epoch: int) -> int:
     """Steps of a run.  length: has epochs or steps, not both; epoch: steps in one."""
     return length.get("steps") or round(length["epochs"] * epoch)
 
 
-def build(recipe, epoch):
+def build(recipe: Mapping[str, Any], epoch: int) -> tuple[Any, list[Any]]:
     """(rate, callbacks) of a recipe for an optimizer and for fit; epoch: steps in an epoch.
 
     rate is a number, or a Keras schedule.  Raises ValueError for an unknown schedule or unit.
@@ -41,7 +43,7 @@ def build(recipe, epoch):
     return made if isinstance(made, tuple) else (made, [])
 
 
-def in_steps(times, unit, run):
+def in_steps(times: Iterable[float], unit: str, run: Run) -> list[int]:
     """Times in a unit, as whole steps of this run."""
     each = {"steps": run.stretch, "epochs": run.epoch * run.stretch, "runs": run.steps}
     if unit not in each:
@@ -49,16 +51,17 @@ def in_steps(times, unit, run):
     return [round(t * each[unit]) for t in times]
 
 
-def piecewise(ends, rates):
+def piecewise(ends: Iterable[int], rates: Sequence[float]) -> schedules.LearningRateSchedule:
     """rates[i] before step ends[i], the last rate from there on."""
     return schedules.PiecewiseConstantDecay([end - 1 for end in ends], rates)
 
 
-def constant(lr, run):
+def constant(lr: float, run: Run) -> float:
     return lr
 
 
-def step(lr, run, factor, at, unit, first=None):
+def step(lr: float, run: Run, factor: float, at: Sequence[float], unit: str,
+         first: Mapping[str, Any] | None = None) -> schedules.LearningRateSchedule:  # fmt: skip
     ends = in_steps(at, unit, run)
     rates = [lr * factor**i for i in range(len(at) + 1)]
     if first:
@@ -68,21 +71,27 @@ def step(lr, run, factor, at, unit, first=None):
     return piecewise(ends, rates)
 
 
-def rates(lr, run, shares, each, unit):
+def rates(
+    lr: float, run: Run, shares: Sequence[float], each: Sequence[float], unit: str
+) -> schedules.LearningRateSchedule:
     ends = in_steps([sum(each[: i + 1]) for i in range(len(each))], unit, run)
     return piecewise(ends, [lr * share for share in shares])
 
 
-def exponential(lr, run, factor, every, unit):
+def exponential(
+    lr: float, run: Run, factor: float, every: float, unit: str
+) -> schedules.LearningRateSchedule:
     (every,) = in_steps([every], unit, run)
     return schedules.ExponentialDecay(lr, max(every, 1), factor, staircase=True)
 
 
-def polynomial(lr, run, power):
+def polynomial(lr: float, run: Run, power: float) -> schedules.LearningRateSchedule:
     return schedules.PolynomialDecay(lr, run.steps, 0.0, power)
 
 
-def cosine(lr, run, warmup=0, unit="epochs"):
+def cosine(
+    lr: float, run: Run, warmup: float = 0, unit: str = "epochs"
+) -> schedules.LearningRateSchedule:
     rise = warmup * {"steps": 1, "epochs": run.epoch, "runs": run.steps}[unit]
     up = round(min(rise, run.steps / 2))
     if not up:
@@ -90,7 +99,9 @@ def cosine(lr, run, warmup=0, unit="epochs"):
     return schedules.CosineDecay(0.0, run.steps - up, warmup_target=lr, warmup_steps=up)
 
 
-def plateau(lr, run, factor, times=None, floor=None, monitor="val_accuracy", patience=5):
+def plateau(lr: float, run: Run, factor: float, times: int | None = None,
+            floor: float | None = None, monitor: str = "val_accuracy",
+            patience: int = 5) -> tuple[float, list[Any]]:  # fmt: skip
     least = lr * (floor or (factor**times if times else 0.0))
     return lr, [ReduceLROnPlateau(monitor, factor, patience, min_lr=least)]
 

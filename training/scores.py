@@ -1,11 +1,13 @@
 """Figures of probabilities p (N, classes) and true classes y (N,), and their table."""
 
+from typing import Any
+
 import numpy as np
 
 BINS = 15
 
 
-def summary(p, y):
+def summary(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """The figures of probabilities p (N, classes); top_5 where it says anything."""
     figures = dict(top_1=top(p, y), top_5=top(p, y, 5))
     if p.shape[1] <= 5:
@@ -16,7 +18,7 @@ def summary(p, y):
     )
 
 
-def top(p, y, k=1):
+def top(p: np.ndarray, y: np.ndarray, k: int = 1) -> float:
     """The share of images whose true class is among the k likeliest; of equals the first counts."""
     own = p[np.arange(len(y)), y][:, None]
     before = np.arange(p.shape[1]) < y[:, None]
@@ -24,25 +26,25 @@ def top(p, y, k=1):
     return float((rank < k).mean())
 
 
-def confusion(p, y):
+def confusion(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(classes, classes): how many images of the class of the row were taken for the column's."""
     found = np.zeros((p.shape[1],) * 2, int)
     np.add.at(found, (y, p.argmax(1)), 1)
     return found
 
 
-def per_class(confused):
+def per_class(confused: np.ndarray) -> list[float | None]:
     """The share of each class that was recognised; None for one without images."""
     return [float(row[i] / row.sum()) if row.sum() else None for i, row in enumerate(confused)]
 
 
-def negative_log_likelihood(p, y):
+def negative_log_likelihood(p: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log p of the true class, in nats; p is at least the smallest float32."""
     least = np.finfo("float32").tiny
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], least)).mean())
 
 
-def reliability(p, y, bins=BINS):
+def reliability(p: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, ...]:
     """Calibration by the confidence, the probability of the likeliest class, in equal bins.
 
     (count, mean confidence, accuracy) of each bin (low, high], NaN where it is empty.
@@ -55,7 +57,7 @@ def reliability(p, y, bins=BINS):
     return count, *means
 
 
-def calibration_error(count, confidence, accuracy):
+def calibration_error(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> float:
     """The expected calibration error: |accuracy - confidence| over the bins, weighted by count.
 
     arXiv:1706.04599, section 2.
@@ -64,7 +66,7 @@ def calibration_error(count, confidence, accuracy):
     return float((count * abs(accuracy - confidence))[there].sum() / count.sum())
 
 
-def lines(found):
+def lines(found: dict[str, Any]) -> list[str]:
     """What evaluation.json says, as lines for people."""
     of = f"{found['part']} of {found['data']}, {found['images']} images"
     said = [f"protocol {found['protocol']} on {of}, {len(found['classes'])} classes"]

@@ -1,16 +1,19 @@
 """The table of training.compare: what differs between runs, and what came of them."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from convbook.training.fields import text_of
 
 FREE = {"out", "index"}  # options that say nothing of the training
+Figure = Callable[[dict[str, Any], dict[str, list[float]]], str]  # of a result and a history
 WIDEST = 30  # letters of a value
 
 
-def table(runs):
+def table(runs: Sequence[Any]) -> list[list[str]]:
     """Rows of texts: what differs between the runs, and what came of them."""
     told = [said(run) for run in runs]
     ended = [one for one, run in zip(told, runs, strict=True) if run.result]
@@ -25,7 +28,7 @@ def table(runs):
     return rows
 
 
-def said(run):
+def said(run: Any) -> dict[str, str]:
     """{key: text} of the recipe and the options of a run."""
     if run.result is None:
         return {}
@@ -34,7 +37,7 @@ def said(run):
     return {key: text_of(value) for key, value in values.items() if key not in FREE}
 
 
-def flat(value, key=""):
+def flat(value: Any, key: str = "") -> dict[str, Any]:
     """{key: value} of what is nested: dictionaries, and lists of pairs [name, dictionary]."""
     pairs = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
     if pairs and all(len(v) == 2 and isinstance(v[1], dict) for v in value):
@@ -45,35 +48,35 @@ def flat(value, key=""):
     return {k: v for name, inner in value.items() for k, v in flat(inner, start + name).items()}
 
 
-def titles(runs):
+def titles(runs: Sequence[Any]) -> list[str]:
     """The names of the folders; their paths where two have the same."""
     names = [Path(run.name).name for run in runs]
     return names if len(set(names)) == len(names) else [run.name for run in runs]
 
 
-def state(run):
+def state(run: Any) -> str:
     """Whether a run has ended, and how many epochs it has done."""
     epochs = len(run.history.get("epoch", ()))
     return f"{'finished' if run.result else 'unfinished'}, {epochs} epochs"
 
 
-def short(text):
+def short(text: str) -> str:
     return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."
 
 
-def of_result(key, form):
+def of_result(key: str, form: str) -> Figure:
     def figure(result, history):
         return form.format(result[key]) if result.get(key) is not None else "-"
 
     return figure
 
 
-def last(result, history):
+def last(result: dict[str, Any], history: dict[str, list[float]]) -> str:
     column = history.get("val_accuracy")
     return f"{column[-1]:.2%}" if column else "-"
 
 
-def best(result, history):
+def best(result: dict[str, Any], history: dict[str, list[float]]) -> str:
     column = [v for v in history.get("val_accuracy", ()) if not math.isnan(v)]
     if not column:
         return "-"
@@ -81,7 +84,7 @@ def best(result, history):
     return f"{max(column):.2%}, epoch {history['epoch'][at]:.0f}"
 
 
-def pace(result, history):
+def pace(result: dict[str, Any], history: dict[str, list[float]]) -> str:
     column = history.get("images_per_second", ())
     found = result.get("images_per_second") or (column and median(column[1:] or column))
     return f"{found:.1f}" if found else "-"
@@ -97,7 +100,7 @@ FIGURES = {
 }
 
 
-def aligned(rows):
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of rows of texts, columns below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = ([t.ljust(w) for t, w in zip(row, widths, strict=True)] for row in rows)

@@ -1,15 +1,21 @@
 """Devices: which of them train, what several of them need, and each one's share of the data."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import keras
 import tensorflow as tf
 from keras.layers import BatchNormalization
 
 from convbook.training import multiworker
+from convbook.training.cluster import Cluster
 from convbook.training.peers import meeting
 
 
-def choose(cluster=None, tpu=None, seconds=300.0):
+def choose(
+    cluster: Cluster | None = None, tpu: str | None = None, seconds: float = 300.0
+) -> tf.distribute.Strategy:
     """The tf.distribute strategy of a run.
 
     Several workers (cluster, of cluster.find), or the TPU of that name, or all GPUs if there are
@@ -26,7 +32,7 @@ def choose(cluster=None, tpu=None, seconds=300.0):
     return multiworker.MirroredStrategy() if several else tf.distribute.get_strategy()
 
 
-def of_tpu(name):
+def of_tpu(name: str) -> tf.distribute.TPUStrategy:
     """TPUStrategy of the TPU called name, "local" on a TPU's own machine."""
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
     tf.config.experimental_connect_to_cluster(resolver)
@@ -42,7 +48,7 @@ REFUSED = {  # by Keras with several replicas (docs/strategies.md): what to do i
 }
 
 
-def refuse(options, strategy):
+def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None:
     """Raises ValueError for what does not work on the devices of strategy, before time is spent.
 
     options: a mapping of those of REFUSED, with batch_size, the images of a step on all devices,
@@ -62,12 +68,14 @@ def refuse(options, strategy):
         )
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes files."""
     return getattr(strategy, "is_chief", True)
 
 
-def distribute(strategy, make):
+def distribute(
+    strategy: tf.distribute.Strategy, make: Callable[[int, int], tf.data.Dataset]
+) -> Any:
     """The data of model.fit, evaluate or predict, of which each worker makes only its own part.
 
     make(share, shares) returns the tf.data of one replica: of every global batch, in step, the rows
@@ -92,7 +100,7 @@ def distribute(strategy, make):
     return strategy.distribute_datasets_from_function(dataset)
 
 
-def rows(images, step, steps, share, shares):
+def rows(images: int, step: Any, steps: int, share: int, shares: int) -> tuple[Any, Any]:
     """(first, last): the rows that share gets in step; all of images go to one share of one step.
 
     Steps differ by one image at most, and so do the shares of a step; equal where they divide.
@@ -102,7 +110,7 @@ def rows(images, step, steps, share, shares):
     return first + n * share // shares, first + n * (share + 1) // shares
 
 
-def steps_of(images, batch, shares):
+def steps_of(images: int, batch: int, shares: int) -> int:
     """Steps of a pass with about batch images each, in which no share is empty.
 
     Raises ValueError if there are fewer images than shares.
@@ -112,7 +120,9 @@ def steps_of(images, batch, shares):
     return min(math.ceil(images / batch), images // shares)
 
 
-def each_once(strategy, images, batch, take):
+def each_once(
+    strategy: tf.distribute.Strategy, images: int, batch: int, take: Callable[[Any, Any], Any]
+) -> tuple[Any, int]:
     """(data, steps) of one pass that takes every image once, whatever the number of replicas.
 
     take(first, last) returns the batch of these rows.  There is no padding: replicas get one row
@@ -130,13 +140,13 @@ def each_once(strategy, images, batch, take):
     return distribute(strategy, make), steps
 
 
-def batch_norms(model):
+def batch_norms(model: keras.Model) -> list[BatchNormalization]:
     """The batch norms of model, those inside other layers too."""
     # No public call sees into a layer that holds layers, such as a stochastic depth gate.
     return [layer for layer in model._flatten_layers() if isinstance(layer, BatchNormalization)]
 
 
-def synchronize(model, on=True):
+def synchronize(model: keras.Model, on: bool = True) -> None:
     """Batch norm over the batch of all replicas, as on one device; before compile.
 
     Off again before saving: Keras loads synchronized batch norm on TensorFlow only.

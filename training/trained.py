@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import convbook.architectures  # noqa: F401  its layers, and those of blocks, are then known to Keras
+from convbook.architectures.loading import opened
 from convbook.training import data
 from convbook.training.augment import plan
 
@@ -35,17 +35,6 @@ def load(path, size=None):
     if not h or h != w or (size and size != h):
         raise ValueError(f"{path}: --size {size}: its input is {model.input_shape[1:]}, a square")
     return Trained(model, str(path), h, channels, model.output_shape[-1], told)
-
-
-def opened(path):
-    """The model of a .keras file, not compiled.  Raises ValueError."""
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: there is no such file: name the model.keras of a run")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # by what is wrong with a file, Keras raises all kinds
-        said = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path} cannot be loaded by Keras: {said}") from error
 
 
 def result(path):

@@ -18,6 +18,7 @@ from convbook.training import (
     data,
     multiworker,
     optimizers,
+    recipes,
     report,
     schedules,
     strategy,
@@ -27,13 +28,11 @@ from convbook.training.decay import decay
 from convbook.training.feed import heads_of, held_out, training_data
 from convbook.training.fused import fuse
 from convbook.training.initial import initialise
-from convbook.training.recipes import recipe
 from convbook.training.resume import Keeper, as_json, signals
 from convbook.training.transfer import freeze, taken_over
 
 # recipe: see training.recipes; statistics: of the training images; steps: in an epoch, and in all
 Job = namedtuple("Job", "model parts devices recipe statistics epoch steps")
-OF_RECIPE = ("lr", "batch_size", "epochs", "steps")  # options that stand in the recipe's places
 
 
 # What can be refused
@@ -42,7 +41,7 @@ OF_RECIPE = ("lr", "batch_size", "epochs", "steps")  # options that stand in the
 def prepare(options, devices=None, cluster=None):
     """Loads the data and builds the model: a Job, all that can be refused before time is spent.
 
-    options: as python -m training makes them; size and what the recipe says are filled in if None.
+    options: as convbook train makes them; size and what the recipe says are filled in if None.
     devices: the tf.distribute strategy, chosen from what is there if not given.  Raises ValueError.
     """
     if keras.backend.backend() != "tensorflow":
@@ -84,8 +83,7 @@ def pixels(options, net):
 
 def chosen_recipe(options):
     """The recipe with what the command line puts in its places; its pixels are for options.size."""
-    given = {key: getattr(options, key) for key in OF_RECIPE} | options.set
-    made = recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
+    made = recipes.asked(options)
     ratio = options.size / (made["evaluation"]["crop"] or options.size)
     if made["evaluation"]["resize"]:
         made["evaluation"]["resize"] = round(made["evaluation"]["resize"] * ratio)
@@ -123,7 +121,7 @@ def settle(options, made, model, several):
     if made["norm_momentum"]:
         for layer in norms:
             layer.momentum = min(layer.momentum, made["norm_momentum"])
-    for key in OF_RECIPE:
+    for key in recipes.OPTIONS:
         setattr(options, key, made[key])
     freeze(model, options.freeze)  # raises for a stage that the network does not have
     freeze(model, None)

@@ -1,6 +1,8 @@
 """Weights from elsewhere, and layers that are left as they are: to fine-tune, or to go deeper."""
 
 import re
+from argparse import Namespace
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +13,9 @@ from convbook.architectures.taps import all_layers
 from convbook.training.trained import opened
 
 
-def taken_over(model, options, shape, told):
+def taken_over(
+    model: keras.Model, options: Namespace, shape: tuple[int, ...], told: dict[str, Any]
+) -> str:
     """Takes weights over into the model, as options.weights or init_from say; words on what.
 
     weights: as of architectures.create, but for the head, which is of these classes.  init_from:
@@ -26,7 +30,8 @@ def taken_over(model, options, shape, told):
     else:
         source = opened(path)
     theirs = {layer.name: layer.get_weights() for layer in all_layers(source)}
-    taken, left = [], []
+    taken: list[str] = []
+    left: list[str] = []
     for layer in all_layers(model):
         ours, other = layer.get_weights(), theirs.get(layer.name, [])
         fits = [np.shape(v) for v in ours] == [np.shape(v) for v in other]
@@ -41,7 +46,7 @@ def taken_over(model, options, shape, told):
     return f"{model.name}: {len(taken)} layers of {path}{drawn}"
 
 
-def freeze(model, stage):
+def freeze(model: keras.Model, stage: str | None) -> None:
     """Layers up to a stage are not trained, and their batch norms keep their statistics.
 
     stage: a stage's name, such as stage2; 'body', all but the head; or None: all are trained.

@@ -1,4 +1,4 @@
-"""What works on several devices with the installed Keras: python -m training.truth
+"""What works on several devices with the installed Keras: python -m convbook.training.truth
 
 trains a small net with each option on one device, on two virtual devices of one process and on two
 workers, and writes docs/strategies.md: "yes" where the weights are those of one device.
@@ -109,7 +109,7 @@ def ran(place, name):
         workers = ",".join(here(n))
         jobs = [json.dumps([place, OPTIONS[name], i, workers, out]) for i in range(n)]
         logs = [open(f"{out}/{i}.log", "w+") for i in range(n)]  # noqa: SIM115
-        command = [sys.executable, "-m", "training.truth"]
+        command = [sys.executable, "-m", "convbook.training.truth"]
         environ = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         running = [
             subprocess.Popen([*command, job], stderr=log, stdout=log, env=environ)

@@ -1,4 +1,4 @@
-"""python -m blocks draw NAME: a picture of a block, drawn from the live Keras graph."""
+"""convbook draw NAME: a picture of a block, drawn from the live Keras graph."""
 
 import contextlib
 import os

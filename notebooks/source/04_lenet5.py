@@ -296,9 +296,9 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 #
 # ## Copy it
 #
-# `python -m blocks show partial_conv` prints the block and all it needs as one text to paste;
-# `architectures.create("lenet5")` builds the network; `python -m training lenet5 --data digits`
-# trains it, and `python -m training recipes lenet` prints the paper's recipe.
+# `convbook show partial_conv` prints the block and all it needs as one text to paste;
+# `architectures.create("lenet5")` builds the network; `convbook train lenet5 --data digits`
+# trains it, and `convbook recipes lenet` prints the paper's recipe.
 #
 # ## Cite
 #

@@ -250,9 +250,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show lrn` prints the layer and all it needs as one text to paste;
-# `architectures.create("alexnet")` builds the network; `python -m training recipes alexnet` prints
-# the paper's recipe, and `python -m training alexnet --data folder:PATH` trains on your images.
+# `convbook show lrn` prints the layer and all it needs as one text to paste;
+# `architectures.create("alexnet")` builds the network; `convbook recipes alexnet` prints
+# the paper's recipe, and `convbook train alexnet --data folder:PATH` trains on your images.
 #
 # ## Cite
 #

@@ -303,9 +303,9 @@ assert np.mean(found) >= 0.9
 #
 # ## Copy it
 #
-# `python -m blocks show mlpconv` prints the block and all it needs as one text to paste;
-# `architectures.create("nin_cifar10")` builds the network; `python -m training nin_cifar10 --data
-# digits` trains it, and `python -m training recipes nin_cifar` prints the paper's recipe.
+# `convbook show mlpconv` prints the block and all it needs as one text to paste;
+# `architectures.create("nin_cifar10")` builds the network; `convbook train nin_cifar10 --data
+# digits` trains it, and `convbook recipes nin_cifar` prints the paper's recipe.
 #
 # ## Cite
 #

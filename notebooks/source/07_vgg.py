@@ -316,9 +316,9 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 #
 # ## Copy it
 #
-# `python -m blocks show small_kernels` prints the block and all it needs as one text to paste;
+# `convbook show small_kernels` prints the block and all it needs as one text to paste;
 # `architectures.create("vgg16", weights="imagenet")` builds the network with published weights;
-# `training.fully_convolutional.fully_convolutional(model)` slides it; `python -m training recipes
+# `training.fully_convolutional.fully_convolutional(model)` slides it; `convbook recipes
 # vgg` prints the paper's recipe.
 #
 # ## Cite

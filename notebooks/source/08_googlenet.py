@@ -300,9 +300,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show inception_module` prints the block and all it needs as one text to paste;
-# `architectures.create("googlenet")` builds the network, with `aux=True` and both heads; `python -m
-# training recipes googlenet` prints the paper's recipe, and `python -m training googlenet --data
+# `convbook show inception_module` prints the block and all it needs as one text to paste;
+# `architectures.create("googlenet")` builds the network, with `aux=True` and both heads;
+# `convbook recipes googlenet` prints the paper's recipe, and `convbook train googlenet --data
 # folder:PATH` trains on your images.
 #
 # ## Cite

@@ -381,11 +381,11 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show bn_inception_module` and `python -m blocks show inception_v3_b` print the
+# `convbook show bn_inception_module` and `convbook show inception_v3_b` print the
 # blocks and all they need as one text to paste; `architectures.create("bn_inception")` and
 # `architectures.create("inception_v3", weights="imagenet")` build the networks, the second with
-# published weights; `python -m training recipes inception_v3` prints how it was trained, and
-# `python -m training inception_v3 --data FOLDER` trains it so.
+# published weights; `convbook recipes inception_v3` prints how it was trained, and
+# `convbook train inception_v3 --data FOLDER` trains it so.
 #
 # ## Cite
 #

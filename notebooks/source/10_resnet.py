@@ -175,9 +175,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show bottleneck_block` prints the block and all it needs as one text to paste;
+# `convbook show bottleneck_block` prints the block and all it needs as one text to paste;
 # `architectures.create("resnet50", weights="imagenet")` builds the network with published weights;
-# `python -m training resnet20 --data digits` trains one.
+# `convbook train resnet20 --data digits` trains one.
 #
 # ## Cite
 #

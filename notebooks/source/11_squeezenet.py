@@ -308,10 +308,10 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show fire_module` prints the block and all it needs as one text to paste;
+# `convbook show fire_module` prints the block and all it needs as one text to paste;
 # `architectures.create("squeezenet_v1_0")` builds the network, `squeezenet_v1_0_simple_bypass`,
 # `squeezenet_v1_0_complex_bypass` and `squeezenet_v1_1` its sisters;
-# `python -m training recipes squeezenet_v1_0` prints how the authors trained it.
+# `convbook recipes squeezenet_v1_0` prints how the authors trained it.
 #
 # ## Cite
 #

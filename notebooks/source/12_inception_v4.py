@@ -289,10 +289,10 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show inception_resnet_block` and `python -m blocks show inception_v4_b` print
+# `convbook show inception_resnet_block` and `convbook show inception_v4_b` print
 # the blocks and all they need as one text to paste; `architectures.create("inception_v4")` and
 # `architectures.create("inception_resnet_v2", weights="imagenet")` build the networks, the second
-# with published weights; `python -m training recipes inception_v4` prints how they were trained.
+# with published weights; `convbook recipes inception_v4` prints how they were trained.
 #
 # ## Cite
 #

@@ -288,9 +288,9 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 #
 # ## Copy it
 #
-# `python -m blocks show preact_block` prints the block and all it needs as one text to paste;
+# `convbook show preact_block` prints the block and all it needs as one text to paste;
 # `architectures.create("preresnet50")`, `create("preresnet164_cifar")` build networks of it;
-# `python -m training recipes preresnet164_cifar` prints how they were trained.
+# `convbook recipes preresnet164_cifar` prints how they were trained.
 #
 # ## Cite
 #

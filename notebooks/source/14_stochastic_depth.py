@@ -276,9 +276,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show stochastic_depth` prints the block and all it needs as one text to paste;
+# `convbook show stochastic_depth` prints the block and all it needs as one text to paste;
 # `architectures.create("resnet56_cifar", survival=0.5)` gives any residual network a stochastic
-# depth; `python -m training resnet20 --data digits --option survival=0.5` trains one.
+# depth; `convbook train resnet20 --data digits --option survival=0.5` trains one.
 #
 # ## Cite
 #

@@ -394,7 +394,7 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 #
 # ## Copy it
 #
-# `python -m blocks show dense_block` prints the block and all it needs as one text to paste;
+# `convbook show dense_block` prints the block and all it needs as one text to paste;
 # `architectures.create("densenet121", weights="imagenet")` builds the network with published
 # weights, `architectures.create("densenet121", recompute=True)` one that trains in less memory.
 #

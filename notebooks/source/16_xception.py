@@ -255,9 +255,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show xception_block` prints the block and all it needs as one text to paste;
+# `convbook show xception_block` prints the block and all it needs as one text to paste;
 # `architectures.create("xception", weights="imagenet")` builds the network with published weights;
-# `python -m training recipes xception` prints how it was trained.
+# `convbook recipes xception` prints how it was trained.
 #
 # ## Cite
 #

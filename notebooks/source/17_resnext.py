@@ -272,9 +272,9 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show resnext_bottleneck_block` prints the block and all it needs as one text to
+# `convbook show resnext_bottleneck_block` prints the block and all it needs as one text to
 # paste; `architectures.create("resnext50_32x4d")` builds the network, also with published weights
-# (`weights="timm/..."`); `python -m training recipes resnext50_32x4d` prints how it was trained.
+# (`weights="timm/..."`); `convbook recipes resnext50_32x4d` prints how it was trained.
 #
 # ## Cite
 #

@@ -479,7 +479,7 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show mobilenet_block` and `python -m blocks show inverted_residual_block` print
+# `convbook show mobilenet_block` and `convbook show inverted_residual_block` print
 # the blocks and all they need as one text to paste;
 # `architectures.create("mobilenet_v2_1.0_224", weights="imagenet")` builds the network with
 # published weights; `architectures.create("mobilenet_v1_0.5_224", classes=10)` a thinner one for

@@ -357,7 +357,7 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show shufflenet_unit` prints the unit and all it needs as one text to paste;
+# `convbook show shufflenet_unit` prints the unit and all it needs as one text to paste;
 # `architectures.create("shufflenet_v1_g3_1x", classes=10)` builds the network,
 # `architectures.create("shufflenet_v1_g3_1x", style="torch")` with the order of concatenation of
 # pytorchcv.

@@ -304,10 +304,10 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 #
 # ## Copy it
 #
-# `python -m blocks show nasnet_normal_cell` prints the cell and all it needs as one text to paste;
+# `convbook show nasnet_normal_cell` prints the cell and all it needs as one text to paste;
 # `architectures.create("nasnet_a_large", weights="imagenet")` and
 # `architectures.create("pnasnet5_large")` build the large networks, the first with published
-# weights; `python -m training recipes nasnet_mobile` prints how the mobile one was trained.
+# weights; `convbook recipes nasnet_mobile` prints how the mobile one was trained.
 #
 # ## Cite
 #

@@ -239,10 +239,10 @@ grid(
 #
 # ## Copy it
 #
-# `python -m blocks show se_block` prints the block and all it needs as one text to paste;
+# `convbook show se_block` prints the block and all it needs as one text to paste;
 # `architectures.create("resnet56_cifar", se=16)` gives any residual network gates,
 # `create("se_resnet50")` and `create("senet154")` are the paper's;
-# `python -m training resnet20 --data digits --option se=4` trains one.
+# `convbook train resnet20 --data digits --option se=4` trains one.
 #
 # ## Cite
 #

@@ -269,9 +269,9 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 #
 # ## Copy it
 #
-# `python -m blocks show amoebanet_normal_cell` prints the cell and all it needs as one text;
+# `convbook show amoebanet_normal_cell` prints the cell and all it needs as one text;
 # `architectures.create("amoebanet_a_6_190")` builds the network;
-# `python -m training recipes amoebanet` prints how it was trained.
+# `convbook recipes amoebanet` prints how it was trained.
 #
 # ## Cite
 #

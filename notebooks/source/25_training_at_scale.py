@@ -242,7 +242,7 @@ figure(
 # %% [markdown]
 # ## A run that is killed
 #
-# `python -m training` writes checkpoints: weights, optimizer, order of the data, random state,
+# `convbook train` writes checkpoints: weights, optimizer, order of the data, random state,
 # history. LeNet-5 on the digits, four epochs of three steps, a checkpoint behind each epoch and
 # behind step 7; one run is ended with SIGKILL once it has printed step 8 and started again with the
 # same command, another is left alone. Written before the first run: the weights at the end are the
@@ -255,7 +255,7 @@ RUN += ["--deterministic", "--no-tensorboard"]
 
 def life(out, until=None):
     """(exit code, output) of a run, which is killed once it has printed step until."""
-    command = [sys.executable, "-u", "-m", "training", *RUN, "--out", out]
+    command = [sys.executable, "-u", "-m", "convbook", "train", *RUN, "--out", out]
     pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with subprocess.Popen(command, cwd=root, env=environment, **pipe) as process:
         said = ""
@@ -352,7 +352,7 @@ figure(
 #
 # ## Copy it
 #
-# `python -m training resnet20 --data digits --out runs/a` on all GPUs of a machine; on two machines
+# `convbook train resnet20 --data digits --out runs/a` on all GPUs of a machine; on two machines
 # the same with `--workers a:2222,b:2222 --index 0` and `--index 1`; `--precision mixed_bfloat16`,
 # `--accumulate 4`, `--save-every 500`; the same command again goes on with a run. In a script of
 # your own, `training/multiworker.py`, `training/strategy.py` and `training/accumulate.py` can be

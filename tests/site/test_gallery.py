@@ -29,7 +29,7 @@ return cells.map((text) => text.trim());
 
 @pytest.fixture(scope="module")
 def blocks():
-    """{name: (arguments and shapes of its example, what `python -m blocks show` prints)}."""
+    """{name: (arguments and shapes of its example, what `convbook show` prints)}."""
     run = [sys.executable, "-c", SNIPPETS]
     told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return {name: (args, shapes, text) for name, (args, shapes, text) in json.loads(told).items()}

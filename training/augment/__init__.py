@@ -9,6 +9,8 @@ Images for evaluation get the normalisation too.
 
 import inspect
 from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from convbook.training.augment.colour import colour_jitter, pca_noise
 from convbook.training.augment.crop import centre_crop, random_area_crop, scale_jitter
@@ -17,7 +19,7 @@ from convbook.training.augment.normalise import standardise, subtract_mean
 from convbook.training.augment.place import affine, flip, pad_crop
 from convbook.training.augment.rand import rand_augment
 
-STAGES = dict(
+STAGES: dict[str, tuple[Callable[..., Any], ...]] = dict(
     crops=(random_area_crop, scale_jitter, centre_crop),
     colours=(pca_noise, colour_jitter, rand_augment),
     normalisations=(subtract_mean, standardise),
@@ -27,22 +29,25 @@ STAGES = dict(
 GIVEN = {"h", "w", "x", "y", "seed", "size", "share", "statistics"}  # by the pipeline
 NAMES = {f.__name__: (stage, f) for stage, fs in STAGES.items() for f in fs}
 
-Plan = namedtuple("Plan", STAGES)  # of each stage (place in the recipe, function, options)
+Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe has it
+Plan = namedtuple(
+    "Plan", "crops colours normalisations places mixtures"
+)  # of each stage (place in the recipe, function, options)
 
 
-def options(f):
+def options(f: Callable[..., Any]) -> list[str]:
     """The names of what a recipe may say to f."""
     return [name for name in inspect.signature(f).parameters if name not in GIVEN]
 
 
-def plan(augmentation):
+def plan(augmentation: Augmentation) -> Plan:
     """What a recipe's augmentation asks for, as a Plan.
 
     The value of a name is its options, or True for none, False to leave it out, or its first
     option.  Raises ValueError for what is unknown, and for two crops or normalisations.
     """
-    pairs = augmentation.items() if isinstance(augmentation, dict) else augmentation or ()
-    found = {stage: [] for stage in STAGES}
+    pairs = augmentation.items() if isinstance(augmentation, Mapping) else augmentation or ()
+    found: dict[str, list[Any]] = {stage: [] for stage in STAGES}
     for k, (name, told) in enumerate(pairs):
         if name not in NAMES:
             raise ValueError(f"augmentation {name!r}: must be one of {', '.join(NAMES)}")

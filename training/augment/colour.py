@@ -1,19 +1,23 @@
 """Colours: x (B, H, W, C) in [0, 1], before the normalisation, each image by its own draws."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.augment.draw import normal, uniform
+from convbook.training.augment.draw import Images, Seed, Share, normal, uniform
 
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601, as torch and PIL have it
 
 
-def grey(x):
+def grey(x: Images) -> tf.Tensor:
     """x (..., C) -> (..., 1): the luma of red, green, blue; anything else as it is."""
     return tf.reduce_sum(x * tf.constant(GREY), -1, keepdims=True) if x.shape[-1] == 3 else x
 
 
-def pca_noise(x, seed, share=(0, 1), statistics=None, scale=0.1):
+def pca_noise(
+    x: Images, seed: Seed, share: Share = (0, 1), statistics: Any = None, scale: float = 0.1
+) -> tf.Tensor:
     """x plus a multiple of each principal component of the colours: AlexNet, section 4.1.
 
     The multiple is the eigenvalue times a draw of mean 0 and deviation scale, once an image.
@@ -25,7 +29,8 @@ def pca_noise(x, seed, share=(0, 1), statistics=None, scale=0.1):
     return x + tf.einsum("ck,kb->bc", tf.constant(vectors, tf.float32), alpha)[:, None, None]
 
 
-def colour_jitter(x, seed, share=(0, 1), brightness=0.4, contrast=0.4, saturation=0.4):
+def colour_jitter(x: Images, seed: Seed, share: Share = (0, 1), brightness: float = 0.4,
+                  contrast: float = 0.4, saturation: float = 0.4) -> tf.Tensor:  # fmt: skip
     """x blended with black, with its mean grey and with its own grey, in an order of its own.
 
     Each blend keeps 1 - v to 1 + v of the image, v being brightness, contrast, saturation: the

@@ -5,22 +5,31 @@ JPEG only the window need be decoded; it is resized to (size, size) afterwards.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from convbook.training.augment.draw import choose
+from convbook.training.augment.draw import Seed, choose
+
+# top, left, height and width; and a function that gives them for an image of h x w
+Box = Sequence[Any]
+Window = Callable[[Any, Any], Box]
 
 
-def ints(*numbers):
+def ints(*numbers: tf.Tensor) -> list[tf.Tensor]:
     return [tf.cast(tf.round(n), tf.int32) for n in numbers]
 
 
-def anywhere(u, h, w, tall, wide):
+def anywhere(u: tf.Tensor, h: tf.Tensor, w: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor) -> Box:
     """A window tall x wide at one of all its places, by two even draws u."""
     return choose(u[0], h - tall + 1), choose(u[1], w - wide + 1), tall, wide
 
 
-def random_area_crop(h, w, seed, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3), tries=10):
+def random_area_crop(h: tf.Tensor, w: tf.Tensor, seed: Seed, size: int,
+                     area: tuple[float, float] = (0.08, 1.0),
+                     aspect: tuple[float, float] = (3 / 4, 4 / 3),
+                     tries: int = 10) -> list[tf.Tensor]:  # fmt: skip
     """A share of the area and a ratio width / height in these ranges: Inception's.
 
     arXiv:1409.4842, section 6: the area evenly, 8 % to 100 %; the ratio from 3/4 to 4/3, here
@@ -42,7 +51,9 @@ def random_area_crop(h, w, seed, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3), 
     return tf.unstack(tf.where(tf.reduce_any(fits), drawn, centre), num=4)
 
 
-def scale_jitter(h, w, seed, size, low=256, high=512):
+def scale_jitter(
+    h: tf.Tensor, w: tf.Tensor, seed: Seed, size: int, low: int = 256, high: int = 512
+) -> Box:
     """(size, size) anywhere in the image whose short side is S, low to high: VGG, section 3.1.
 
     arXiv:1409.1556 rescales, then crops; here the same square is cut out first, its side to the
@@ -55,21 +66,23 @@ def scale_jitter(h, w, seed, size, low=256, high=512):
     return anywhere(u[1:], h, w, side, side)
 
 
-def centre_crop(h, w, seed, size, short=None):
+def centre_crop(
+    h: tf.Tensor, w: tf.Tensor, seed: Seed | None, size: int, short: int | None = None
+) -> Box:
     """(size, size) in the centre of the image whose short side is short, size if not given."""
     side = tf.cast(tf.minimum(h, w), tf.float32) * (size / (short or size))
     side = tf.maximum(ints(side)[0], 1)
     return (h - side) // 2, (w - side) // 2, side, side
 
 
-def cut(x, window):
+def cut(x: tf.Tensor, window: Window) -> tf.Tensor:
     """The window of an image x (H, W, C), window being a function of h and w."""
     h, w = tf.unstack(tf.shape(x)[:2])
     top, left, tall, wide = window(h, w)
     return tf.slice(x, [top, left, 0], [tall, wide, x.shape[-1]])
 
 
-def decode(encoded, channels, window):
+def decode(encoded: tf.Tensor, channels: int, window: Window) -> tf.Tensor:
     """The window of a JPEG or PNG, uint8 (h, w, channels); of a JPEG no more is decoded.
 
     libjpeg then lacks the neighbours that it interpolates colours with: some at the borders of
@@ -96,7 +109,7 @@ def decode(encoded, channels, window):
     return tf.cond(tf.io.is_jpeg(encoded), jpeg, png)
 
 
-def resize(x, size):
+def resize(x: tf.Tensor, size: int) -> tf.Tensor:
     """x (..., H, W, C), uint8 or in [0, 1] -> (..., size, size, C) in [0, 1]: bilinear, and over
     all the pixels that one is made of."""
     x = tf.image.convert_image_dtype(x, tf.float32)

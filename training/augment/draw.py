@@ -1,9 +1,19 @@
 """Draws: random numbers that depend on a seed alone, one for each image of a batch."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
 import tensorflow as tf
 
+Seed: TypeAlias = tf.Tensor | Sequence[int]  # two integers
+Images: TypeAlias = tf.Tensor | np.ndarray  # or labels of images
+Share = tuple[int, int]  # (i, parts): the i-th of so many equal parts of a batch
 
-def uniform(seed, n, x, share=(0, 1), least=0.0, most=1.0):
+
+def uniform(
+    seed: Seed, n: int, x: Images, share: Share = (0, 1), least: float = 0.0, most: float = 1.0
+) -> tf.Tensor:
     """(n, B) even draws from least to most, a column an image of x (B, ...).
 
     share (i, parts): x is the i-th of so many equal parts of a batch, and gets the columns that
@@ -14,14 +24,14 @@ def uniform(seed, n, x, share=(0, 1), least=0.0, most=1.0):
     return tf.random.stateless_uniform((n, b * parts), seed, least, most)[:, i * b : (i + 1) * b]
 
 
-def normal(seed, n, x, share=(0, 1)):
+def normal(seed: Seed, n: int, x: Images, share: Share = (0, 1)) -> tf.Tensor:
     """(n, B) draws of mean 0 and deviation 1, as uniform."""
     i, parts = share
     b = tf.shape(x)[0]
     return tf.random.stateless_normal((n, b * parts), seed)[:, i * b : (i + 1) * b]
 
 
-def beta(seed, alpha, x, share=(0, 1)):
+def beta(seed: Seed, alpha: float, x: Images, share: Share = (0, 1)) -> tf.Tensor:
     """(B,) draws of Beta(alpha, alpha), as uniform."""
     i, parts = share
     b = tf.shape(x)[0]
@@ -32,6 +42,6 @@ def beta(seed, alpha, x, share=(0, 1)):
     return tf.cast(g[0] / (g[0] + g[1]), tf.float32)
 
 
-def choose(u, n):
+def choose(u: tf.Tensor, n: int | tf.Tensor) -> tf.Tensor:
     """Even draws u in [0, 1) as whole numbers 0 .. n - 1."""
     return tf.minimum(tf.cast(u * tf.cast(n, u.dtype), tf.int32), n - 1)

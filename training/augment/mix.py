@@ -8,16 +8,18 @@ nor divide.
 
 import tensorflow as tf
 
-from convbook.training.augment.draw import beta, choose, uniform
+from convbook.training.augment.draw import Images, Seed, Share, beta, choose, uniform
 
 
-def partner(x):
+def partner(x: Images) -> tf.Tensor:
     """x with the rows 2 j and 2 j + 1 exchanged; an odd last one is its own partner."""
     i = tf.range(tf.shape(x)[0])
     return tf.gather(x, tf.minimum(i + 1 - 2 * (i % 2), tf.shape(x)[0] - 1))
 
 
-def mixup(x, y, seed, share=(0, 1), alpha=0.2):
+def mixup(
+    x: Images, y: Images, seed: Seed, share: Share = (0, 1), alpha: float = 0.2
+) -> tuple[tf.Tensor, tf.Tensor]:
     """lam x + (1 - lam) partner, labels likewise; lam ~ Beta(alpha, alpha), one an image.
     arXiv:1710.09412, equation 2."""
     lam = beta(seed, alpha, x, share)
@@ -25,7 +27,9 @@ def mixup(x, y, seed, share=(0, 1), alpha=0.2):
     return a * x + (1 - a) * partner(x), b * y + (1 - b) * partner(y)
 
 
-def cutmix(x, y, seed, share=(0, 1), alpha=1.0):
+def cutmix(
+    x: Images, y: Images, seed: Seed, share: Share = (0, 1), alpha: float = 1.0
+) -> tuple[tf.Tensor, tf.Tensor]:
     """A box of the partner in x, labels in proportion to the areas.  arXiv:1905.04899, section 3.
 
     The box has the image's aspect and 1 - lam of its area, lam ~ Beta(alpha, alpha), and its

@@ -1,13 +1,14 @@
 """Where things are: turned, moved and mirrored images; x (B, H, W, C), each image by its draws."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from convbook.training.augment.draw import choose, uniform
+from convbook.training.augment.draw import Images, Seed, Share, choose, uniform
 
 
-def project(x, rows, interpolation):
+def project(x: Images, rows: Sequence[tf.Tensor], interpolation: str) -> tf.Tensor:
     """x with its pixel (column, row) read where rows a, c, across, d, e, down (B,) say; else 0."""
     zero = tf.zeros_like(rows[0])
     return tf.raw_ops.ImageProjectiveTransformV3(
@@ -20,7 +21,8 @@ def project(x, rows, interpolation):
     )
 
 
-def affine(x, seed, share=(0, 1), rotation=0.0, shear=0.0, zoom=0.0, shift=0.0):
+def affine(x: Images, seed: Seed, share: Share = (0, 1), rotation: float = 0.0,
+           shear: float = 0.0, zoom: float = 0.0, shift: float = 0.0) -> tf.Tensor:  # fmt: skip
     """x turned, slanted, stretched and moved.
 
     All are drawn evenly, and both ways: rotation in degrees; shear as the slope of what was
@@ -41,7 +43,7 @@ def affine(x, seed, share=(0, 1), rotation=0.0, shear=0.0, zoom=0.0, shift=0.0):
     return project(x, [a, c, across, d, e, down], "BILINEAR")
 
 
-def pad_crop(x, seed, share=(0, 1), p=4):
+def pad_crop(x: Images, seed: Seed, share: Share = (0, 1), p: int = 4) -> tf.Tensor:
     """p zeros on every side, then a window of the old size anywhere: ResNet on CIFAR,
     arXiv:1512.03385, section 4.2, p=4.  After the normalisation, 0 is the mean."""
     u = uniform(seed, 2, x, share)
@@ -50,7 +52,7 @@ def pad_crop(x, seed, share=(0, 1), p=4):
     return project(x, [one, zero, across, zero, one, down], "NEAREST")
 
 
-def flip(x, seed, share=(0, 1), chance=0.5):
+def flip(x: Images, seed: Seed, share: Share = (0, 1), chance: float = 0.5) -> tf.Tensor:
     """x with left and right exchanged, with the chance."""
     u = uniform(seed, 1, x, share)[0]
     return tf.where(u[:, None, None, None] < chance, tf.reverse(x, [2]), x)

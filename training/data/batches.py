@@ -2,18 +2,23 @@
 alone, so that a run may begin at any step, and each worker reads only its share."""
 
 import inspect
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.augment import centre_crop, plan, scale_jitter
-from convbook.training.augment.crop import resize
-from convbook.training.data.parts import Split
+from convbook.training.augment import Augmentation, Plan, centre_crop, plan, scale_jitter
+from convbook.training.augment.crop import Window, resize
+from convbook.training.augment.draw import Share
+from convbook.training.data.parts import Part, Split
 
 AUTOTUNE = tf.data.AUTOTUNE
 
 
-def training_batches(part, steps, classes, options, start=0, share=(0, 1), statistics=None):
+def training_batches(part: Part, steps: int, classes: int, options: Namespace, start: int = 0,
+                     share: Share = (0, 1), statistics: Any = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of a run: its batches start .. steps - 1, all of them full.
 
     Shuffled passes follow each other in one row, each image once a pass; a batch that ends one
@@ -36,7 +41,7 @@ def training_batches(part, steps, classes, options, start=0, share=(0, 1), stati
         return tf.random.experimental.index_shuffle(place % n, seeds, np.int64(n - 1)), step, row
 
     def make(step, told):
-        i, x = told if isinstance(told, tuple) else (told, part.images(told))
+        i, x = told if isinstance(told, tuple) else (told, whole.images(told))
         y = tf.one_hot(tf.gather(labels, i), classes)
         seeds = [tf.random.fold_in([seed, k], step) for k in range(len(options.augmentation or ()))]
         return augmented(x, y, todo, seeds, share, statistics)
@@ -44,6 +49,7 @@ def training_batches(part, steps, classes, options, start=0, share=(0, 1), stati
     def look(i, step, row):
         return i, view(part, i, window(part, todo, seed, step, row))
 
+    whole: Any = part  # a Split, where images are taken whole
     drawn = tf.data.Dataset.range((steps - start) * b).map(draw)
     if isinstance(part, Split) and not todo.crops:  # a batch at a time
         drawn = drawn.map(lambda i, *_: i)
@@ -53,7 +59,7 @@ def training_batches(part, steps, classes, options, start=0, share=(0, 1), stati
     return batches.map(make, num_parallel_calls=AUTOTUNE).prefetch(AUTOTUNE)
 
 
-def window(part, todo, seed, step, row):
+def window(part: Part, todo: Plan, seed: int, step: tf.Tensor, row: tf.Tensor) -> Window:
     """What a row of a batch shows, a function of h and w: what the crop draws, or the centre."""
     for k, crop, told in todo.crops:
         own = tf.random.fold_in(tf.random.fold_in([seed, k], step), row)
@@ -61,7 +67,8 @@ def window(part, todo, seed, step, row):
     return lambda h, w: centre_crop(h, w, None, part.size)
 
 
-def augmented(x, y, todo, seeds, share, statistics):
+def augmented(x: tf.Tensor, y: tf.Tensor, todo: Plan, seeds: Sequence[tf.Tensor], share: Share,
+              statistics: Any) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
     """A share of a batch after all stages but the crops; seeds: of each entry of the recipe."""
     for k, f, told in todo.colours:
         known = dict(statistics=statistics) if "statistics" in arguments(f) else {}
@@ -76,19 +83,21 @@ def augmented(x, y, todo, seeds, share, statistics):
     return tf.switch_case(tf.random.stateless_uniform((), own, 0, len(mixed), tf.int32), mixed)
 
 
-def normalised(x, todo, statistics):
+def normalised(x: tf.Tensor, todo: Plan, statistics: Any) -> tf.Tensor:
     for _, f, told in todo.normalisations:
         x = f(x, statistics, **told)
     return x
 
 
-def view(part, i, window):
+def view(part: Part, i: tf.Tensor, window: Window) -> tf.Tensor:
     """Image i of part, its window(h, w), (size, size, C) in [0, 1]."""
     x = resize(part.window(i, window), part.size)
     return tf.ensure_shape(x, (part.size, part.size, part.channels))
 
 
-def batches(part, batch, classes, share=(0, 1), short=None, augmentation=None, statistics=None):
+def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: int | None = None,
+            augmentation: Augmentation = None,
+            statistics: Any = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of one pass in order, each image once; the last batch may be smaller.
 
     short: of an image, the short side is resized to as many pixels, and (size, size) cut out of
@@ -104,12 +113,13 @@ def batches(part, batch, classes, share=(0, 1), short=None, augmentation=None, s
         raise ValueError(f"{short=}: the short side is below the {part.size} pixels of the crop")
     labels = tf.constant(part.y)
     mine, steps = dealt(len(part), batch, share)
+    whole: Any = part  # a Split, where images are taken whole
 
     def look(i):
         return i, view(part, i, lambda h, w: centre_crop(h, w, None, part.size, short))
 
     def make(*told):
-        i, x = told if len(told) > 1 else (*told, part.images(*told))
+        i, x = told if len(told) > 1 else (*told, whole.images(*told))
         return normalised(x, todo, statistics), tf.one_hot(tf.gather(labels, i), classes)
 
     found = tf.data.Dataset.from_tensor_slices(mine)
@@ -122,7 +132,7 @@ def batches(part, batch, classes, share=(0, 1), short=None, augmentation=None, s
     return found.prefetch(AUTOTUNE)
 
 
-def dealt(n, batch, share):
+def dealt(n: int, batch: int, share: Share) -> tuple[np.ndarray, int]:
     """The numbers of a share of each batch, one after the other, and how many batches there are."""
     i, parts = share
     cut = [np.arange(s, min(s + batch, n)) for s in range(0, n, batch)]
@@ -131,7 +141,7 @@ def dealt(n, batch, share):
     )
 
 
-def rows(batch, share):
+def rows(batch: int, share: Share) -> tuple[int, int]:
     """How many rows of a batch a share has, and the first.  Raises ValueError."""
     i, parts = share
     if not 0 <= i < parts or batch % parts:
@@ -139,11 +149,11 @@ def rows(batch, share):
     return batch // parts, i * batch // parts
 
 
-def arguments(f):
+def arguments(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(f).parameters
 
 
-def check(todo, part, b, share, statistics):
+def check(todo: Plan, part: Part, b: int, share: Share, statistics: Any) -> None:
     """Raises ValueError for a plan that cannot be carried out on shares of b images."""
     for _, f, told in todo.crops:
         low = told.get("low", 256)

@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, SupportsIndex
 
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.data.parts import MAGIC
+from convbook.training.data.parts import MAGIC, Files, Records
 
 VERSION = 1  # of the verdicts that are kept
 OTHER = {
@@ -25,7 +27,7 @@ OTHER = {
 SHOWN = 10
 
 
-def is_readable(encoded):
+def is_readable(encoded: tf.Tensor) -> tf.Tensor:
     """Whether the bytes are of a JPEG, or of a PNG that is not animated."""
     jpeg, png = (tf.strings.substr(encoded, 0, len(m)) == m for m in MAGIC)
     # The chunk acTL says so; it stands among the first, before the pixels.
@@ -33,7 +35,7 @@ def is_readable(encoded):
     return jpeg | (png & ~moving)
 
 
-def survey(part):
+def survey(part: Files | Records) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     """Numbers of the images that can be used, their labels, and {number: reason} of the rest."""
 
     def look(i):
@@ -56,10 +58,10 @@ def survey(part):
     )
 
 
-def reason(part, i):
+def reason(part: Files | Records, i: SupportsIndex) -> str:
     """Why image i cannot be used."""
     try:
-        if hasattr(part, "record"):
+        if isinstance(part, Records):
             part.record(i)
     except tf.errors.OpError:
         return "the record is corrupt: its checksum is wrong"
@@ -70,7 +72,7 @@ def reason(part, i):
     except tf.errors.PermissionDeniedError:
         return "may not be read"
     except tf.errors.OpError as error:
-        if hasattr(part, "record"):
+        if isinstance(part, Records):
             return f"no {' and '.join(part.features)} in the record"
         return str(error.message).split("\n")[0]
     if not encoded:
@@ -78,15 +80,15 @@ def reason(part, i):
     for magic, kind in OTHER.items():
         if encoded.startswith(magic):
             return f"{kind}, neither JPEG nor PNG"
-    kind = next((MAGIC[m] for m in MAGIC if encoded.startswith(m)), None)
-    if kind is None:
+    stored = next((MAGIC[m] for m in MAGIC if encoded.startswith(m)), None)
+    if stored is None:
         return "neither JPEG nor PNG"
     if not is_readable(encoded):
         return "an animated PNG"
-    return f"a {kind} that is truncated or corrupt"
+    return f"a {stored} that is truncated or corrupt"
 
 
-def stamp(file):
+def stamp(file: str | Path) -> tuple[int | None, int | None]:
     """What changes with a file: its size and time; None where there is none."""
     try:
         found = os.stat(file)
@@ -95,7 +97,7 @@ def stamp(file):
     return found.st_size, found.st_mtime_ns
 
 
-def remembered(files, what, find):
+def remembered(files: Iterable[str | Path], what: Any, find: Callable[[], Any]) -> Any:
     """find(), which JSON can hold; kept under KERAS_HOME/checked until one of the files changes.
 
     what: further text that the answer depends on.
@@ -118,7 +120,7 @@ def remembered(files, what, find):
     return found
 
 
-def refuse(name, problems, skip_broken):
+def refuse(name: str, problems: Sequence[tuple[str, str]], skip_broken: bool) -> None:
     """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped."""
     if problems and not skip_broken:
         shown = "; ".join(f"{file}: {why}" for file, why in problems[:SHOWN])

@@ -1,18 +1,19 @@
 """A folder of images, a folder a class; all of it is checked, once, before any is used."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.held import PART, parted
+from convbook.training.data.held import PART, Data, parted
 from convbook.training.data.parts import Files
 
 NO_IMAGES = {"Thumbs.db", "desktop.ini"}
 
 
-def images(folder):
+def images(folder: Path) -> list[str]:
     """The files below a folder, in order, without those that systems hide or leave behind."""
     found = []
     for at, _, files in os.walk(folder, followlinks=True):
@@ -20,11 +21,11 @@ def images(folder):
     return sorted(found)
 
 
-def folders(root):
+def folders(root: str | Path) -> list[Path]:
     return sorted(p for p in Path(root).glob("*") if p.is_dir() and p.name[0] != ".")
 
 
-def broken(paths):
+def broken(paths: Sequence[str]) -> dict[int, str]:
     """{number of a path: why it is of no use}."""
     if not paths:
         return {}
@@ -32,7 +33,7 @@ def broken(paths):
     return dict(remembered(paths, "folder", lambda: sorted(survey(every)[2].items())))
 
 
-def load(name, path, size, channels, skip_broken):
+def load(name: str, path: str, size: int, channels: int, skip_broken: bool) -> Data:
     """Data of a folder of JPEG and PNG images, a folder a class, maybe in train, val and test.
 
     Without them, 20 % of all is for test and 20 % of the rest for validation.  With train and
@@ -62,5 +63,6 @@ def load(name, path, size, channels, skip_broken):
         kept = [(f, number[s.name]) for p, s, f in found if p == part and s.name in number]
         if not kept:
             raise ValueError(f"--data {name!r}: {str(root)!r} has no image that can be used")
-        parts[part] = Files(*zip(*kept, strict=True), size, channels)
+        paths, labels = zip(*kept, strict=True)
+        parts[part] = Files(paths, labels, size, channels)
     return parted(name, parts, len(names), names, problems)

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from convbook.training.data.batches import batches
-from convbook.training.data.parts import Split
+from convbook.training.data.parts import Part, Split
 
 MOST = 10_000  # images: a mean to 0.003
 
@@ -13,7 +13,7 @@ MOST = 10_000  # images: a mean to 0.003
 Statistics = namedtuple("Statistics", "mean std covariance pixel_mean")
 
 
-def statistics(part, short=None):
+def statistics(part: Part, short: int | None = None) -> Statistics:
     """Statistics of a training part, of its images as for evaluation (see batches).
 
     Exact for a part in memory; else of all images up to 10,000, of so many, evenly taken, beyond.
@@ -22,7 +22,7 @@ def statistics(part, short=None):
     if n > MOST and not isinstance(part, Split):
         some = np.arange(MOST) * n // MOST
         part, n = part.take(some, part.y[some]), MOST
-    total, products = 0.0, 0.0
+    total = products = np.zeros(())
     for x, _ in batches(part, min(n, 256), 1, short=short).as_numpy_iterator():
         flat = x.reshape(-1, x.shape[-1]).astype("float64")
         total, products = total + x.sum(0, dtype="float64"), products + flat.T @ flat

@@ -7,22 +7,25 @@ any step; files that are read from end to end would have to be read again up to 
 import glob
 import os
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.held import PART, parted
+from convbook.training.data.held import PART, Data, parted
 from convbook.training.data.parts import Records
 
 INCEPTION = ("image/encoded", "image/class/label")  # of the ImageNet records of TensorFlow's models
 
 
-def offsets(file):
+def offsets(file: str | os.PathLike[str]) -> tuple[list[int], str | None]:
     """Where the records of a TFRecord file begin, and what is wrong with it, if anything is.
 
     A record: its length in 8 bytes, their checksum in 4, the data, their checksum in 4.
     """
-    size, at, found = os.path.getsize(file), 0, []
+    size, at = os.path.getsize(file), 0
+    found: list[int] = []
     with open(file, "rb", buffering=0) as stream:
         while at < size:
             stream.seek(at)
@@ -37,7 +40,7 @@ def offsets(file):
     return found, None if found else "empty"
 
 
-def scan(paths, features):
+def scan(paths: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
     """What the files hold: shard, offset and label of what can be used, problems of the rest."""
     found = [offsets(p) for p in paths]
     shard = np.repeat(np.arange(len(paths)), [len(at) for at, _ in found])
@@ -50,7 +53,9 @@ def scan(paths, features):
     return {k: a.tolist() for k, a in kept.items()} | dict(problems=problems)
 
 
-def judge(every, train, classes, first_label, names):
+def judge(
+    every: Records, train: np.ndarray, classes: int, first_label: int, names: Sequence[str] | None
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """Which labels are of a class that is trained, and the problems: of the others, of classes.
 
     every: all Records, y from 0; train: which of them are to train on.
@@ -70,9 +75,9 @@ def judge(every, train, classes, first_label, names):
     return taught, problems
 
 
-def records(
-    name, files, size, channels, skip_broken, first_label=0, features=INCEPTION, names=None
-):
+def records(name: str, files: Mapping[str, str | None], size: int, channels: int, skip_broken: bool,
+            first_label: int = 0, features: Sequence[str] = INCEPTION,
+            names: Sequence[str] | None = None) -> Data:  # fmt: skip
     """Data of files {path: part}, a tf.train.Example with a JPEG or PNG and a label a record.
 
     first_label: what class 0 is labelled; 1 in the ImageNet records of TensorFlow's models.
@@ -101,7 +106,9 @@ def records(
     return parted(name, parts, classes, names, problems)
 
 
-def tfrecord(name, pattern, size, channels, skip_broken, first_label=0):
+def tfrecord(
+    name: str, pattern: str, size: int, channels: int, skip_broken: bool, first_label: int = 0
+) -> Data:
     """Sharded TFRecord files whose path matches a pattern; the name of a file says its part.
 
     A word train, val, validation or test in all of them, as in validation-00000-of-00128; in
@@ -123,7 +130,7 @@ def tfrecord(name, pattern, size, channels, skip_broken, first_label=0):
     return records(name, files, size, channels, skip_broken, first_label)
 
 
-def tfds(name, dataset, size, channels, skip_broken):
+def tfds(name: str, dataset: str, size: int, channels: int, skip_broken: bool) -> Data:
     """A data set of TensorFlow Datasets with a feature image and a feature label, as prepared
     in TFRecord files, which are then read as those of tfrecord."""
     try:
@@ -142,5 +149,5 @@ def tfds(name, dataset, size, channels, skip_broken):
         raise ValueError(f"--data {name!r}: features must be image and label: {[*info.features]}")
     splits = {s: PART[s] for s in info.splits if s in PART}
     files = {str(p): part for s, part in splits.items() for p in info.splits[s].filepaths}
-    told = dict(features=("image", "label"), names=list(info.features["label"].names))
-    return records(name, files, size, channels, skip_broken, **told)
+    every, features = list(info.features["label"].names), ("image", "label")
+    return records(name, files, size, channels, skip_broken, features=features, names=every)

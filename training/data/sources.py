@@ -8,13 +8,9 @@ from sklearn.datasets import load_digits
 from convbook.training.data import folder, records
 from convbook.training.data.held import Data, hold_out, split
 from convbook.training.data.parts import Split
+from convbook.training.options import KERAS, source
 
-KERAS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-PREFIXED = {
-    "folder:PATH": folder.load,
-    "tfrecord:PATTERN": records.tfrecord,
-    "tfds:NAME": records.tfds,
-}
+FILES = {"folder": folder.load, "tfrecord": records.tfrecord, "tfds": records.tfds}
 
 
 def digits():
@@ -61,18 +57,14 @@ def load(name, size, channels, skip_broken=False, first_label=None):
     Raises ValueError for an unknown name, where the channels cannot be made, and for files that
     cannot be used, naming them.
     """
-    kind, _, rest = name.partition(":")
-    prefixed = {key.split(":")[0]: f for key, f in PREFIXED.items()}
+    kind, rest = source(name)
     if first_label is not None and kind != "tfrecord":
         raise ValueError(f"--first-label {first_label} is for --data tfrecord:PATTERN alone")
     if name == "digits":
         return load_digits_data(name, size, channels)
     if name in KERAS:
         return load_keras(name, size, channels)
-    if kind not in prefixed or not rest:
-        every = ", ".join(("digits", *KERAS, *PREFIXED))
-        raise ValueError(f"--data {name!r}: --data must be one of {every}")
     if channels not in (1, 3):
         raise ValueError(f"--data {name!r} has 1 or 3 channels, the model takes {channels}")
     told = dict(first_label=first_label or 0) if kind == "tfrecord" else {}
-    return prefixed[kind](name, rest, size, channels, skip_broken, **told)
+    return FILES[kind](name, rest, size, channels, skip_broken, **told)

@@ -1,0 +1,104 @@
+"""The commands on blocks: convbook blocks, find, show and draw."""
+
+import sys
+
+from convbook import names, terminal
+from convbook.gallery import find as finding
+from convbook.options import pair
+
+ROWS = 25  # of what is found, unless all is asked for
+
+
+def blocks(parser):
+    """convbook blocks: returns what prints the menu."""
+
+    def printed(options):
+        terminal.load_keras()
+        from convbook.gallery.menu import menu
+
+        print(menu())
+        print("convbook show NAME prints one to paste, convbook draw NAME draws it.")
+
+    return printed
+
+
+def find(parser):
+    """convbook find: its arguments; returns what prints a row for each that is found."""
+    parser.add_argument("words", nargs="+", metavar="WORD", help="skip, attention, mobile, he ...")
+    parser.add_argument("--all", action="store_true", help=f"more than the best {ROWS}")
+
+    def printed(options):
+        text = " ".join(options.words)
+        rows = finding.found(text)
+        if not rows:
+            near = finding.nearest(text, [*finding.entries()])
+            hint = f"; nearest: {', '.join(near)}" if near else ""
+            raise ValueError(f"nothing is found for {text!r}{hint}")
+        shown = rows if options.all else rows[:ROWS]
+        print("\n".join(aligned([[r.name, r.what, r.paper, str(r.year)] for r in shown])))
+        if len(shown) < len(rows):
+            print(f"and {len(rows) - len(shown)} more: convbook find --all {text}")
+
+    return printed
+
+
+def show(parser):
+    """convbook show: its arguments; returns what prints the text of blocks and networks."""
+    takes = "names of blocks and networks, or letters; then options of the call, such as se=16"
+    parser.add_argument("words", nargs="+", metavar="NAME|OPTION=VALUE", help=takes)
+
+    def printed(options):
+        given = dict(pair(word) for word in options.words if "=" in word)
+        asked = [known(word, shown()) for word in options.words if "=" not in word]
+        if not asked:
+            raise ValueError("give the NAME of a block or a network")
+        if set(asked) & {*names.networks()}:
+            terminal.load_keras()
+        from convbook.gallery import show
+
+        found = show.text(asked, given)
+        print(show.highlighted(found) if sys.stdout.isatty() else found, end="")
+
+    return printed
+
+
+def draw(parser):
+    """convbook draw: its arguments; returns what draws a block."""
+    parser.add_argument("name", metavar="NAME", help="a block of the menu")
+    default = "the picture, .png, .svg or .pdf; default: NAME.png"
+    parser.add_argument("-o", metavar="FILE", help=default)
+
+    def drawn(options):
+        name = known(options.name, [*finding.MENU])
+        terminal.load_keras()
+        from convbook.gallery.draw import draw
+
+        try:
+            print(draw(name, f"{name}.png" if options.o is None else options.o))
+        except ImportError as error:  # of what draws, which is not installed with all else
+            raise ValueError(error) from error
+
+    return drawn
+
+
+def shown():
+    """The names that show takes."""
+    return [*(n for n in names.blocks() if not n.isupper()), "letters", *names.networks()]
+
+
+def known(name, every):
+    """name, if it is one of every, else a ValueError with the nearest of them."""
+    if name in every:
+        return name
+    near = finding.nearest(name, every)
+    hint = f"nearest: {', '.join(near)}" if near else "convbook blocks and convbook nets list them"
+    raise ValueError(f"there is no {name!r}; {hint}")
+
+
+def aligned(rows, left=None):
+    """Rows of text in columns: those numbered left to the left, all unless given."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = enumerate(zip(row, widths, strict=True))
+        at_left = range(len(widths)) if left is None else left
+        yield "  ".join(c.ljust(w) if i in at_left else c.rjust(w) for i, (c, w) in cells).rstrip()

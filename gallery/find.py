@@ -1,0 +1,240 @@
+"""convbook find: blocks and networks by what people call an idea, by their paper or its authors.
+
+IDEAS and PAPERS are plain data, and nothing here imports Keras.  `words` gives all that a block or
+a network is found by, for the filter of the site.
+"""
+
+import re
+from collections import namedtuple
+from difflib import get_close_matches
+from functools import cache
+
+from convbook import names
+from convbook.gallery.menu import MENU
+
+# {an idea and its synonyms: the blocks that have it, those first that are about it}; names of
+# PAPERS stand for their networks.
+IDEAS = {
+    "skip shortcut residual identity bypass connection addition": """shortcut_path residual_block
+        basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
+        inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
+        resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
+        stochastic_depth drop_path ResNet Identity-Mappings ResNeXt Inception-ResNet SENet
+        Stochastic-Depth MobileNetV2 Xception ShuffleNet""",
+    "attention recalibration squeeze excitation channelwise": "se_block senet_block SENet",
+    "gate gating scaling": "shortcut_variant_block se_block",
+    "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
+        factorized_reduction transition_block grid_reduction reduction_a reduction_b
+        inception_v3_reduction_a inception_v3_reduction_b inception_resnet_reduction_b
+        nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
+        basic_block bottleneck_block preact_block resnext_bottleneck_block senet_block
+        bn_inception_module xception_block mobilenet_block inverted_residual_block
+        shufflenet_unit""",
+    "pool pooling max mean average": """subsample transition_block grid_reduction
+        naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
+        inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
+    "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
+        inverted_residual_block inv_residual_block shufflenet_unit channel_shuffle fire_module
+        grouped_sepconv MobileNet MobileNetV2 ShuffleNet SqueezeNet""",
+    "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
+        inverted_residual_block inv_residual_block grouped_sepconv spatial_sepconv shufflenet_unit
+        cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
+        amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
+    "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
+        resnext_two_layer_block channel_shuffle shufflenet_unit grouped_sepconv senet_block
+        ResNeXt ShuffleNet AlexNet""",
+    "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
+        inception_module fire_module mlpconv transition_block resnext_bottleneck_block""",
+    "paths branch parallel tower multi inception split": """parallel inception_module
+        naive_inception_module bn_inception_module inception_v3_a inception_v3_b inception_v3_c
+        inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
+        reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
+        inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
+        cell GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet""",
+    "concat concatenation reuse growth": "dense_block fire_module inception_module DenseNet",
+    "search automl nas neural architecture evolution": """cell nasnet_normal_cell
+        nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
+        factorized_reduction NASNet AmoebaNet PNASNet""",
+    "dropout random drop regularization regularisation survival": """stochastic_depth drop_path
+        Stochastic-Depth""",
+    "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
+        inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels Inception-v3
+        Inception-v4""",
+    "scale multiscale kernel size": "multi_size naive_inception_module small_kernels GoogLeNet VGG",
+    "activation relu nonlinearity preactivation order": """activation_order_block preact_block
+        maxout Identity-Mappings""",
+    "normalization normalisation norm normalize contrast": "lrn AlexNet BN-Inception",
+    "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
+        refinement_head GoogLeNet Inception-v3""",
+    "segmentation fully convolutional pixel sliding window labelling": """refinement_head
+        dense_as_conv dilated_stack""",
+    "dilated atrous dilation receptive field context": "dilated_stack refinement_head",
+    "unshared untied local locally connected": "local_conv tiled_conv",
+    "stem entry beginning": "inception_v4_stem",
+    "shuffle permute mixing": "channel_shuffle shufflenet_unit ShuffleNet",
+    "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
+    "letters convolution conv dense pooling padding vocabulary helper": "letters",
+}
+
+# net: of architectures/facts.json, which has title and authors, else these stand here; prefixes: of
+# the names of the paper's networks.
+Paper = namedtuple("Paper", "net prefixes authors title", defaults=("", "", "", ""))
+PAPERS = {
+    "LeCun": Paper(
+        authors="LeCun, Boser, Denker, Henderson, Howard, Hubbard, Jackel",
+        title="Backpropagation Applied to Handwritten Zip Code Recognition",
+    ),
+    "LeNet-5": Paper("lenet5", "lenet"),
+    "Tiled CNN": Paper(
+        authors="Le, Ngiam, Chen, Chia, Koh, Ng", title="Tiled Convolutional Neural Networks"
+    ),
+    "AlexNet": Paper("alexnet_grouped", "alexnet"),
+    "Maxout": Paper(
+        authors="Goodfellow, Warde-Farley, Mirza, Courville, Bengio", title="Maxout Networks"
+    ),
+    "OverFeat": Paper(
+        authors="Sermanet, Eigen, Zhang, Mathieu, Fergus, LeCun",
+        title="Integrated Recognition, Localization and Detection",
+    ),
+    "Recurrent CNN": Paper(
+        authors="Pinheiro, Collobert", title="Recurrent Networks for Scene Labeling"
+    ),
+    "Network in Network": Paper("nin_imagenet", "nin"),
+    "VGG": Paper("vgg_D", "vgg"),
+    "GoogLeNet": Paper("googlenet", "googlenet"),
+    "BN-Inception": Paper("bn_inception", "bn_inception"),
+    "Inception": Paper("inception_v3"),
+    "Inception v3": Paper("inception_v3", "inception_v3"),
+    "Inception v4": Paper("inception_v4", "inception_v4"),
+    "Inception-ResNet": Paper("inception_resnet_v2", "inception_resnet"),
+    "Xception": Paper("xception", "xception"),
+    "ResNet": Paper("resnet50", "resnet plain"),
+    "Identity Mappings": Paper("preresnet50", "preresnet"),
+    "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
+    "FractalNet": Paper(
+        authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"
+    ),
+    "ResNeXt": Paper("resnext50_32x4d", "resnext"),
+    "SENet": Paper("se_resnet50", "se_ senet"),
+    "DenseNet": Paper("densenet121", "densenet"),
+    "SqueezeNet": Paper("squeezenet_v1_0", "squeezenet"),
+    "NASNet": Paper("nasnet_a_large", "nasnet"),
+    "PNASNet": Paper("pnasnet5_large", "pnasnet"),
+    "AmoebaNet": Paper("amoebanet_a_6_190", "amoebanet"),
+    "MobileNet": Paper("mobilenet_v1_1.0_224", "mobilenet_v1"),
+    "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
+    "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
+    "Hybrid Dilated": Paper(
+        authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",
+        title="Understanding Convolution for Semantic Segmentation",
+    ),
+}
+STOP = {"a", "an", "and", "at", "by", "for", "in", "of", "on", "the", "to", "with"}
+# also: other names; terms: {word: how much it counts}; main: the best known of its paper
+Entry = namedtuple("Entry", "name what paper year also terms main")
+
+
+def split(text):
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def stem(word):
+    """A word without its ending: pooling, pools and pool are one."""
+    return re.sub(r"(ing|es|ed|s|e)$", "", word) if len(word) > 3 else word
+
+
+def weighed(*parts):
+    """{word: its weight} of (text, weight)s; the first that has a word gives its weight."""
+    found = {}
+    for text, weight in parts:
+        for word in split(text):
+            if len(word) > 1 and word not in STOP:
+                found.setdefault(stem(word), weight)
+    return found
+
+
+def ideas(name):
+    """(words, weight) for each idea of a block, or of a paper's networks."""
+    for said, text in IDEAS.items():
+        having = text.split()
+        if name in having:
+            yield said, 4 - 2 * having.index(name) / len(having)
+
+
+def written(label):
+    """(authors, title, year, arXiv number) of a paper as text."""
+    paper = PAPERS[label]
+    of = names.facts()[paper.net]["paper"] if paper.net else {}
+    told = of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or ""
+    return ", ".join(of.get("authors", [paper.authors])), *told
+
+
+def paper_of(network):
+    """The name in PAPERS of a network's paper: the longest prefix decides."""
+    prefixes = {p: label for label, paper in PAPERS.items() for p in paper.prefixes.split()}
+    return prefixes[max((p for p in prefixes if network.startswith(p)), key=len)]
+
+
+def entry(name, what, label, year, also=(), known=()):
+    """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
+    authors, title, printed, arxiv = written(label) if label else ("",) * 4
+    year = year or printed
+    parts = (name, 6), *known, (label, 5), (what, 4), (authors, 3), (title, 2)
+    terms = weighed(*parts) | {str(year): 1} | ({arxiv: 5} if arxiv else {})
+    main = name in MENU or not label or PAPERS[label].net == name
+    return Entry(name, what, label, year, also, terms, main)
+
+
+@cache
+def entries():
+    """{name: Entry} of all blocks and networks."""
+    rows = [entry("letters", "conv, pools, dense, norm, act: what all use", "", "",
+                  known=[*ideas("letters")])]  # fmt: skip
+    for name, row in MENU.items():
+        rows.append(entry(name, row.what, row.paper, row.year, known=[*ideas(name)]))
+    ledger = names.kept("gallery", "ledger.json")
+    for name, counts in ledger["ours"].items():
+        label = paper_of(name)
+        also = [alias for alias, full in ledger["aliases"].items() if full == name]
+        what = f"network, {counts['trainable'] / 1e6:,.1f} M weights"
+        what += f"; or {', '.join(also)}" if also else ""
+        rows.append(entry(name, what, label, "", also, [*ideas(label.replace(" ", "-"))]))
+    return {row.name: row for row in rows}
+
+
+def score(row, word):
+    """How well a word that is sought fits an Entry; 0: not at all."""
+    if word in (row.name.lower(), *(alias.lower() for alias in row.also)):
+        return 10
+    term = stem(word)
+    found = row.terms.get(word, row.terms.get(term, 0))
+    if len(word) > 2 and word in row.name.lower():
+        found = max(found, 5 if row.name.lower().startswith(word) else 4)
+    if len(term) > 3 and any(known.startswith(term) for known in row.terms):
+        found = max(found, 1)
+    return found if row.main else found / 2
+
+
+def found(text):
+    """The Entries that all words of a text fit, the best first."""
+    sought = text.lower().split()
+    rows = [(row, [score(row, word) for word in sought]) for row in entries().values()]
+    rows = [(row, sum(each)) for row, each in rows if sought and all(each)]
+    return [row for row, _ in sorted(rows, key=lambda pair: -pair[1])]
+
+
+def nearest(name, known):
+    """Those of the names known that a mistaken name may mean, by spelling and by idea."""
+    spelled = [n for n in known if name.lower() in n.lower()] if name else []
+    near = [*get_close_matches(name, known, n=3, cutoff=0.6), *spelled]
+    meant = [row.name for row in found(name.replace("_", " ")) if row.main and row.name in known]
+    loose = get_close_matches(name, known, n=3, cutoff=0.5)
+    return [*dict.fromkeys([*near[:3], *meant[:4]] or loose)]
+
+
+def words(name):
+    """All that a block or a network is found by, as text: with synonyms, authors and title."""
+    row = entries()[name]
+    told = written(row.paper) if row.paper else ()
+    known = [said for said, _ in ideas(name if name in MENU else row.paper.replace(" ", "-"))]
+    return " ".join(map(str, (name, *row.also, row.what, row.paper, row.year, *told, *known)))

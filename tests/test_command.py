@@ -1,0 +1,228 @@
+"""The command convbook: its help, what it refuses, and what it leaves off the terminal."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from convbook.__main__ import ALL, main, page
+
+QUICK = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from convbook.__main__ import main
+
+def said(argv):
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(argv)
+        except SystemExit as stop:
+            code = stop.code
+    return code, out.getvalue(), err.getvalue(), [n for n in HEAVY if n in sys.modules]
+
+HEAVY = ("keras", "tensorflow", "jax", "torch")
+print(json.dumps([said(argv) for argv in json.loads(sys.argv[1])]))
+"""
+REFUSED = [
+    ("sho basic_block", "convbook: there is no command 'sho'; show is one"),
+    ("zzz", "convbook: there is no command 'zzz'; --help lists them"),
+    ("show", "convbook show: the following arguments are required: NAME|OPTION=VALUE"),
+    ("show residul_block", "convbook show: there is no 'residul_block'; nearest: residual_block"),
+    ("show squeeze", "fire_module"),
+    ("draw residul_block", "convbook draw: there is no 'residul_block'; nearest: residual_block"),
+    ("find qqqqqq", "convbook find: nothing is found for 'qqqqqq'"),
+    ("nets resnet21", "convbook nets: name='resnet21': there is no such architecture; nearest: "),
+    ("measure resnet21", "convbook measure: name='resnet21': there is no such architecture"),
+    ("measure no.keras", "convbook measure: no.keras: there is no such file"),
+    ("measure resnet20 se", "argument OPTION=VALUE: 'se' is not NAME=VALUE"),
+    ("train resnet21", "convbook train: name='resnet21': there is no such architecture; nearest: "),
+    ("train resnet20 --data letters", "--data 'letters': --data must be one of digits"),
+    ("train resnet20 --dta digits", "unrecognized arguments: --dta digits"),
+    ("train resnet20 --lr nan", "'nan' is not a number above 0"),
+    ("train resnet20 --set weight_decya=0", "weight_decya=0: a recipe has"),
+    ("train resnet20 --workers a:1,b:2", "--workers without --index"),
+    ("train resnet20 --unfreeze 3", "without --freeze nothing is frozen"),
+    ("evaluate no.keras --data digits", "no.keras: there is no such file"),
+    ("predict no.keras a.png", "no.keras: there is no such file"),
+    ("compare no", "no: no result.json and no history.csv: it is not of a run"),
+    ("recipes resnet21", "convbook recipes: name='resnet21': there is no such architecture"),
+]
+
+
+def fresh(*argv, **environment):
+    """What a process of its own says, as typed in a shell."""
+    kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    told = dict(capture_output=True, text=True, env=kept | environment, timeout=300)
+    return subprocess.run([sys.executable, *map(str, argv)], **told)
+
+
+def quick(commands):
+    done = fresh("-c", QUICK, json.dumps(commands))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_one_page_names_every_command(capsys):
+    assert main([]) == main(["--help"]) == main(["help"]) == 0
+    lines = page().splitlines()
+    assert capsys.readouterr().out.splitlines() == 3 * lines
+    told = [line.split()[1] for line in lines if line.startswith("  convbook")]
+    assert told == [*ALL]
+    first = ["blocks", "find", "show", "draw", "nets", "measure"]
+    assert told == [*first, "train", "evaluate", "predict", "compare", "recipes"]
+    assert max(map(len, lines)) <= 90
+
+
+def test_help_comes_without_keras():
+    commands = [[], ["--help"], *([name, "--help"] for name in ALL)]
+    for argv, (code, out, err, heavy) in zip(commands, quick(commands), strict=True):
+        assert (code, err, heavy) == (0, "", []), argv
+        assert out.startswith(f"usage: convbook {argv[0]} " if len(argv) > 1 else "Convolutional")
+
+
+def test_refusals_are_one_line_and_code_2_and_come_without_keras():
+    answers = quick([words.split() for words, _ in REFUSED])
+    for (words, expected), (code, out, err, heavy) in zip(REFUSED, answers, strict=True):
+        assert (code, out, heavy) == (2, "", []), words
+        assert err.count("\n") == 1, err
+        assert err.startswith("convbook")
+        assert expected in err
+
+
+def test_what_needs_no_keras_comes_without_it():
+    commands = ["find skip", "recipes", "recipes resnet50", "show basic_block", "show letters"]
+    answers = quick([words.split() for words in commands])
+    for words, (code, out, err, heavy) in zip(commands, answers, strict=True):
+        assert (code, err, heavy) == (0, "", []), words
+        assert out
+
+
+@pytest.mark.parametrize("way", ["-m convbook", "convbook"])
+def test_both_ways_to_call_it(way):
+    if way == "convbook":
+        done = subprocess.run(
+            [os.path.join(os.path.dirname(sys.executable), "convbook"), "train", "resnet21"],
+            capture_output=True,
+            text=True,
+        )
+    else:
+        done = fresh("-m", "convbook", "train", "resnet21")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("convbook train: name='resnet21': there is no such")
+
+
+def test_a_reader_that_ends_early_is_no_error():
+    command = f"{sys.executable} -m convbook recipes | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What a short run says, and its folder."""
+    out = tmp_path_factory.mktemp("run") / "lenet5"
+    told = ("--epochs", "1", "--batch-size", "384", "--no-tensorboard", "--out", out)
+    return fresh("-m", "convbook", "train", "lenet5", *told), out
+
+
+def test_training_begins_with_a_line_of_ours(trained):
+    done, _ = trained
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("batch size 384 instead of 64: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "blocks",
+        "measure resnet20",
+        "measure {run}/model.keras",
+        "evaluate {run}/model.keras --data digits",
+        "predict {run}/model.keras {run}/curves.png",
+    ],
+)
+def test_nothing_but_the_answer_appears(words, trained):
+    """TensorFlow's remarks on what it finds are kept away, whatever comes after the import."""
+    done = fresh("-m", "convbook", *words.format(run=trained[1]).split())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_tensorflow_speaks_when_asked_to():
+    done = fresh("-m", "convbook", "measure", "lenet5", TF_CPP_MIN_LOG_LEVEL="0")
+    assert done.returncode == 0
+    assert "oneDNN" in done.stderr
+
+
+def test_errors_of_tensorflow_still_come():
+    """Also after the import, at the level that commands set."""
+    code = """
+from convbook import terminal
+terminal.load_keras()
+import tensorflow as tf
+try:
+    tf.raw_ops.MatMul(a=tf.zeros((2, 3)), b=tf.zeros((2, 3)))
+except tf.errors.InvalidArgumentError:
+    pass
+"""
+    done = fresh("-c", code)
+    assert done.returncode == 0
+    assert "INVALID_ARGUMENT: Matrix size-incompatible" in done.stderr
+    assert done.stderr.count("\n") <= 2  # absl's own remark comes before its first line
+
+
+NOISE = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795913788.068735    4868 port.cc:153] oneDNN custom operations are on.
+2025-01-01 10:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.
+E0000 00:00:1795913788.068735    4868 cuda_dnn.cc:8310] Unable to register cuDNN factory: Attempting
+E0000 00:00:1795914058.565507    5807 cuda.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+"""
+WORDS = """\
+W0000 00:00:1795913788.068735    4868 allocator.cc:37] Allocation of 512 exceeds 10% of memory.
+E0000 00:00:1795914058.565507    5807 cuda_platform.cc:52] failed call to cuInit: CUDA error (999)
+F0000 00:00:1795914058.565507    5807 guard.cc:52] compiled to use AVX, which is not available.
+Illustrations begin with an I too
+"""
+
+
+@pytest.mark.parametrize("ends", ["", "os.abort()", "raise RuntimeError('broken')"])
+def test_only_known_remarks_are_dropped(ends):
+    """Warnings, errors, tracebacks pass, in their order; so do the last words before an abort."""
+    code = f"""
+import os, sys, warnings
+from convbook import terminal
+print("before", file=sys.stderr)
+with terminal.filtered():
+    os.write(2, {NOISE + WORDS + NOISE!r}.encode())
+    warnings.warn("of Python", stacklevel=1)
+    sys.stderr.write("without an end")
+    sys.stderr.flush()
+    {ends}
+print(", after", file=sys.stderr)
+"""
+    done = fresh("-c", code)
+    lines = done.stderr.splitlines()
+    assert lines[: 1 + WORDS.count("\n")] == ["before", *WORDS.splitlines()]
+    assert "UserWarning: of Python" in done.stderr
+    if not ends:
+        assert lines[-1] == "without an end, after"
+    assert ("RuntimeError: broken" in done.stderr) == ("broken" in ends)
+    assert (done.returncode == 0) == (not ends)
+
+
+def test_children_that_live_on_do_not_hold_it_up():
+    code = """
+import subprocess, sys, time
+from convbook import terminal
+begin = time.monotonic()
+with terminal.filtered():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(time.monotonic() - begin)
+child.kill()
+"""
+    assert float(fresh("-c", code).stdout) < 20
