@@ -4,7 +4,6 @@ from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, conv, dwconv, sepconv
-from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
@@ -58,6 +57,5 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, p: P
         m = dwconv(m, k=3, s=s, p=p, n=n, a=a)
         return conv(m, f, k=1, n=n, a=None)
 
-    if s != 1 or x.shape[-1] != f:
-        return branch(x)
-    return layers.add([x, (gate or run)(x, branch)])
+    m = branch(x) if gate is None or s != 1 or x.shape[-1] != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and x.shape[-1] == f else m
