@@ -1,7 +1,13 @@
 """What the boxes of a picture say, and their colours."""
 
 import re
+from collections.abc import Iterable
 from html import escape
+
+import keras
+
+from convbook.blocks.graph import Call
+from convbook.blocks.types import Tensor
 
 # Fill colours by kind: the first pattern that the class name of the operation has in it.
 KINDS = {
@@ -28,7 +34,7 @@ MERGES = {"Add": "+", "Multiply": "×", "Concatenate": "concat"}
 SAME_SIZE = "Norm|Activation|ReLU|Dropout|Rescaling"  # boxes that need not say their output size
 
 
-def node(call):
+def node(call: Call) -> dict[str, str]:
     """Graphviz' attributes of the node for a call."""
     kind, size = type(call.op).__name__, sizes(call.outputs)
     if len(call.inputs) > 1:
@@ -43,22 +49,22 @@ def node(call):
     return dict(label=markup(title, *lines), fillcolor=colour)
 
 
-def markup(title, *lines, grey="#444444"):
+def markup(title: str, *lines: str, grey: str = "#444444") -> str:
     """A label in Graphviz' HTML: the title in bold, the lines below it smaller."""
     rows = [f"<b>{escape(title)}</b>"]
     rows += [f'<font point-size="9" color="{grey}">{escape(line)}</font>' for line in lines]
     if not lines:
         return f"<{rows[0]}>"
-    rows = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
-    return f'<<table border="0" cellspacing="0" cellpadding="1">{rows}</table>>'
+    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+    return f'<<table border="0" cellspacing="0" cellpadding="1">{cells}</table>>'
 
 
-def sizes(tensors):
+def sizes(tensors: Iterable[Tensor]) -> str:
     """Height x width x channels of each tensor, an unknown size as ?."""
     return ", ".join("×".join(str(n or "?") for n in t.shape[1:]) for t in tensors)
 
 
-def words(name):
+def words(name: str) -> str:
     """A class name in small words: MaxPooling2D is 'max pool'."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub("[123]D$", "", name))
     return NAMES.get(
@@ -66,21 +72,21 @@ def words(name):
     )
 
 
-def title_of(op):
+def title_of(op: keras.Operation) -> str:
     kind = type(op).__name__
     if kind == "InputLayer" and not op.name.startswith("input_layer"):
         return op.name
     return activation(op) or "linear" if kind == "Activation" else words(kind)
 
 
-def activation(op):
+def activation(op: keras.Operation) -> str:
     """The name of the layer's activation, nothing for a linear one."""
     function = getattr(op, "activation", None)
     name = getattr(function, "__name__", type(function).__name__ if function else "linear")
     return "" if name == "linear" else name
 
 
-def letters(op):
+def letters(op: keras.Operation) -> tuple[str, str]:
     """(kernel/stride; filters, groups, dilation and fused activation) of a layer, as text."""
 
     def pair(name):

@@ -5,6 +5,9 @@ import math
 import re
 from collections import namedtuple
 from html import escape
+from pathlib import Path
+
+import keras
 
 from convbook import blocks
 from convbook.architectures.measure import measure
@@ -29,7 +32,7 @@ WIDE = 560  # pixels from which on a picture stands above its code, not beside i
 Card = namedtuple("Card", "name family what paper year arxiv alt weights macs into out source")
 
 
-def family(name):
+def family(name: str) -> str:
     """The family of a block.  Raises ValueError if its file is in none."""
     file = getattr(blocks, name).__module__.removeprefix("convbook.blocks.")
     for title, files in FAMILIES.items():
@@ -38,7 +41,7 @@ def family(name):
     raise ValueError(f"name={name!r}: blocks/{file}.py must be in one of FAMILIES")
 
 
-def arxiv(name):
+def arxiv(name: str) -> str:
     """The arXiv number of the year of the menu in the docstrings of a block and its file, or ''."""
     block, year = getattr(blocks, name), MENU[name].year
     text = f"{block.__doc__} {inspect.getmodule(block).__doc__}"
@@ -46,7 +49,7 @@ def arxiv(name):
     return next((i for i in found if year and int(i[:2]) == int(year) % 100), "")
 
 
-def card(name, model=None):
+def card(name: str, model: keras.Model | None = None) -> Card:
     """What the gallery says of a block, drawn from model, its example on the menu."""
     row, model = MENU[name], model or example(name)
     return Card(
@@ -57,7 +60,7 @@ def card(name, model=None):
     )
 
 
-def facts(c):
+def facts(c: Card) -> str:
     """The counts of a card, and of which call they are."""
     call = f"{c.name}({MENU[c.name].args})"
     paper = ", ".join(filter(None, [c.paper, str(c.year), paper_link(c.arxiv)])) or "no paper"
@@ -70,7 +73,7 @@ def facts(c):
     return "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in rows)
 
 
-def markup(c, picture, width, text):
+def markup(c: Card, picture: str, width: int, text: str) -> str:
     """A card as HTML.
 
     picture: the address of its SVG, width pixels wide; text: the snippet that the button copies.
@@ -95,7 +98,7 @@ def markup(c, picture, width, text):
 </div>"""
 
 
-def controls():
+def controls() -> str:
     """The filters, which the script shows; without it all blocks are there."""
     names = "".join(
         f'<button type="button" aria-pressed="false" data-family="{escape(title)}">'
@@ -110,13 +113,13 @@ def controls():
 </div>"""
 
 
-def shown_width(path):
+def shown_width(path: Path) -> int:
     """How many pixels wide a drawing is shown: its letters a little smaller than the text."""
-    points = re.search(r'width="(\d+)pt"', path.read_text(encoding="utf-8"))[1]
+    points = re.findall(r'width="(\d+)pt"', path.read_text(encoding="utf-8"))[0]
     return int(points) * 3 // 4
 
 
-def page(folder, address):
+def page(folder: Path, address: str) -> str:
     """The gallery as Markdown; draws its pictures into folder, which has that address on the site.
 
     Takes half a minute: every block is built, drawn and cut out of its files.

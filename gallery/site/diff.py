@@ -5,10 +5,12 @@ import difflib
 import inspect
 import re
 from collections import namedtuple
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from html import escape
 from importlib import import_module
+from typing import Any
 
 import keras
 
@@ -21,14 +23,15 @@ from convbook.gallery.site.words import lines as paths
 # 'basic_block(x, 64)', the graph of that call, of a block or head, on an x of this shape.
 Comparison = namedtuple("Comparison", "old new shape", defaults=((56, 56, 64),))
 HEADS = {head.__name__: head for head in (dense_head, maps_head)}
+Pieces = list[tuple[bool, str]]  # of a line: (changed, text)
 CONTEXT = 2  # unchanged lines shown around a change
 
 
-def definition(module, name):
+def definition(module: str, name: str) -> list[str]:
     """The lines of a definition without its docstring and what stands above it."""
     text = inspect.getsource(import_module(f"convbook.{module}"))
     node = next(node for node in ast.parse(text).body if name in defined(node))
-    numbers = [*range(node.lineno, node.end_lineno + 1)]
+    numbers = [*range(node.lineno, (node.end_lineno or node.lineno) + 1)]
     if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
         first = node.body[0]
         numbers = [n for n in numbers if not first.lineno <= n <= first.end_lineno]
@@ -36,12 +39,12 @@ def definition(module, name):
     return [lines[n - 1] for n in numbers if lines[n - 1].strip()]
 
 
-def defined(node):
+def defined(node: ast.stmt) -> list[str]:
     """The names of a statement's definition or assignment."""
     return [getattr(of, "name", getattr(of, "id", "")) for of in getattr(node, "targets", [node])]
 
 
-def written(value):
+def written(value: Any) -> str:
     """A value as a reader would write it: functions by name."""
     if isinstance(value, partial):
         given = [f"{k}={written(v)}" for k, v in value.keywords.items()]
@@ -51,7 +54,7 @@ def written(value):
     return value.__name__ if callable(value) else repr(value)
 
 
-def row(name):
+def row(name: str) -> list[str]:
     """The row of the catalog, a line for each field and each option that is chosen."""
     net = NETS[name]
     kept = [f.name for f in fields(net) if f.name not in ("options", "variants", "styles")]
@@ -60,20 +63,20 @@ def row(name):
     return said + [f"{key} = {written(value)}" for key, value in chosen]
 
 
-def graph(call, shape):
+def graph(call: str, shape: tuple[int, ...]) -> list[str]:
     """The paths of the graph that a call of blocks makes of x."""
     x = keras.Input(shape, name="x")
     return paths(keras.Model(x, eval(call, {**HEADS, **vars(blocks), "x": x})))
 
 
-def lines(spec, shape):
+def lines(spec: str, shape: tuple[int, ...]) -> list[str]:
     """The lines that stand for one side of a Comparison."""
     if "(" in spec:
         return graph(spec, shape)
     return definition(*spec.split(":")) if ":" in spec else row(spec)
 
 
-def label(spec):
+def label(spec: str) -> str:
     """What is compared, for the reader."""
     module, _, name = spec.partition(":")
     if "(" in spec:
@@ -81,9 +84,10 @@ def label(spec):
     return f"{name} in {module.replace('.', '/')}.py" if name else f'row of create("{spec}")'
 
 
-def changes(old, new):
+def changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str, Pieces]]:
     """[(sign, text, [(changed, piece)])]: the changed lines and some around, '…' between groups."""
-    found, matcher = [], difflib.SequenceMatcher(None, old, new, autojunk=False)
+    found: list[tuple[str, str, Pieces]] = []
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
         found += [("…", "", [])] if found or group[0][1] else []
         for kind, i, j, k, n in group:
@@ -96,11 +100,12 @@ def changes(old, new):
     return found
 
 
-def marked(old, new):
+def marked(old: Sequence[str], new: Sequence[str]) -> tuple[list[Pieces], list[Pieces]]:
     """The lines of both in pieces (changed, text): word by word where lines are as many."""
     if len(old) != len(new):
-        return [[[(False, text)] for text in side] for side in (old, new)]
-    was, now = [], []
+        return [[(False, text)] for text in old], [[(False, text)] for text in new]
+    was: list[Pieces] = []
+    now: list[Pieces] = []
     for before, after in zip(old, new, strict=True):
         a, b = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (before, after))
         codes = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
@@ -109,7 +114,7 @@ def marked(old, new):
     return was, now
 
 
-def markup(comparison):
+def markup(comparison: Comparison) -> str:
     """A Comparison as HTML: removed lines, added lines, and between them what stayed."""
     old, new, shape = comparison
     tags = {"-": "del", "+": "ins", " ": "span", "…": "span"}

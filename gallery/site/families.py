@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from types import ModuleType
 
 from convbook.architectures.catalog import ALIASES, FAMILIES, facts
 from convbook.gallery.ledger import kept
@@ -12,23 +13,23 @@ from convbook.gallery.site.html import code, details, raw, slug
 HEADING = re.compile(r"^### ((\w[\w.]*): (.*))$", re.MULTILINE)
 
 
-def main_net(family):
+def main_net(family: ModuleType) -> str:
     """The network that stands for its paper: the first one that the family tree has."""
     return next(node.net for node in NODES.values() if node.net in family.NETS)
 
 
-def title(family):
+def title(family: ModuleType) -> str:
     """The paper's network, as the family tree calls it."""
     return next(node.title for node in NODES.values() if node.net in family.NETS)
 
 
-def errata_of(family, text):
+def errata_of(family: ModuleType, text: str) -> list[str]:
     """Links to the headings of errata.md, its text given, that begin with one of our names."""
     found = [h for h in HEADING.finditer(text) if h[2] in family.NETS]
     return [f"[{h[3]}](errata.md#{slug(h[1])})" for h in found]
 
 
-def networks(family):
+def networks(family: ModuleType) -> str:
     """A table of the family's networks, counted as the ledger has them."""
     rows = []
     for name in family.NETS:
@@ -39,7 +40,7 @@ def networks(family):
     return table(["network", "other names", "input", "parameters", "multiply-adds"], rows)
 
 
-def choices(family):
+def choices(family: ModuleType) -> str:
     """What can be chosen of the main network: options with their defaults, variants, styles."""
     net = family.NETS[main_net(family)]
     told = facts(main_net(family)).get("variants", {})
@@ -52,7 +53,7 @@ def choices(family):
     return "".join(f"- {what} of `{main_net(family)}`: {text}\n" for what, text in lines if text)
 
 
-def stages(family):
+def stages(family: ModuleType) -> str:
     """The main network's stages: the sizes of the paper's table, all of which it has."""
     name = main_net(family)
     sizes = facts_of(name).get("output_sizes_hwc", ())
@@ -64,14 +65,14 @@ def stages(family):
     return raw(details(f"Stages of {name} as published", inner))
 
 
-def source(family):
+def source(family: ModuleType) -> str:
     file = family.__name__.removeprefix("convbook.").replace(".", "/") + ".py"
     text = inspect.getsource(family)
     lines = f"{file}: {len(text.splitlines())} lines, the table of the paper on top"
     return raw(details(lines, code(text, file)))
 
 
-def entry(family, errata):
+def entry(family: ModuleType, errata: str) -> str:
     """The part of the page for one paper."""
     paper = facts_of(main_net(family))["paper"]
     by = paper["authors"][0] + " et al." * (len(paper["authors"]) > 1)
@@ -92,6 +93,6 @@ def entry(family, errata):
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def page(errata):
+def page(errata: str) -> str:
     """The architectures as Markdown; errata: the text of errata.md, to link to its headings."""
     return "\n".join(entry(family, errata) for family in FAMILIES)

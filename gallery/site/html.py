@@ -8,12 +8,12 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 
-def raw(html):
+def raw(html: str) -> str:
     """HTML as a block of MyST Markdown."""
     return f"````{{raw}} html\n{html}\n````\n"
 
 
-def code(text, label, coloured=True, more=""):
+def code(text: str, label: str, coloured: bool = True, more: str = "") -> str:
     """Python in a box that can be scrolled with the keyboard; its text is text, to the letter."""
     inner = escape(text, quote=False)
     if coloured:
@@ -23,14 +23,14 @@ def code(text, label, coloured=True, more=""):
     return f"<pre {box}{more}><code>{inner}</code></pre>"
 
 
-def details(summary, inner):
+def details(summary: str, inner: str) -> str:
     return f"<details><summary>{summary}</summary>\n{inner}\n</details>"
 
 
-def paper_link(arxiv):
+def paper_link(arxiv: str | None) -> str:
     return f'<a href="https://arxiv.org/abs/{arxiv}">arXiv:{arxiv}</a>' if arxiv else ""
 
 
-def slug(heading):
+def slug(heading: str) -> str:
     """The address of a heading, as MyST makes it."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")

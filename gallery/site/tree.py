@@ -1,24 +1,25 @@
 """The family tree: each network as a few changed lines of its ancestor (see ancestors, diff)."""
 
 from html import escape
+from typing import Any
 
 from convbook.gallery.draw import FONT, rendering
 from convbook.gallery.page import facts_of
 from convbook.gallery.site import diff
-from convbook.gallery.site.ancestors import NODES
+from convbook.gallery.site.ancestors import NODES, Node
 from convbook.gallery.site.html import paper_link, raw, slug
 
 
-def paper(node):
+def paper(node: Node) -> dict[str, Any]:
     return facts_of(node.net)["paper"]
 
 
-def link(key):
+def link(key: str) -> str:
     """A link to the part of the page for a network."""
     return f'<a href="#{slug(NODES[key].title)}">{escape(NODES[key].title)}</a>'
 
 
-def svg():
+def svg() -> str:
     """The tree as SVG, each box a link to its part of the page."""
     from pygraphviz import AGraph
 
@@ -39,17 +40,17 @@ def svg():
     return text[text.index("<svg") :]
 
 
-def children(parent):
+def children(parent: str | None) -> list[str]:
     return [key for key, node in NODES.items() if node.parent == parent]
 
 
-def listed(parent=None):
+def listed(parent: str | None = None) -> str:
     """The tree as nested lists of links: what the picture shows, in words."""
     items = [f"<li>{link(key)}{listed(key)}</li>" for key in children(parent)]
     return f"<ul>{''.join(items)}</ul>" if items else ""
 
 
-def entry(key):
+def entry(key: str) -> str:
     """The part of the page for one network."""
     node, of = NODES[key], paper(NODES[key])
     told = [f"<cite>{escape(of['title'])}</cite>, {of['year']}", paper_link(of["arxiv"])]
@@ -61,7 +62,7 @@ def entry(key):
     return "\n".join([head, f"{said}\n", *(raw(diff.markup(by)) for by in node.compared)])
 
 
-def page():
+def page() -> str:
     """The family tree as Markdown: picture, the same as lists, an entry for each network."""
     picture = f'<div class="tree" role="group" aria-label="The family tree">{svg()}</div>'
     words = f'<details class="words"><summary>The tree as a list</summary>{listed()}</details>'

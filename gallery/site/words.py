@@ -4,14 +4,16 @@ import inspect
 import re
 from collections import Counter
 
+import keras
+
 from convbook import blocks
-from convbook.blocks.graph import calls
+from convbook.blocks.graph import Call, calls
 from convbook.gallery.draw.labels import MERGES, SAME_SIZE, letters, sizes, title_of, words
 
 AFTER = re.compile(SAME_SIZE)
 
 
-def title(call):
+def title(call: Call) -> str:
     """What a call does, as its box in the picture says it: relu, or dense 16 units, relu."""
     kind = type(call.op).__name__
     if len(call.inputs) > 1:
@@ -20,7 +22,7 @@ def title(call):
     return " ".join(filter(None, [title_of(call.op), kernel, rest.replace(" filters", "")]))
 
 
-def in_order(model):
+def in_order(model: keras.Model) -> list[Call]:
     """The calls of the graph as its code has them: what a merge reads first comes first."""
     makers = {id(x): call for call in calls(model) if call.inputs for x in call.outputs}
     ordered = {}
@@ -37,7 +39,7 @@ def in_order(model):
     return [*ordered.values()]
 
 
-def lines(model):
+def lines(model: keras.Model) -> list[str]:
     """Each path of the graph of a functional model as a line of text, merges in front of theirs.
 
     A path ends where its output is merged, or read by several: a bottleneck is one line and a sum.
@@ -46,7 +48,8 @@ def lines(model):
     graph, named = in_order(model), {id(x): x.name for x in model.inputs}
     readers = Counter(id(x) for call in graph for x in call.inputs)
     readers.update(id(x) for x in model.outputs)
-    paths, open_ends = [], {}
+    paths: list[list[str]] = []
+    open_ends: dict[int, list[str]] = {}
     for call in graph:
         first, step = id(call.inputs[0]), title(call)
         if len(call.inputs) > 1:
@@ -61,12 +64,12 @@ def lines(model):
     return ["".join(path) for path in paths]
 
 
-def spelled(name):
+def spelled(name: str) -> str:
     """The first line of the docstring of a block: the block spelled out."""
-    return inspect.getdoc(getattr(blocks, name)).split("\n")[0]
+    return str(inspect.getdoc(getattr(blocks, name))).split("\n")[0]
 
 
-def sentence(name, model):
+def sentence(name: str, model: keras.Model) -> str:
     """The graph of the block name, drawn from model, in words: what a picture of it shows."""
     counts = Counter(
         MERGES.get(type(c.op).__name__) if len(c.inputs) > 1 else words(type(c.op).__name__)
