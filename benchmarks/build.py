@@ -1,7 +1,7 @@
-"""Time to build each net beside its keras.applications twin, and to import blocks.
+"""Time to build each net beside its keras.applications twin, and to import the blocks.
 
 Process time, so of all cores together; Keras forgets what was built before.  The import is what
-`import blocks` takes on top of `import keras`, each time in a process of its own.
+`import convbook.blocks` takes on top of `import keras`, each time in a process of its own.
 
 What is saved is names: TensorFlow prepares the making of a variable anew for each name it has not
 seen, and ours share one (one_name in architectures/taps.py).  VGG has the paper's two dropouts,
@@ -20,7 +20,7 @@ from convbook import architectures
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs of each net"),
-    "imports": (11, 1, "processes that import blocks"),
+    "imports": (11, 1, "processes that import the blocks"),
     "nets": ("all", "mobilenet_v1_0.25_224", "names of ours, with commas"),
 }
 IMPORT, TWIN = 0.05, 1.0  # the targets: seconds, and no slower than the twin
@@ -33,7 +33,7 @@ print(time.perf_counter() - start)
 
 
 def imported():
-    """Seconds of import blocks after import keras."""
+    """Seconds of import convbook.blocks after import keras."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
     return float(done.stdout.split()[-1])
 

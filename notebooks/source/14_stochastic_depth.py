@@ -36,8 +36,8 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 # > **Paper** Equations (2), (3) and (5)
 #
 # Any residual block, its branch behind a gate: $b_\ell$ is 1 with probability $p_\ell$, drawn once
-# for the whole mini-batch. Where it is 0 the block is its shortcut, and nothing of it is computed.
-# In inference all branches run and count as often as they were there.
+# for the whole mini-batch. Where it is 0 the block is its shortcut, and the branch is not computed.
+# In inference all branches run, each weighted by how often it was there.
 
 # %%
 code(
@@ -55,8 +55,8 @@ i = keras.Input((32, 32, 16))
 gate = partial(blocks.stochastic_depth, survival=0.5)
 picture(
     keras.Model(i, blocks.basic_block(i, 16, gate=gate)),
-    "The graph of basic_block with a gate: all of it is in one box, stochastic depth: the branch, "
-    "the sum with the shortcut and the relu",
+    "The graph of basic_block with a gate: the branch is in a box, stochastic depth; what it gives "
+    "is added to the input, then relu",
 )
 
 # %% [markdown]
@@ -251,7 +251,7 @@ grid(
 # assert [*kept] == [0, 2]
 # assert len(np.unique(depth(ones, training=True))) == 1
 # assert float(path(ones[:1])[0, 0, 0, 0]) == 1
-# assert float(depth(ones[:1])[0, 0, 0, 0]) == 1 + 0.5
+# assert float(depth(ones[:1])[0, 0, 0, 0]) == 0.5
 # ```
 #
 # Drop path draws for each image and scales in training (by 2), so that inference is left as it is;

@@ -173,7 +173,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # <details><summary>Solution</summary>
 #
 # ```python
-# import blocks
+# from convbook import blocks
 #
 # bake_off.BLOCKS["pointwise"] = lambda x, f: blocks.conv(x, f, k=1, n=blocks.BN)
 # blind = bake_off.run("pointwise", budgets[0], seeds=(0,))
