@@ -80,10 +80,8 @@ def inception_v4_stem(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -> Tenso
     x = conv(x, 64, k=3, n=n)
     x = layers.concatenate([maxpool(x, k=3, s=2, p=p), conv(x, 96, k=3, s=2, p=p, n=n)])
     short = conv(x, 64, k=1, n=n)
-    short = conv(short, 96, k=3, p=p, n=n)
     deep = chain(x, (64, 1), (64, (1, 7)), (64, (7, 1)), n=n)
-    deep = conv(deep, 96, k=3, p=p, n=n)
-    x = layers.concatenate([short, deep])
+    x = layers.concatenate([conv(m, 96, k=3, p=p, n=n) for m in (short, deep)])
     return layers.concatenate([conv(x, 192, k=3, s=2, p=p, n=n), maxpool(x, k=3, s=2, p=p)])
 
 

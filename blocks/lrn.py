@@ -23,10 +23,10 @@ class LocalResponseNorm(layers.Layer):
 
     def call(self, x):
         c, r = x.shape[-1], self.size // 2
-        wide = keras.backend.result_type(x.dtype, "float32")  # squares overflow in float16
-        squares = ops.pad(ops.square(ops.cast(x, wide)), [(0, 0)] * 3 + [(r, r)])
+        wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))  # float16 overflows
+        squares = ops.pad(ops.square(wide), [(0, 0)] * 3 + [(r, r)])
         total = sum(squares[..., i : i + c] for i in range(self.size))
-        return ops.cast(x / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
+        return ops.cast(wide / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
 
     def compute_output_shape(self, shape):
         return shape

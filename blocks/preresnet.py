@@ -48,23 +48,23 @@ def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: No
     """
     require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")
     require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")
-    m = act(norm(x, n), "relu")
-    if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
-        x = conv(m, f, k=1, s=s, a=None, bias=bool(bias))
-    elif shortcut == "A":
-        x = shortcut_path(x, f, s, shortcut="A")
 
     def branch(m):
-        first = dict(a=None, bias=n is None, init="he_uniform")
+        bare = dict(a=None, bias=n is None, init="he_uniform")
         if r is None:
-            m = conv(m, f, k=3, s=s, p=1, **first)
+            m = conv(m, f, k=3, s=s, p=1, **bare)
             return conv(m, f, k=3, p=1, n=n, pre=True, bias=bias)
         s1, s3 = (s, 1) if stride_on == "1x1" else (1, s)
-        m = conv(m, f // r, k=1, s=s1, **first)
+        m = conv(m, f // r, k=1, s=s1, **bare)
         m = conv(m, f // r, k=3, s=s3, p=1, n=n, pre=True)
         return conv(m, f, k=1, n=n, pre=True, bias=bias)
 
-    m = excited(gate, se)(m, branch)
+    first = act(norm(x, n), "relu")
+    m = excited(gate, se)(first, branch)
+    if shortcut == "C" or (shortcut == "B" and (s != 1 or x.shape[-1] != f)):
+        x = conv(first, f, k=1, s=s, a=None, bias=bool(bias))
+    elif shortcut == "A":
+        x = shortcut_path(x, f, s, shortcut="A")
     return m if shortcut is None else layers.add([x, m])
 
 

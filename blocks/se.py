@@ -52,9 +52,10 @@ def senet_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 64, width: Whole = 
         m = conv(m, c * width, k=3, s=s, p=1, g=c, n=n)
         return conv(m, f, k=1, n=n, a=None)
 
-    m = excited(gate, se)(x, branch)
+    skip = x
     if s != 1:
-        x = conv(x, f, k=3, s=s, p=1, n=n, a=None)
+        skip = conv(x, f, k=3, s=s, p=1, n=n, a=None)
     elif x.shape[-1] != f:
-        x = conv(x, f, k=1, n=n, a=None)
-    return act(layers.add([x, m]), "relu")
+        skip = conv(x, f, k=1, n=n, a=None)
+    m = excited(gate, se)(x, branch)
+    return act(layers.add([skip, m]), "relu")

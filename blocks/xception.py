@@ -52,7 +52,6 @@ def xception_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 2, n: Norm = BN_
             x = sepconv(x, width, k=3, n=n, a=None)
         return maxpool(x, k=3, s=s, p=p) if s != 1 else x
 
+    skip = conv(x, f, k=1, s=s, n=n, a=None) if s != 1 or x.shape[-1] != f else x
     m = (gate or run)(x, branch)
-    if s != 1 or x.shape[-1] != f:
-        x = conv(x, f, k=1, s=s, n=n, a=None)
-    return layers.add([x, m])
+    return layers.add([skip, m])

@@ -187,8 +187,8 @@ def test_operations(op, s, chain):
 def test_gate_leaves_identities_alone():
     """Eight of the normal cell's ten operations, nine of the reduction's."""
 
-    def gate(m):
-        return layers.Dropout(0.5)(m)
+    def gate(x, op):
+        return layers.Dropout(0.5)(op(x))
 
     for cell, count in ((blocks.nasnet_normal_cell, 8), (blocks.nasnet_reduction_cell, 9)):
         x = keras.Input((8, 8, 4))

@@ -34,8 +34,8 @@ def test_squeeze_and_excitation_in_a_residual_block():
     m = applied(n2, applied(c2, relu(applied(n1, applied(c1, IMAGES)))))
     close(model(IMAGES), relu(IMAGES + excited(model, m)))
     for block in (blocks.bottleneck_block, blocks.resnext_bottleneck_block):
-        args = (8, 1, 2, 2) if block is blocks.resnext_bottleneck_block else (8,)
-        model = built(block, *args, se=2)
+        paths = dict(c=2, width=2) if block is blocks.resnext_bottleneck_block else {}
+        model = built(block, 8, se=2, **paths)
         (add,), (scale,) = made(model, layers.Add), made(model, layers.Multiply)
         assert add.input[1] is scale.output
         assert scale.input[0] is norms(model)[-1].output
@@ -56,7 +56,7 @@ def test_squeeze_and_excitation_on_an_inception_module():
 
 def test_densenet_layer_and_transition():
     """x, BN relu 1x1 rf, BN relu 3x3 f; then BN relu 1x1 C/r, 2x2 mean."""
-    model = built(blocks.dense_block, 4, 2, BN, 4)
+    model = built(blocks.dense_block, 4, 2, n=BN, r=4)
     c, n, x = convs(model), norms(model), IMAGES
     for i in (0, 2):
         m = applied(c[i], relu(applied(n[i], x)))
@@ -67,7 +67,7 @@ def test_densenet_layer_and_transition():
     (conv,), (norm,) = convs(model), norms(model)
     y = applied(conv, relu(applied(norm, IMAGES)))
     close(model(IMAGES), y.reshape(3, 4, 2, 4, 2, 4).mean((2, 4)))
-    dropped = built(blocks.dense_block, 4, 2, BN, rate=0.2)
+    dropped = built(blocks.dense_block, 4, 2, n=BN, rate=0.2)
     assert [layer.rate for layer in made(dropped, layers.Dropout)] == [0.2, 0.2]
 
 
@@ -78,7 +78,7 @@ def test_densenet_layer_and_transition():
         (blocks.mobilenet_block, (8, 2), {"a": "relu6"}, "dw BN relu6 conv BN relu6"),
         (blocks.inv_residual_block, (8,), {}, "conv sep add"),
         (blocks.inverted_residual_block, (8,), {}, "conv BN relu6 dw BN relu6 conv BN add"),
-        (blocks.inverted_residual_block, (8, 1, 1), {}, "dw BN relu6 conv BN add"),
+        (blocks.inverted_residual_block, (8,), {"r": 1}, "dw BN relu6 conv BN add"),
         (blocks.inverted_residual_block, (8, 2), {}, "conv BN relu6 dw BN relu6 conv BN"),
         (blocks.inverted_residual_block, (9,), {}, "conv BN relu6 dw BN relu6 conv BN"),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
@@ -96,8 +96,8 @@ def test_densenet_layer_and_transition():
         (blocks.spatial_sepconv, (), {}, "dw dw"),
         (blocks.mlpconv, ((8, 8, 8),), {}, "conv conv conv"),
         (blocks.asymmetric_pair, (8,), {"n": BN}, "conv BN relu conv BN relu"),
-        (blocks.small_kernels, (8, 7), {}, "conv conv conv"),
-        (blocks.dense_block, (8, 1, BN), {"r": 4}, "BN relu conv BN relu conv Concatenate"),
+        (blocks.small_kernels, (8,), {"k": 7}, "conv conv conv"),
+        (blocks.dense_block, (8, 1), {"n": BN, "r": 4}, "BN relu conv BN relu conv Concatenate"),
         (blocks.transition_block, (), {"rate": 0.2}, "BN relu conv drop mean"),
     ],
 )
@@ -140,7 +140,7 @@ def test_inception_resnet_scales_its_branch():
     """relu(x + 0.2 (paths, concatenated, 1x1 with a bias)); a=None leaves the relu out."""
     paths = [[(1, 4)], [(1, 4), ((1, 3), 6)]]
     for a, last in (("relu", relu), (None, lambda x: x)):
-        model = built(blocks.inception_resnet_block, paths, 0.2, n=None, a=a)
+        model = built(blocks.inception_resnet_block, paths=paths, scale=0.2, n=None, a=a)
         one, two, three, end = convs(model)
         m = relu(applied(two, IMAGES))
         m = relu(convolve(m, *three.get_weights()[:1]) + three.get_weights()[1])
@@ -150,11 +150,11 @@ def test_inception_resnet_scales_its_branch():
 
 def test_fire_module_bypass():
     """The input is added whole ('simple'), or through a linear 1x1 ('complex')."""
-    model = built(blocks.fire_module, 8, 4)
-    simple = built(blocks.fire_module, 8, 4, "simple")
+    model = built(blocks.fire_module, 8, r=4)
+    simple = built(blocks.fire_module, 8, r=4, bypass="simple")
     simple.set_weights(model.get_weights())
     close(simple(IMAGES), IMAGES + model(IMAGES))
-    complex_ = built(blocks.fire_module, 8, 4, "complex")
+    complex_ = built(blocks.fire_module, 8, r=4, bypass="complex")
     for mine, theirs in zip(convs(model), convs(complex_)[:3], strict=True):
         mine.set_weights(theirs.get_weights())
     close(complex_(IMAGES), applied(convs(complex_)[3], IMAGES) + model(IMAGES))

@@ -161,7 +161,7 @@ def test_config_is_that_of_conv2d():
     again = GroupedConv2D.from_config(theirs.get_config())
     assert again.get_config() == keras.layers.Conv2D.from_config(ours.get_config()).get_config()
     stored = keras.saving.serialize_keras_object(ours)
-    assert stored["registered_name"] == "blocks>GroupedConv2D"
+    assert stored["registered_name"] == "convbook>GroupedConv2D"
     loaded = keras.saving.deserialize_keras_object(stored)
     assert type(loaded) is GroupedConv2D
     assert loaded.get_config() == ours.get_config()
@@ -182,6 +182,37 @@ def test_trains_saves_and_loads(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_channels_first_is_left_to_keras(monkeypatch):
+    """Not one of ours runs it; where TensorFlow can, on a GPU, it is Keras' answer."""
+    seen = []
+
+    def theirs(self, inputs, kernel):
+        seen.append((self.data_format, tuple(inputs.shape)))
+        return keras.ops.zeros(self.compute_output_shape(inputs.shape))
+
+    monkeypatch.setattr(keras.layers.Conv2D, "convolution_op", theirs)
+    layer = GroupedConv2D(16, 3, padding="same", groups=4, data_format="channels_first")
+    x = keras.ops.ones((2, 8, 7, 6))
+    assert layer(x).shape == (2, 16, 7, 6)
+    assert seen == [("channels_first", (2, 8, 7, 6))]
+    assert layer.kernel.shape == (3, 3, 2, 16)
+
+
+def test_channels_first_answers_as_keras():
+    """One group, which TensorFlow runs on a CPU too, and several under XLA as Keras does."""
+    x = np.random.default_rng(0).normal(size=(2, 8, 7, 6)).astype("float32")
+    for g in (1, 4):
+        of = dict(kernel_size=3, padding="same", groups=g, data_format="channels_first")
+        ours, theirs = GroupedConv2D(16, **of), keras.layers.Conv2D(16, **of)
+        ours.build(x.shape)
+        theirs.build(x.shape)
+        theirs.set_weights(fill(ours).get_weights())
+        np.testing.assert_array_equal(ours(x), theirs(x))
+        kernel, bias = ours.get_weights()
+        expected = convolve(x.transpose(0, 2, 3, 1), kernel, g=g) + bias
+        np.testing.assert_allclose(ours(x), expected.transpose(0, 3, 1, 2), rtol=1e-4, atol=1e-4)
 
 
 def test_bad_groups():

@@ -13,25 +13,25 @@ from convbook.blocks import BN
 
 def test_maxout():
     """The largest of c linear convolutions."""
-    model = built(blocks.maxout, 5, 3)
+    model = built(blocks.maxout, 5, c=3)
     kernel, bias = model.get_weights()
     y = (convolve(IMAGES, kernel) + bias).reshape(3, 8, 8, 3, 5)
     close(model(IMAGES), y.max(3))
 
 
 @pytest.mark.parametrize(
-    ("block", "args"),
+    ("block", "letters"),
     [
-        (blocks.local_conv, (5, 3, 2)),
-        (blocks.tiled_conv, (5, 3, 1, 2)),
-        (blocks.tiled_conv, (5, 2, 1, 3)),
+        (blocks.local_conv, dict(k=3, s=2)),
+        (blocks.tiled_conv, dict(k=3, s=1, tiles=2)),
+        (blocks.tiled_conv, dict(k=2, s=1, tiles=3)),
     ],
 )
-def test_unshared_kernels(block, args):
+def test_unshared_kernels(block, letters):
     """At output (i, j) the kernel (i, j), or (i mod tiles, j mod tiles)."""
-    model = built(block, *args)
+    model = built(block, 5, **letters)
     kernel, bias = model.get_weights()
-    k, s = args[1:3]
+    k, s = letters["k"], letters["s"]
     expected = np.zeros((3, *model.output.shape[1:]))
     for i in range(expected.shape[1]):
         for j in range(expected.shape[2]):
@@ -72,7 +72,7 @@ def test_unshared_kernels_start_as_those_of_a_convolution():
 )
 def test_local_response_normalisation(size, bias, alpha, beta):
     """alpha multiplies the sum of squares, which ends at the first and last channel."""
-    y = blocks.lrn(IMAGES, size, bias, alpha, beta)
+    y = blocks.lrn(IMAGES, size=size, bias=bias, alpha=alpha, beta=beta)
     r = size // 2
     theirs = tf.nn.local_response_normalization(IMAGES, r, bias, alpha, beta)
     np.testing.assert_allclose(y, theirs, rtol=1e-5)
@@ -83,10 +83,23 @@ def test_local_response_normalisation(size, bias, alpha, beta):
         )
 
 
+@pytest.mark.parametrize("size", [1, 300, 60000])
+def test_local_response_normalisation_of_large_values_in_float16(size):
+    """Squares of 256 and more are not in float16's range; the result is, as of float64."""
+    keras.config.set_dtype_policy("mixed_float16")
+    x = (size * np.random.default_rng(0).uniform(-1, 1, (2, 3, 3, 8))).astype("float16")
+    i = keras.Input(x.shape[1:])
+    y = keras.Model(i, blocks.lrn(i))(x)
+    assert y.dtype == "float16"
+    wide = np.pad(x.astype("float64"), [(0, 0)] * 3 + [(2, 2)])
+    total = sum(wide[..., c : c + 8] ** 2 for c in range(5))
+    np.testing.assert_allclose(y, x.astype("float64") / (2 + 1e-4 * total) ** 0.75, rtol=2e-3)
+
+
 def test_local_response_normalisation_of_caffe_and_torch():
     """They divide alpha by size: alpha / size here gives the mean in place of the sum."""
     ones = np.ones((1, 1, 1, 9), "float32")
-    y = blocks.lrn(ones, 5, 1.0, 2.0 / 5, 1.0)
+    y = blocks.lrn(ones, size=5, bias=1.0, alpha=2.0 / 5, beta=1.0)
     np.testing.assert_allclose(y[0, 0, 0, 4], 1 / (1 + 2.0 * np.mean([1] * 5)), rtol=1e-6)
     np.testing.assert_allclose(y[0, 0, 0, 0], 1 / (1 + 2.0 * 3 / 5), rtol=1e-6)
 
@@ -94,13 +107,13 @@ def test_local_response_normalisation_of_caffe_and_torch():
 @pytest.mark.parametrize("g", [1, 2, 4, 8])
 def test_channel_shuffle(g):
     """Channel i of group j goes to place i g + j; a shuffle by C / g brings it back."""
-    y = blocks.channel_shuffle(IMAGES, g).numpy()
+    y = blocks.channel_shuffle(IMAGES, g=g).numpy()
     expected = IMAGES.reshape(3, 8, 8, g, 8 // g).transpose(0, 1, 2, 4, 3).reshape(IMAGES.shape)
     np.testing.assert_array_equal(y, expected)
     for j in range(g):
         for i in range(8 // g):
             np.testing.assert_array_equal(y[..., i * g + j], IMAGES[..., j * 8 // g + i])
-    np.testing.assert_array_equal(blocks.channel_shuffle(y, 8 // g), IMAGES)
+    np.testing.assert_array_equal(blocks.channel_shuffle(y, g=8 // g), IMAGES)
 
 
 def test_shuffle_lets_the_groups_meet():
@@ -109,7 +122,7 @@ def test_shuffle_lets_the_groups_meet():
     def reads(shuffle):
         x = keras.Input((1, 1, 8))
         y = blocks.conv(x, 8, 1, g=2, a=None)
-        y = blocks.channel_shuffle(y, 2) if shuffle else y
+        y = blocks.channel_shuffle(y, g=2) if shuffle else y
         model = keras.Model(x, blocks.conv(y, 8, 1, g=2, a=None))
         one = np.eye(8, dtype="float32").reshape(8, 1, 1, 8)
         return (np.abs(model(one) - model(0 * one)) > 0).reshape(8, 8).sum(0)
@@ -131,7 +144,7 @@ def test_shufflenet_concatenation():
 def view(d):
     """Which input pixels the middle output of a dilated stack reads: where its gradient is."""
     x = keras.Input((21, 21, 1))
-    model = keras.Model(x, blocks.dilated_stack(x, 1, d))
+    model = keras.Model(x, blocks.dilated_stack(x, 1, d=d))
     model.set_weights([np.ones(v.shape) * (v.name == "kernel") for v in model.weights])
     pixels = tf.ones((1, 21, 21, 1))
     with tf.GradientTape() as tape:
@@ -154,13 +167,13 @@ def test_spatially_separable_kernels_have_rank_one():
     """The kernel that a single pixel shows is an outer product; the weights of Sobel give Sobel."""
     impulse = np.zeros((1, 8, 8, 8), "float32")
     impulse[0, 4, 4] = 1
-    model = built(blocks.spatial_sepconv, 5, a=None)
+    model = built(blocks.spatial_sepconv, k=5, a=None)
     column, row, _ = model.get_weights()
     answer = (model(impulse) - model(0 * impulse)).numpy()[0, 2:7, 2:7]
     for c in range(8):
         assert np.linalg.matrix_rank(answer[..., c], tol=1e-5) == 1
         close(answer[::-1, ::-1, c], np.outer(column[:, 0, c, 0], row[0, :, c, 0]))
-    model = built(blocks.spatial_sepconv, 3, a=None, channels=1)
+    model = built(blocks.spatial_sepconv, a=None, channels=1)
     column, row = np.reshape([1, 2, 1], (3, 1, 1, 1)), np.reshape([-1, 0, 1], (1, 3, 1, 1))
     model.set_weights([column, row, np.zeros(1)])
     x = IMAGES[..., :1]
@@ -174,7 +187,7 @@ def test_dense_as_conv():
     small = keras.Model(i, layers.Dense(6, "relu")(layers.Flatten()(i)))
     small.layers[-1].bias.assign(np.arange(6) / 6)
     x = keras.Input((None, None, 8))
-    large = keras.Model(x, blocks.dense_as_conv(x, 6, 5, weights=small.layers[-1].get_weights()))
+    large = keras.Model(x, blocks.dense_as_conv(x, 6, k=5, weights=small.layers[-1].get_weights()))
     y = large(IMAGES)
     assert y.shape == (3, 4, 4, 6)
     for row in range(4):
@@ -185,7 +198,7 @@ def test_dense_as_conv():
 def test_refinement_head_shares_its_kernels():
     """Y = V relu(U x + W Y), again and again with the same U, V and W; at first without Y."""
     for steps in (1, 2, 4):
-        model = built(blocks.refinement_head, 5, steps, hidden=6)
+        model = built(blocks.refinement_head, 5, steps=steps, hidden=6)
         u, v, *w = convs(model)
         y = applied(v, relu(applied(u, IMAGES)))
         for _ in range(steps - 1):
@@ -198,7 +211,7 @@ def test_refinement_head_shares_its_kernels():
 def test_small_kernels_in_place_of_a_large():
     """Two 3x3 have 72 % of the weights of a 5x5, five 37 % of an 11x11; the same view."""
     for k, share in ((5, 18 / 25), (11, 45 / 121)):
-        model = built(blocks.small_kernels, 8, k)
+        model = built(blocks.small_kernels, 8, k=k)
         weights = sum(c.kernel.shape[0] ** 2 * 64 for c in convs(model))
         assert weights / (k * k * 64) == share
         assert {c.kernel_size for c in convs(model)} == {(3, 3)}

@@ -34,7 +34,7 @@ def test_each_map_of_c3_sees_what_table_i_says():
 
 def test_partial_conv_refuses_a_bad_table():
     with pytest.raises(ValueError, match="table="):
-        lenet.partial_conv(keras.Input((14, 14, 6)), ((0, 6),))
+        lenet.partial_conv(keras.Input((14, 14, 6)), table=((0, 6),))
 
 
 @pytest.mark.parametrize("size", [4, 5])
@@ -53,7 +53,7 @@ def test_subsample(size):
 def test_radial_basis():
     codes = images(4, 7)
     i = keras.Input((7,))
-    model = keras.Model(i, lenet.radial_basis(i, codes.tolist()))
+    model = keras.Model(i, lenet.radial_basis(i, codes=codes.tolist()))
     x = images(3, 7)
     distances = ((x[:, None] - codes) ** 2).sum(-1)
     np.testing.assert_allclose(model(x), -distances, rtol=1e-4, atol=1e-5)

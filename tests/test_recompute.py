@@ -23,8 +23,9 @@ def net(recompute, f=3, b=3, n=BN, r=None, rate=0.0):
     """Two dense blocks; the same draws of dropout in both forms."""
     keras.utils.set_random_seed(0)
     i = keras.Input((6, 6, 5), dtype=keras.config.dtype_policy().compute_dtype)
-    x = blocks.dense_block(i, f, b, n, r, rate, recompute)
-    x = blocks.dense_block(blocks.transition_block(x), f, b, n, r, rate, recompute)
+    letters = dict(n=n, r=r, rate=rate, recompute=recompute)
+    x = blocks.dense_block(i, f, b, **letters)
+    x = blocks.dense_block(blocks.transition_block(x), f, b, **letters)
     return fill(keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None)))
 
 
@@ -148,7 +149,9 @@ def test_folds_as_the_plain_net():
 
 @pytest.mark.parametrize("n", [None, "BN", GN, BN | {"renorm": True}, BN | {"axis": 1}])
 def test_other_norms_are_refused(n):
-    with pytest.raises(ValueError, match=r"n=.*: with recompute, n must be batch norm"):
+    with pytest.raises(
+        ValueError, match=r"n=.*: n must be (batch norm.* with recompute|None or keywords)"
+    ):
         blocks.dense_block(keras.Input((8, 8, 4)), n=n, recompute=True)
 
 
@@ -159,7 +162,7 @@ def kept(b, recompute, r=None):
     is kept.  A tensor under two names counts once.
     """
     i = keras.Input((4, 4, 8))
-    model = keras.Model(i, blocks.dense_block(i, 2, b, BN, r, recompute=recompute))
+    model = keras.Model(i, blocks.dense_block(i, 2, b, n=BN, r=r, recompute=recompute))
 
     @tf.function
     def step(x, dy):
@@ -220,7 +223,7 @@ from two_devices import codes, images, together, two
 def trained(n, recompute):
     keras.utils.set_random_seed(0)
     i = keras.Input((8, 8, 3))
-    x = blocks.dense_block(blocks.conv(i, 4, n=n), 4, 2, n, 2, recompute=recompute)
+    x = blocks.dense_block(blocks.conv(i, 4, n=n), 4, 2, n=n, r=2, recompute=recompute)
     model = keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None))
     start = model.get_weights()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -248,7 +251,7 @@ print(json.dumps([apart(one, synchronized), apart(plain, ours), apart(one, plain
 def test_two_devices_are_one(tmp_path):
     """With synchronised batch norm; and with plain batch norm as the plain net on two devices.
 
-    The same process loads a model with nothing but `import blocks`.
+    The same process loads a model with nothing but `from convbook import blocks`.
     """
     model = net(True)
     model.save(tmp_path / "model.keras")

@@ -76,7 +76,7 @@ def test_stride_of_a_bottleneck(stride_on):
     model = built(blocks.preact_block, 16, 2, r=4, stride_on=stride_on)
     assert [c.strides for c in convs(model)] == [*steps, (2, 2)]
     for form in ("sum", "concat", "grouped"):
-        model = built(blocks.resnext_bottleneck_block, 16, 2, 2, 4, form=form)
+        model = built(blocks.resnext_bottleneck_block, 16, 2, c=2, width=4, form=form)
         strided = [c.kernel_size[0] for c in convs(model) if c.strides == (2, 2)]
         assert sorted(strided) == [1] + [3] * (1 if form == "grouped" else 2)
 
@@ -122,7 +122,7 @@ def test_preact_projection_reads_the_activated():
 )
 def test_orders_of_figure_4(order, chain):
     """Identity Mappings, Figure 4; the other end of the addition is the input itself."""
-    model = built(blocks.activation_order_block, 8, order)
+    model = built(blocks.activation_order_block, 8, order=order)
     assert kinds(model) == chain
     (add,) = made(model, layers.Add)
     assert add.input[0] is model.inputs[0]
@@ -135,7 +135,7 @@ def test_orders_of_figure_4(order, chain):
 )
 def test_variants_of_figure_2(variant):
     """Identity Mappings, Figure 2 and equations: (1 - g) x + g F, (1 - g) x + F, half of both."""
-    model = built(blocks.shortcut_variant_block, 8, variant)
+    model = built(blocks.shortcut_variant_block, 8, variant=variant)
     (c1, c2, *c3), (n1, n2, *n3) = convs(model), norms(model)
     x, m = IMAGES, applied(n2, applied(c2, relu(applied(n1, applied(c1, IMAGES)))))
     if variant == "constant scaling":
@@ -151,9 +151,9 @@ def test_variants_of_figure_2(variant):
 def test_gate_and_dropout_of_figure_2():
     x = keras.Input((8, 8, 8))
     for variant in ("exclusive gating", "shortcut-only gating"):
-        model = keras.Model(x, blocks.shortcut_variant_block(x, 8, variant))
+        model = keras.Model(x, blocks.shortcut_variant_block(x, 8, variant=variant))
         np.testing.assert_array_equal(convs(model)[-1].bias, np.full(8, -6.0))
-    model = built(blocks.shortcut_variant_block, 8, "dropout shortcut")
+    model = built(blocks.shortcut_variant_block, 8, variant="dropout shortcut")
     (dropout,) = made(model, layers.Dropout)
     (add,) = made(model, layers.Add)
     assert dropout.rate == 0.5

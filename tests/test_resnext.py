@@ -81,8 +81,8 @@ def test_resnext_paths_are_paths():
 
 @pytest.mark.parametrize("form", ["sum", "concat", "grouped"])
 def test_resnext_block_is_aggregate_and_shortcut(form):
-    model = built(blocks.resnext_bottleneck_block, 8, 1, 4, 3, form=form, shortcut="B")
-    inner = built(blocks.aggregate, 8, 1, 4, 3, form=form)
+    model = built(blocks.resnext_bottleneck_block, 8, c=4, width=3, form=form, shortcut="B")
+    inner = built(blocks.aggregate, 8, c=4, width=3, form=form)
     inner.set_weights(model.get_weights())
     close(model(IMAGES), relu(IMAGES + inner(IMAGES)))
 
@@ -91,7 +91,8 @@ def test_resnext_block_is_aggregate_and_shortcut(form):
 def test_resnext_two_layer_forms_are_equal(n):
     """ResNeXt, Figure 4: c paths of two layers are one wide dense block."""
     paths, wide = (
-        built(blocks.resnext_two_layer_block, 8, 4, 3, n, form) for form in ("sum", "dense")
+        built(blocks.resnext_two_layer_block, 8, c=4, width=3, n=n, form=form)
+        for form in ("sum", "dense")
     )
     c, m = convs(paths), norms(paths)
     convs(wide)[0].set_weights(joined(c[0::2], 3))

@@ -14,7 +14,7 @@ IMAGES = np.random.default_rng(0).normal(size=(8, 6, 6, 5)).astype("float32")
 
 def trained(r, recompute):
     i = keras.Input((6, 6, 5))
-    x = blocks.dense_block(i, 3, 3, BN, r, recompute=recompute)
+    x = blocks.dense_block(i, 3, 3, n=BN, r=r, recompute=recompute)
     model = fill(keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None)))
     before = model.get_weights()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
