@@ -1,18 +1,20 @@
 """The commands on blocks: convbook blocks, find, show and draw."""
 
 import sys
+from argparse import Namespace
+from collections.abc import Container, Iterator
 
 from convbook import names, terminal
 from convbook.gallery import find as finding
-from convbook.options import pair
+from convbook.options import Command, Parser, pair
 
 ROWS = 25  # of what is found, unless all is asked for
 
 
-def blocks(parser):
+def blocks(parser: Parser) -> Command:
     """convbook blocks: returns what prints the menu."""
 
-    def printed(options):
+    def printed(options: Namespace) -> None:
         terminal.load_keras()
         from convbook.gallery.menu import menu
 
@@ -22,12 +24,12 @@ def blocks(parser):
     return printed
 
 
-def find(parser):
+def find(parser: Parser) -> Command:
     """convbook find: its arguments; returns what prints a row for each that is found."""
     parser.add_argument("words", nargs="+", metavar="WORD", help="skip, attention, mobile, he ...")
     parser.add_argument("--all", action="store_true", help=f"more than the best {ROWS}")
 
-    def printed(options):
+    def printed(options: Namespace) -> None:
         text = " ".join(options.words)
         rows = finding.found(text)
         if not rows:
@@ -42,12 +44,14 @@ def find(parser):
     return printed
 
 
-def show(parser):
+def show(parser: Parser) -> Command:
     """convbook show: its arguments; returns what prints the text of blocks and networks."""
     takes = "names of blocks and networks, or letters; then options of the call, such as se=16"
     parser.add_argument("words", nargs="+", metavar="NAME|OPTION=VALUE", help=takes)
+    whole = "the sources as the library has them, with all options and without what they need"
+    parser.add_argument("--whole", action="store_true", help=whole)
 
-    def printed(options):
+    def printed(options: Namespace) -> None:
         given = dict(pair(word) for word in options.words if "=" in word)
         asked = [known(word, shown()) for word in options.words if "=" not in word]
         if not asked:
@@ -56,19 +60,29 @@ def show(parser):
             terminal.load_keras()
         from convbook.gallery import show
 
-        found = show.text(asked, given)
+        found = sources(asked) if options.whole else show.text(asked, given)
         print(show.highlighted(found) if sys.stdout.isatty() else found, end="")
 
     return printed
 
 
-def draw(parser):
+def sources(asked: list[str]) -> str:
+    """The sources of blocks and helpers as the library has them."""
+    from libcst import Module
+
+    from convbook.gallery.show import definition, installed
+
+    found = [definition(installed(), name).node for name in asked]
+    return "\n\n\n".join(Module([node]).code.strip() for node in found) + "\n"
+
+
+def draw(parser: Parser) -> Command:
     """convbook draw: its arguments; returns what draws a block."""
     parser.add_argument("name", metavar="NAME", help="a block of the menu")
     default = "the picture, .png, .svg or .pdf; default: NAME.png"
     parser.add_argument("-o", metavar="FILE", help=default)
 
-    def drawn(options):
+    def drawn(options: Namespace) -> None:
         name = known(options.name, [*finding.MENU])
         terminal.load_keras()
         from convbook.gallery.draw import draw
@@ -81,12 +95,12 @@ def draw(parser):
     return drawn
 
 
-def shown():
+def shown() -> list[str]:
     """The names that show takes."""
     return [*(n for n in names.blocks() if not n.isupper()), "letters", *names.networks()]
 
 
-def known(name, every):
+def known(name: str, every: list[str]) -> str:
     """name, if it is one of every, else a ValueError with the nearest of them."""
     if name in every:
         return name
@@ -95,7 +109,7 @@ def known(name, every):
     raise ValueError(f"there is no {name!r}; {hint}")
 
 
-def aligned(rows, left=None):
+def aligned(rows: list[list[str]], left: Container[int] | None = None) -> Iterator[str]:
     """Rows of text in columns: those numbered left to the left, all unless given."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -6,6 +6,7 @@ a network is found by, for the filter of the site.
 
 import re
 from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 
@@ -134,18 +135,18 @@ STOP = {"a", "an", "and", "at", "by", "for", "in", "of", "on", "the", "to", "wit
 Entry = namedtuple("Entry", "name what paper year also terms main")
 
 
-def split(text):
+def split(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def stem(word):
+def stem(word: str) -> str:
     """A word without its ending: pooling, pools and pool are one."""
     return re.sub(r"(ing|es|ed|s|e)$", "", word) if len(word) > 3 else word
 
 
-def weighed(*parts):
+def weighed(*parts: tuple[str, float]) -> dict[str, float]:
     """{word: its weight} of (text, weight)s; the first that has a word gives its weight."""
-    found = {}
+    found: dict[str, float] = {}
     for text, weight in parts:
         for word in split(text):
             if len(word) > 1 and word not in STOP:
@@ -153,7 +154,7 @@ def weighed(*parts):
     return found
 
 
-def ideas(name):
+def ideas(name: str) -> Iterator[tuple[str, float]]:
     """(words, weight) for each idea of a block, or of a paper's networks."""
     for said, text in IDEAS.items():
         having = text.split()
@@ -161,7 +162,7 @@ def ideas(name):
             yield said, 4 - 2 * having.index(name) / len(having)
 
 
-def written(label):
+def written(label: str) -> tuple[str, str, str, str]:
     """(authors, title, year, arXiv number) of a paper as text."""
     paper = PAPERS[label]
     of = names.facts()[paper.net]["paper"] if paper.net else {}
@@ -169,13 +170,20 @@ def written(label):
     return ", ".join(of.get("authors", [paper.authors])), *told
 
 
-def paper_of(network):
+def paper_of(network: str) -> str:
     """The name in PAPERS of a network's paper: the longest prefix decides."""
     prefixes = {p: label for label, paper in PAPERS.items() for p in paper.prefixes.split()}
     return prefixes[max((p for p in prefixes if network.startswith(p)), key=len)]
 
 
-def entry(name, what, label, year, also=(), known=()):
+def entry(
+    name: str,
+    what: str,
+    label: str,
+    year: str | int,
+    also: Iterable[str] = (),
+    known: Iterable[tuple[str, float]] = (),
+) -> Entry:
     """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
     authors, title, printed, arxiv = written(label) if label else ("",) * 4
     year = year or printed
@@ -186,7 +194,7 @@ def entry(name, what, label, year, also=(), known=()):
 
 
 @cache
-def entries():
+def entries() -> dict[str, Entry]:
     """{name: Entry} of all blocks and networks."""
     rows = [entry("letters", "conv, pools, dense, norm, act: what all use", "", "",
                   known=[*ideas("letters")])]  # fmt: skip
@@ -202,7 +210,7 @@ def entries():
     return {row.name: row for row in rows}
 
 
-def score(row, word):
+def score(row: Entry, word: str) -> float:
     """How well a word that is sought fits an Entry; 0: not at all."""
     if word in (row.name.lower(), *(alias.lower() for alias in row.also)):
         return 10
@@ -215,15 +223,17 @@ def score(row, word):
     return found if row.main else found / 2
 
 
-def found(text):
+def found(text: str) -> list[Entry]:
     """The Entries that all words of a text fit, the best first."""
     sought = text.lower().split()
-    rows = [(row, [score(row, word) for word in sought]) for row in entries().values()]
-    rows = [(row, sum(each)) for row, each in rows if sought and all(each)]
-    return [row for row, _ in sorted(rows, key=lambda pair: -pair[1])]
+    scores = {
+        name: [score(row, word) for word in sought] for name, row in entries().items() if sought
+    }
+    fit = [name for name, each in scores.items() if all(each)]
+    return [entries()[name] for name in sorted(fit, key=lambda name: -sum(scores[name]))]
 
 
-def nearest(name, known):
+def nearest(name: str, known: list[str]) -> list[str]:
     """Those of the names known that a mistaken name may mean, by spelling and by idea."""
     spelled = [n for n in known if name.lower() in n.lower()] if name else []
     near = [*get_close_matches(name, known, n=3, cutoff=0.6), *spelled]
@@ -232,7 +242,7 @@ def nearest(name, known):
     return [*dict.fromkeys([*near[:3], *meant[:4]] or loose)]
 
 
-def words(name):
+def words(name: str) -> str:
     """All that a block or a network is found by, as text: with synonyms, authors and title."""
     row = entries()[name]
     told = written(row.paper) if row.paper else ()

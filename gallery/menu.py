@@ -6,6 +6,10 @@ The rows are plain data: importing this module does not import Keras.
 import inspect
 import math
 from collections import namedtuple
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
 
 # args: the arguments of the example, first its inputs; shapes: the shapes of those inputs.
 Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))
@@ -116,7 +120,7 @@ MENU = {
 }
 
 
-def example(name, source=None):
+def example(name: str, source: dict[str, Any] | None = None) -> "keras.Model":
     """The keras.Model of the call that the menu shows for the block name.
 
     source: names to take the block from, in place of this package.  Raises ValueError for a name
@@ -134,7 +138,7 @@ def example(name, source=None):
     return keras.Model([*inputs.values()], eval(f"{name}({args})", names), name=name)
 
 
-def menu():
+def menu() -> str:
     """The menu as text: name, what it is, paper, year, trainable weights; then the letters."""
     from convbook.blocks import layers
 
@@ -144,5 +148,6 @@ def menu():
         rows.append((name, row.what, row.paper, str(row.year), f"{weights:,}"))
     *widths, last = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows]
-    letters = next(p for p in inspect.getdoc(layers).split("\n\n") if p.lstrip().startswith("x  "))
+    told = (inspect.getdoc(layers) or "").split("\n\n")
+    letters = next(part for part in told if part.lstrip().startswith("x  "))
     return "\n".join([*lines, "", letters, ""])

@@ -1,8 +1,15 @@
 """The commands on networks: convbook nets, the ledger or one beside its paper, and measure."""
 
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
 from convbook import names, terminal
 from convbook.gallery.commands import aligned
-from convbook.options import pair, saved_model
+from convbook.options import Command, Parser, pair, saved_model
+
+if TYPE_CHECKING:
+    import keras
 
 COUNTS = {  # ours: (as counted from the paper's table, where the paper prints it)
     "weights": ("weights", None),
@@ -22,11 +29,11 @@ published   top-1 / top-5 error or accuracy
 docs/ledger.md says it in full, convbook nets NAME says it of one."""
 
 
-def size(shape):
+def size(shape: Sequence[int | None]) -> str:
     return " x ".join(map(str, shape[1:] if len(shape) == 4 else (1, 1, *shape[1:])))
 
 
-def listing():
+def listing() -> Iterator[str]:
     """The ledger: a line for each name."""
     from convbook.gallery import page
     from convbook.gallery.ledger import available, golden, kept
@@ -53,7 +60,7 @@ def listing():
     yield LEGEND
 
 
-def report(name, **options):
+def report(name: str, **options: Any) -> Iterator[str]:
     """The lines that set a network of ours beside its paper."""
     from convbook.architectures import create, facts, measure
 
@@ -68,7 +75,7 @@ def report(name, **options):
     yield from printed(of)
 
 
-def counted(ours, of=None):
+def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
     """The lines that tell what measure found: of all, and of each stage; beside facts, if given."""
     of = of or {}
     rows = [["", "ours", "paper's table"]]
@@ -89,7 +96,7 @@ def counted(ours, of=None):
     yield from aligned(rows if of else [row[:-1] for row in rows], left=(0,))
 
 
-def printed(of):
+def printed(of: dict[str, Any]) -> Iterator[str]:
     """What the paper and others print, each with where and how sure that is."""
     published = of.get("published", {})
     lines = [
@@ -107,28 +114,28 @@ def printed(of):
     yield from ["", *lines] if lines else []
 
 
-def nets(parser):
+def nets(parser: Parser) -> Command:
     """convbook nets: its arguments; returns what prints the ledger, or of one network."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one of those listed without it")
     with_options(parser)
 
-    def printed(options):
+    def shown(options: Namespace) -> None:
         if options.name:
             names.network(options.name)
         terminal.load_keras()
         lines = report(options.name, **dict(options.options)) if options.name else listing()
         print("\n".join(lines))
 
-    return printed
+    return shown
 
 
-def measure(parser):
+def measure(parser: Parser) -> Command:
     """convbook measure: its arguments; returns what prints the counts of a network or a file."""
     takes = "a network, or a model saved by Keras, which is loaded in its safe mode"
     parser.add_argument("name", metavar="NAME|FILE.keras", help=takes)
     with_options(parser)
 
-    def printed(options):
+    def shown(options: Namespace) -> None:
         check = saved_model if options.name.endswith(".keras") else names.network
         check(options.name)
         terminal.load_keras()
@@ -136,10 +143,10 @@ def measure(parser):
 
         print("\n".join(counted(measure(model_of(options.name, **dict(options.options))))))
 
-    return printed
+    return shown
 
 
-def model_of(name, **options):
+def model_of(name: str, **options: Any) -> "keras.Model":
     """The network of that name, or the model of that file; only its input_shape can be chosen."""
     import keras
 
@@ -154,6 +161,6 @@ def model_of(name, **options):
     return keras.models.clone_model(model, keras.Input(shape)) if shape else model
 
 
-def with_options(parser):
+def with_options(parser: Parser) -> None:
     told = "of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
     parser.add_argument("options", nargs="*", type=pair, metavar="OPTION=VALUE", help=told)

@@ -7,3 +7,5 @@
 
 Importing convbook itself loads neither Keras nor a backend; each of its parts loads what it needs.
 """
+
+__all__ = ["architectures", "blocks", "gallery", "training"]

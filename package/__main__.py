@@ -7,11 +7,11 @@ that what is asked can be (see terminal.load_keras).
 
 import os
 import sys
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from difflib import get_close_matches
 from importlib import import_module
 
-from convbook.options import Parser
+from convbook.options import Command, Parser
 
 # {what they are for: {name: (module, arguments, what it does)}}
 COMMANDS = {
@@ -34,7 +34,7 @@ COMMANDS = {
 ALL = {name: told for commands in COMMANDS.values() for name, told in commands.items()}
 
 
-def page():
+def page() -> str:
     """The help page: every command in a line."""
     lines = ["Convolutional blocks to copy, the networks of the papers, and their training."]
     for title, commands in COMMANDS.items():
@@ -44,7 +44,7 @@ def page():
     return "\n".join([*lines, "", "convbook COMMAND --help tells all of one."])
 
 
-def parsed(name, argv):
+def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
     """(what is to be done, the options for it).  Raises ValueError for what is no command."""
     if name not in ALL:
         near = get_close_matches(name, ALL, 1)
@@ -57,7 +57,7 @@ def parsed(name, argv):
     return run, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Does as argv says.  Returns the exit code: 2, with a line on stderr, for what cannot be."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     try:

@@ -2,50 +2,59 @@
 
 import ast
 import json
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 
-def source(module):
+def source(module: str) -> Path:
     """The path of a module of ours, which is not imported."""
-    return Path(find_spec(f"convbook.{module}").origin)
+    spec = find_spec(f"convbook.{module}")
+    if spec is None or spec.origin is None:
+        raise ImportError(f"convbook.{module} is not installed as a file")
+    return Path(spec.origin)
 
 
 @cache
-def kept(room, file):
+def kept(room: str, file: str) -> dict[str, Any]:
     """What a JSON file of a package of ours holds."""
     return json.loads(source(room).with_name(file).read_text(encoding="utf-8"))
 
 
-def facts():
+def facts() -> dict[str, Any]:
     """architectures/facts.json: {network: what its paper and others say of it}."""
     return kept("architectures", "facts.json")
 
 
 @cache
-def blocks():
+def blocks() -> list[str]:
     """All that convbook.blocks offers: its __all__."""
     tree = ast.parse(source("blocks").read_text(encoding="utf-8"))
     assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    return next(ast.literal_eval(n.value) for n in assigned if n.targets[0].id == "__all__")
+    return next(ast.literal_eval(n.value) for n in assigned if names_of(n) == ["__all__"])
 
 
-def networks(aliases=True):
+def names_of(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+
+
+def networks(aliases: bool = True) -> list[str]:
     """The names that architectures.create takes, as `make ledger` keeps them."""
     ledger = kept("gallery", "ledger.json")
     return [*ledger["ours"], *(ledger["aliases"] if aliases else ())]
 
 
-def network(name):
+def network(name: str) -> str:
     """The paper's name of a network.  Raises ValueError with the nearest names."""
     if name not in networks():
         raise ValueError(unknown(name, networks()))
     return kept("gallery", "ledger.json")["aliases"].get(name, name)
 
 
-def unknown(name, names):
+def unknown(name: str, names: Iterable[str]) -> str:
     """Words on a network that is not among names."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
     return f"name={name!r}: there is no such architecture; nearest: {near or 'see names()'}"

@@ -3,18 +3,22 @@
 import argparse
 import ast
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
+
+Command = Callable[[argparse.Namespace], int | None]  # takes its options, returns the exit code
 
 
 class Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
-def whole(least, most=math.inf):
+def whole(least: int, most: float = math.inf) -> Callable[[str], int]:
     """The type of an option that is a whole number from least to most."""
 
-    def parse(text):
+    def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             limit = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limit}")
@@ -23,7 +27,7 @@ def whole(least, most=math.inf):
     return parse
 
 
-def number(text):
+def number(text: str) -> float:
     """The type of an option that is a number above 0."""
     try:
         if 0 < float(text) < math.inf:
@@ -33,7 +37,7 @@ def number(text):
     raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
-def pair(text):
+def pair(text: str) -> tuple[str, Any]:
     """The type of an option NAME=VALUE: the value as Python writes it, or text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
@@ -44,7 +48,7 @@ def pair(text):
         return name, value
 
 
-def saved_model(path):
+def saved_model(path: str) -> str:
     """The type of an argument that is a model.keras: its path, if there is such a file."""
     if not Path(path).is_file():
         raise argparse.ArgumentTypeError(f"{path}: there is no such file")

@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 NOISE = "|".join(
     (
@@ -33,7 +34,7 @@ for line in sys.stdin.buffer:
 """
 
 
-def load_keras():
+def load_keras() -> None:
     """Imports Keras and its backend, and looks for devices, as quietly as can be.
 
     TensorFlow then reports warnings and errors; more if TF_CPP_MIN_LOG_LEVEL, which must be set
@@ -52,19 +53,20 @@ def load_keras():
 
 
 @contextlib.contextmanager
-def filtered():
+def filtered() -> Iterator[None]:
     """Meanwhile lines of NOISE do not reach stderr, whoever writes them; all others do."""
-    kept = os.dup(2)
+    kept, (end, begin) = os.dup(2), os.pipe()
     command = [sys.executable, "-I", "-S", "-c", FILTER, NOISE]
-    told = dict(stdin=subprocess.PIPE, stdout=kept, start_new_session=True)  # deaf to Ctrl-C
-    reader = subprocess.Popen(command, **told)
-    os.dup2(reader.stdin.fileno(), 2)
+    # A session of its own is deaf to Ctrl-C
+    reader = subprocess.Popen(command, stdin=end, stdout=kept, start_new_session=True)
+    os.dup2(begin, 2)
+    os.close(begin)
+    os.close(end)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
-        reader.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):  # a child that was begun meanwhile
             reader.wait(5)  # may hold the other end

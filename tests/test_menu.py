@@ -67,6 +67,19 @@ def test_show_is_plain_in_a_pipe_and_coloured_on_a_terminal(capsys, monkeypatch)
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain != coloured
 
 
+def test_show_prints_the_whole_source(capsys):
+    asked = ["bottleneck_block", "se_block"]
+    assert main(["show", "--whole", *asked]) == 0
+    found = capsys.readouterr().out
+    assert (
+        found
+        == "\n\n\n".join(
+            inspect.getsource(inspect.unwrap(getattr(blocks, name))).strip() for name in asked
+        )
+        + "\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["conv", "GroupedConv2D"])
 def test_show_also_knows_helpers_and_layers(name, capsys):
     assert main(["show", name]) == 0

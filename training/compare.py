@@ -8,11 +8,13 @@ Reads result.json and history.csv of each folder; a run that has not ended is sh
 import csv
 import json
 import math
+from argparse import Namespace
 from collections import namedtuple
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from convbook.options import Command, Parser
 from convbook.training.side_by_side import aligned, table, titles
 
 # name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
@@ -20,7 +22,7 @@ Run = namedtuple("Run", "name result history")
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
 
 
-def compare(parser):
+def compare(parser: Parser) -> Command:
     """convbook compare: its arguments; returns what compares."""
     parser.description = __doc__
     parser.add_argument("runs", nargs="+", metavar="OUT", help="folders that runs left")
@@ -30,7 +32,7 @@ def compare(parser):
     return printed
 
 
-def printed(options):
+def printed(options: Namespace) -> None:
     """Prints the table, and draws the plot.  Raises ValueError for what cannot be."""
     runs = [read(folder) for folder in options.runs]
     if options.plot:
@@ -40,7 +42,7 @@ def printed(options):
         print(f"curves: {options.plot}")
 
 
-def read(folder):
+def read(folder: str) -> Run:
     """The Run in a folder.  Raises ValueError if there is none."""
     at = Path(folder)
     result, history = None, {}
@@ -58,18 +60,18 @@ def read(folder):
     return Run(str(folder), result, history)
 
 
-def columns(text):
+def columns(text: str) -> dict[str, list[float]]:
     """{column: numbers} of a history.csv; a line cut short at its end is left out."""
     head, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines())
     rows = [line for line in lines if len(line) == len(head)]
     return {key: [as_number(row[i]) for row in rows] for i, key in enumerate(head)}
 
 
-def as_number(text):
+def as_number(text: str) -> float:
     return float(text) if text else math.nan
 
 
-def draw(path, runs):
+def draw(path: str, runs: list[Run]) -> None:
     """Loss and error of all runs against the epoch: validation drawn through, training dashed."""
     figure = Figure((12, 4.5), layout="constrained")
     loss, error = figure.subplots(1, 2)

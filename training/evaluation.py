@@ -8,19 +8,27 @@ confusion.png and reliability.png in the folder --out.
 """
 
 import json
+from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convbook import terminal
-from convbook.options import saved_model, whole
+from convbook.options import Command, Parser, saved_model, whole
 from convbook.training import protocols
 from convbook.training.options import source
+from convbook.training.protocols import Protocol
+
+if TYPE_CHECKING:
+    from convbook.training.data import Data
+    from convbook.training.trained import Trained
 
 FILES = ("confusion.png", "reliability.png", "evaluation.json")
 
 
-def evaluate(parser):
+def evaluate(parser: Parser) -> Command:
     """convbook evaluate: its arguments; returns what evaluates."""
     parser.description, parser.epilog = __doc__, protocols.__doc__
     add = parser.add_argument
@@ -36,7 +44,7 @@ def evaluate(parser):
     return printed
 
 
-def printed(options):
+def printed(options: Namespace) -> None:
     """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
     told = protocols.protocol(options.protocol)
     source(options.data)
@@ -53,12 +61,12 @@ def printed(options):
     print(f"{folder}: {', '.join(FILES)}")
 
 
-def beside(options):
+def beside(options: Namespace) -> Path:
     name = "".join(c if c.isalnum() else "-" for c in options.protocol)
     return Path(options.models[0]).parent / f"evaluation-{name}-{options.part}"
 
 
-def prepared(options, told):
+def prepared(options: Namespace, told: Protocol) -> tuple[list, list]:
     """(networks, data of each), all that can be refused before time is spent.  ValueError."""
     from convbook.training import data, trained
 
@@ -75,7 +83,7 @@ def prepared(options, told):
     return networks, [loaded[network.size, network.channels] for network in networks]
 
 
-def check(network, parts, name):
+def check(network: "Trained", parts: "Data", name: str) -> None:
     """Raises ValueError if a network does not tell the classes of the data apart."""
     if parts.classes != network.classes:
         has = f"{network.path} tells {network.classes} classes apart"
@@ -87,13 +95,15 @@ def check(network, parts, name):
             raise ValueError(f"class {i} is {said}")
 
 
-def evaluated(networks, loaded, options, told):
+def evaluated(
+    networks: list, loaded: list, options: Namespace, told: Protocol
+) -> tuple[dict[str, Any], Any]:
     """(what evaluation.json says, the reliability of the answers).  Raises ValueError."""
     from convbook.training import scores, trained
 
     pairs = zip(networks, loaded, strict=True)
     each = [answered(network, parts, options, told) for network, parts in pairs]
-    p, y = sum(each) / len(each), getattr(loaded[0], options.part).y
+    p, y = np.sum(each, 0) / len(each), getattr(loaded[0], options.part).y
     confused = scores.confusion(p, y)
     found = dict(
         models=[network.path for network in networks],
@@ -112,7 +122,7 @@ def evaluated(networks, loaded, options, told):
     return found, scores.reliability(p, y)
 
 
-def words(network, told):
+def words(network: "Trained", told: Protocol) -> Iterator[str]:
     """Lines on what the answers of a network depend on that its user may not know."""
     from convbook.training import trained
 
@@ -123,7 +133,7 @@ def words(network, told):
         yield f"{network.path}: shown mirror images, without which it was trained"
 
 
-def answered(network, parts, options, told):
+def answered(network: "Trained", parts: "Data", options: Namespace, told: Protocol) -> np.ndarray:
     """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
     from convbook.training import answers, trained
 
@@ -135,7 +145,7 @@ def answered(network, parts, options, told):
     return p
 
 
-def write(folder, found, reliability):
+def write(folder: Path, found: dict[str, Any], reliability: Any) -> None:
     """The files of an evaluation.  Raises ValueError where they cannot be written."""
     from convbook.training import pictures
 

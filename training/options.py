@@ -1,8 +1,14 @@
 """The commands convbook train and convbook recipes: what they are given, and what can be refused
 without waiting for TensorFlow."""
 
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
 from convbook import names, terminal
-from convbook.options import Parser, number, pair, whole
+from convbook.options import Command, Parser, number, pair, whole
+
+Add = Callable[..., Any]  # the method add_argument of a group
 
 KERAS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 PREFIXED = ("folder:PATH", "tfrecord:PATTERN", "tfds:NAME")
@@ -15,7 +21,7 @@ A run leaves model.keras, best.keras, history.csv, curves.png, result.json, chec
 TensorBoard's logs in the folder --out; the same command goes on where a run was stopped."""
 
 
-def source(data):
+def source(data: str) -> tuple[str, str]:
     """(kind, what follows the colon) of --data.  Raises ValueError for none of ours."""
     kind, _, rest = data.partition(":")
     if data in ("digits", *KERAS) or (rest and kind in {of.split(":")[0] for of in PREFIXED}):
@@ -24,16 +30,16 @@ def source(data):
     raise ValueError(f"--data {data!r}: --data must be one of {every}")
 
 
-def train(parser):
+def train(parser: Parser) -> Command:
     """convbook train: its arguments; returns what trains."""
-    parser.description += f"\n{EXAMPLES}"
+    parser.description = f"{parser.description}\n{EXAMPLES}"
     parser.add_argument("model", metavar="NAME", help="a network; convbook nets lists them")
     for of in (of_data, of_recipe, of_weights, of_devices, of_run):
         of(parser.add_argument_group(of.__name__.removeprefix("of_")).add_argument)
     return trained
 
 
-def trained(options):
+def trained(options: Namespace) -> int:
     """Trains; returns the exit code.  Raises ValueError for what cannot be."""
     finished(options)
     names.network(options.model)
@@ -48,7 +54,7 @@ def trained(options):
     return run(options, machines)
 
 
-def parse(argv):
+def parse(argv: list[str]) -> Namespace:
     """The options of a run from a command line; what is None there is the recipe's, or the
     network's."""
     parser = Parser("convbook train", description="")
@@ -56,7 +62,7 @@ def parse(argv):
     return finished(parser.parse_args(argv))
 
 
-def finished(options):
+def finished(options: Namespace) -> Namespace:
     """The options with what follows from others.  Raises ValueError where they contradict."""
     options.option, options.set = dict(options.option), dict(options.set)
     if options.out is None:
@@ -72,7 +78,7 @@ def finished(options):
     return options
 
 
-def of_data(add):
+def of_data(add: Add) -> None:
     sources = ", ".join(("digits", *KERAS, *PREFIXED))
     add("--data", default="digits", help=f"{sources}; default: digits")
     add("--size", type=whole(1), help="pixels a side; default: the paper's, less for small images")
@@ -80,7 +86,7 @@ def of_data(add):
     add("--first-label", type=whole(0), help="of tfrecord: the label of the first class")
 
 
-def of_recipe(add):
+def of_recipe(add: Add) -> None:
     kinds = ("paper", "modern", "digits")
     add("--recipe", choices=kinds, help="default: paper; of digits its own")
     add("--epochs", type=whole(1))
@@ -94,7 +100,7 @@ def of_recipe(add):
     add("--option", **repeatable, help=of_network)
 
 
-def of_weights(add):
+def of_weights(add: Add) -> None:
     add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
     add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
     add("--init-only", metavar="REGEX", help="with --init-from FILE: only layers whose names match")
@@ -102,7 +108,7 @@ def of_weights(add):
     add("--unfreeze", type=whole(1), metavar="EPOCH", help="after so many epochs all is trained")
 
 
-def of_devices(add):
+def of_devices(add: Add) -> None:
     add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
     add("--accumulate", type=whole(1), default=1, metavar="PARTS", help="of a batch, one by one")
     add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
@@ -113,7 +119,7 @@ def of_devices(add):
     add("--tpu", metavar="NAME", help="train on that TPU; local on a TPU's own machine")
 
 
-def of_run(add):
+def of_run(add: Add) -> None:
     add("--seed", type=whole(0, 2**31 - 1), default=0)
     add("--deterministic", action="store_true", help="the same bits at every run, but slower")
     add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
@@ -125,11 +131,11 @@ def of_run(add):
     add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
 
 
-def recipes(parser):
+def recipes(parser: Parser) -> Command:
     """convbook recipes: its argument; returns what prints all recipes, or one field by field."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="a network, or a recipe")
 
-    def printed(options):
+    def printed(options: Namespace) -> None:
         from convbook.training.fields import describe, listing
 
         print("\n".join(describe(options.name) if options.name else listing()))

@@ -6,12 +6,17 @@ An image's centre is shown to the network, as in its validation.
 """
 
 import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
 
 from convbook import terminal
-from convbook.options import saved_model, whole
+from convbook.options import Command, Parser, saved_model, whole
+
+if TYPE_CHECKING:
+    from convbook.training.trained import Trained
 
 
-def predict(parser):
+def predict(parser: Parser) -> Command:
     """convbook predict: its arguments; returns what predicts."""
     parser.description = __doc__
     add = parser.add_argument
@@ -22,7 +27,7 @@ def predict(parser):
     return printed
 
 
-def printed(options):
+def printed(options: Namespace) -> int:
     """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
     Raises ValueError for a model that cannot be used."""
     terminal.load_keras()
@@ -42,7 +47,7 @@ def printed(options):
     return 1 if broken else 0
 
 
-def predicted(network, paths):
+def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dict[int, str]]:
     """(numbers of the paths, probabilities (N, classes) of these, {number: why not} of others)."""
     from convbook.training import answers, protocols, trained
     from convbook.training.data.check import survey

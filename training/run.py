@@ -2,12 +2,14 @@
 
 import contextlib
 import sys
+from argparse import Namespace
 
 from convbook.training import checkpoints, peers, report, trainer
+from convbook.training.cluster import Cluster
 from convbook.training.resume import Stopped
 
 
-def run(options, machines=None):
+def run(options: Namespace, machines: Cluster | None = None) -> int:
     """Trains as options say; machines: see cluster.find.  Raises ValueError for what cannot be."""
     if done := report.finished(options.out):
         of = "{model} on {data}, seed {seed}".format(**done["options"])
@@ -28,7 +30,7 @@ def run(options, machines=None):
     return 0
 
 
-def begun(options, job):
+def begun(options: Namespace, job: trainer.Job) -> None:
     """Makes the folder, and says what there is to say before a run."""
     report.claim(options.out)
     for line in job.recipe["words"]:
