@@ -2,14 +2,15 @@
 
 create(name) builds one, names() lists them, measure(model) counts weights and multiply-adds of
 any functional Keras model, fold(model) makes its inference form, get_layer(model, name) finds a
-layer, weights.from_torch(model, state) takes over published weights.
-`python -m architectures NAME` prints a network beside its paper.
+layer, flat(model) lays open what is nested, weights.from_torch(model, state) takes over published
+weights.
+`convbook nets NAME` prints a network beside its paper.
 """
 
 from convbook.architectures import weights
 from convbook.architectures.catalog import create, facts, names
-from convbook.architectures.fold import fold
+from convbook.architectures.fold import flat, fold
 from convbook.architectures.measure import measure
 from convbook.architectures.taps import get_layer, tap
 
-__all__ = ["create", "facts", "fold", "get_layer", "measure", "names", "tap", "weights"]
+__all__ = ["create", "facts", "flat", "fold", "get_layer", "measure", "names", "tap", "weights"]

@@ -1,18 +1,32 @@
 """create(name): any network of the papers by name, with the same options for all."""
 
-import json
 from dataclasses import replace
-from difflib import get_close_matches
-from functools import cache
 from importlib import import_module
-from importlib.resources import files
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import layers
 
 from convbook.architectures import loading
-from convbook.architectures.common import logits
+from convbook.architectures.common import Net, logits
+from convbook.architectures.features import pyramid
 from convbook.architectures.taps import name_layers, one_name, tap
+from convbook.blocks.checks import require, rule_of
+from convbook.blocks.types import (
+    WHOLE,
+    Padding,
+    PoolPadding,
+    Probability,
+    Rate,
+    Rule,
+    Shortcut,
+    StrideOn,
+    is_number,
+    is_row,
+    is_whole,
+)
+from convbook.names import facts as all_facts
+from convbook.names import unknown
 
 PAPERS = """lenet alexnet vgg nin googlenet bn_inception inception_v3 inception_v4
 inception_resnet xception resnet preresnet resnext stochastic_depth senet densenet squeezenet nasnet
@@ -23,42 +37,82 @@ FAMILIES = [
 NETS = {name: net for family in FAMILIES for name, net in family.NETS.items()}
 ALIASES = {alias: name for family in FAMILIES for alias, name in family.ALIASES.items()}
 OPTIONS = ("shortcut", "stride_on", "se", "survival", "drop_path", "aux", "eps", "style", "variant")
+Flag = Annotated[bool, Rule(lambda v: isinstance(v, bool), "True or False")]
+Positive = Annotated[float, Rule(lambda v: is_number(v) and v > 0, "a number above 0")]
+Ratio = Annotated[
+    int | tuple[int, tuple[int, ...]],
+    Rule(lambda v: is_ratio(v), "a ratio such as 16, or (ratio, stages) such as (16, (3, 4))"),
+]
+TYPES: dict[str, Any] = {  # of the options that networks have
+    "shortcut": Shortcut,
+    "stride_on": StrideOn,
+    "se": Ratio,
+    "survival": Probability,
+    "drop_path": Rate,
+    "aux": Flag,
+    "eps": Positive,
+    "bias": Flag | None,
+    "rate": Rate,
+    "recompute": Flag,
+    "bypass": Literal["simple", "complex"] | None,
+    "p": Padding,
+    "pool": PoolPadding,
+    "skip": Flag,
+    "scale": Positive,
+}
 
 
-def names(aliases=True):
+def is_ratio(v: Any) -> bool:
+    return is_whole(v) or (
+        isinstance(v, (tuple, list)) and len(v) == 2 and is_whole(v[0]) and is_row(v[1])
+    )
+
+
+def names(aliases: bool = True) -> list[str]:
     """The names that create takes, in the order of the papers; with the friendly ones behind."""
     return [*NETS, *ALIASES] if aliases else [*NETS]
 
 
-@cache
-def all_facts():
-    return json.loads((files("convbook.architectures") / "facts.json").read_text(encoding="utf-8"))
-
-
-def facts(name):
+def facts(name: str) -> dict[str, Any]:
     """What the paper and others say of a network, from facts.json; {} if nothing is written."""
     return all_facts().get(ALIASES.get(name, name), {})
 
 
-def find(name):
+def find(name: str) -> tuple[str, Net]:
     """(the paper's name, its row).  Raises ValueError with the nearest names."""
     full = ALIASES.get(name, name)
     if full not in NETS:
-        near = ", ".join(get_close_matches(str(name).lower(), names(), 5, 0.5))
-        raise ValueError(
-            f"name={name!r}: there is no such architecture; nearest: {near or 'see names()'}"
-        )
+        raise ValueError(unknown(name, names()))
     return full, NETS[full]
 
 
-def create(name, input_shape=None, classes=None, top=True, weights=None, **options):
+def create(
+    network: str,
+    /,
+    input_shape: tuple[int | None, ...] | None = None,
+    classes: int | None = None,
+    top: bool = True,
+    weights: Any = None,
+    *,
+    features: bool = False,
+    name: str | None = None,
+    **options: Any,
+) -> keras.Model:
     """A network of the papers as a functional keras.Model that returns logits.
 
-    name: one of names().  input_shape (rows, columns, channels) and classes are the paper's unless
-    given; rows and columns may be None where the head pools, and with top=False, which leaves out
-    the head.  weights of the same network: the path of a .keras or .weights.h5 file; 'imagenet',
-    those of keras.applications; or, as PyTorch's libraries name them, the path of a .safetensors
-    file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options they need.
+    network: one of names().  input_shape (rows, columns, channels) and classes are the paper's
+    unless given; rows and columns may be None where the head pools, and with top=False, which
+    leaves out the head.  weights of the same network: the path of a .keras or .weights.h5 file;
+    'imagenet', those of keras.applications; or, as PyTorch's libraries name them, the path of a
+    .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options
+    they need.  name: the model's, by default the network's; two of a kind in one model need two,
+    and get_layer(model, 'left/stage1') then finds a layer of one.
+
+    features=True returns, without the head, a list of maps: the last at each stride, the smallest
+    stride first, the last of all what top=False returns.  The strides are 2, 4, 8, 16 and 32 in
+    networks for ImageNet, with 1 before them in VGG; without 2 in AlexNet and Network in Network,
+    without 32 in SqueezeNet; 1, 2 and 4 in those for CIFAR and in LeNet-5.  A convolution without
+    padding trims the map and begins no new stride: LeNet-5's maps are 28, 10 and 1 wide.
 
     Options, the same for all nets (each net's own are in its file):
     variant     another reading or edition, by its name in facts.json
@@ -74,38 +128,44 @@ def create(name, input_shape=None, classes=None, top=True, weights=None, **optio
 
     Raises ValueError, naming the argument, for what the network does not have or cannot be.
     """
-    name, net = find(name)
-    given = loading.needed(name, weights, options)
+    key, net = find(network)
+    check_call(top, features, name, classes, options.get("a"))
+    given = loading.needed(key, weights, options)
     options = dict(given)
     a = options.pop("a", None)
-    if a not in (None, "linear", "softmax"):
-        raise ValueError(f"a={a!r}: a must be None for logits or 'softmax' for probabilities")
-    net = choose(name, net, options)
+    net = choose(key, net, options)
     net = replace(net, shape=checked_shape(net, input_shape), classes=classes or net.classes)
-    if classes is not None and not (isinstance(classes, int) and classes >= 1):
-        raise ValueError(f"classes={classes!r}: classes must be a whole number of at least 1")
-    try:
-        with one_name():
-            model = build(name, net, top, a)
-    except ValueError as error:
-        least = least_size(name, net)
-        if least is None:
-            raise
-        right = f"at least {least} x {least} for {name}"
-        raise ValueError(f"input_shape={net.shape}: rows and columns must be {right}") from error
-    if weights is not None and (top or not loading.foreign(weights)):
+    whole = top and not features
+    model = built(key, net, whole, a)
+    if weights is not None and whole:
         loading.load(model, weights)
+    elif weights is not None and loading.foreign(weights):
+        loading.share(create(key, weights=weights, **given), model)
     elif weights is not None:
-        loading.share(create(name, weights=weights, **given), model)
+        loading.load_body(model, weights)
+    if features:
+        model = pyramid(model, NETS[key].shape)
+    model.name = name or key
     return model
 
 
-def choose(name, net, given):
+def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None:
+    """Raises ValueError for arguments of create that no network could take."""
+    named = name is None or (isinstance(name, str) and name and "/" not in name)
+    require(isinstance(top, bool), top=top, right="True or False")
+    require(isinstance(features, bool), features=features, right="True or False")
+    require(named, name=name, right="a name without a slash")
+    require(classes is None or is_whole(classes), classes=classes, right=WHOLE)
+    right = "None for logits or 'softmax' for probabilities"
+    require(a in (None, "linear", "softmax"), a=a, right=right)
+
+
+def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
     """The row with a user's options in the places of the paper's; its options are then final."""
     left = {k for k, v in given.items() if k in OPTIONS and (v is None or v is False)}
     given = {k: v for k, v in given.items() if k not in left}
     for key, table in (("style", net.styles), ("variant", net.variants)):
-        if key in given and given[key] not in table:
+        if key in given and not (isinstance(given[key], str) and given[key] in table):
             has = ", ".join(table) or f"no {key}s"
             raise ValueError(f"{key}={given[key]!r}: {name} has {has}")
     change = net.variants.get(given.pop("variant", None), {})
@@ -114,13 +174,26 @@ def choose(name, net, given):
         if key not in net.options:
             has = [*net.options, *["variant"] * bool(net.variants), *["style"] * bool(net.styles)]
             raise ValueError(f"{key}={value!r}: {name} has no {key}; it has {', '.join(has)}, a")
-    if "eps" in given and not (isinstance(given["eps"], (int, float)) and given["eps"] > 0):
-        raise ValueError(f"eps={given['eps']!r}: eps must be a number above 0")
+        rule = rule_of(TYPES[key])
+        require(rule.test(value), right=rule.words, **{key: value})
     options = net.options | style | change.get("options", {}) | given
     return replace(net, **change | {"options": options})
 
 
-def checked_shape(net, shape):
+def built(name: str, net: Net, top: bool, a: str | None) -> keras.Model:
+    """The network of a row.  Raises ValueError, which names the size where that is too small."""
+    try:
+        with one_name():
+            return build(name, net, top, a)
+    except ValueError as error:
+        least = least_size(name, net)
+        if least is None:
+            raise
+        right = f"at least {least} x {least} for {name}"
+        raise ValueError(f"input_shape={net.shape}: rows and columns must be {right}") from error
+
+
+def checked_shape(net: Net, shape: Any) -> tuple[int | None, ...]:
     shape = net.shape if shape is None else shape
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else ()
     known = all(hasattr(i, "__index__") and i >= 1 for i in sizes if i is not None)
@@ -130,7 +203,7 @@ def checked_shape(net, shape):
     return sizes
 
 
-def build(name, net, top, a):
+def build(name: str, net: Net, top: bool, a: str | None) -> keras.Model:
     i = keras.Input(net.shape, name="input")
     x = net.body(i, *net.table, **net.options)
     x, *aux = x if isinstance(x, list) else [x]
@@ -145,15 +218,20 @@ def build(name, net, top, a):
     return model
 
 
-def least_size(name, net):
+def least_size(name: str, net: Net) -> int | None:
     """The least size that the body takes, if that is more than what net.shape asks for; or None."""
     rows, columns, channels = net.shape
     low, high = min(rows or 0, columns or 0), max(NETS[name].shape[:2])
-    body = build(name, replace(net, shape=(None, None, channels)), False, None)
+    free = replace(net, shape=(None, None, channels))
+    # Dense layers of auxiliary heads ask for a size.
+    body = None if net.options.get("aux") else build(name, free, False, None)
 
-    def takes(size):
+    def takes(size: int) -> bool:
         try:
-            body.compute_output_shape((1, size, size, channels))
+            if body is None:
+                build(name, replace(net, shape=(size, size, channels)), False, None)
+            else:
+                body.compute_output_shape((1, size, size, channels))
         except ValueError:
             return False
         return True

@@ -1,5 +1,6 @@
-"""fold(model): the inference form of a network, which gives the same in fewer steps."""
+"""The inference form of a network: fold(model) in fewer steps, flat(model) as a single graph."""
 
+import re
 from collections import Counter, defaultdict
 
 import keras
@@ -7,9 +8,10 @@ import numpy as np
 from keras import layers
 
 from convbook.architectures.arithmetic import CONVOLUTIONS
-from convbook.architectures.taps import summed
-from convbook.blocks.graph import calls
+from convbook.architectures.taps import maker, summed
+from convbook.blocks.graph import calls, has_calls
 from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.legacy import StochasticDepth as GateOfOld
 from convbook.blocks.stochastic_depth import StochasticDepth
 
 # These very classes: what a subclass computes is not known.
@@ -18,39 +20,145 @@ DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise)
 
 
-def fold(model):
+def fold(model, outputs=None):
     """A new functional model that answers as model(x, training=False) does, in fewer steps.
 
     A batch norm or Rescaling is folded into the convolutions or dense layer before it, if their
     outputs are linear and go nowhere else; a concatenation of them may stand between.  Dropout,
-    drop path and noise go.  A gate becomes its branch, times the probability of survival.  Of
-    several outputs only the first stays: the others are auxiliary heads.
+    drop path and noise go.  A gate becomes its branch, times the probability of survival.
+
+    outputs: what to keep of several: a name, or a list of names, which are the keys where the
+    model has a dictionary, else the names of the layers (model.output_names).  By default all
+    are kept, in the structure that they have; but of create(..., aux=True) the first, since the
+    auxiliary heads are for training.
 
     What cannot be folded exactly stays: above all a batch norm that reads a sum, a pool or what
     others read too, as in pre-activated nets.  Layers that stay keep their names, and gates and
-    nested models stay nested: get_layer finds what is in them.  The result has weights of its own
-    and is not compiled; trained further, it is another network.
+    nested models stay nested: get_layer finds what is in them, flat lays it open.  The result has
+    weights of its own and is not compiled; trained further, it is another network.
 
-    Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
+    Raises ValueError for a model that has no graph (subclassed, or Sequential without input
+    shape), and for outputs that it does not have.
     """
     calls(model)
     whole = nested(model)
-    if len(whole.outputs) > 1:
-        whole = keras.Model(whole.input, whole.outputs[0], name=model.name)
-    return rebuilt(whole)
+    kept = chosen(whole, outputs)
+    return rebuilt(
+        whole if kept is whole.output else keras.Model(whole.input, kept, name=model.name)
+    )
+
+
+def chosen(model, outputs):
+    """The output, or the structure of outputs, of a model that is asked for."""
+    found = model.output
+    if not isinstance(found, dict):
+        found = dict(zip(model.output_names, model.outputs, strict=True))
+    if outputs is None:
+        return model.outputs[0] if has_auxiliary_heads(model) else model.output
+    asked = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if not asked or not all(isinstance(name, str) and name in found for name in asked):
+        right = f"a name or a list of names, of {', '.join(found)}"
+        raise ValueError(f"outputs={outputs!r}: outputs must be {right}")
+    asked = [found[name] for name in asked]
+    return asked if isinstance(outputs, (list, tuple)) else asked[0]
+
+
+def has_auxiliary_heads(model):
+    """Whether a model's outputs are those of a network of ours with auxiliary heads."""
+    first, *rest = model.output_names
+    heads = rest and all(re.fullmatch(r"aux\d+_(logits|softmax)", name) for name in rest)
+    return isinstance(model.output, list) and first in ("logits", "probabilities") and heads
+
+
+def flat(model):
+    """A new functional model of a single graph: what gates and nested models hold stands in it.
+
+    It answers as model(x, training=False) does: a gate becomes its branch, times the probability
+    of survival.  Any layer's output can be an output of a model, which nested ones cannot:
+
+        net = flat(create("resnet50", survival=0.5))
+        maps = keras.Model(net.input, net.get_layer("stage2_block3_b2_conv1").output)
+
+    Layers keep their names; a name that occurs in several nested models has theirs before it, as
+    in left_stage1.  The result has weights of its own and is not compiled.  Raises ValueError for
+    a model that has no graph (subclassed, or Sequential without input shape).
+    """
+    calls(model)
+    whole, models = nested(model), {}
+    paths = parts(whole, models)
+    times = Counter(op.name for op in paths)
+    copies = {}
+    for op, path in paths.items():
+        copies[op] = copied(op)
+        copies[op].name = op.name if times[op.name] == 1 else "_".join([*path, op.name])
+    inputs = [
+        keras.Input(x.shape[1:], x.shape[0], x.dtype, name=maker(x).name) for x in whole.inputs
+    ]
+    outputs = laid(whole, inputs, models, copies)
+    inputs, outputs = (
+        keras.tree.pack_sequence_as(*pair)
+        for pair in ((whole.input, inputs), (whole.output, outputs))
+    )
+    result = keras.Model(inputs, outputs, name=model.name)
+    for op, copy in copies.items():
+        take(copy, op.get_weights() if getattr(op, "weights", ()) else ())
+    return result
+
+
+def parts(model, models, path=()):
+    """{operation: names of the nested models around it}, of all that a model holds.
+
+    models: {operation: the functional model that it runs, or None}, to which all are added.
+    """
+    found = {}
+    for op in dict.fromkeys(call.op for call in calls(model) if call.inputs):
+        models[op] = inner = models.get(op) or nested(op)
+        within = (*path, op.name) if isinstance(op, keras.Model) else path
+        found = (parts(inner, models, within) if inner else {op: path}) | found
+    return found
+
+
+def laid(model, given, models, copies):
+    """What a model makes of the tensors given, by copies of all that it holds."""
+    known = dict(zip(map(id, model.inputs), given, strict=True))
+    for call in calls(model):
+        if not call.inputs:
+            continue
+        args, kwargs = call.given(known)
+        if inner := models[call.op]:
+            made = laid(inner, [known[id(x)] for x in call.inputs], models, copies)
+        else:
+            made = keras.tree.flatten(copies[call.op](*args, **kwargs))
+        known |= dict(zip(map(id, call.outputs), made, strict=True))
+    return [known[id(x)] for x in model.outputs]
 
 
 def nested(op):
     """The functional model that an operation runs in inference; None if it runs no such model."""
-    if isinstance(op, StochasticDepth):
+    if isinstance(op, (StochasticDepth, GateOfOld)):
         times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
-        return summed(op, times(op.branch.output))
-    if isinstance(op, keras.Sequential):
+        m = times(op.branch.output)
+        if isinstance(op, GateOfOld):
+            return summed(op, m)
+        return keras.Model(op.branch.input, m, name=op.name)
+    if isinstance(op, keras.Sequential) and has_calls(op):
         return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
     inner = getattr(op, "branch", op)  # of Recompute
     if isinstance(inner, keras.Function):
         return keras.Model(inner.input, inner.output, name=op.name)
     return None
+
+
+def copied(op, **changes):
+    return type(op).from_config(op.get_config() | changes)
+
+
+def take(copy, weights):
+    """Gives a copy of a layer its weights."""
+    if weights:
+        copy.set_weights(weights)
+    if isinstance(copy, layers.Normalization):
+        copy.finalize_state()  # it computes with copies of its weights
 
 
 def rebuilt(model):
@@ -63,18 +171,15 @@ def rebuilt(model):
             return None
         if inner := nested(op):
             return rebuilt(inner)
-        config = op.get_config() | ({"use_bias": True} if op in changes else {})
-        return made.setdefault(op, type(op).from_config(config))
+        return made.setdefault(op, copied(op, **{"use_bias": True} if op in changes else {}))
 
     def call(op, *args, **kwargs):
         return [*args, *kwargs.values()][0] if op is None else op(*args, **kwargs)
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    for op, new in made.items():
+    for op, copy in made.items():
         if getattr(op, "weights", ()):
-            new.set_weights(changed(op, changes[op]) if op in changes else op.get_weights())
-        if isinstance(new, layers.Normalization):
-            new.finalize_state()  # it computes with copies of its weights
+            take(copy, changed(op, changes[op]) if op in changes else op.get_weights())
     return result
 
 

@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from convbook.architectures.published import APPLICATIONS, published
 from convbook.architectures.taps import all_layers
@@ -80,6 +79,18 @@ def load_ours(model, path):
         raise ValueError(f"weights={path!r} does not fit {model.name}: {short(error)}") from error
 
 
+def load_body(model, path):
+    """Reads the weights of a body of ours from a file of it or of the whole network.
+
+    By the names of the layers where the file has them: auxiliary heads change their order.
+    """
+    if str(path).endswith(".keras"):
+        whole = opened(path)
+        if {v.name for v in all_layers(model) if v.weights} <= {v.name for v in all_layers(whole)}:
+            return share(whole, model)
+    return load(model, path)
+
+
 def short(error):
     return " ".join(str(error).split())[:400]
 
@@ -123,10 +134,15 @@ def safetensors(path):
 
 
 def share(whole, model):
-    """The weights of a network into the same network without its head."""
+    """The weights of a network into the same network without its head.  Raises ValueError."""
     found = {layer.name: layer for layer in all_layers(whole)}
     for layer in all_layers(model):
-        ours, theirs = layer.get_weights(), found[layer.name].get_weights()
-        if [np.shape(v) for v in ours] != [np.shape(v) for v in theirs]:
-            raise ValueError(f"input_shape={model.input_shape[1:]}: the weights have 3 channels")
-        layer.set_weights(theirs)
+        if layer.weights:
+            ours, theirs = layer.get_weights(), found[layer.name].get_weights()
+            here, there = ([v.shape for v in values] for values in (ours, theirs))
+            if here != there:
+                size, c = f"input_shape={model.input_shape[1:]}", whole.input_shape[-1]
+                why = f"{layer.name} takes {here}, not {there}"
+                why = f"the weights have {c} channels" if c != model.input_shape[-1] else why
+                raise ValueError(f"{size}: {why}")
+            layer.set_weights(theirs)

@@ -93,7 +93,7 @@ class Walk:
     """A walk through a model and all that is nested in it, for one image or a batch of its own.
 
     found: a Row for each call, in order.  known: {id of a tensor: (its shape, batch included, and
-    its Field)}.  shape: of one image, where the model's input does not tell it.
+    its Field)}.  shape: of one image, for sizes that the model's input does not tell.
     """
 
     def __init__(self, model, shape=None):
@@ -224,7 +224,8 @@ def shapes_of(call, shapes, args, kwargs, image=None):
     """The shapes, batch included, of what a call makes of tensors of these shapes."""
     op, built = call.op, [batched(x.shape) for x in call.outputs]
     if isinstance(op, layers.InputLayer):
-        built = [(*shape[:1], *image) if image else shape for shape in built]
+        if image:
+            built = [(shape[0], *map(filled, shape[1:], image)) for shape in built]
         if any(None in shape for shape in built):
             unknown = tuple(call.outputs[0].shape)
             raise ValueError(
@@ -240,6 +241,10 @@ def shapes_of(call, shapes, args, kwargs, image=None):
     # Operations may have folded the batch into other dimensions, which the model cannot tell.
     made = keras.tree.flatten(op.compute_output_spec(*args, **kwargs))
     return [tuple(x.shape) for x in made if x is not None]
+
+
+def filled(size, given):
+    return given if size is None else size
 
 
 def batched(shape):

@@ -118,8 +118,7 @@ def name_layers(model, root="head", counts=None):
     """Renames all layers of a new model but its taps: the same names at every build.
 
     '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
-    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there: what
-    it adds to the shortcut is branch b2.
+    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there.
     """
     counts = Counter() if counts is None else counts
     graph = calls(model)
@@ -133,7 +132,7 @@ def name_layers(model, root="head", counts=None):
             rename(op, f"{start}_{what}{counts[start, what]}")
         if inner := inside(op):
             inner.name = f"{op.name}_branch"
-            name_layers(inner, f"{start}_b2" if what == "gate" else start, counts)
+            name_layers(inner, start, counts)
 
 
 def one_name():
@@ -155,16 +154,34 @@ def one_name():
 
 def all_layers(model):
     """The layers of a model, those in nested models and in gates included."""
+    return [layer for _, layer in located(model)]
+
+
+def located(model, within=""):
+    """Yields (path, layer) for all layers: a path is the names of what a layer is in, and its."""
     for layer in model.layers:
-        yield layer
+        yield within + layer.name, layer
         if inner := inside(layer):
-            yield from all_layers(inner)
+            yield from located(inner, f"{within}{layer.name}/")
 
 
 def get_layer(model, name):
-    """model.get_layer(name) that sees into gates and nested models too.  Raises ValueError."""
-    found = {layer.name: layer for layer in all_layers(model)}
-    if name not in found:
-        near = ", ".join(get_close_matches(name, found, 5, 0)) or "none"
-        raise ValueError(f"name={name!r}: {model.name} has no such layer; nearest: {near}")
-    return found[name]
+    """model.get_layer(name) that sees into gates and nested models too.
+
+    Where nested models have layers of the same name, name has theirs before it: left/stage1.  To
+    make an output of what is inside, lay it open first: get_layer(flat(model), name).output.
+    Raises ValueError for a name that no layer has, or several have.
+    """
+    found = dict(located(model))
+    if name in found:
+        return found[name]
+    ends = {path: layer for path, layer in found.items() if path.endswith(f"/{name}")}
+    if len({*ends.values()}) == 1:
+        return next(iter(ends.values()))
+    if ends:
+        raise ValueError(
+            f"name={name!r}: {model.name} has several: name must be {' or '.join(ends)}"
+        )
+    short = [path.split("/")[-1] for path in found]
+    near = ", ".join(get_close_matches(str(name), short, 5, 0)) or "none"
+    raise ValueError(f"name={name!r}: {model.name} has no such layer; nearest: {near}")

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from measured import figures
+from test_weights import randomise
 
 from convbook import architectures
 from convbook.__main__ import main
 from convbook.architectures import lenet, resnet
-from convbook.architectures.catalog import ALIASES
+from convbook.architectures.catalog import ALIASES, NETS, OPTIONS, TYPES
 from convbook.architectures.taps import all_layers
+from convbook.blocks.checks import rule_of
 from convbook.gallery.ledger import kept
 
 HERE = [*lenet.NETS, *resnet.NETS]
@@ -30,7 +32,7 @@ def images(shape, n=2):
     return np.random.default_rng(0).standard_normal((n, *shape)).astype("float32")
 
 
-def create(name, **options):
+def create(name, /, **options):
     """A small input, so that building and running are quick."""
     shape = SIZES.get(name, (32, 32, 3))
     return architectures.create(name, **{"input_shape": shape, "classes": 10} | options)
@@ -219,8 +221,7 @@ def test_survival():
             w.assign(weights[w.path])
     np.testing.assert_allclose(sure(x), plain(x), rtol=1e-5, atol=1e-5)
     read, made = keras.Model(gated.input, [gates[-1].input, gates[-1].output])(x)
-    half = np.maximum(read + 0.5 * gates[-1].branch(read), 0)
-    np.testing.assert_allclose(made, half, rtol=1e-5)
+    np.testing.assert_allclose(made, 0.5 * gates[-1].branch(read), rtol=1e-5)
     assert np.abs(gated(x) - plain(x)).max() > 1e-3
 
 
@@ -351,8 +352,31 @@ def test_what_cannot_be_is_said(arguments, message):
         ("resnet18", {"shortcut": "D"}, "shortcut='D'"),
         ("resnet50", {"stride_on": "5x5"}, "stride_on='5x5'"),
         ("resnet18", {"survival": 0.0}, "survival=0.0"),
-        ("resnet18", {"survival": 0.5, "drop_path": 0.5}, "one of the two"),
+        ("resnet18", {"survival": 0.5, "drop_path": 0.5}, "drop_path=0.5.*None.*survival=0.5"),
+        ("resnet18", {"survival": "high"}, r"survival='high'.*a probability in \(0, 1\]"),
+        ("resnet18", {"survival": float("nan")}, "survival=nan.*a probability"),
         ("resnet18", {"drop_path": 1.0}, "drop_path=1.0"),
+        ("resnet18", {"drop_path": "low"}, "drop_path='low'"),
+        ("resnet18", {"variant": {}}, r"variant=\{\}: resnet18 has option_A, option_C"),
+        ("resnet18", {"style": ["keras"]}, r"style=\['keras'\]: resnet18 has paper"),
+        ("resnet18", {"shortcut": {}}, r"shortcut=\{\}: shortcut must be 'A', 'B' or 'C'"),
+        ("resnet18", {"bias": "yes"}, "bias='yes'.*True or False"),
+        ("resnet18", {"pool": "ceiling"}, "pool='ceiling'.*'ceil'"),
+        ("resnet18", {"se": (16, 3)}, r"se=\(16, 3\)"),
+        ("resnet18", {"se": "16"}, "se='16'"),
+        ("resnet18", {"eps": "tiny"}, "eps='tiny'"),
+        ("densenet40", {"rate": -0.1}, "rate=-0.1"),
+        ("densenet40", {"recompute": 1}, "recompute=1.*True or False"),
+        ("googlenet", {"aux": "two"}, "aux='two'.*True or False"),
+        ("squeezenet", {"bypass": "all"}, "bypass='all'"),
+        ("mobilenet", {"p": -1}, "p=-1"),
+        ("resnet18", {"a": {}}, r"a=\{\}"),
+        ("resnet18", {"top": "no"}, "top='no'.*True or False"),
+        ("resnet18", {"features": 1}, "features=1.*True or False"),
+        ("resnet18", {"name": "left/right"}, "name='left/right'.*without a slash"),
+        ("resnet18", {"name": 3}, "name=3"),
+        ("resnet18", {"classes": True}, "classes=True"),
+        ("resnet18", {"weights": {}}, r"weights=\{\}"),
         ("resnet18", {"se": (16, (5,))}, "se=.*stages from 1 to 4"),
         ("resnet18", {"se": 0.5}, "se=0.5"),
         ("resnet18", {"eps": 0.0}, "eps=0.0"),
@@ -375,6 +399,128 @@ def test_weights_of_another_network_are_refused(tmp_path):
         for name in ("resnet32", "resnet18", "lenet5"):
             with pytest.raises(ValueError, match="does not fit"):
                 create(name, weights=path)
+
+
+def test_every_option_of_every_network_has_its_type():
+    options = {key for net in NETS.values() for key in net.options}
+    options |= {key for net in NETS.values() for way in net.styles.values() for key in way}
+    assert options - {"n", "a", "order", "pool_p", "max_p"} <= {*TYPES}
+    for name, net in NETS.items():
+        for key, value in net.options.items():
+            if key not in OPTIONS or value not in (None, False):
+                assert rule_of(TYPES[key]).test(value), (name, key, value)
+
+
+def test_two_of_a_kind_in_one_model(tmp_path):
+    """Named apart, saved and loaded; a layer of either is found by its network's name."""
+    left, right = (create("resnet20", name=name) for name in ("left", "right"))
+    assert (left.name, right.name) == ("left", "right")
+    i = keras.Input((32, 32, 3))
+    model = keras.Model(i, [left(i), right(i)])
+    x = images((32, 32, 3))
+    model.save(tmp_path / "two.keras")
+    loaded = keras.saving.load_model(tmp_path / "two.keras")
+    for y, z, net in zip(loaded(x), model(x), (left, right), strict=True):
+        np.testing.assert_array_equal(y, z)
+        np.testing.assert_allclose(y, net(x), rtol=1e-5, atol=1e-5)
+    for net in (left, right):
+        found = architectures.get_layer(model, f"{net.name}/stage3_block3_b2_conv2")
+        assert found is net.get_layer("stage3_block3_b2_conv2")
+    with pytest.raises(ValueError, match=r"name='stem'.*left/stem or right/stem"):
+        architectures.get_layer(model, "stem")
+    assert architectures.get_layer(model, "left") is left
+
+
+def test_a_name_of_ones_own_takes_the_same_weights(tmp_path):
+    model = create("resnet20")
+    model.save(tmp_path / "model.keras")
+    named = create("resnet20", name="mine", weights=tmp_path / "model.keras")
+    for v, w in zip(model.get_weights(), named.get_weights(), strict=True):
+        np.testing.assert_array_equal(v, w)
+
+
+# Strides of the maps of features=True, for the beginning of a name; all others have IMAGENET's.
+IMAGENET, CIFAR = [2, 4, 8, 16, 32], [1, 2, 4]
+STRIDES = {
+    "lenet5": CIFAR,
+    "alexnet": [4, 8, 16, 32],
+    "nin_cifar10": CIFAR,
+    "nin_imagenet": [4, 8, 16, 32],
+    "vgg": [1, *IMAGENET],
+    "squeezenet": [2, 4, 8, 16],
+}
+
+
+def strides_of(name):
+    found = [strides for start, strides in STRIDES.items() if name.startswith(start)]
+    return found[0] if found else CIFAR if "cifar" in name else IMAGENET
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=slow(n)) for n in NETS])
+def test_features_of_every_network(name):
+    """One map a stride, about as large as the input over it, whatever the size of the image."""
+    net, strides = NETS[name], strides_of(name)
+    model = architectures.create(name, features=True, input_shape=(None, None, net.shape[-1]))
+    found = model.compute_output_shape((1, *net.shape))
+    assert len(found) == len(strides)
+    trimmed = 18 if name == "lenet5" else 4  # what convolutions without padding take away
+    for (_, rows, columns, _), s in zip(found, strides, strict=True):
+        assert rows == columns
+        assert 0 <= -(-net.shape[0] // s) - rows <= trimmed
+    assert not [n for n in labels(model)[0] if n.startswith(("logits", "aux"))]
+
+
+FEATURES = {  # a network, its options, and the layers whose outputs its features are
+    "resnet18": ({"survival": 0.8}, ["stem", "stage1", "stage2", "stage3", "stage4"]),
+    "resnet20_cifar": ({"drop_path": 0.2, "se": 4}, ["stage1", "stage2", "stage3"]),
+    "vgg_A": (
+        {},
+        [
+            *("stage1_conv1", "stage2_conv1", "stage3_conv2", "stage4_conv2"),
+            "stage5_conv2",
+            "stage5",
+        ],
+    ),
+    "densenet_cifar_L40_k12": ({}, ["stage1", "stage2", "last"]),
+    "lenet5": ({}, ["stage1", "stage3", "stage5"]),
+    "googlenet": (
+        {"aux": True},
+        ["stem_pool1_conv1", "stem_localresponsenorm2", "stage1", "stage2", "stage3"],
+    ),
+    "mobilenet_v2_0.35_224": ({}, ["stage1", "stage2", "stage3", "stage5", "last"]),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_features_are_the_networks_own_maps(name, tmp_path):
+    """Of a whole network's weights, read from its file."""
+    options, names = FEATURES[name]
+    shape = (96, 96, 3) if name == "googlenet" else SIZES.get(name, (32, 32, 3))
+    whole = create(name, input_shape=shape, **options)
+    randomise(whole).save(tmp_path / "whole.keras")
+    file = tmp_path / "whole.keras"
+    model = create(name, input_shape=shape, features=True, weights=file, **options)
+    assert model.output_names == names
+    x = images(shape)
+    wanted = keras.Model(whole.input, [whole.get_layer(n).output for n in names])(x)
+    for y, z in zip(model(x), wanted, strict=True):
+        np.testing.assert_allclose(y, z, rtol=1e-4, atol=1e-4)
+    body = create(name, input_shape=shape, top=False, weights=file, **options)(x)
+    body = body[0] if isinstance(body, list) else body
+    np.testing.assert_allclose(model(x)[-1], body, rtol=1e-4, atol=1e-4)
+
+
+def test_features_with_a_head_of_ones_own():
+    """As many maps at any size, down to one pixel; trained through."""
+    free = create("resnet18", features=True, input_shape=(None, None, 3), name="backbone")
+    small = create("resnet18", features=True, input_shape=(8, 8, 3))
+    assert [x.shape[1] for x in small.outputs] == [4, 2, 1, 1, 1]
+    i = keras.Input((40, 56, 3))
+    maps = [keras.layers.GlobalAveragePooling2D()(x) for x in free(i)]
+    model = keras.Model(i, keras.layers.Dense(3)(keras.layers.concatenate(maps)))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+    model.fit(images((40, 56, 3), 4), np.arange(4) % 3, verbose=0)
+    assert (free.name, model.layers[1]) == ("backbone", free)
 
 
 def test_names():
