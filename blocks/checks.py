@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from itertools import chain, repeat
 from numbers import Integral
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, Unpack, get_args, get_origin
 from typing import get_type_hints as hints_of
 
@@ -21,6 +21,7 @@ def require(good: object, *, right: str, **given: Any) -> None:
     """Raises ValueError if not good: names the one argument given, its value, what is right."""
     if not good:
         ((name, value),) = given.items()
+        value = dict(value) if isinstance(value, MappingProxyType) else value
         raise ValueError(f"{name}={value!r}: {name} must be {right}")
 
 

@@ -2,6 +2,8 @@
 
 import inspect
 from collections import namedtuple
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 
@@ -9,9 +11,9 @@ import keras
 class Call(namedtuple("Call", "op inputs outputs")):
     """An operation, the symbolic tensors it reads and those it makes."""
 
-    arguments = (), {}
+    arguments: tuple[Any, Any] = (), {}
 
-    def given(self, tensors):
+    def given(self, tensors: dict[int, Any]) -> tuple[Any, Any]:
         """(args, kwargs) of the call, with tensors[id] in the place of each symbolic tensor."""
         return filled(self.arguments, tensors)
 
@@ -19,7 +21,7 @@ class Call(namedtuple("Call", "op inputs outputs")):
 Opened = namedtuple("Opened", "calls inputs outputs")
 
 
-def filled(arguments, tensors):
+def filled(arguments: Any, tensors: dict[int, Any]) -> Any:
     """Arguments of any structure, with tensors[id] in the place of each symbolic tensor."""
     symbolic = keras.KerasTensor
     return keras.tree.map_structure(
@@ -27,23 +29,23 @@ def filled(arguments, tensors):
     )
 
 
-def call_of(node):
+def call_of(node: Any) -> Call:
     call = Call(node.operation, list(node.input_tensors), list(node.outputs))
     call.arguments = node.arguments.args, node.arguments.kwargs
     return call
 
 
-def nodes_of(model):
+def nodes_of(model: Any) -> dict[int, list[Any]] | None:
     # Keras has no public list of calls: layer.input and layer.output tell of the first call only.
     return getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None)
 
 
-def has_calls(model):
+def has_calls(model: keras.Model) -> bool:
     """Whether a model has a graph: it is functional, or Sequential with known inputs."""
     return nodes_of(model) is not None
 
 
-def calls(model):
+def calls(model: keras.Model) -> list[Call]:
     """The calls of a functional or Sequential model, every call after those it needs.
 
     Returns a list of Call(op, inputs, outputs): the operation (a Layer, a nested model or a
@@ -51,13 +53,13 @@ def calls(model):
     A layer that is called twice gives two calls.  Nested models are one call; ask again for theirs.
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
-    if not has_calls(model):
-        raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
     nodes = nodes_of(model)
+    if nodes is None:
+        raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
     return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
 
 
-def opened(op, args, kwargs, run=None):
+def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     """What an operation does inside, as calls; None if that cannot be seen.
 
     op: a Layer or keras.Operation whose call is made of layers and keras.ops.  args, kwargs: of
@@ -85,9 +87,10 @@ def opened(op, args, kwargs, run=None):
             del links[length:]
 
 
-def leading_to(outputs):
+def leading_to(outputs: Iterable[keras.KerasTensor]) -> list[Call]:
     """The calls that lead to symbolic tensors, every call after those it needs."""
-    done, waiting = {}, [made_by(x) for x in outputs]
+    done: dict[Any, None] = {}
+    waiting = [made_by(x) for x in outputs]
     while waiting:
         node = waiting[-1]
         needed = [n for n in map(made_by, node.input_tensors) if n not in done]
@@ -97,7 +100,7 @@ def leading_to(outputs):
     return [call_of(node) for node in done]
 
 
-def made_by(x):
+def made_by(x: keras.KerasTensor) -> Any:
     """Keras' record of the call that made a symbolic tensor."""
-    op, index, _ = x._keras_history
+    op, index, _ = x._keras_history  # type: ignore[attr-defined]  # Keras sets it later
     return op._inbound_nodes[index]

@@ -1,5 +1,7 @@
 """Grouped convolution that trains at full speed on a CPU under TensorFlow."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -17,7 +19,7 @@ class GroupedConv2D(layers.Conv2D):
 
     _direct = {}  # whether TensorFlow's kernel has a gradient here, by data type
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         ours = self.groups > 1 and self.data_format == "channels_last"
         if not ours or keras.backend.backend() != "tensorflow":
             return super().convolution_op(inputs, kernel)
@@ -34,7 +36,7 @@ class GroupedConv2D(layers.Conv2D):
         return tf.concat([conv(x, w) for x, w in zip(xs, ws, strict=True)], axis=-1)
 
     @classmethod
-    def runs_direct(cls, dtype):
+    def runs_direct(cls, dtype: Any) -> bool:
         """Tries the gradient once: GPUs have it, CPUs in oneDNN builds, not all in float16."""
         import tensorflow as tf
 

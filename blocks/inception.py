@@ -1,6 +1,6 @@
 """Parallel kernels of several sizes.  GoogLeNet, arXiv:1409.4842; BN-Inception, 1502.03167."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from keras import layers
 
@@ -25,14 +25,15 @@ from convbook.blocks.types import (
 )
 
 
-def chain(x, *rows, n=BN_TF, bias=None):
+def chain(x: Tensor, *rows: tuple[int, Pair], n: Norm = BN_TF, bias: bool | None = None) -> Tensor:
     """A kxk convolution of f filters for each row (f, k), one after the other."""
     for f, k in rows:
         x = conv(x, f, k=k, n=n, bias=bias)
     return x
 
 
-def follow(x, path, n, p, pool_p, max_p, bias):
+def follow(x: Tensor, path: Any, n: Norm, p: PoolPadding, pool_p: PoolPadding,
+           max_p: PoolPadding | None, bias: bool | None) -> Tensor:  # fmt: skip
     """x at the end of a path, as parallel takes them."""
     for step in path:
         if isinstance(step, list):

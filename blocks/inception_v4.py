@@ -34,7 +34,7 @@ RESIDUAL_PATHS = {
 }
 
 
-def is_known(paths):
+def is_known(paths: Any) -> bool:
     if isinstance(paths, str):
         return paths in RESIDUAL_PATHS
     return isinstance(paths, (tuple, list)) and len(paths) > 0 and all(map(is_path, paths))

@@ -1,5 +1,6 @@
 """Variants of one convolution: what stands in place of a large dense kernel."""
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -91,20 +92,20 @@ def maxout(x: Map, f: Whole = 32, *, c: Whole = 2, k: Pair = 3) -> Tensor:
     return layers.maximum([m[..., i * f : (i + 1) * f] for i in range(c)]) if c > 1 else m
 
 
-def shapes(weights):
+def shapes(weights: Iterable[Any]) -> list[tuple[int, ...]]:
     """The shapes of arrays, and what is none as it is."""
     if not isinstance(weights, (tuple, list)):
         return weights
     return [getattr(w, "shape", w) for w in weights]
 
 
-def dense_shapes(layer):
+def dense_shapes(layer: Any) -> list[tuple[int, ...]]:
     """The shapes of the weights of the dense layer that a convolution can replace."""
     *window, f = layer.kernel.shape
     return [(prod(window), f), (f,)]
 
 
-def fit(weights, layer):
+def fit(weights: Any, layer: Any) -> bool:
     return weights is None or shapes(weights) == dense_shapes(layer)
 
 

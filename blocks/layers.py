@@ -35,7 +35,7 @@ from convbook.blocks.types import (
 )
 
 # n= takes the keywords of keras.layers.BatchNormalization or, if `groups` is among them, of
-# GroupNormalization.  Keras' momentum is 1 - Torch's.  Nothing can change these in place.
+# GroupNormalization.  Keras' momentum is 1 - Torch's.
 BN = MappingProxyType({"momentum": 0.9, "epsilon": 1e-5})  # Caffe and Torch: ResNet, its heirs
 BN_TF = MappingProxyType({"momentum": 0.9997, "epsilon": 1e-3})  # TF-slim: Inception, NASNet
 GN = MappingProxyType({"groups": 32})  # Group Normalization, arXiv:1803.08494
@@ -55,16 +55,14 @@ def act(x: Tensor, a: Act) -> Tensor:
 @checked
 def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
-    if n is None:
-        return x
-    require(divide(n, x.shape[-1]), n=dict(n), right=f"of groups that divide C={x.shape[-1]}")
-    layer = layers.GroupNormalization if "groups" in n else layers.BatchNormalization
-    return layer(**n)(x)
+    require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
+    layer = layers.GroupNormalization if n and "groups" in n else layers.BatchNormalization
+    return x if n is None else layer(**n)(x)
 
 
 def divide(n, c):
     """Whether the groups of n, if it has them, divide c channels; -1 is one for each channel."""
-    groups = n.get("groups", 1)
+    groups = 1 if n is None else n.get("groups", 1)
     return is_whole(groups, -1) and groups != 0 and c % groups == 0
 
 
@@ -82,7 +80,7 @@ def padded(x, k, s, p, d=1):
     sides = zip(*map(pair, (k, s, p, d)), strict=True)
     if all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides):
         return x, "same"
-    return pad(x, p), "valid"
+    return layers.ZeroPadding2D(p)(x), "valid"
 
 
 @checked
@@ -205,10 +203,11 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")
     if p == "ceil":
         far = overhang(k, s)
-        inside = avgpool(pad(ops.ones_like(x[..., :1]), far), k, s, "valid")
-        return avgpool(pad(x, far), k, s, "valid") / inside
+        inside = layers.ZeroPadding2D(far)(ops.ones_like(x[..., :1]))
+        x = layers.ZeroPadding2D(far)(x)
+        return avgpool(x, k, s, "valid") / avgpool(inside, k, s, "valid")
     if not isinstance(p, str):
-        x, p = pad(x, p), "valid"
+        x, p = layers.ZeroPadding2D(p)(x), "valid"
     return layers.AveragePooling2D(k, s, p)(x)
 
 

@@ -23,17 +23,18 @@ class StochasticDepth(layers.Wrapper):
     survival * branch(x)).
     """
 
-    def __init__(self, branch, survival, a=None, seed=None, **kwargs):
+    def __init__(self, branch: keras.Model, survival: float, a: Any = None, seed: int | None = None,
+                 **kwargs: Any):  # fmt: skip
         super().__init__(branch, **kwargs)
         self.survival, self.a, self.seed = survival, a, seed
         self.activation = keras.activations.get(a)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
-    def branch(self):
+    def branch(self) -> keras.Model:
         return self.layer
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         shortcut, x = inputs if isinstance(inputs, list) else (inputs, inputs)
         if not training:
             return self.activation(shortcut + self.survival * self.branch(x, training=False))
@@ -48,9 +49,9 @@ class StochasticDepth(layers.Wrapper):
             return ops.where(drawn, block(), left)
         return ops.cond(drawn, block, lambda: left)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         shortcut, x = shape if isinstance(shape, list) else (shape, shape)
         return layers.Add().compute_output_shape([shortcut, self.branch.compute_output_shape(x)])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | dict(survival=self.survival, a=self.a, seed=self.seed)

@@ -45,14 +45,14 @@ DIGITS = """
 """
 
 
-def digit_codes():
+def digit_codes() -> list[list[int]]:
     """The codes as ten lists of 84 numbers: 1 where the digit has ink, else -1."""
     rows = [line.split() for line in DIGITS.split("\n") if line]
     return [[1 if ch == "#" else -1 for row in rows for ch in row[i]] for i in range(10)]
 
 
 @keras.saving.register_keras_serializable("convbook")
-def squash(x):
+def squash(x: Tensor) -> Tensor:
     """1.7159 tanh(2x / 3): 1 at 1, where its slope changes fastest.  LeNet-5, appendix A."""
     return 1.7159 * ops.tanh(x * (2 / 3))
 
@@ -61,27 +61,27 @@ def squash(x):
 class Subsample(layers.Layer):
     """The sum of each kxk window, times a trainable coefficient and plus a bias for each map."""
 
-    def __init__(self, k=2, **kwargs):
+    def __init__(self, k: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         self.pool_size = self.strides = (k, k)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         k = self.pool_size[0]  # a mean to start with
         start = keras.initializers.Constant(1 / k**2)
         self.coefficient = self.add_weight((shape[-1],), start, name="coefficient")
         self.bias = self.add_weight((shape[-1],), "zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         k = self.pool_size[0]
         total = ops.average_pool(x, k, k, "valid", "channels_last") * k**2
         return total * self.coefficient + self.bias
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         n, h, w, c = shape
         k = self.pool_size[0]
         return (n, h and h // k, w and w // k, c)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "k": self.pool_size[0]}
 
 
@@ -89,18 +89,18 @@ class Subsample(layers.Layer):
 class RadialBasis(layers.Layer):
     """Minus the squared distance to each of the fixed codes, one a class: nothing is trained."""
 
-    def __init__(self, codes, **kwargs):
+    def __init__(self, codes: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.codes = [list(code) for code in codes]
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         codes = ops.convert_to_tensor(self.codes, self.compute_dtype)
         return -ops.sum(ops.square(ops.expand_dims(x, 1) - codes), axis=-1)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return (shape[0], len(self.codes))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "codes": self.codes}
 
 
@@ -118,13 +118,13 @@ def subsample(x: Map, *, k: Whole = 2, a: Act = squash) -> Tensor:
     return act(Subsample(k)(x), a)
 
 
-def are_rows(table, c):
+def are_rows(table: Any, c: int) -> bool:
     """Whether each row of a table lists some of c maps."""
     good = isinstance(table, (tuple, list)) and len(table) > 0
     return good and all(is_row(row, 0) and max(row) < c for row in table)
 
 
-def are_codes(codes, length):
+def are_codes(codes: Any, length: int) -> bool:
     """Whether each code is so many numbers."""
     good = isinstance(codes, (tuple, list)) and len(codes) > 0
     good = good and all(isinstance(code, (tuple, list)) for code in codes)
@@ -132,15 +132,8 @@ def are_codes(codes, length):
 
 
 @checked
-def partial_conv(
-    x: Map,
-    *,
-    table: Any = C3,
-    k: Pair = 5,
-    p: Padding = "valid",
-    a: Act = squash,
-    init: Init = None,
-) -> Tensor:
+def partial_conv(x: Map, *, table: Any = C3, k: Pair = 5, p: Padding = "valid", a: Act = squash,
+                 init: Init = None) -> Tensor:  # fmt: skip
     """kxk from some of the maps to each output map -> a: one row of table an output map.
 
     x (N, H, W, C) -> (N, H', W', len(table)); a row lists the input maps, counted from 0.

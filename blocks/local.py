@@ -1,5 +1,7 @@
 """Convolutions that do not share their kernel everywhere: locally connected and tiled."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -10,18 +12,19 @@ from convbook.blocks.types import WHOLE, Act, Map, Tensor, Whole, is_whole
 class Unshared(layers.Layer):
     """What locally connected and tiled convolution have in common: a kernel chosen by position."""
 
-    def __init__(self, filters, kernel_size=3, strides=1, activation=None, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, activation: Any = None,
+                 **kwargs: Any):  # fmt: skip
         super().__init__(**kwargs)
         for name, size in dict(filters=filters, kernel_size=kernel_size, strides=strides).items():
             require(is_whole(size), right=WHOLE, **{name: size})
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.activation = keras.activations.get(activation)
 
-    def require_room(self, shape):
+    def require_room(self, shape: Any) -> None:
         k, good = self.kernel_size, all(n is None or n >= self.kernel_size for n in shape[1:3])
         require(good, x=tuple(shape), right=f"of at least {(k, k)} pixels")
 
-    def add_kernels(self, rows, cols, channels):
+    def add_kernels(self, rows: int, cols: int, channels: int) -> None:
         """rows x cols kernels, each with a bias a filter, initialised as a convolution's."""
         area = self.kernel_size**2
         limit = (6 / (area * (channels + self.filters))) ** 0.5  # Glorot, fans of one kernel
@@ -32,22 +35,22 @@ class Unshared(layers.Layer):
             shape=(rows, cols, self.filters), initializer="zeros", name="bias"
         )
 
-    def apply(self, x, kernel, bias):
+    def apply(self, x: Any, kernel: Any, bias: Any) -> Any:
         """x (N, H, W, C), one kernel and bias for each output position -> (N, H', W', filters)."""
         patches = ops.image.extract_patches(
             x, self.kernel_size, strides=self.strides, padding="valid", data_format="channels_last"
         )
         return self.activation(ops.einsum("nhwp,hwpf->nhwf", patches, kernel) + bias)
 
-    def macs(self, input_shape, output_shape):
+    def macs(self, input_shape: Any, output_shape: Any) -> int:
         """Multiply-adds for one image: one kernel for each output position."""
         return output_shape[1] * output_shape[2] * self.kernel.shape[2] * self.kernel.shape[3]
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         sizes = [n and (n - self.kernel_size) // self.strides + 1 for n in shape[1:3]]
         return (shape[0], *sizes, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {key: getattr(self, key) for key in ("filters", "kernel_size", "strides")}
         activation = keras.activations.serialize(self.activation)
         return {**super().get_config(), **own, "activation": activation}
@@ -60,14 +63,14 @@ class LocallyConnected2D(Unshared):
     x (N, H, W, C) -> (N, H', W', filters), sizes known; kernel (H', W', k k C, filters).
     """
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if None in shape[1:]:
             raise ValueError(f"x={tuple(shape)!r}: x must have known H, W and C: each has a kernel")
         self.require_room(shape)
         _, rows, cols, _ = self.compute_output_shape(shape)
         self.add_kernels(rows, cols, shape[-1])
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return self.apply(x, self.kernel, self.bias)
 
 
@@ -78,16 +81,17 @@ class TiledConv2D(Unshared):
     x (N, H, W, C) -> (N, H', W', filters); kernel (tiles, tiles, k k C, filters).
     """
 
-    def __init__(self, filters, kernel_size=3, strides=1, tiles=2, activation=None, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, tiles: int = 2,
+                 activation: Any = None, **kwargs: Any):  # fmt: skip
         super().__init__(filters, kernel_size, strides, activation, **kwargs)
         require(is_whole(tiles), tiles=tiles, right=WHOLE)
         self.tiles = tiles
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.require_room(shape)
         self.add_kernels(self.tiles, self.tiles, shape[-1])
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         _, rows, cols, _ = self.compute_output_shape(ops.shape(x))
         kernel, bias = self.kernel, self.bias
         for axis, size in enumerate((rows, cols)):
@@ -95,7 +99,7 @@ class TiledConv2D(Unshared):
             kernel, bias = ops.take(kernel, turn, axis=axis), ops.take(bias, turn, axis=axis)
         return self.apply(x, kernel, bias)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tiles": self.tiles}
 
 

@@ -1,5 +1,7 @@
 """Local response normalisation over channels."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -15,23 +17,24 @@ class LocalResponseNorm(layers.Layer):
     paper; Caffe and Torch divide it by size: give alpha / size for their result.
     """
 
-    def __init__(self, size=5, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
+    def __init__(self, size: int = 5, bias: float = 2.0, alpha: float = 1e-4, beta: float = 0.75,
+                 **kwargs: Any):  # fmt: skip
         super().__init__(**kwargs)
         odd = is_whole(size) and size % 2
         require(odd, size=size, right="an odd whole number of channels")
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         c, r = x.shape[-1], self.size // 2
         wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))  # float16 overflows
         squares = ops.pad(ops.square(wide), [(0, 0)] * 3 + [(r, r)])
         total = sum(squares[..., i : i + c] for i in range(self.size))
         return ops.cast(wide / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {key: getattr(self, key) for key in ("size", "bias", "alpha", "beta")}
         return {**super().get_config(), **own}
 

@@ -7,7 +7,6 @@ from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, pad, sepconv
-from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Gate, Map, Norm, Tensor, Whole, is_whole
 
 Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
@@ -239,7 +238,7 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
     require(are_rows(rows), rows=rows, right="rows (op, input, op, input), see cell_op")
     require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev where s=1")
     require(follows(h, h_prev, s_prev), s_prev=s_prev, right="2 where h_prev is twice h, else 1")
-    gate, first = gate or run, h_prev is None
+    first = h_prev is None
     if first:
         h_prev = h
     elif s_prev == 2:
@@ -251,9 +250,9 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
     def result(op, i):
         x, stride = state[i], s if isinstance(i, str) else 1
         fits = not (first and i == "h_prev") or x.shape[-1] == f
-        if op == "none" and stride == 1 and fits:
-            return x
-        return gate(x, lambda x: cell_op(x, op, f, stride, n=n, pool_p=pool_p, fits=fits))
+        branch = lambda x: cell_op(x, op, f, stride, n=n, pool_p=pool_p, fits=fits)  # noqa: E731
+        identity = op == "none" and stride == 1 and fits
+        return branch(x) if gate is None or identity else gate(x, branch)
 
     for i, (op1, i1, op2, i2) in enumerate(rows):
         state[i] = layers.add([result(op1, i1), result(op2, i2)])

@@ -1,7 +1,12 @@
 """Dense layers whose cheap parts are computed again in the backward pass."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
+
+from convbook.blocks.types import Tensor
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -21,10 +26,10 @@ class Recompute(layers.Wrapper):
     """
 
     @property
-    def branch(self):
+    def branch(self) -> Any:
         return self.layer
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return self.layer(x, training=False)
         maps, moments, m = [x], [], None  # m: what a dense layer has made of x so far
@@ -42,11 +47,11 @@ class Recompute(layers.Wrapper):
                 x, maps, m = op([x, m]), [*maps, m], None
         return x
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return self.layer.compute_output_shape(shape)
 
 
-def affine(norm, maps, moments):
+def affine(norm: Any, maps: Sequence[Any], moments: list[Any]) -> tuple[Any, Any]:
     """The scale and shift by which norm normalises the concatenated maps in training.
 
     moments: (mean, variance) of each channel of the first maps, to which those of the others are
@@ -66,7 +71,7 @@ def affine(norm, maps, moments):
     return scale, (norm.beta if norm.center else 0) - scale * mean
 
 
-def activated(conv, a, x, maps, scale, shift):
+def activated(conv: Any, a: Any, x: Any, maps: Sequence[Any], scale: Any, shift: Any) -> Any:
     """conv(a(scale * x + shift)), of which only maps are kept, whose concatenation x is."""
 
     def run(x, scale, shift, kernel):
@@ -94,7 +99,7 @@ def activated(conv, a, x, maps, scale, shift):
     return once(x, *map(tf.convert_to_tensor, others))
 
 
-def recomputed(x, branch):
+def recomputed(x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
     """branch(x), of dense layers that keep only what their convolutions return; see Recompute.
 
     branch is a function from tensor to tensor.

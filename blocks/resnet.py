@@ -1,14 +1,15 @@
 """Residual blocks, post-activation.  Deep Residual Learning, arXiv:1512.03385."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool, conv
 from convbook.blocks.se import excited
-from convbook.blocks.types import Gate, Map, Norm, Pair, Shortcut, StrideOn, Tensor, Whole
+from convbook.blocks.types import Branch, Gate, Map, Norm, Pair, Shortcut, StrideOn, Tensor, Whole
 
 
 @checked
@@ -75,14 +76,16 @@ class Residual(TypedDict, total=False):
     gate: Gate
 
 
-def residual(n=BN, *, shortcut="B", bias=None, se=None, gate=None):
+def residual(n: Norm = BN, *, shortcut: Shortcut | None = "B", bias: bool | None = None,
+             se: int | None = None,
+             gate: Gate = None) -> tuple[Callable[..., Tensor], Callable[..., Any], Callable[[Tensor, Branch], Tensor]]:  # fmt: skip
     """(conv, skip, gate) of a residual block, as its keywords make them; see Residual."""
     conv_of = partial(conv, n=n, bias=bias)
     skip = partial(shortcut_path, n=n, shortcut=shortcut, bias=bias)
     return conv_of, (no_shortcut if shortcut is None else skip), excited(gate, se)
 
 
-def no_shortcut(x, f, s=1):
+def no_shortcut(x: Tensor, f: int, s: Pair = 1) -> None:
     """None: the plain net adds nothing."""
     return None
 

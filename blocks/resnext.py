@@ -1,5 +1,6 @@
 """Aggregated transformations: many equal paths.  ResNeXt, arXiv:1611.05431."""
 
+from collections.abc import Callable, Sequence
 from typing import Literal, Unpack
 
 from keras import layers
@@ -53,7 +54,7 @@ def aggregate(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, width: Whole = 4,
     return norm(joined(layers.add, paths), n)
 
 
-def joined(merge, paths):
+def joined(merge: Callable[[Sequence[Tensor]], Tensor], paths: Sequence[Tensor]) -> Tensor:
     """merge(paths), which takes two or more."""
     return merge(paths) if len(paths) > 1 else paths[0]
 

@@ -1,11 +1,13 @@
 """Squeeze-and-excitation: every channel weighted by what the whole image shows."""
 
+from collections.abc import Callable
+
 from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv, dense, gavgpool
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Gate, Map, Norm, Pair, Tensor, Whole
+from convbook.blocks.types import Branch, Gate, Map, Norm, Pair, Tensor, Whole
 
 
 @checked
@@ -25,7 +27,7 @@ def se_block(x: Map, f: Whole | None = None, r: Whole = 16) -> Tensor:
     return layers.multiply([x, m])
 
 
-def excited(gate, r):
+def excited(gate: Gate, r: int | None) -> Callable[[Tensor, Branch], Tensor]:
     """The gate, of a branch followed by a squeeze-and-excitation of ratio r, if there is an r."""
     if r is None:
         return gate or run

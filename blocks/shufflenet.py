@@ -1,6 +1,6 @@
 """Grouped 1x1 convolutions whose channels are shuffled.  ShuffleNet, arXiv:1707.01083."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -20,24 +20,24 @@ class ChannelShuffle(layers.Layer):
     two unknown sizes cannot be written in the graph.
     """
 
-    def __init__(self, groups, **kwargs):
+    def __init__(self, groups: int, **kwargs: Any):
         super().__init__(**kwargs)
         require(is_whole(groups), groups=groups, right=WHOLE)
         self.groups = groups
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         groups, c = self.groups, shape[-1]
         require(c % groups == 0, groups=groups, right=f"a divisor of C={c}")
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         n, h, w, c = ops.shape(x)
         x = ops.reshape(x, (n, h, w, self.groups, c // self.groups))
         return ops.reshape(ops.transpose(x, (0, 1, 2, 4, 3)), (n, h, w, c))
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "groups": self.groups}
 
 

@@ -1,5 +1,7 @@
 """Gates: branches that are left out at random in training.  gate(x, branch) is what is added."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -26,17 +28,19 @@ class StochasticDepth(layers.Wrapper):
     computed and multiplied by 0, as the other backends do with all.
     """
 
-    def __init__(self, branch, survival, seed=None, **kwargs):
+    def __init__(
+        self, branch: keras.Model, survival: float, seed: int | None = None, **kwargs: Any
+    ):
         super().__init__(branch, **kwargs)
         require(is_probability(survival), survival=survival, right=PROBABILITY)
         self.survival, self.seed = survival, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
-    def branch(self):
+    def branch(self) -> Any:
         return self.layer
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return self.survival * self.branch(x, training=False)
         drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
@@ -48,7 +52,7 @@ class StochasticDepth(layers.Wrapper):
         zeros = lambda: ops.zeros(shape, self.branch.output.dtype)  # noqa: E731
         return ops.cond(drawn, lambda: self.branch(x, training=True), zeros)
 
-    def shape_of_zeros(self, x):
+    def shape_of_zeros(self, x: Any) -> Any:
         """The shape of branch(x) as far as x tells; None if it does not."""
         _, *sizes, c = self.compute_output_shape(x.shape)
         if None in sizes:
@@ -58,10 +62,10 @@ class StochasticDepth(layers.Wrapper):
             sizes = ops.shape(x)[1:3]
         return (ops.shape(x)[0], *sizes, c)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return self.branch.compute_output_shape(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | dict(survival=self.survival, seed=self.seed)
 
 

@@ -8,21 +8,21 @@ from typing import Annotated, Any, Literal
 import keras
 
 
-def is_whole(v, least=1):
+def is_whole(v: Any, least: int = 1) -> bool:
     return isinstance(v, Integral) and not isinstance(v, bool) and v >= least
 
 
-def is_pair(v, least=1):
+def is_pair(v: Any, least: int = 1) -> bool:
     both = v if isinstance(v, (tuple, list)) else (v, v)
     return len(both) == 2 and all(is_whole(i, least) for i in both)
 
 
-def is_row(v, least=1, length=None):
+def is_row(v: Any, least: int = 1, length: int | None = None) -> bool:
     good = isinstance(v, (tuple, list)) and (len(v) > 0 if length is None else len(v) == length)
     return good and all(is_whole(i, least) for i in v)
 
 
-def is_step(step):
+def is_step(step: Any) -> bool:
     """Of a path of parallel: a convolution, a pool, or a list of paths into which it splits."""
     if isinstance(step, str):
         return step in ("avg", "max")
@@ -35,15 +35,15 @@ def is_step(step):
     return is_pair(step[0]) and all(map(is_whole, step[1:]))
 
 
-def is_path(way):
+def is_path(way: Any) -> bool:
     return isinstance(way, (tuple, list)) and all(map(is_step, way))
 
 
-def is_number(v):
+def is_number(v: Any) -> bool:
     return isinstance(v, Real) and not isinstance(v, bool) and isfinite(v)
 
 
-def is_found(v, get):
+def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
     """Whether v is a function, or a name that get of Keras knows."""
     try:
         return callable(v) or (isinstance(v, str) and callable(get(v)))
@@ -51,19 +51,19 @@ def is_found(v, get):
         return False
 
 
-def is_tensor(x):
+def is_tensor(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype") and len(x.shape) > 0
 
 
-def is_vector(x):
+def is_vector(x: Any) -> bool:
     return is_tensor(x) and x.shape[-1] is not None
 
 
-def is_map(x):
+def is_map(x: Any) -> bool:
     return is_vector(x) and len(x.shape) == 4
 
 
-def is_probability(v):
+def is_probability(v: Any) -> bool:
     return is_number(v) and 0 < v <= 1
 
 
