@@ -1,11 +1,14 @@
 """Multiply-adds of one layer or operation, from the shapes of what it reads and makes."""
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
+Shape = tuple[Any, ...]  # whole numbers, and None for what is not known
 CONVOLUTIONS = (
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
     *(layers.SeparableConv1D, layers.SeparableConv2D, layers.Dense),
@@ -26,7 +29,9 @@ ElasticTransform GaussianBlur SobelEdges SSIM CDist FFT FFT2 IFFT2 RFFT IRFFT ST
 Correlate Kron Logdet Slogdet"""
 
 
-def multiply_adds(op, shapes, result, operands):
+def multiply_adds(
+    op: Any, shapes: Sequence[Shape], result: Shape, operands: Iterable[Any]
+) -> int | None:
     """Multiply-adds of a call for all of a batch; None where op must be opened to tell.
 
     shapes: of the tensors that op reads, result: of the first that it makes.
@@ -47,11 +52,11 @@ def multiply_adds(op, shapes, result, operands):
     return formula and formula(op, [np.shape(x) for x in operands], result)
 
 
-def made_by(op, *packages):
+def made_by(op: keras.Operation, *packages: str) -> bool:
     return type(op).__module__.split(".")[0] in packages
 
 
-def is_plain(op):
+def is_plain(op: keras.Operation) -> bool:
     """Whether op is one of Keras' own that makes no multiply-adds by definition."""
     path, kind = type(op).__module__.split("."), type(op)
     if isinstance(op, MORE) or kind.__name__ in (*UNKNOWN.split(), *FORMULAS):
@@ -60,20 +65,20 @@ def is_plain(op):
     return known or kind in PLAIN_CORE or (path[-1] == "linalg" and kind.__name__ == "Norm")
 
 
-def slid(op, shape, result):
+def slid(op: keras.Operation, shape: Shape, result: Shape) -> int:
     """Each kernel of a convolution or dense layer is used once at every position."""
     return positions(op, shape if isinstance(op, TRANSPOSED) else result) * sum(
         math.prod(w.shape) for w in kernels(op)
     )
 
 
-def positions(op, shape):
+def positions(op: keras.Operation, shape: Shape) -> int:
     """The positions of all maps of a batch."""
     order = getattr(op, "data_format", "channels_last") or keras.config.image_data_format()
     return shape[0] * math.prod(shape[2:] if order == "channels_first" else shape[1:-1])
 
 
-def kernels(op):
+def kernels(op: keras.Operation) -> list[keras.Variable]:
     """The kernels of a layer with multiply-adds, as far as it has them under their usual names."""
     own = isinstance(op, (*CONVOLUTIONS, *TRANSPOSED, layers.EinsumDense))
     if not own and not hasattr(op, "macs") and not hasattr(op, "recurrent_kernel"):
@@ -82,13 +87,16 @@ def kernels(op):
     return [w for w in found if isinstance(w, keras.Variable)]
 
 
-def letters(equation, shapes):
+def letters(equation: str, shapes: Sequence[Shape]) -> tuple[dict[str | int, int], list[str | int]]:
     """({letter of an einsum: its size}, the letters of the result); an ellipsis has numbers."""
     terms, _, made = equation.replace(" ", "").partition("->")
-    sizes, most = {}, ()
+    sizes: dict[str | int, int] = {}
+    most: Sequence[int] = ()
     for term, shape in zip(terms.split(","), shapes, strict=True):
         head, dots, tail = term.partition("...")
-        between = range(len(head + tail) - len(shape), 0) if dots else ()  # from the right
+        between: Sequence[int] = (
+            range(len(head + tail) - len(shape), 0) if dots else ()
+        )  # from the right
         most = max(most, between, key=len)
         for letter, size in zip([*head, *between, *tail], shape, strict=True):
             sizes[letter] = max(size, sizes.get(letter, 1))
@@ -96,29 +104,29 @@ def letters(equation, shapes):
     return sizes, [*head, *(most if dots else ()), *tail]
 
 
-def products(equation, shapes):
+def products(equation: str, shapes: Sequence[Shape]) -> int | None:
     """Products of an einsum of two: one for each value of all letters.  None for more than two."""
     sizes, _ = letters(equation, shapes)
     return {1: 0, 2: math.prod(sizes.values())}.get(len(shapes))
 
 
-def contracted(op, shapes, result):
+def contracted(op: keras.Operation, shapes: Sequence[Shape], result: Shape) -> int:
     """Of a product of two arrays: each number of the result sums over what both have in common."""
     common = math.prod(shapes[0]) * math.prod(shapes[1]) // max(1, math.prod(result))
     return math.prod(result) * math.isqrt(common)
 
 
-def dotted(op, shapes, result):
+def dotted(op: keras.Operation, shapes: Sequence[Shape], result: Shape) -> int:
     """Of ops.dot, which with a single number multiplies value by value."""
     return 0 if () in shapes[:2] else math.prod(result) * shapes[0][-1]
 
 
-def attended(op, shapes, result):
+def attended(op: keras.Operation, shapes: Sequence[Shape], result: Shape) -> int:
     """Scores of queries (N, T, heads, d) with all keys (N, S, heads, d), and the sums by them."""
     return shapes[1][1] * (math.prod(shapes[0]) + math.prod(result))
 
 
-def kernels_at(op, shapes, result):
+def kernels_at(op: keras.Operation, shapes: Sequence[Shape], result: Shape) -> int:
     """Of a convolution in keras.ops, whose kernels are operands."""
     return positions(op, result) * sum(map(math.prod, shapes[1:]))
 

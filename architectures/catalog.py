@@ -86,18 +86,10 @@ def find(name: str) -> tuple[str, Net]:
     return full, NETS[full]
 
 
-def create(
-    network: str,
-    /,
-    input_shape: tuple[int | None, ...] | None = None,
-    classes: int | None = None,
-    top: bool = True,
-    weights: Any = None,
-    *,
-    features: bool = False,
-    name: str | None = None,
-    **options: Any,
-) -> keras.Model:
+def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
+           classes: int | None = None, top: bool = True, weights: Any = None, *,
+           features: bool = False, name: str | None = None,
+           **options: Any) -> keras.Model:  # fmt: skip
     """A network of the papers as a functional keras.Model that returns logits.
 
     network: one of names().  input_shape (rows, columns, channels) and classes are the paper's
@@ -166,16 +158,16 @@ def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
     given = {k: v for k, v in given.items() if k not in left}
     for key, table in (("style", net.styles), ("variant", net.variants)):
         if key in given and not (isinstance(given[key], str) and given[key] in table):
-            has = ", ".join(table) or f"no {key}s"
-            raise ValueError(f"{key}={given[key]!r}: {name} has {has}")
+            known = ", ".join(table) or f"no {key}s"
+            raise ValueError(f"{key}={given[key]!r}: {name} has {known}")
     change = net.variants.get(given.pop("variant", None), {})
     style = net.styles.get(given.pop("style", None), {})
     for key, value in given.items():
         if key not in net.options:
             has = [*net.options, *["variant"] * bool(net.variants), *["style"] * bool(net.styles)]
             raise ValueError(f"{key}={value!r}: {name} has no {key}; it has {', '.join(has)}, a")
-        rule = rule_of(TYPES[key])
-        require(rule.test(value), right=rule.words, **{key: value})
+        if rule := rule_of(TYPES[key]):
+            require(rule.test(value), right=rule.words, **{key: value})
     options = net.options | style | change.get("options", {}) | given
     return replace(net, **change | {"options": options})
 

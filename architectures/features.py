@@ -26,7 +26,7 @@ def pyramid(body: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     taps = by_stride((call for call in graph if call.op in TAPS), known)
     necks = by_stride(through(graph, body.outputs[0]), known)
     strides, maps = sorted({*taps, *necks}), []
-    for s, after in zip(strides, [*strides[1:], None], strict=True):
+    for s, after in zip(strides, [*strides[1:], 0], strict=True):
         pooled = s in necks and begins(taps.get(after, []), necks.get(after, []))
         maps.append((necks if pooled or s not in taps else taps)[s][-1].outputs[0])
     return keras.Model(body.input, [*maps[:-1], body.outputs[0]], name=body.name)
@@ -45,7 +45,7 @@ def by_stride(found: Iterable[Call], known: dict[int, Any]) -> Maps:
 def through(graph: list[Call], end: keras.KerasTensor) -> Iterator[Call]:
     """The calls whose output all paths to end go through, but for paddings, which make no map."""
     uses = Counter([id(end), *(id(x) for call in graph for x in call.inputs)])
-    waiting = set()  # tensors that are made and not yet read by all who read them
+    waiting: set[int] = set()  # tensors that are made and not yet read by all who read them
     for call in graph:
         uses.subtract(id(x) for x in call.inputs)
         waiting = {x for x in waiting | {id(x) for x in call.outputs} if uses[x]}

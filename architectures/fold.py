@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,18 +11,20 @@ from keras import layers
 
 from convbook.architectures.arithmetic import CONVOLUTIONS
 from convbook.architectures.taps import maker, summed
-from convbook.blocks.graph import calls, has_calls
+from convbook.blocks.graph import Call, calls, has_calls
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.blocks.types import Tensor
 
+Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
 # These very classes: what a subclass computes is not known.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise)
 
 
-def fold(model, outputs=None):
+def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> keras.Model:
     """A new functional model that answers as model(x, training=False) does, in fewer steps.
 
     A batch norm or Rescaling is folded into the convolutions or dense layer before it, if their
@@ -41,14 +45,14 @@ def fold(model, outputs=None):
     shape), and for outputs that it does not have.
     """
     calls(model)
-    whole = nested(model)
+    whole: Any = nested(model)
     kept = chosen(whole, outputs)
     return rebuilt(
         whole if kept is whole.output else keras.Model(whole.input, kept, name=model.name)
     )
 
 
-def chosen(model, outputs):
+def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
     """The output, or the structure of outputs, of a model that is asked for."""
     found = model.output
     if not isinstance(found, dict):
@@ -63,14 +67,14 @@ def chosen(model, outputs):
     return asked if isinstance(outputs, (list, tuple)) else asked[0]
 
 
-def has_auxiliary_heads(model):
+def has_auxiliary_heads(model: keras.Model) -> bool:
     """Whether a model's outputs are those of a network of ours with auxiliary heads."""
     first, *rest = model.output_names
     heads = rest and all(re.fullmatch(r"aux\d+_(logits|softmax)", name) for name in rest)
     return isinstance(model.output, list) and first in ("logits", "probabilities") and heads
 
 
-def flat(model):
+def flat(model: keras.Model) -> keras.Model:
     """A new functional model of a single graph: what gates and nested models hold stands in it.
 
     It answers as model(x, training=False) does: a gate becomes its branch, times the probability
@@ -84,7 +88,8 @@ def flat(model):
     a model that has no graph (subclassed, or Sequential without input shape).
     """
     calls(model)
-    whole, models = nested(model), {}
+    whole: Any = nested(model)
+    models: Models = {}
     paths = parts(whole, models)
     times = Counter(op.name for op in paths)
     copies = {}
@@ -105,12 +110,14 @@ def flat(model):
     return result
 
 
-def parts(model, models, path=()):
+def parts(
+    model: keras.Model, models: Models, path: tuple[str, ...] = ()
+) -> dict[Any, tuple[str, ...]]:
     """{operation: names of the nested models around it}, of all that a model holds.
 
     models: {operation: the functional model that it runs, or None}, to which all are added.
     """
-    found = {}
+    found: dict[Any, tuple[str, ...]] = {}
     for op in dict.fromkeys(call.op for call in calls(model) if call.inputs):
         models[op] = inner = models.get(op) or nested(op)
         within = (*path, op.name) if isinstance(op, keras.Model) else path
@@ -118,7 +125,9 @@ def parts(model, models, path=()):
     return found
 
 
-def laid(model, given, models, copies):
+def laid(
+    model: keras.Model, given: Iterable[Tensor], models: Models, copies: dict[Any, Any]
+) -> list[Tensor]:
     """What a model makes of the tensors given, by copies of all that it holds."""
     known = dict(zip(map(id, model.inputs), given, strict=True))
     for call in calls(model):
@@ -133,7 +142,7 @@ def laid(model, given, models, copies):
     return [known[id(x)] for x in model.outputs]
 
 
-def nested(op):
+def nested(op: Any) -> keras.Model | None:
     """The functional model that an operation runs in inference; None if it runs no such model."""
     if isinstance(op, (StochasticDepth, GateOfOld)):
         times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
@@ -149,11 +158,11 @@ def nested(op):
     return None
 
 
-def copied(op, **changes):
+def copied(op: Any, **changes: Any) -> Any:
     return type(op).from_config(op.get_config() | changes)
 
 
-def take(copy, weights):
+def take(copy: keras.Layer, weights: Sequence[np.ndarray]) -> None:
     """Gives a copy of a layer its weights."""
     if weights:
         copy.set_weights(weights)
@@ -161,10 +170,10 @@ def take(copy, weights):
         copy.finalize_state()  # it computes with copies of its weights
 
 
-def rebuilt(model):
+def rebuilt(model: keras.Model) -> keras.Model:
     """A functional model as its plan has it."""
     changes, gone = plan(calls(model), model.outputs)
-    made = {}
+    made: dict[Any, Any] = {}
 
     def clone(op):
         if op in gone:
@@ -183,12 +192,15 @@ def rebuilt(model):
     return result
 
 
-def plan(rows, outputs):
+def plan(rows: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[dict[Any, list[Any]], set[Any]]:
     """({convolution: [(scale, shift) of its filters, ...]}, the operations that are left out)."""
     times = Counter(row.op for row in rows)
     uses = Counter(id(x) for x in [*outputs, *(x for row in rows for x in row.inputs)])
-    changes, gone = defaultdict(list), set()
-    source = {}  # id of a tensor: the convolutions, and their filters, of whose outputs it is made
+    changes: defaultdict[Any, list[Any]] = defaultdict(list)
+    gone: set[Any] = set()
+    source: dict[
+        int, list[Any]
+    ] = {}  # id of a tensor: the convolutions, and their filters, of whose outputs it is made
     for op, inputs, (y, *_) in rows:
         alone = times[op] == 1 and all(uses[id(x)] == 1 and id(x) in source for x in inputs)
         before = [part for x in inputs for part in source[id(x)]] if alone else []
@@ -209,14 +221,14 @@ def plan(rows, outputs):
     return changes, gone
 
 
-def linear(op):
+def linear(op: Any) -> bool:
     """Whether op is a convolution or dense layer without activation, with its usual weights."""
     plain = type(op) in LINEAR and op.activation is keras.activations.linear
     last = plain and getattr(op, "data_format", "channels_last") == "channels_last"
     return last and all(w.name.endswith(("kernel", "bias")) for w in op.weights)
 
 
-def affine(op, y):
+def affine(op: Any, y: Tensor) -> list[np.ndarray] | None:
     """scale and shift of each channel, if in inference y is scale * x + shift; else None."""
     if type(op) is layers.BatchNormalization:
         scale = (number(op.moving_variance) + op.epsilon) ** -0.5
@@ -229,13 +241,14 @@ def affine(op, y):
     return [np.broadcast_to(v, y.shape[-1:]) for v in (scale, shift)]
 
 
-def number(v):
+def number(v: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(v).astype("float64")
 
 
-def changed(op, changes):
+def changed(op: Any, changes: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
     """The weights of a convolution, with a bias, whose outputs are scaled and shifted in turn."""
-    *kernels, bias = [*map(number, op.weights), *[0] * (not op.use_bias)]
+    kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
+    bias = kernels.pop()
     for scale, shift in changes:
         kernels[-1] *= scale.reshape(kernels[-1].shape[-2:] if type(op) in DEPTHWISE else -1)
         bias = bias * scale + shift

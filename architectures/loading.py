@@ -4,6 +4,8 @@ import warnings
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import keras
 
@@ -14,13 +16,13 @@ from convbook.architectures.weights import from_keras, from_torch
 OURS = (".keras", ".weights.h5")
 
 
-def foreign(weights):
+def foreign(weights: Any) -> bool:
     """Whether weights are another library's: those always have a head."""
     named = weights == "imagenet" or str(weights).startswith("timm/")
     return named or str(weights).endswith(".safetensors")
 
 
-def needed(name, weights, given):
+def needed(name: str, weights: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The options of a network with those that named weights need.  Raises ValueError."""
     needs = {}
     if weights == "imagenet":
@@ -44,7 +46,7 @@ def needed(name, weights, given):
     return needs | given
 
 
-def load(model, weights):
+def load(model: keras.Model, weights: Any) -> None:
     """Takes weights over into model.  Raises ValueError."""
     if weights == "imagenet":
         from_keras(model, application(model.name))
@@ -59,7 +61,7 @@ def load(model, weights):
         raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
 
 
-def opened(path):
+def opened(path: Any) -> keras.Model:
     """The model of a .keras file, not compiled, read in Keras' safe mode.  Raises ValueError."""
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such file")
@@ -69,7 +71,7 @@ def opened(path):
         raise ValueError(f"{path} cannot be loaded by Keras: {short(error)}") from error
 
 
-def load_ours(model, path):
+def load_ours(model: keras.Model, path: Any) -> None:
     """Reads the weights of a .keras or .weights.h5 file into model."""
     try:
         # Keras only warns of layers that a file does not have.
@@ -91,11 +93,11 @@ def load_body(model, path):
     return load(model, path)
 
 
-def short(error):
+def short(error: BaseException) -> str:
     return " ".join(str(error).split())[:400]
 
 
-def application(name):
+def application(name: str) -> keras.Model:
     """The keras.applications model of a network, with its published weights."""
     builder, options, _ = APPLICATIONS[name]
     try:
@@ -105,7 +107,7 @@ def application(name):
         raise ValueError(f"weights='imagenet': {why}") from error
 
 
-def extra(package, weights):
+def extra(package: str, weights: Any) -> ModuleType:
     """A package that only published weights need.  Raises ValueError where it is missing."""
     try:
         return import_module(package)
@@ -114,7 +116,7 @@ def extra(package, weights):
         raise ValueError(f"weights={weights!r} {right}") from error
 
 
-def fetched(name):
+def fetched(name: str) -> str:
     """The path of the safetensors that timm publishes under a name such as timm/resnet50.tv_in1k"""
     hub = extra("huggingface_hub", name)
     try:
@@ -124,7 +126,7 @@ def fetched(name):
         raise ValueError(f"weights={name!r}: {why}") from error
 
 
-def safetensors(path):
+def safetensors(path: Any) -> dict[str, Any]:
     """{name: array} of a file; a format that holds numbers only, so that nothing in it is run."""
     failure = extra("safetensors", path).SafetensorError
     try:
@@ -133,7 +135,7 @@ def safetensors(path):
         raise ValueError(f"weights={path!r} cannot be read: {short(error)}") from error
 
 
-def share(whole, model):
+def share(whole: keras.Model, model: keras.Model) -> None:
     """The weights of a network into the same network without its head.  Raises ValueError."""
     found = {layer.name: layer for layer in all_layers(whole)}
     for layer in all_layers(model):

@@ -2,6 +2,8 @@
 
 import math
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -10,18 +12,19 @@ from convbook.architectures.arithmetic import (
     CONVOLUTIONS,
     FORMULAS,
     TRANSPOSED,
+    Shape,
     kernels,
     letters,
     multiply_adds,
     slid,
 )
 from convbook.architectures.taps import block_of
-from convbook.blocks.graph import Opened, calls, opened
+from convbook.blocks.graph import Call, Opened, calls, opened
 
 RESAMPLING = ("GetItem", "Resiz", "UpSampling")  # the step changes with the size of the map
 SEQUENCES = (layers.TimeDistributed, layers.RNN)
 COUNTS = ("weights", "trainable", "total", "macs", "activation_bytes")
-Row = namedtuple("Row", ("stage", *COUNTS, "uncounted", "shape", "field"))
+Row = namedtuple("Row", "stage weights trainable total macs activation_bytes uncounted shape field")
 # What an output position sees of the input, in pixels, and the pixels from one to the next;
 # alive until the map is flattened or pooled as a whole.
 Field = namedtuple("Field", "size step alive")
@@ -30,14 +33,14 @@ Field = namedtuple("Field", "size step alive")
 class Measure(dict):
     """A dictionary whose keys are attributes too."""
 
-    def __getattr__(self, key):
+    def __getattr__(self, key: str) -> Any:
         try:
             return self[key]
         except KeyError:
             raise AttributeError(key) from None
 
 
-def measure(model):
+def measure(model: keras.Model) -> Measure:
     """Counts of a functional Keras model that needs neither be compiled nor run.
 
     weights             numbers that multiply-adds read: kernels of convolutions, dense, recurrent
@@ -70,17 +73,17 @@ def measure(model):
     walk = Walk(model)
     rows = walk.found
     images = model.inputs[0].shape[0] or 1
-    shapes, fields = zip(*(walk.known[id(x)] for x in model.outputs), strict=True)
-    shapes = [(*x.shape[:1], *shape[1:]) for x, shape in zip(model.outputs, shapes, strict=True)]
-    shapes = shapes if len(shapes) > 1 else shapes[0]
-    stages = {
+    made = [(x.shape[:1], *walk.known[id(x)]) for x in model.outputs]
+    shapes = [(*batch, *shape[1:]) for batch, shape, _ in made]
+    parts = {
         s: [row for row in rows if row.stage == s] for s in dict.fromkeys(r.stage for r in rows)
     }
-    stages = {s: summary(part, *part[-1][-2:], images) for s, part in stages.items() if s}
-    return Measure(summary(rows, shapes, fields[0], images), stages=stages)
+    stages = {s: summary(p, p[-1].shape, p[-1].field, images) for s, p in parts.items() if s}
+    whole = summary(rows, shapes if len(shapes) > 1 else shapes[0], made[0][-1], images)
+    return Measure(whole, stages=stages)
 
 
-def summary(rows, shape, field, images):
+def summary(rows: Sequence[Row], shape: Any, field: Field, images: int) -> Measure:
     sums = {key: sum(getattr(row, key) for row in rows) for key in COUNTS}
     sums |= {key: sums[key] // images for key in COUNTS[3:]}
     names = list(dict.fromkeys(name for row in rows for name in row.uncounted))
@@ -96,12 +99,16 @@ class Walk:
     its Field)}.  shape: of one image, for sizes that the model's input does not tell.
     """
 
-    def __init__(self, model, shape=None):
-        self.known, self.shape = {}, shape
-        self.counted, self.multiplied = set(), set()  # ids of weights
+    def __init__(self, model: keras.Model, shape: Shape | None = None):
+        self.known: dict[int, tuple[Shape, Field]] = {}
+        self.shape = shape
+        self.counted: set[int] = set()  # ids of weights
+        self.multiplied: set[int] = set()
         self.found = list(self.rows(calls(model)))
 
-    def rows(self, graph, stage=None, within=""):
+    def rows(
+        self, graph: Iterable[Call], stage: str | None = None, within: str = ""
+    ) -> Iterator[Row]:
         """Yields Rows; what is nested in a call belongs to its stage.
 
         within: the names of the layers that were opened to get here, each with a slash behind.
@@ -112,12 +119,12 @@ class Walk:
             elif not isinstance(call.op, layers.InputLayer):  # those are known from outside
                 yield from self.visit(call, stage, within)
 
-    def visit(self, call, stage, within):
+    def visit(self, call: Call, stage: str, within: str) -> Iterator[Row]:
         """Yields a Row for a call, behind those of what is nested in it."""
         model = block_of(call.op)
         if model is not None:
-            inner = Opened(calls(model), model.inputs, model.outputs)
-            yield from self.nested(call, inner, stage, within)
+            block = Opened(calls(model), model.inputs, model.outputs)
+            yield from self.nested(call, block, stage, within)
             yield self.row(call, stage, 0, within, own=False)
             return
         macs = self.alone(call)
@@ -126,16 +133,16 @@ class Walk:
             yield from self.nested(call, inner, stage, f"{within}{call.op.name}/")
         yield self.row(call, stage, 0 if inner else macs, within)
 
-    def met(self, call):
+    def met(self, call: Call) -> list[tuple[Shape, Field]]:
         """Shapes and Fields of what a call reads."""
         return [self.known[id(x)] for x in call.inputs]
 
-    def given(self, call):
+    def given(self, call: Call) -> tuple[Any, Any]:
         """The arguments of a call, its tensors with the shapes that they are known to have."""
         known = zip(call.inputs, self.met(call), strict=True)
         return call.given({id(x): keras.KerasTensor(shape, x.dtype) for x, (shape, _) in known})
 
-    def alone(self, call):
+    def alone(self, call: Call) -> int | None:
         """What a call makes becomes known; returns its multiply-adds, None if it must be opened."""
         args, kwargs = self.given(call)
         shapes, fields = zip(*self.met(call), strict=True) if call.inputs else ((), ())
@@ -144,7 +151,7 @@ class Walk:
         self.known |= {id(x): (shape, field) for x, shape in zip(call.outputs, made, strict=True)}
         return multiply_adds(call.op, shapes, made[0], args)
 
-    def opened(self, call):
+    def opened(self, call: Call) -> Opened | None:
         """What is in a layer or operation; steps in time are taken as so many images more."""
         op, (args, kwargs) = call.op, self.given(call)
         if isinstance(op, SEQUENCES):
@@ -160,7 +167,7 @@ class Walk:
             return opened(op, [*args, states], {}, op.cell)
         return opened(op, args, kwargs)
 
-    def nested(self, call, inner, stage, within):
+    def nested(self, call: Call, inner: Opened, stage: str, within: str) -> Iterator[Row]:
         """Yields the Rows of what is in a call; what they make becomes known as what it makes."""
         met, op = self.met(call), call.op
         if isinstance(op, SEQUENCES):
@@ -170,12 +177,12 @@ class Walk:
         made = [self.known[id(x)] for x in inner.outputs]
         if isinstance(op, layers.TimeDistributed):
             (shape, before), (_, after) = self.known[id(call.outputs[0])], made[0]
-            parts = zip(before[:2], after[:2], strict=True)
-            made = [(shape, Field(*((a[:1] + b) for a, b in parts), after.alive))]
+            size, step = (a[:1] + b for a, b in zip(before[:2], after[:2], strict=True))
+            made = [(shape, Field(size, step, after.alive))]
         if len(made) == len(call.outputs) and not isinstance(op, layers.RNN):
             self.known |= {id(x): it for x, it in zip(call.outputs, made, strict=True)}
 
-    def row(self, call, stage, macs, within, own=True):
+    def row(self, call: Call, stage: str, macs: int | None, within: str, own: bool = True) -> Row:
         """The Row of a call; own: whether what it makes is a map of its own."""
         op, (made, field) = call.op, self.known[id(call.outputs[0])]
         if macs is None and isinstance(op, CONVOLUTIONS + TRANSPOSED) and None not in made:
@@ -195,32 +202,33 @@ class Walk:
         )
 
 
-def stage_of(op):
+def stage_of(op: keras.Operation) -> str:
     """The beginning of a name; the input is in no stage."""
     if isinstance(op, layers.InputLayer):
         return ""
     return "head" if op.name in ("logits", "probabilities") else op.name.split("_")[0]
 
 
-def fresh(weights, seen):
+def fresh(weights: Iterable[Any], seen: set[int]) -> list[Any]:
     """The weights that have not been seen, which from now on have been."""
     found = {id(w): w for w in weights if id(w) not in seen}
     seen.update(found)
     return list(found.values())
 
 
-def numbers(weights):
+def numbers(weights: Iterable[keras.Variable]) -> int:
     return sum(math.prod(w.shape) for w in weights)
 
 
-def read_by(call):
+def read_by(call: Call) -> list[keras.Variable]:
     """The variables that an operation of keras.ops multiplies by."""
     if isinstance(call.op, keras.Layer) or type(call.op).__name__ not in FORMULAS:
         return []
     return [x for x in keras.tree.flatten(call.arguments) if isinstance(x, keras.Variable)]
 
 
-def shapes_of(call, shapes, args, kwargs, image=None):
+def shapes_of(call: Call, shapes: Sequence[Shape], args: Any, kwargs: Mapping[str, Any],
+              image: Shape | None = None) -> list[Shape]:  # fmt: skip
     """The shapes, batch included, of what a call makes of tensors of these shapes."""
     op, built = call.op, [batched(x.shape) for x in call.outputs]
     if isinstance(op, layers.InputLayer):
@@ -243,23 +251,23 @@ def shapes_of(call, shapes, args, kwargs, image=None):
     return [tuple(x.shape) for x in made if x is not None]
 
 
-def filled(size, given):
+def filled(size: int | None, given: int | None) -> int | None:
     return given if size is None else size
 
 
-def batched(shape):
+def batched(shape: Shape) -> Shape:
     """A shape with a batch of one where it has an unknown one."""
     return tuple(shape[:1] and (shape[0] or 1,)) + tuple(shape[1:])
 
 
-def step_of(op, field):
+def step_of(op: keras.Operation, field: Field) -> Field:
     """The Field of one step in time; a recurrent layer sees all that went before."""
     if isinstance(op, layers.RNN):
         return Field((), (), False)
     return Field(field.size[1:], field.step[1:], field.alive)
 
 
-def field_of(call, fields, shapes, result):
+def field_of(call: Call, fields: Sequence[Field], shapes: Sequence[Shape], result: Shape) -> Field:
     """The Field of what a call makes of tensors of these fields and shapes."""
     op, n = call.op, len(result) - 2
     if not fields:
@@ -282,7 +290,7 @@ def field_of(call, fields, shapes, result):
     return Field(size, tuple(a * b for a, b in zip(step, s, strict=True)), True)
 
 
-def ends(op, field, shape, result):
+def ends(op: keras.Operation, field: Field, shape: Shape, result: Shape) -> bool:
     """Whether an operation ends the map: flattens it or sees it as a whole."""
     n = len(field.size)
     if not field.alive or type(op).__name__.startswith("Global") or isinstance(op, layers.RNN):
@@ -291,11 +299,11 @@ def ends(op, field, shape, result):
     return len(result) != n + 2 and (len(result) < n + 2 or shape[: n + 1] != result[: n + 1])
 
 
-def transposes(op):
+def transposes(op: keras.Operation) -> bool:
     return isinstance(op, TRANSPOSED) or type(op).__name__ == "ConvTranspose"
 
 
-def window(call, n):
+def window(call: Call, n: int) -> list[Any]:
     """Kernel or pool, strides and dilation of an operation, each in n directions."""
     op = call.op
     k = getattr(op, "kernel_size", None) or getattr(op, "pool_size", None) or 1

@@ -2,15 +2,18 @@
 
 import weakref
 from collections import Counter, defaultdict
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from itertools import takewhile
+from typing import Any
 
 import keras
 from keras import layers
 
-from convbook.blocks.graph import calls, has_calls
+from convbook.blocks.graph import Call, calls, has_calls
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.blocks.types import Tensor
 
 KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
     "AveragePooling2D": "pool",
@@ -26,16 +29,18 @@ KINDS = {  # Keras' class: what a layer of it is called; else the class's name i
     "StochasticDepth": "gate",
     "ZeroPadding2D": "pad",
 }
-TAPS = weakref.WeakKeyDictionary()  # tapped layer: how the names of the layers before it begin
+TAPS: weakref.WeakKeyDictionary[Any, str] = (
+    weakref.WeakKeyDictionary()
+)  # tapped layer: how the names of the layers before it begin
 
 
-def maker(x):
+def maker(x: Tensor) -> keras.Operation:
     """The operation that made the symbolic tensor x."""
     # Keras has no public way from a tensor to its layer, short of building a model.
-    return x._keras_history.operation
+    return x._keras_history.operation  # type: ignore[attr-defined]  # Keras sets it later
 
 
-def tap(x, name):
+def tap(x: Tensor, name: str) -> Tensor:
     """x, under a name by which model.get_layer(name).output finds it again.
 
     It is the name of the layer that made x, or of an Identity added where that layer has weights
@@ -52,18 +57,18 @@ def tap(x, name):
     return x
 
 
-def inside(op):
+def inside(op: Any) -> keras.Model | None:
     """The functional model that an operation runs: itself, or the branch of a gate; or None."""
     inner = op if isinstance(op, keras.Model) else getattr(op, "branch", None)
     return inner if isinstance(inner, keras.Model) and has_calls(inner) else None
 
 
-def block_of(op):
+def block_of(op: Any) -> keras.Model | None:
     """As inside, but of a gate saved before, which adds its shortcut itself, the whole block."""
     return summed(op, op.branch.output) if isinstance(op, GateOfOld) else inside(op)
 
 
-def summed(gate, m):
+def summed(gate: Any, m: Tensor) -> keras.Model:
     """The functional model of the block that a gate saved before runs; m: what its branch makes."""
     x, of = gate.branch.input, dict(dtype=gate.dtype_policy)
     shortcut = keras.Input(m.shape[1:], dtype=m.dtype) if isinstance(gate.input, list) else x
@@ -73,24 +78,25 @@ def summed(gate, m):
     return keras.Model(x if shortcut is x else [shortcut, x], y, name=gate.name)
 
 
-def prefixes(graph, root):
+def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
     """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
 
     An operation belongs to the first tap it leads to, or to root.  Where several tensors are
     merged there, what leads to the merge by its second input only is in branch b2, and so on.
     graph: the model's calls().
     """
-    found, users = {}, defaultdict(list)
+    found: dict[Any, str] = {}
+    users: defaultdict[int, list[Any]] = defaultdict(list)
     for position, (op, inputs, outputs) in reversed(list(enumerate(graph))):
         uses = [use for x in outputs for use in users[id(x)]]
         if op in TAPS:
-            end, path = (position, TAPS[op]), ()
+            end, path = (position, TAPS[op]), []
         elif uses:
             end = min(end for end, _ in uses)
             levels = zip(*(path for e, path in uses if e == end), strict=False)
             path = [level[0] for level in takewhile(lambda level: len({*level}) == 1, levels)]
         else:
-            end, path = (float("inf"), root), ()
+            end, path = (float("inf"), root), []
         found[op] = "_".join([end[1], *path])
         merges = len({id(x) for x in inputs}) > 1
         for i, x in enumerate(inputs, 1):
@@ -98,7 +104,7 @@ def prefixes(graph, root):
     return found
 
 
-def kind(op):
+def kind(op: keras.Operation) -> str:
     """What an operation is called: conv, bn, pool, relu ...; never ends in a digit."""
     name = type(op).__name__
     if isinstance(op, layers.Activation):
@@ -106,7 +112,7 @@ def kind(op):
     return KINDS.get(name, name).lower().rstrip("0123456789")
 
 
-def rename(op, name):
+def rename(op: keras.Operation, name: str) -> None:
     """Gives an operation a name, and its weights the paths they would have had with it."""
     op.name = name
     for v in getattr(op, "weights", ()):
@@ -114,7 +120,9 @@ def rename(op, name):
         v._path = "/".join([name, *v.path.split("/")[1:]])
 
 
-def name_layers(model, root="head", counts=None):
+def name_layers(
+    model: keras.Model, root: str = "head", counts: Counter[tuple[str, str]] | None = None
+) -> None:
     """Renames all layers of a new model but its taps: the same names at every build.
 
     '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
@@ -135,7 +143,7 @@ def name_layers(model, root="head", counts=None):
             name_layers(inner, start, counts)
 
 
-def one_name():
+def one_name() -> AbstractContextManager[Any]:
     """A scope in which TensorFlow's own variables all have one name; Keras' keep theirs.
 
     TensorFlow prepares its operation anew for a variable of a new name, and that takes three
@@ -152,12 +160,12 @@ def one_name():
     return tf.variable_creator_scope(named)
 
 
-def all_layers(model):
+def all_layers(model: keras.Model) -> list[keras.Layer]:
     """The layers of a model, those in nested models and in gates included."""
     return [layer for _, layer in located(model)]
 
 
-def located(model, within=""):
+def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.Layer]]:
     """Yields (path, layer) for all layers: a path is the names of what a layer is in, and its."""
     for layer in model.layers:
         yield within + layer.name, layer
@@ -165,7 +173,7 @@ def located(model, within=""):
             yield from located(inner, f"{within}{layer.name}/")
 
 
-def get_layer(model, name):
+def get_layer(model: keras.Model, name: str) -> keras.Layer:
     """model.get_layer(name) that sees into gates and nested models too.
 
     Where nested models have layers of the same name, name has theirs before it: left/stage1.  To

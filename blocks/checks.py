@@ -74,6 +74,7 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(block)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        value: Any
         order = keras.config.image_data_format()
         require(order == "channels_last", image_data_format=order, right="'channels_last'")
         known = rules()

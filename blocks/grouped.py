@@ -17,7 +17,7 @@ class GroupedConv2D(layers.Conv2D):
     convolution a group.  The other backends run Keras' layer as it is.
     """
 
-    _direct = {}  # whether TensorFlow's kernel has a gradient here, by data type
+    _direct: dict[Any, bool] = {}  # whether TensorFlow's kernel has a gradient here, by data type
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         ours = self.groups > 1 and self.data_format == "channels_last"

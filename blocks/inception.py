@@ -1,5 +1,6 @@
 """Parallel kernels of several sizes.  GoogLeNet, arXiv:1409.4842; BN-Inception, 1502.03167."""
 
+from functools import partial
 from typing import Any, Literal
 
 from keras import layers
@@ -68,7 +69,11 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
     """
     require(paths, paths=paths, right="one or more lists of steps")
     gate = gate or run
-    ends = [gate(x, lambda x, way=way: follow(x, way, n, p, pool_p, max_p, bias)) for way in paths]
+
+    def end(way):
+        return gate(x, lambda x: follow(x, way, n, p, pool_p, max_p, bias))
+
+    ends = [end(way) for way in paths]
     return layers.concatenate(ends) if len(ends) > 1 else ends[0]
 
 
@@ -135,7 +140,7 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
     require(len(f) == 6 and all(f[1:5]), f=f, right="six widths, of which #1x1 and pool may be 0")
     f1, r3, f3, rd, fd, fp = f
     require(s == 1 or f1 == 0, f=f, right=f"a row that begins with 0 where s={s}")
-    gate, last = gate or run, dict(k=3, s=s, p=p if s != 1 else "same", n=n, bias=bias)
+    gate, last = gate or run, partial(conv, k=3, s=s, p=p if s != 1 else "same", n=n, bias=bias)
 
     def pooled(x):
         if pool == "avg":
@@ -145,8 +150,8 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
         return conv(x, fp, k=1, n=n, bias=bias) if fp else x
 
     ends = [gate(x, lambda x: conv(x, f1, k=1, n=n, bias=bias))] if f1 else []
-    ends += [gate(x, lambda x: conv(conv(x, r3, k=1, n=n, bias=bias), f3, **last))]
-    ends += [gate(x, lambda x: conv(chain(x, (rd, 1), (fd, 3), n=n, bias=bias), fd, **last))]
+    ends += [gate(x, lambda x: last(conv(x, r3, k=1, n=n, bias=bias), f3))]
+    ends += [gate(x, lambda x: last(chain(x, (rd, 1), (fd, 3), n=n, bias=bias), fd))]
     x = layers.concatenate([*ends, gate(x, pooled)])
     require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)

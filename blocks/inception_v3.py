@@ -98,7 +98,7 @@ def inception_v3_reduction_b(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -
     return layers.concatenate([short, deep, maxpool(x, k=3, s=2, p=p)])
 
 
-def split(x: Tensor, f: int, n: Norm) -> list[Tensor]:
+def split(x: Tensor, f: int, n: Norm) -> Tensor:
     """[1x3 f, 3x1 f], concatenated."""
     return layers.concatenate([conv(x, f, k=(1, 3), n=n), conv(x, f, k=(3, 1), n=n)])
 

@@ -55,10 +55,10 @@ def inception_resnet_block(x: Map, *, paths: Any = "v2 A", scale: Number = 0.17,
         gate: gate(x, branch) is what is added, such as drop_path.
     """
     require(is_known(paths), paths=paths, right=f"{', '.join(RESIDUAL_PATHS)}, or a list of paths")
-    rows = RESIDUAL_PATHS[paths] if isinstance(paths, str) else paths
+    paths = RESIDUAL_PATHS[paths] if isinstance(paths, str) else paths
 
     def branch(x):
-        m = parallel(x, *rows, n=n)
+        m = parallel(x, *paths, n=n)
         m = conv(m, x.shape[-1], k=1, a=None)
         return layers.Rescaling(scale)(m)
 

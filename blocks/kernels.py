@@ -1,6 +1,5 @@
 """Variants of one convolution: what stands in place of a large dense kernel."""
 
-from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -92,7 +91,7 @@ def maxout(x: Map, f: Whole = 32, *, c: Whole = 2, k: Pair = 3) -> Tensor:
     return layers.maximum([m[..., i * f : (i + 1) * f] for i in range(c)]) if c > 1 else m
 
 
-def shapes(weights: Iterable[Any]) -> list[tuple[int, ...]]:
+def shapes(weights: Any) -> Any:
     """The shapes of arrays, and what is none as it is."""
     if not isinstance(weights, (tuple, list)):
         return weights

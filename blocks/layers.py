@@ -12,7 +12,9 @@ the far side, and pools never count it), 'valid', or an int or a pair: so many r
 each side, as Caffe and Torch pad.  Everything is channels-last.
 """
 
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any
 
 from keras import layers, ops
 
@@ -41,7 +43,7 @@ BN_TF = MappingProxyType({"momentum": 0.9997, "epsilon": 1e-3})  # TF-slim: Ince
 GN = MappingProxyType({"groups": 32})  # Group Normalization, arXiv:1803.08494
 
 
-def pair(v):
+def pair(v: Any) -> tuple[Any, Any]:
     """v as (rows, columns); a single value stands for both."""
     return tuple(v) if hasattr(v, "__len__") else (v, v)
 
@@ -60,7 +62,7 @@ def norm(x: Vector, n: Norm = BN) -> Tensor:
     return x if n is None else layer(**n)(x)
 
 
-def divide(n, c):
+def divide(n: Norm, c: int) -> bool:
     """Whether the groups of n, if it has them, divide c channels; -1 is one for each channel."""
     groups = 1 if n is None else n.get("groups", 1)
     return is_whole(groups, -1) and groups != 0 and c % groups == 0
@@ -72,7 +74,7 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
     return layers.ZeroPadding2D(p)(x)
 
 
-def padded(x, k, s, p, d=1):
+def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor, Any]:
     """x and what is left for Keras to pad: p pixels a side become zeros, or 'same' where equal."""
     require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
     if isinstance(p, str):
@@ -164,12 +166,12 @@ def dense(x: Vector, f: Whole, a: Act = "relu", *, bias: bool = True,
     return layers.Dense(f, activation=a, use_bias=bias, kernel_initializer=init)(x)
 
 
-def overhang(k, s):
+def overhang(k: Pair, s: Pair) -> list[tuple[int, int]]:
     """How far the last window of a pool may reach over the far sides, to begin inside."""
     return [(0, min(i, j) - 1) for i, j in zip(pair(k), pair(s), strict=True)]
 
 
-def edge(x, sides):
+def edge(x: Tensor, sides: Sequence[tuple[int, int]]) -> Tensor:
     """x with its borders repeated, which changes no maximum and, unlike -inf, can be quantised."""
     for i in range(max(map(max, sides))):
         once = [(int(i < near), int(i < far)) for near, far in sides]
@@ -211,7 +213,7 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     return layers.AveragePooling2D(k, s, p)(x)
 
 
-def least(k, s, p, d=1):
+def least(k: Pair, s: Pair, p: PoolPadding, d: Pair = 1) -> Any:
     """The rows and columns that x must have for one window."""
     if p == "same":
         return (1, 1)
@@ -222,12 +224,12 @@ def least(k, s, p, d=1):
     return tuple(max(d * (k - 1) + 1 - more, 1) for k, d, more in sides)
 
 
-def holds(x, k, s, p, d=1):
+def holds(x: Tensor, k: Pair, s: Pair, p: PoolPadding, d: Pair = 1) -> bool:
     """Whether x has room for one window, as far as its sizes are known."""
     return all(n is None or n >= i for n, i in zip(x.shape[1:3], least(k, s, p, d), strict=True))
 
 
-def fits(k, p):
+def fits(k: Pair, p: PoolPadding) -> bool:
     """Whether a pool pads at most half of its window, so that each one reads a pixel."""
     return isinstance(p, str) or all(2 * j <= i for i, j in zip(pair(k), pair(p), strict=True))
 

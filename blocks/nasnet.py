@@ -1,17 +1,17 @@
 """Cells found by search, as data: NASNet-A, AmoebaNet-A and PNASNet-5."""
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, pad, sepconv
-from convbook.blocks.types import Gate, Map, Norm, Tensor, Whole, is_whole
+from convbook.blocks.types import Gate, Map, Norm, Pair, Rule, Tensor, Whole, is_whole
 
 Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
 PoolOf = Literal["same", "zeros", "zeros in means"]
-Stride = Literal[1, 2]
+Stride = Annotated[int, Rule(lambda v: v in (1, 2), "1 or 2")]
 
 # A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
 # h is the cell before, h_prev the one before that; a number is the result of that row.
@@ -67,13 +67,13 @@ PNASNET_5 = (
 )
 
 
-def follows(h, h_prev, s_prev=1):
+def follows(h: Tensor, h_prev: Tensor | None, s_prev: int = 1) -> bool:
     """Whether h_prev, if any, is s_prev times as large as h, as far as their sizes are known."""
     sizes = zip((h if h_prev is None else h_prev).shape[1:3], h.shape[1:3], strict=True)
     return h_prev is None or all(None in (i, j) or -(-i // s_prev) == j for i, j in sizes)
 
 
-def are_rows(rows):
+def are_rows(rows: Any) -> bool:
     """Whether each is (op, input, op, input) of known operations and of what is there by then."""
     good = isinstance(rows, (tuple, list)) and len(rows) > 0
     return good and all(
@@ -85,14 +85,14 @@ def are_rows(rows):
     )
 
 
-def are_states(used, done, named=("h", "h_prev")):
+def are_states(used: Any, done: int, named: tuple[str, ...] = ("h", "h_prev")) -> bool:
     """Whether each is named so, or is the number of one of so many rows that are done."""
     numbers = [i for i in used if not isinstance(i, str)]
     good = all(is_whole(i, 0) and i < done for i in numbers)
     return good and all(i in named for i in used if isinstance(i, str))
 
 
-def are_used(used, rows, s):
+def are_used(used: Any, rows: Any, s: int) -> bool:
     """Whether a cell of stride s can concatenate these states: all are of one size."""
     good = isinstance(used, (tuple, list)) and len(used) > 0
     return good and are_states(used, len(rows), ("h", "h_prev") if s == 1 else ())
@@ -121,18 +121,18 @@ def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     return layers.concatenate([a, b, c, d, e])
 
 
-def relu_conv(x, f, k=1, s=1, n=BN_TF):
+def relu_conv(x: Tensor, f: int, k: Pair = 1, s: Pair = 1, n: Norm = BN_TF) -> Tensor:
     """relu -> kxk/s f -> n.  x (N, H, W, C) -> (N, H/s, W/s, f)."""
     return conv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
 
 
-def two_sepconvs(x, f, k=3, s=1, n=BN_TF):
+def two_sepconvs(x: Tensor, f: int, k: int = 3, s: int = 1, n: Norm = BN_TF) -> Tensor:
     """Twice relu -> separable kxk f -> n, the first with the stride.  arXiv:1707.07012, A.4."""
     x = sepconv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
     return sepconv(act(x, "relu"), f, k=k, n=n, a=None)
 
 
-def conv_1x7_7x1(x, f, s=1, n=BN_TF):
+def conv_1x7_7x1(x: Tensor, f: int, s: int = 1, n: Norm = BN_TF) -> Tensor:
     """relu before and n after each of 1x1 f/4 -> 1x7/s f/4 -> 7x1/s f/4 -> 1x1 f."""
     x = relu_conv(x, f // 4, n=n)
     x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)
@@ -148,12 +148,12 @@ class SamePadding(layers.Layer):
     same for columns.
     """
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         _, h, w, _ = ops.shape(x)
         x = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
         return x[:, 1 - h % 2 :, 1 - w % 2 :]
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         n, h, w, c = shape
         return (n, h and h + 1 + h % 2, w and w + 1 + w % 2, c)
 
@@ -175,7 +175,7 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     return norm(x, n)
 
 
-def pool_of_cell(x, op, s, pool_p):
+def pool_of_cell(x: Tensor, op: str, s: int, pool_p: PoolOf) -> Tensor:
     """A cell's 3x3/s 'avg3' or 'max3', whose padding counts where pool_p says so."""
     zeros = pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")
     if s > 1 and zeros:
@@ -185,7 +185,7 @@ def pool_of_cell(x, op, s, pool_p):
     return avgpool(x, k=3, s=s, p=p) if op == "avg3" else maxpool(x, k=3, s=s, p=p)
 
 
-def same_mean(x):
+def same_mean(x: Tensor) -> str:
     """'same', or for PyTorch 'ceil' where that is the same: on maps of even sizes.
 
     Keras 3.15 on PyTorch counts an edge of an even map twice (its pull request 23233 mends that).
@@ -239,7 +239,7 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
     require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev where s=1")
     require(follows(h, h_prev, s_prev), s_prev=s_prev, right="2 where h_prev is twice h, else 1")
     first = h_prev is None
-    if first:
+    if h_prev is None:
         h_prev = h
     elif s_prev == 2:
         h_prev = factorized_reduction(h_prev, f, n=n)

@@ -1,5 +1,6 @@
 """Residual units and what stands around their addition.  Identity Mappings, arXiv:1603.05027."""
 
+from functools import partial
 from typing import Literal
 
 import keras
@@ -50,12 +51,12 @@ def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: No
     require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")
 
     def branch(m):
-        bare = dict(a=None, bias=n is None, init="he_uniform")
+        bare = partial(conv, a=None, bias=n is None, init="he_uniform")
         if r is None:
-            m = conv(m, f, k=3, s=s, p=1, **bare)
+            m = bare(m, f, k=3, s=s, p=1)
             return conv(m, f, k=3, p=1, n=n, pre=True, bias=bias)
         s1, s3 = (s, 1) if stride_on == "1x1" else (1, s)
-        m = conv(m, f // r, k=1, s=s1, **bare)
+        m = bare(m, f // r, k=1, s=s1)
         m = conv(m, f // r, k=3, s=s3, p=1, n=n, pre=True)
         return conv(m, f, k=1, n=n, pre=True, bias=bias)
 

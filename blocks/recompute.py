@@ -32,7 +32,8 @@ class Recompute(layers.Wrapper):
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return self.layer(x, training=False)
-        maps, moments, m = [x], [], None  # m: what a dense layer has made of x so far
+        moments: list[Any] = []
+        maps, m = [x], None  # m: what a dense layer has made of x so far
         for op in self.layer.layers:
             if isinstance(op, layers.BatchNormalization):
                 read = (x, maps, moments) if m is None else (m, [m], [])

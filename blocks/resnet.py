@@ -76,13 +76,17 @@ class Residual(TypedDict, total=False):
     gate: Gate
 
 
+# See residual
+Composed = tuple[Callable[..., Tensor], Callable[..., Any], Callable[[Tensor, Branch], Tensor]]
+
+
 def residual(n: Norm = BN, *, shortcut: Shortcut | None = "B", bias: bool | None = None,
-             se: int | None = None,
-             gate: Gate = None) -> tuple[Callable[..., Tensor], Callable[..., Any], Callable[[Tensor, Branch], Tensor]]:  # fmt: skip
+             se: int | None = None, gate: Gate = None) -> Composed:  # fmt: skip
     """(conv, skip, gate) of a residual block, as its keywords make them; see Residual."""
-    conv_of = partial(conv, n=n, bias=bias)
-    skip = partial(shortcut_path, n=n, shortcut=shortcut, bias=bias)
-    return conv_of, (no_shortcut if shortcut is None else skip), excited(gate, se)
+    conv_of, gated = partial(conv, n=n, bias=bias), excited(gate, se)
+    if shortcut is None:
+        return conv_of, no_shortcut, gated
+    return conv_of, partial(shortcut_path, n=n, shortcut=shortcut, bias=bias), gated
 
 
 def no_shortcut(x: Tensor, f: int, s: Pair = 1) -> None:

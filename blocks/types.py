@@ -9,7 +9,7 @@ import keras
 
 
 def is_whole(v: Any, least: int = 1) -> bool:
-    return isinstance(v, Integral) and not isinstance(v, bool) and v >= least
+    return isinstance(v, Integral) and not isinstance(v, bool) and int(v) >= least
 
 
 def is_pair(v: Any, least: int = 1) -> bool:
