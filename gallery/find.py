@@ -164,16 +164,16 @@ def ideas(name: str) -> Iterator[tuple[str, float]]:
 
 def written(label: str) -> tuple[str, str, str, str]:
     """(authors, title, year, arXiv number) of a paper as text."""
-    paper = PAPERS[label]
+    paper = PAPERS.get(label, Paper())
     of = names.facts()[paper.net]["paper"] if paper.net else {}
     told = of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or ""
     return ", ".join(of.get("authors", [paper.authors])), *told
 
 
 def paper_of(network: str) -> str:
-    """The name in PAPERS of a network's paper: the longest prefix decides."""
+    """The name in PAPERS of a network's paper, or "": the longest prefix decides."""
     prefixes = {p: label for label, paper in PAPERS.items() for p in paper.prefixes.split()}
-    return prefixes[max((p for p in prefixes if network.startswith(p)), key=len)]
+    return prefixes.get(max(filter(network.startswith, prefixes), key=len, default=""), "")
 
 
 def entry(
@@ -185,11 +185,11 @@ def entry(
     known: Iterable[tuple[str, float]] = (),
 ) -> Entry:
     """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
-    authors, title, printed, arxiv = written(label) if label else ("",) * 4
+    authors, title, printed, arxiv = written(label)
     year = year or printed
     parts = (name, 6), *known, (label, 5), (what, 4), (authors, 3), (title, 2)
     terms = weighed(*parts) | {str(year): 1} | ({arxiv: 5} if arxiv else {})
-    main = name in MENU or not label or PAPERS[label].net == name
+    main = name in MENU or not label or name == PAPERS[label].net
     return Entry(name, what, label, year, also, terms, main)
 
 
@@ -245,6 +245,6 @@ def nearest(name: str, known: list[str]) -> list[str]:
 def words(name: str) -> str:
     """All that a block or a network is found by, as text: with synonyms, authors and title."""
     row = entries()[name]
-    told = written(row.paper) if row.paper else ()
-    known = [said for said, _ in ideas(name if name in MENU else row.paper.replace(" ", "-"))]
-    return " ".join(map(str, (name, *row.also, row.what, row.paper, row.year, *told, *known)))
+    having = name if name in MENU else row.paper.replace(" ", "-")
+    said = name, *row.also, row.what, row.paper, row.year, *written(row.paper)
+    return " ".join([*map(str, said), *(idea for idea, _ in ideas(having))])

@@ -11,6 +11,7 @@ import keras
 
 from convbook import blocks
 from convbook.architectures.measure import measure
+from convbook.gallery import find
 from convbook.gallery.draw import draw
 from convbook.gallery.draw.labels import sizes
 from convbook.gallery.menu import MENU, example
@@ -79,7 +80,7 @@ def markup(c: Card, picture: str, width: int, text: str) -> str:
     picture: the address of its SVG, width pixels wide; text: the snippet that the button copies.
     """
     image = f'<img class="dark-light" src="{picture}" width="{width}" loading="lazy"'
-    words = escape(" ".join([c.name, c.what, c.paper, str(c.year), c.arxiv, spelled(c.name)]))
+    words = escape(f"{find.words(c.name)} {c.arxiv} {spelled(c.name)}")
     whole = code(text, f"{c.name} and all it needs", False, f' id="snippet-{c.name}"')
     button = f'<button type="button" class="copy" data-from="snippet-{c.name}" hidden'
     return f"""\
