@@ -51,8 +51,9 @@ def body(x: Tensor, table: Sequence[Any], separable: bool = False, *, eps: float
     x = tap(maxpool(x, k=3, s=2, p=max_p), "stem_pool1")
     x = conv(conv(x, 64, k=1, n=n, bias=bias), 192, k=3, n=n, bias=bias)
     x = tap(maxpool(x, k=3, s=2, p=max_p), "stem")
-    gate = gates(sum(map(len, table)), None, drop_path)
-    for i, (stage, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
+    gate, ratio = gates(sum(map(len, table)), None, drop_path), ratios(se, len(table))
+    for i, stage in enumerate(table, 1):
+        r = next(ratio)
         for j, (row, pool, s) in enumerate(stage, 1):
             letters = dict(rest, pool=pool, n=n, se=r, gate=next(gate))
             x = tap(bn_inception_module(x, row, s, **letters), f"stage{i}_block{j}")

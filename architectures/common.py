@@ -89,11 +89,15 @@ def is_probability(v: Any) -> bool:
     return is_number(v) and 0 < v <= 1
 
 
-def ratios(se: Ratio, stages: int) -> list[int | None]:
-    """se= for each stage: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
-    r, where = se if isinstance(se, (tuple, list)) and len(se) == 2 else (se, None)
-    where = range(1, stages + 1) if where is None else where
-    good = (r is None or is_whole(r)) and set(where) <= set(range(1, stages + 1))
-    right = f"a ratio such as 16, or (ratio, stages) with stages from 1 to {stages}"
-    require(good, se=se, right=right)
-    return [r if i + 1 in where else None for i in range(stages)]
+def ratios(se: Ratio, stages: int) -> Iterator[int | None]:
+    """se= for each stage in turn: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
+    if not isinstance(se, (tuple, list)):
+        require(se is None or is_whole(se), se=se, right=f"a ratio such as 16, or {PAIR}")
+        return repeat(se)
+    known = range(1, stages + 1)
+    good = len(se) == 2 and (se[0] is None or is_whole(se[0])) and isinstance(se[1], Sequence)
+    require(good and all(i in known for i in se[1]), se=se, right=f"{PAIR}, with stages from 1 to {stages}")
+    return iter([se[0] if i in se[1] else None for i in known])
+
+
+PAIR = "(ratio, stages)"

@@ -50,8 +50,9 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
     """
     x = stem(x, n, separable)
     heads = []
-    gate = gates(sum(map(len, table)), None, drop_path)
-    for i, (rows, r) in enumerate(zip(table, ratios(se, 3), strict=True), 1):
+    gate, ratio = gates(sum(map(len, table)), None, drop_path), ratios(se, len(table))
+    for i, rows in enumerate(table, 1):
+        r = next(ratio)
         for j, row in enumerate(rows, 1):
             x = tap(inception_module(x, row, n=n, se=r, k=k, gate=next(gate)), f"stage{i}_block{j}")
             if aux and (i, j) in ((2, 1), (2, 4)):

@@ -35,11 +35,13 @@ def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int
     x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.  late: the stride is in the last block of
     a stage, not in the first of the next, and its shortcut takes every second pixel.
     """
-    gate = gates(sum(depths), survival, drop_path)
-    for i, (depth, r) in enumerate(zip(depths, ratios(se, len(depths)), strict=True)):
+    gate, ratio = gates(sum(depths), survival, drop_path), ratios(se, len(depths))
+    for i, depth in enumerate(depths):
+        r = next(ratio)
         for j in range(depth):
-            s = 2 if (j + 1 == depth and i + 1 < len(depths) if late else i and not j) else 1
-            own = {"shortcut": "A"} if late and s == 2 else {}
+            first, last = i > 0 and j == 0, j + 1 == depth and i + 1 < len(depths)
+            s = 2 if (last if late else first) else 1
+            own = {"shortcut": "A"} if late and last else {}
             x = block(x, f * 2**i, s, n=n, se=r, gate=next(gate), **letters | own)
             x = tap(x, f"stage{i + 1}_block{j + 1}")
         x = tap(x, f"stage{i + 1}")
