@@ -1,0 +1,182 @@
+"""gate= means one thing everywhere: gate(x, branch) is what a block adds or concatenates."""
+
+import inspect
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from convbook import blocks
+from convbook.blocks import BN, drop_path, stochastic_depth
+
+ROW = (4, 3, 8, 2, 4, 4)
+# name: (positions after the inputs, letters, how many gates) of a call; the same with a stride.
+CALLS = {
+    "basic_block": [((8,), {}, 1), ((12, 2), {}, 1)],
+    "bottleneck_block": [((8,), {}, 1), ((12, 2), {}, 1)],
+    "preact_block": [((8,), {}, 1), ((12, 2), {"r": 4}, 1)],
+    "resnext_bottleneck_block": [((8,), {"c": 2}, 1), ((12, 2), {"c": 2, "form": "sum"}, 1)],
+    "senet_block": [((8,), {"c": 2, "se": 4}, 1), ((12, 2), {"c": 2, "se": 4}, 1)],
+    "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],
+    "inception_module": [((ROW,), {}, 4)],
+    "bn_inception_module": [((ROW,), {}, 4), (((0, *ROW[1:]), 2), {}, 3)],
+    "parallel": [(([(1, 4)], ["max", (3, 4)]), {}, 2), (([(3, 4, 2)], [("max", 2)]), {}, 2)],
+    "inception_v3_a": [((), {}, 4)],
+    "inception_v3_b": [((8,), {}, 4)],
+    "inception_v3_c": [((), {}, 4)],
+    "inception_v4_a": [((), {}, 4)],
+    "inception_v4_b": [((), {}, 4)],
+    "inception_v4_c": [((), {}, 4)],
+    "inception_resnet_block": [((), {"scale": 1.0}, 1)],
+    "cell": [
+        ((4, *blocks.PNASNET_5), {}, 9),
+        ((4, *blocks.PNASNET_5), {"s": 2}, 10),
+    ],
+    "nasnet_normal_cell": [((4,), {}, 8), ((4,), {"s_prev": 2}, 8)],
+    "nasnet_reduction_cell": [((4,), {}, 9)],
+    "amoebanet_normal_cell": [((4,), {}, 8), ((4,), {"s_prev": 2}, 8)],
+    "amoebanet_reduction_cell": [((4,), {}, 10)],
+}
+# Sizes not known where it makes a difference: with a stride, and once in each kind of block.
+ONES = [
+    pytest.param(name, call, size, id=f"{name}{i or ''}-{size}")
+    for name, found in CALLS.items()
+    for i, call in enumerate(found)
+    for size in (8, None)
+    if size or i or name in ("basic_block", "inception_module", "amoebanet_reduction_cell")
+]
+every_call = pytest.mark.parametrize(("name", "call", "size"), ONES)
+
+
+def model_of(name, call, size, gate):
+    """The model of a call with this gate, each weight chosen by its shape and name alone."""
+    (args, letters, _), block = call, getattr(blocks, name)
+    inputs = [keras.Input((size, size, 8))]
+    if "h_prev" in inspect.signature(block).parameters:
+        n = size and size * letters.get("s_prev", 1)
+        inputs = [keras.Input((n, n, 8)), *inputs]
+    model = keras.Model(inputs, block(*inputs, *args, **letters, gate=gate))
+    for v in model.weights:
+        rng = np.random.default_rng([*v.shape, len(v.name)])
+        if "seed" not in v.name and v.name != "runs":
+            v.assign(
+                rng.uniform(0.5, 1, v.shape) if len(v.shape) == 1 else rng.normal(size=v.shape)
+            )
+    return model
+
+
+def images(call, model):
+    rng, double = np.random.default_rng(0), call[1].get("s_prev", 1)
+    sizes = (8 * double, 8)[-len(model.inputs) :]
+    return [rng.normal(size=(2, n, n, 8)).astype("float32") for n in sizes]
+
+
+def answer(call, model, training):
+    """In a graph that does not know the size where the model does not."""
+    run = partial(model, training=training)
+    if None in model.inputs[0].shape[1:]:
+        run = tf.function(run, [[tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]])
+    return run(images(call, model)).numpy()
+
+
+def scaled(c):
+    return lambda x, branch: c * branch(x)
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_every_block_with_a_gate_is_here():
+    kinds = inspect.Parameter
+    takes = {
+        name
+        for name in blocks.__all__
+        if inspect.isfunction(block := getattr(blocks, name))
+        for parameter in inspect.signature(block).parameters.values()
+        if parameter.name == "gate" or parameter.kind is kinds.VAR_KEYWORD
+    }
+    assert takes == {*CALLS}
+
+
+@every_call
+def test_what_a_gate_returns_is_what_the_block_has(name, call, size):
+    """In inference: half of each branch, or the branch.  Gates as they are, nothing bound."""
+    for gate, c in ((stochastic_depth, 0.5), (drop_path, 1)):
+        expected = answer(call, model_of(name, call, size, scaled(c)), training=False)
+        same(answer(call, model_of(name, call, size, gate), training=False), expected)
+
+
+@every_call
+def test_what_is_dropped_counts_as_zeros(name, call, size):
+    """In training.  Gates with a survival bound to them."""
+    expected = answer(call, model_of(name, call, size, scaled(0)), training=True)
+    for gate in (stochastic_depth, drop_path):
+        model = model_of(name, call, size, partial(gate, survival=1e-6))
+        same(answer(call, model, training=True), expected)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Counter(layers.Layer):
+    """Counts how many times it really runs."""
+
+    def build(self, shape):
+        self.runs = self.add_weight(shape=(), initializer="zeros", trainable=False, name="runs")
+
+    def call(self, x):
+        self.runs.assign_add(1.0)
+        return x
+
+
+@every_call
+def test_what_is_dropped_is_not_computed(name, call, size):
+    """Of a size not known with a stride it is, and masked; as many gates as the block's own paths.
+
+    An identity of a cell has none.
+    """
+    counters, strided = [], []
+
+    def gate(x, branch, survival):
+        def counted(x):
+            counters.append(Counter())
+            y = branch(counters[-1](x))
+            strided.append(x.shape[1] is None and shrinks(x, y))
+            return y
+
+        return stochastic_depth(x, counted, survival=survival)
+
+    model = model_of(name, call, size, partial(gate, survival=1e-6))
+    answer(call, model, training=True)
+    assert len(counters) == call[2]
+    assert [float(counter.runs) for counter in counters] == [float(masked) for masked in strided]
+
+
+def shrinks(x, y):
+    """Whether y is smaller than x, of sizes not known."""
+    return keras.Model(x, y).compute_output_shape((1, 16, 16, x.shape[-1]))[1] < 16
+
+
+def test_a_gate_may_be_any_function():
+    """Such as one that drops the branch for good: the block is then its shortcut."""
+    x = keras.Input((8, 8, 8))
+    y = blocks.preact_block(x, 8, gate=lambda x, branch: keras.ops.zeros_like(x))
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
+    np.testing.assert_array_equal(keras.Model(x, y)(images), images)
+
+
+def test_two_gates_in_one_fit():
+    """Both kinds, in a net of known and of unknown size, trained."""
+    for size in (8, None):
+        x = i = keras.Input((size, size, 8))
+        x = blocks.basic_block(x, 12, 2, gate=stochastic_depth)
+        x = blocks.inverted_residual_block(x, 12, gate=partial(drop_path, survival=0.8))
+        x = blocks.nasnet_reduction_cell(None, x, 8, n=BN, gate=partial(drop_path, survival=0.9))
+        model = keras.Model(i, blocks.dense(blocks.gavgpool(x), 3, None))
+        model.compile("sgd", "mse")
+        images = np.random.default_rng(0).normal(size=(16, 8, 8, 8)).astype("float32")
+        losses = model.fit(images, np.ones((16, 3)), 4, epochs=4, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
