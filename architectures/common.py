@@ -59,7 +59,7 @@ class Net:
 
     body: Callable[..., Features]
     table: tuple[Any, ...] = ()
-    shape: tuple[int | None, ...] = (224, 224, 3)
+    shape: tuple[Any, ...] = (224, 224, 3)  # rows and columns may be None
     classes: int = 1000
     options: dict[str, Any] = field(default_factory=dict)
     variants: Mapping[str, Any] = field(default_factory=dict)
@@ -96,7 +96,11 @@ def ratios(se: Ratio, stages: int) -> Iterator[int | None]:
         return repeat(se)
     known = range(1, stages + 1)
     good = len(se) == 2 and (se[0] is None or is_whole(se[0])) and isinstance(se[1], Sequence)
-    require(good and all(i in known for i in se[1]), se=se, right=f"{PAIR}, with stages from 1 to {stages}")
+    require(
+        good and all(i in known for i in se[1]),
+        se=se,
+        right=f"{PAIR}, with stages from 1 to {stages}",
+    )
     return iter([se[0] if i in se[1] else None for i in known])
 
 

@@ -7,6 +7,8 @@ Ours, those of keras.applications and the golden errors are measured and kept in
 import math
 import re
 from collections import namedtuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from convbook import names
 from convbook.architectures.catalog import facts
@@ -20,13 +22,13 @@ TOLD = {"recalled": "recalled", "secondary": "secondary", "author_code": "author
 Figure = namedtuple("Figure", "text value state why tag where")
 
 
-def kept():
+def kept() -> dict[str, Any]:
     """{ours and keras.applications: {name: counts}, aliases, golden: {'timm/resnet50': error},
     versions}."""
     return names.kept("gallery", "ledger.json")
 
 
-def last_digit(figure):
+def last_digit(figure: Mapping[str, Any]) -> tuple[float, str]:
     """What the last printed digit is worth, and the number as printed: 25.5*10^6 is 1e5, 25.5."""
     for token in re.findall(r"\d[\d,]*(?:\.\d+)?", figure["as_printed"]):
         number = float(token.replace(",", ""))
@@ -37,7 +39,7 @@ def last_digit(figure):
     return 10.0 ** (len(digits) - len(digits.rstrip("0"))), digits
 
 
-def short(value, step):
+def short(value: float, step: float) -> str:
     """1,248,424 or 0.27M or 25.0M or 3.8B: as many digits as are printed."""
     if step == 1:
         return f"{value:,.0f}"
@@ -45,7 +47,7 @@ def short(value, step):
     return f"{value / unit:.{max(0, round(math.log10(unit / step)))}f}{letter}"
 
 
-def ways(value, step, counts):
+def ways(value: float, step: float, counts: Mapping[str, float]) -> Iterator[str]:
     """How counts give what is printed; "" if the first of them does when rounded."""
     for cut, least, most in (("", -step / 2, step / 2), ("digits cut off", 1e-9 - step, 0)):
         for i, (how, count) in enumerate(counts.items()):
@@ -53,7 +55,7 @@ def ways(value, step, counts):
                 yield ", ".join(filter(None, [cut, f"{how}: {count:,}" if i else ""]))
 
 
-def compared(figure, counts, errata):
+def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Sequence[str]) -> Figure:
     """The Figure that says how what is printed stands to counts {how: number}, the usual first."""
     text, value, (step, token) = figure["as_printed"], figure["value"], last_digit(figure)
     times = 2 if "2 per multiply-add" in text else 1
@@ -76,7 +78,7 @@ def compared(figure, counts, errata):
     )
 
 
-def paper(name, key):
+def paper(name: str, key: str) -> Iterator[Figure]:
     """The Figures printed of a network that can be compared: key is params or flops."""
     of, ours = facts(name), kept()["ours"][name]
     counted = {"params": "trainable", "flops": "macs"}[key]
@@ -91,10 +93,11 @@ def paper(name, key):
             yield compared(figure, counts, of["errata"])
 
 
-def libraries(name):
+def libraries(name: str) -> dict[str, list[Figure]]:
     """{library: Figures of its trainable weights}; keras.applications' is measured."""
     of, ours = facts(name), kept()["ours"][name]["trainable"]
-    twin, found = kept()["keras.applications"].get(name), {}
+    twin = kept()["keras.applications"].get(name)
+    found: dict[str, list[Figure]] = {}
     rows = [("keras.applications", APPLICATIONS[name][0], twin["trainable"])] if twin else []
     rows += [
         (library, i["name"], i["trainable"])
@@ -108,7 +111,7 @@ def libraries(name):
     return found
 
 
-def difference(of, library, count):
+def difference(of: Mapping[str, Any], library: str, count: int) -> str:
     """Why a library counts otherwise, in words of facts.json, and which reading of ours does so."""
     said = [
         i.get("difference")
@@ -123,15 +126,16 @@ def difference(of, library, count):
     return "; ".join(filter(None, [*said[:1], *readings]))
 
 
-def golden(name):
+def golden(name: str) -> tuple[float | None, list[str]]:
     """(the largest relative error against recorded outputs of libraries, those libraries)."""
     ours = {key: error for key, error in kept()["golden"].items() if published()[key][0] == name}
     return max(ours.values(), default=None), sorted({key.split("/")[0] for key in ours})
 
 
-def accuracy(name):
+def accuracy(name: str) -> Iterator[tuple[str, str, list[str], str, list[str], str]]:
     """(data, error or accuracy, [top-1, top-5], protocol, where, how sure) as published."""
-    lines, protocol = {}, ""
+    lines: dict[tuple[str, str, str, str], tuple[list[str], list[str]]] = {}
+    protocol = ""
     for e in facts(name).get("errors", ()):
         protocol = protocol if e["protocol"] == "same" else e["protocol"]
         data = e["dataset"].removesuffix(" ILSVRC-2012 val").replace(" (augmented)", "+")
@@ -145,7 +149,7 @@ def accuracy(name):
         yield data, kind, values, protocol, where, sure
 
 
-def available(name):
+def available(name: str) -> dict[str, dict[str, list[str]]]:
     """{library: {options: [the names of its weights]}} that create(name, **options) takes."""
     found = {}
     if name in APPLICATIONS:
@@ -159,5 +163,5 @@ def available(name):
     return found
 
 
-def written(options):
+def written(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in options.items())

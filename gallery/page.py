@@ -1,10 +1,21 @@
 """The ledger as the page docs/ledger.md."""
 
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from convbook.architectures.catalog import FAMILIES, facts, names
-from convbook.gallery.ledger import LIBRARIES, accuracy, available, golden, kept, libraries, paper
+from convbook.gallery.ledger import (
+    LIBRARIES,
+    Figure,
+    accuracy,
+    available,
+    golden,
+    kept,
+    libraries,
+    paper,
+)
 
 INTRO = """\
 # The ledger
@@ -64,41 +75,42 @@ SOURCES = ("keras.applications", *LIBRARIES)
 Row = namedtuple("Row", "name paper params macs printed_params printed_macs libraries")
 
 
-def facts_of(name):
+def facts_of(name: str) -> dict[str, Any]:
     """What facts.json says of a network, or else of that of its paper with the nearest name."""
     family = next(f.NETS for f in FAMILIES if name in f.NETS)
     near = get_close_matches(name, [n for n in family if facts(n)], 1, 0)
     return facts(name) or facts(near[0])
 
 
-def arxiv(of):
+def arxiv(of: Mapping[str, Any]) -> str:
     return f"[{of['arxiv']}](https://arxiv.org/abs/{of['arxiv']})" if of["arxiv"] else ""
 
 
-def row(name):
+def row(name: str) -> Row:
     of, ours = facts_of(name), kept()["ours"][name]
-    printed = [[*paper(name, key)] for key in ("params", "flops")]
+    params, macs = ([*paper(name, key)] for key in ("params", "flops"))
     source = f"{of['family']} {arxiv(of['paper'])}".strip()
-    return Row(name, source, ours["trainable"], ours["macs"], *printed, libraries(name))
+    counted = ours["trainable"], ours["macs"]
+    return Row(name, source, *counted, params, macs, libraries(name))
 
 
-def marked(figure):
+def marked(figure: Figure) -> str:
     """A figure in Markdown, by its state, and how sure it is."""
     mark = {"": "", "*": "*", "!": "**"}[figure.state]
     return f"{mark}{figure.text}{mark}{f' ({figure.tag})' * bool(figure.tag)}"
 
 
-def table(head, rows):
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; a dash for what is empty."""
     cells = [head, ["---"] * len(head), *([cell or "–" for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
 
 
-def counts(r):
+def counts(r: Row) -> list[str]:
     """A row of the table of counts."""
-    torch = [(library, f) for library in LIBRARIES for f in r.libraries.get(library, ())]
-    same = dict.fromkeys(library for library, f in torch if not f.state)
-    torch = [f"{marked(f)} {library}" for library, f in torch if f.state]
+    figures = [(library, f) for library in LIBRARIES for f in r.libraries.get(library, ())]
+    same = dict.fromkeys(library for library, f in figures if not f.state)
+    torch = [f"{marked(f)} {library}" for library, f in figures if f.state]
     if same:
         torch.insert(0, f"the same: {', '.join(same)}")
     error, by = golden(r.name)
@@ -110,12 +122,12 @@ def counts(r):
     ]
 
 
-def stages(name):
+def stages(name: str) -> str:
     sizes = facts(name).get("output_sizes_hwc", ())
     return f"{len(kept()['ours'][name]['stages'])} of {len(sizes)}" if sizes else ""
 
 
-def differences(r):
+def differences(r: Row) -> Iterator[list[str]]:
     """Rows that explain each figure that is not plainly ours."""
     for what, ours, figures in (
         ("parameters", r.params, r.printed_params),
@@ -128,7 +140,7 @@ def differences(r):
                 yield [r.name, what, f"{ours:,}", marked(f), off, f.where, f.why]
 
 
-def lines(name):
+def lines(name: str) -> Iterator[str]:
     """The lines of a network's published accuracy."""
     for data, kind, values, protocol, where, sure in accuracy(name):
         figures = " / ".join(value or "–" for value in values if value or data == "ImageNet")
@@ -137,7 +149,7 @@ def lines(name):
         yield "; ".join(", ".join(filter(None, part)) for part in parts)
 
 
-def weights(name):
+def weights(name: str) -> Iterator[str]:
     """A row of the table of weights."""
     given = available(name)
     for library in SOURCES:
@@ -145,7 +157,7 @@ def weights(name):
         yield "<br>".join(f"{', '.join(n)}{f' ({options})' * bool(options)}" for options, n in by)
 
 
-def papers():
+def papers() -> Iterator[list[str]]:
     """A row for each paper: its title, authors and where it appeared."""
     found = [facts_of(name)["paper"] for name in names(aliases=False)]
     for title, p in {p["title"]: p for p in found}.items():
@@ -153,7 +165,7 @@ def papers():
         yield [title, by, str(p["year"]), p["venue"], arxiv(p)]
 
 
-def versions():
+def versions() -> dict[str, str]:
     """The releases whose figures are shown."""
     of = [facts(name).get("implementations", ()) for name in names(aliases=False)]
     said = [i["library"].split() for implementations in of for i in implementations]
@@ -162,7 +174,7 @@ def versions():
     }
 
 
-def page():
+def page() -> str:
     """docs/ledger.md."""
     rows = [row(name) for name in names(aliases=False)]
     head = ["network", "paper", "parameters", "printed", "keras.applications"]

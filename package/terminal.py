@@ -1,11 +1,12 @@
-"""What appears on a terminal: Keras and its backend come without their remarks.
+"""What appears on a terminal: Keras and its backend work without their remarks.
 
 TensorFlow 2.21 writes six lines while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its
-libraries log before they read it.  So meanwhile what is written to file descriptor 2 goes through a
-process that drops the lines of NOISE and passes all others on; being a process, it also does so
-when this one aborts.
+libraries log before they read it.  Later it warns and errs of what no one can change.  So what is
+written to file descriptor 2 goes through a process that drops the lines of NOISE and passes all
+others on; being a process, it does so even when this one aborts.
 """
 
+import atexit
 import contextlib
 import os
 import subprocess
@@ -19,9 +20,12 @@ NOISE = "|".join(
         r"\d{4}-\d\d-\d\d [\d:.]+: I ",
         r"To enable the following instructions:",  # the second line of such a remark
         # Libraries that TensorFlow 2.18 to 2.20 registers twice, which changes nothing
-        r"[EW].*(Unable to register cu\w+ factory|computation placer already registered)",
+        r".*\] Unable to register cu\w+ factory",
+        r".*\] computation placer already registered",
         # 303: there is no driver of NVIDIA on this machine.  Other numbers say that one fails.
-        r"E.*failed call to cuInit.*\(303\)",
+        r".*\] failed call to cuInit.*\(303\)",
+        # Of the batches dealt out to several devices: they are ready, there is nothing to optimise
+        r".*\] Input of GeneratorDatasetOp::Dataset will not be optimized",
     )
 )
 FILTER = """\
@@ -35,38 +39,42 @@ for line in sys.stdin.buffer:
 
 
 def load_keras() -> None:
-    """Imports Keras and its backend, and looks for devices, as quietly as can be.
+    """Imports Keras and its backend; from then on lines of NOISE do not appear.
 
-    TensorFlow then reports warnings and errors; more if TF_CPP_MIN_LOG_LEVEL, which must be set
-    before, says so, and with 0 nothing is dropped.
+    TensorFlow reports warnings and errors; more if TF_CPP_MIN_LOG_LEVEL, which must be set before,
+    says so, and with 0 nothing is dropped.
     """
     if "keras" in sys.modules:
         return
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    with contextlib.nullcontext() if level == "0" else filtered():
-        import keras
-
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1") != "0" and sys.stderr:
+        quiet = contextlib.ExitStack()
+        quiet.enter_context(filtered())
+        atexit.register(quiet.close)
+    import keras  # noqa: F401
 
 
 @contextlib.contextmanager
 def filtered() -> Iterator[None]:
-    """Meanwhile lines of NOISE do not reach stderr, whoever writes them; all others do."""
-    kept, (end, begin) = os.dup(2), os.pipe()
+    """Meanwhile lines of NOISE do not reach stderr.
+
+    What Python itself writes there goes past the filter, at once: it may be a bar of progress.
+    """
+    stderr, kept, (end, begin) = sys.stderr, os.dup(2), os.pipe()
     command = [sys.executable, "-I", "-S", "-c", FILTER, NOISE]
     # A session of its own is deaf to Ctrl-C
     reader = subprocess.Popen(command, stdin=end, stdout=kept, start_new_session=True)
+    stderr.flush()
     os.dup2(begin, 2)
     os.close(begin)
     os.close(end)
+    # Never closed: who took it may write to the last
+    if sys.__stderr__ and stderr is sys.__stderr__:
+        sys.stderr = os.fdopen(kept, "w", 1, stderr.encoding, stderr.errors)
     try:
         yield
     finally:
         sys.stderr.flush()
+        sys.stderr = stderr
         os.dup2(kept, 2)
-        os.close(kept)
         with contextlib.suppress(subprocess.TimeoutExpired):  # a child that was begun meanwhile
             reader.wait(5)  # may hold the other end

@@ -14,20 +14,22 @@ import os
 import re
 import socket
 from collections import namedtuple
+from collections.abc import Mapping, MutableMapping, Sequence
 
 
 class Cluster(namedtuple("Cluster", "workers index")):
     """workers ("host:port", ...), the chief first; index: which of them this process is."""
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         return self.index == 0
 
-    def name(self, index):
+    def name(self, index: int) -> str:
         return f"worker {index} ({self.workers[index]})"
 
 
-def find(workers=None, index=None, environ=os.environ):
+def find(workers: str | None = None, index: int | None = None,
+         environ: MutableMapping[str, str] = os.environ) -> Cluster | None:  # fmt: skip
     """The Cluster that --workers and --index, TF_CONFIG or Slurm name, in this order; None for one
     process alone.  Sets TF_CONFIG of environ to it, so call it before TensorFlow starts.
 
@@ -49,7 +51,7 @@ def find(workers=None, index=None, environ=os.environ):
     return found
 
 
-def checked(workers, index, source):
+def checked(workers: Sequence[str], index: int, source: str) -> Cluster:
     """A Cluster, or ValueError that starts with source."""
     for worker in workers:
         host, _, port = str(worker).rpartition(":")
@@ -63,14 +65,14 @@ def checked(workers, index, source):
     return Cluster(tuple(workers), index)
 
 
-def of_options(workers, index):
+def of_options(workers: str | None, index: int | None) -> Cluster:
     if workers is None or index is None:
         there, missing = ("--index", "--workers") if workers is None else ("--workers", "--index")
         raise ValueError(f"{there} without {missing}: give both, or neither")
     return checked([w.strip() for w in workers.split(",")], index, f"--workers {workers!r}")
 
 
-def of_tf_config(text):
+def of_tf_config(text: str) -> Cluster:
     """Workers as TF_CONFIG lists them; of "chief" and "worker", the chief is the first."""
     try:
         said = json.loads(text)
@@ -89,7 +91,7 @@ def of_tf_config(text):
     return checked(chiefs + jobs.get("worker", []), index, "TF_CONFIG")
 
 
-def of_slurm(environ):
+def of_slurm(environ: Mapping[str, str]) -> Cluster:
     """One worker a task of the srun step, by the variables that srun sets.
 
     Ports are those that srun --resv-ports reserved, else 20000 and up, by the number of the job.
@@ -113,7 +115,7 @@ def of_slurm(environ):
     return found
 
 
-def hosts(text):
+def hosts(text: str) -> list[str]:
     """The hosts of Slurm's list: "a[08-10,12],b" -> a08, a09, a10, a12, b."""
     found = []
     for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
@@ -125,22 +127,24 @@ def hosts(text):
     return found
 
 
-def numbers(span):
+def numbers(span: str) -> list[str]:
     """ "08-10" -> 08, 09, 10, with their leading zeros; "12" -> 12."""
     first, _, last = span.partition("-")
     return [str(n).zfill(len(first)) for n in range(int(first), int(last or first) + 1)]
 
 
-def counts(text):
+def counts(text: str) -> list[int]:
     """Tasks on each node, as Slurm writes them: "2(x3),1" -> 2, 2, 2, 1."""
     found = []
     for part in text.split(","):
-        tasks, times = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part).groups()
-        found += [int(tasks)] * int(times or 1)
+        read = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        if read is None:
+            raise ValueError(f"{part!r} is no number of tasks")
+        found += [int(read[1])] * int(read[2] or 1)
     return found
 
 
-def here(n):
+def here(n: int) -> tuple[str, ...]:
     """("localhost:port", ...) of n workers of this machine, at ports that are free now."""
     sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
     found = [f"localhost:{each.getsockname()[1]}" for each in sockets]

@@ -15,7 +15,7 @@ def heads_of(model: keras.Model) -> int:
     return len(model.outputs)
 
 
-def training_data(job: Any, options: Namespace, start: int) -> tf.data.Dataset:
+def training_data(job: Any, options: Namespace, start: int) -> Any:
     """The tf.data of the steps from start on; each output of the model gets the labels."""
     told = Namespace(
         batch_size=job.recipe["batch_size"],
@@ -31,7 +31,7 @@ def training_data(job: Any, options: Namespace, start: int) -> tf.data.Dataset:
     return strategy.distribute(job.devices, make) if several else make()
 
 
-def held_out(job: Any, part: Part) -> tuple[tf.data.Dataset, int | None]:
+def held_out(job: Any, part: Part) -> tuple[Any, int | None]:
     """(data, steps) of one pass over a part, each image once, whatever the number of devices."""
     replicas, images = job.devices.num_replicas_in_sync, len(part)
     batch = shared(images, replicas)

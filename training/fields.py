@@ -8,6 +8,7 @@ own; or a reason, why, if it is ours.  as: what inherited fields are tagged here
 
 from functools import cache
 from textwrap import wrap
+from typing import Any
 
 from convbook import names
 
@@ -26,22 +27,22 @@ FIELDS = (
 )
 
 
-def entries():
+def entries() -> dict[str, Any]:
     return names.kept("training", "recipes.json")
 
 
-def facts(network):
+def facts(network: str) -> dict[str, Any]:
     """What architectures/facts.json says of the training of a network: texts by key, or {}."""
     return names.facts().get(network, {}).get("training") or {}
 
 
-def family(model):
+def family(model: str) -> str:
     """The name of the entry with the paper's recipe of a network.  Raises ValueError."""
     full = names.network(model)
     return next(name for name, entry in entries().items() if full in entry.get("networks", ()))
 
 
-def read(field, entry):
+def read(field: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """A field of an entry: value, tag, where, why and quotes [(network, key, says), ...]."""
     texts = field.get("text", [])
     texts = [texts] if isinstance(texts, str) else texts
@@ -52,7 +53,7 @@ def read(field, entry):
     return field | {"tag": tag, "quotes": quotes}
 
 
-def retagged(field, entry):
+def retagged(field: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """An inherited field under the `as` of an entry: what the entry's own texts make of it."""
     change = entry.get("as")
     if not change or field["tag"] == "ours":
@@ -63,7 +64,7 @@ def retagged(field, entry):
 
 
 @cache
-def fields(name, every=False):
+def fields(name: str, every: bool = False) -> dict[str, Any]:
     """The fields of an entry, those inherited too, in the order of FIELDS: do not change them.
 
     Without those that only another optimizer has, unless every.
@@ -76,7 +77,7 @@ def fields(name, every=False):
     return {k: found[k] for k in FIELDS if k in found and (every or k not in only)}
 
 
-def text_of(value):
+def text_of(value: Any) -> str:
     """A value for people."""
     if isinstance(value, dict):
         if set(value) in ({"epochs"}, {"steps"}):
@@ -91,7 +92,7 @@ def text_of(value):
     return "-" if value is None else f"{value}"
 
 
-def describe(name):
+def describe(name: str) -> list[str]:
     """Lines of a table: each field of a recipe or of a network's own, its tag, source and text."""
     chosen = name if name in entries() else family(name)
     entry = entries()[chosen]
@@ -107,13 +108,13 @@ def describe(name):
     return lines
 
 
-def folded(text, first=0, rest=None):
+def folded(text: str, first: int = 0, rest: int | None = None) -> list[str]:
     """Lines of text, so many columns in, the first and the rest."""
-    margins = dict(initial_indent=" " * first, subsequent_indent=" " * (rest or first))
-    return wrap(text, 98, break_on_hyphens=False, **margins)
+    begin, indent = " " * first, " " * (rest or first)
+    return wrap(text, 98, initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def listing():
+def listing() -> list[str]:
     """Lines: each recipe with its networks."""
     lines = []
     for name, entry in entries().items():

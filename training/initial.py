@@ -1,7 +1,6 @@
 """Initial weights as a recipe says, where that is not what the network has by itself."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -30,7 +29,7 @@ def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
         bias.assign(bias * 0 + 1)
 
 
-def initializer(shape: Sequence[int], name: str, **kwargs: Any) -> keras.initializers.Initializer:
+def initializer(shape: Any, name: str, **kwargs: Any) -> keras.initializers.Initializer:
     """The Keras initializer for a kernel of this shape, with a seed of its own."""
     if name == "FanInUniform":
         limit = kwargs["scale"] / math.prod(shape[:-1])

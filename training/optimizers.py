@@ -17,7 +17,7 @@ class TorchSGD(keras.optimizers.SGD):
     falls, Caffe's velocity still carries the steps of the higher rate, PyTorch's falls at once.
     """
 
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if self.momentum == 0:
             return super().update_step(gradient, variable, learning_rate)
         gradient = ops.cast(gradient, variable.dtype)
@@ -27,7 +27,7 @@ class TorchSGD(keras.optimizers.SGD):
         step = ops.add(gradient, ops.multiply(v, m)) if self.nesterov else v
         self.assign_sub(variable, ops.multiply(step, lr))
 
-    def velocity(self, variable: keras.Variable) -> keras.Variable:
+    def velocity(self, variable: Any) -> Any:
         # No public call finds the slot of a variable, which under tf.distribute is one of several.
         return self.momentums[self._get_variable_index(variable)]
 

@@ -35,6 +35,8 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
 
 import json
 import math
+from argparse import Namespace
+from typing import Any
 
 from convbook.training.fields import entries, family, fields, text_of
 
@@ -43,7 +45,7 @@ OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
 
 
-def entry_of(model, data, name=None):
+def entry_of(model: str, data: str, name: str | None = None) -> str:
     """The entry for a network, a data set and 'paper', 'modern' or 'digits'; None: the default."""
     name = name or ("digits" if data == "digits" else "paper")
     if name == "paper":
@@ -56,13 +58,15 @@ def entry_of(model, data, name=None):
     raise ValueError(f"recipe={name!r}: recipe must be paper, modern or digits")
 
 
-def asked(options):
+def asked(options: Namespace) -> dict[str, Any]:
     """The recipe that a command line asks for, with what it puts in its places."""
     given = {key: getattr(options, key) for key in OPTIONS} | options.set
     return recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
 
 
-def recipe(model, data, name=None, lr_scale="none", **overrides):
+def recipe(
+    model: str, data: str, name: str | None = None, lr_scale: str = "none", **overrides: Any
+) -> dict[str, Any]:
     """The recipe for a network and a data set, as a dictionary of one's own (keys: see above).
 
     name: 'paper', the network's own; 'modern'; or 'digits', the default for that data.  overrides:
@@ -76,7 +80,7 @@ def recipe(model, data, name=None, lr_scale="none", **overrides):
     own = {k: v["value"] for k, v in fields(chosen).items()}
     planned = own.pop("length")
     check(given, own, lr_scale)
-    length = {k: given.pop(k) for k in ("epochs", "steps") if k in given}
+    length: dict[str, Any] = {k: given.pop(k) for k in ("epochs", "steps") if k in given}
     values = own | given
     ratio = values["batch_size"] / own["batch_size"]
     if "lr" in given:
@@ -90,7 +94,7 @@ def recipe(model, data, name=None, lr_scale="none", **overrides):
     return json.loads(json.dumps(made))  # nothing shared with what is cached
 
 
-def check(given, own, lr_scale):
+def check(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
     known = {*own, "epochs", "steps"}
     for key in given:
         if key not in known:
@@ -104,10 +108,12 @@ def check(given, own, lr_scale):
         raise ValueError(f"{both}: give one of the two")
 
 
-def assembled(values, lr):
+def assembled(values: dict[str, Any], lr: float) -> dict[str, Any]:
     """Fields as a trainer reads them; rates within a schedule become shares of lr."""
     v = dict(values)
-    kwargs = {k: v.pop(k) for k in ("momentum", "nesterov", "rho", "epsilon") if k in v}
+    kwargs: dict[str, Any] = {
+        k: v.pop(k) for k in ("momentum", "nesterov", "rho", "epsilon") if k in v
+    }
     if v["optimizer"] != "SGD":
         kwargs.pop("nesterov", None)
     if (clip := v.pop("clip")) is not None:
@@ -124,7 +130,8 @@ def assembled(values, lr):
     return v
 
 
-def words(made, own, given, length, lr_scale, data):
+def words(made: dict[str, Any], own: dict[str, Any], given: dict[str, Any], length: dict[str, Any],
+          lr_scale: str, data: str) -> list[str]:  # fmt: skip
     """What holds where a run departs from its recipe, a line each."""
     lines, batch, lr = [], made["batch_size"], made["lr"]
     if batch != own["batch_size"]:

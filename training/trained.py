@@ -3,19 +3,20 @@
 import json
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from convbook.architectures.loading import opened
 from convbook.training import data
-from convbook.training.augment import plan
+from convbook.training.augment import Augmentation, plan
 
 # model; path; size and channels of its input; classes, a number; what result.json says, or None
 Trained = namedtuple("Trained", "model path size channels classes told")
 
 
-def load(path, size=None):
+def load(path: str | Path, size: int | None = None) -> Trained:
     """The Trained network of a .keras file; size: of its input, where any would do.
 
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
@@ -37,7 +38,7 @@ def load(path, size=None):
     return Trained(model, str(path), h, channels, model.output_shape[-1], told)
 
 
-def result(path):
+def result(path: str | Path) -> dict[str, Any] | None:
     """What result.json beside a model says, None where there is none.  Raises ValueError."""
     beside = Path(path).with_name("result.json")
     try:
@@ -51,13 +52,13 @@ def result(path):
     return told
 
 
-def recipe(trained):
+def recipe(trained: Trained) -> dict[str, Any]:
     """What result.json says of the recipe; {} where there is none."""
     told = trained.told or {}
     return told.get("recipe") or told.get("options", {})
 
 
-def names(trained, loaded=None):
+def names(trained: Trained, loaded: data.Data | None = None) -> list[str]:
     """The names of the classes: of result.json, else of loaded data, else their numbers."""
     known = (trained.told or {}).get("classes") or (loaded and loaded.names)
     if known and len(known) == trained.classes:
@@ -65,7 +66,9 @@ def names(trained, loaded=None):
     return [f"class {i}" for i in range(trained.classes)]
 
 
-def preparation(trained, name=None, loaded=None):
+def preparation(
+    trained: Trained, name: str | None = None, loaded: data.Data | None = None
+) -> tuple[Augmentation, data.Statistics | None, int | None]:
     """(augmentation, statistics, short side or None): how images are made ready for the network.
 
     As in its training: normalised by the statistics of what it was trained on, which result.json
@@ -88,7 +91,7 @@ def preparation(trained, name=None, loaded=None):
     return augmentation, data.statistics(loaded.train), short
 
 
-def again(trained, options):
+def again(trained: Trained, options: dict[str, Any]) -> data.Data:
     """The data that a network was trained on."""
     told = dict(skip_broken=options.get("skip_broken", False))
     told["first_label"] = options.get("first_label")

@@ -3,8 +3,11 @@
 import math
 import sys
 import time
+from argparse import Namespace
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,6 +15,7 @@ from keras.callbacks import SwapEMAWeights, TensorBoard
 
 from convbook import architectures
 from convbook.architectures.catalog import find
+from convbook.architectures.common import Net
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.training import (
     checkpoints,
@@ -24,6 +28,7 @@ from convbook.training import (
     strategy,
 )
 from convbook.training.accumulate import Accumulated
+from convbook.training.cluster import Cluster
 from convbook.training.decay import decay
 from convbook.training.feed import heads_of, held_out, training_data
 from convbook.training.fused import fuse
@@ -38,7 +43,8 @@ Job = namedtuple("Job", "model parts devices recipe statistics epoch steps")
 # What can be refused
 
 
-def prepare(options, devices=None, cluster=None):
+def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
+            cluster: Cluster | None = None) -> Job:  # fmt: skip
     """Loads the data and builds the model: a Job, all that can be refused before time is spent.
 
     options: as convbook train makes them; size and what the recipe says are filled in if None.
@@ -73,7 +79,7 @@ def prepare(options, devices=None, cluster=None):
     return Job(model, parts, devices, made, statistics, epoch, steps)
 
 
-def pixels(options, net):
+def pixels(options: Namespace, net: Net) -> int:
     """Fills in options.size: the paper's, less for small images, where that would only cost."""
     if options.size is None:
         small = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
@@ -81,7 +87,7 @@ def pixels(options, net):
     return options.size
 
 
-def chosen_recipe(options):
+def chosen_recipe(options: Namespace) -> dict[str, Any]:
     """The recipe with what the command line puts in its places; its pixels are for options.size."""
     made = recipes.asked(options)
     ratio = options.size / (made["evaluation"]["crop"] or options.size)
@@ -93,18 +99,20 @@ def chosen_recipe(options):
     return made
 
 
-def needs_statistics(made):
+def needs_statistics(made: dict[str, Any]) -> bool:
     names = {name for name, _ in made["augmentation"]}
     return bool(names & {"standardise", "subtract_mean", "pca_noise"})
 
 
-def network(options, made, shape, classes):
+def network(
+    options: Namespace, made: dict[str, Any], shape: tuple[int, ...], classes: int
+) -> keras.Model:
     """The model as the recipe trains it: gates, auxiliary heads, first weights."""
     told, net = dict(options.option), find(options.model)[1]
     for gate in {"survival", "drop_path"} & set(net.options):
         if made[gate] is not None and not {"survival", "drop_path"} & set(options.option):
             told[gate] = made[gate]
-    heads = {"aux": True} if made["aux_weights"] else {}
+    heads: dict[str, Any] = {"aux": True} if made["aux_weights"] else {}
     model = architectures.create(options.model, input_shape=shape, classes=classes, **told, **heads)
     if options.weights or options.init_from:
         print(taken_over(model, options, shape, told), flush=True)
@@ -113,7 +121,7 @@ def network(options, made, shape, classes):
     return model
 
 
-def settle(options, made, model, several):
+def settle(options: Namespace, made: dict[str, Any], model: keras.Model, several: bool) -> None:
     """What the network has a say in: the rate without batch norm, and batch norm's momentum."""
     norms = strategy.batch_norms(model)
     if not norms and made["lr_without_norm"]:
@@ -136,7 +144,7 @@ def settle(options, made, model, several):
 # Model and optimizer
 
 
-def compiled(job, options, frozen=None):
+def compiled(job: Job, options: Namespace, frozen: str | None = None) -> keras.Model:
     """A twin of the model, on the same layers, that can be fitted; the model stays clean to save.
 
     frozen: the stage up to which the layers are left as they are.
@@ -170,20 +178,20 @@ def compiled(job, options, frozen=None):
 class Pace(keras.callbacks.Callback):
     """Adds each epoch's learning rate and training images per second, validation apart."""
 
-    def __init__(self, batch):
+    def __init__(self, batch: int):
         super().__init__()
         self.batch = batch
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.start, self.done = time.perf_counter(), 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.done = batch + 1
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         self.seconds = time.perf_counter() - self.start
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for key in ("accuracy", "val_accuracy"):  # of the network, where there are other heads
             logs.setdefault(key, logs.get(key.replace("accuracy", "logits_accuracy")))
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
@@ -193,11 +201,11 @@ class Pace(keras.callbacks.Callback):
 class Lines(keras.callbacks.Callback):
     """A line every so many steps, for a log file."""
 
-    def __init__(self, keeper, every, steps):
+    def __init__(self, keeper: Keeper, every: int, steps: int):
         super().__init__()
         self.keeper, self.every, self.steps = keeper, every, steps
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if (step := self.keeper.info["step"]) % self.every == 0:
             told = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
             rate = float(self.model.optimizer.learning_rate)
@@ -207,7 +215,9 @@ class Lines(keras.callbacks.Callback):
 # Fit
 
 
-def spans(start, steps, epoch, cut=None):
+def spans(
+    start: int, steps: int, epoch: int, cut: int | None = None
+) -> Iterator[tuple[int, int, int, int]]:
     """Calls of fit from a step on: (first step, its epoch, steps an epoch, epoch to end before).
 
     Whole epochs in one call; what is left of one, and the last if it is short, in calls of their
@@ -223,7 +233,7 @@ def spans(start, steps, epoch, cut=None):
         start += size * (last - n)
 
 
-def train(job, options, folder):
+def train(job: Job, options: Namespace, folder: str | Path) -> dict[str, Any]:
     """Fits from where the folder's checkpoints end, evaluates, writes; returns result.json's."""
     begun = time.perf_counter()
     strategy.synchronize(job.model, job.devices.num_replicas_in_sync > 1 and options.synchronize)
@@ -244,7 +254,7 @@ def train(job, options, folder):
     return result
 
 
-def fit(job, options, keeper):
+def fit(job: Job, options: Namespace, keeper: Keeper) -> None:
     """All the steps that are left."""
     val, val_steps = held_out(job, job.parts.val)
     cut = options.unfreeze if options.freeze else None
@@ -267,12 +277,12 @@ def fit(job, options, keeper):
         )
 
 
-def frozen_at(options, epoch):
+def frozen_at(options: Namespace, epoch: int) -> str | None:
     """The stage up to which nothing is trained in an epoch; None: all is."""
     return options.freeze if options.unfreeze is None or epoch < options.unfreeze else None
 
 
-def resumed(job, options, folder):
+def resumed(job: Job, options: Namespace, folder: Path) -> Keeper:
     """A Keeper with the state of the folder's last checkpoint, or of a new run.
 
     Raises ValueError for options that are not those of the run that left it.
@@ -299,7 +309,7 @@ def resumed(job, options, folder):
     return keeper
 
 
-def thaw(job, options, keeper):
+def thaw(job: Job, options: Namespace, keeper: Keeper) -> None:
     """All layers are trained from now on, by an optimizer that begins anew but for its step."""
     keeper.restore()
     rate = keeper.model.optimizer.learning_rate
@@ -312,7 +322,7 @@ def thaw(job, options, keeper):
     keeper.capture()
 
 
-def callbacks(job, options, keeper):
+def callbacks(job: Job, options: Namespace, keeper: Keeper) -> list[keras.callbacks.Callback]:
     """In their order: what measures, what decides, what keeps, what only shows."""
     found = [Pace(job.recipe["batch_size"]), *keeper.others, keeper]
     if job.recipe["ema"]:

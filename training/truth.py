@@ -10,7 +10,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from convbook.training.cluster import here
 
@@ -39,7 +41,7 @@ OPTIONS = {
 LIMIT = 120  # seconds; what takes longer hangs
 
 
-def devices_of(place, index, workers):
+def devices_of(place: str, index: int, workers: str) -> Any:
     """The strategy of a process."""
     import tensorflow as tf
 
@@ -48,6 +50,7 @@ def devices_of(place, index, workers):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     if "Multi" in place:
         found = cluster.find(workers, index)
+        assert found is not None  # there are two
         with peers.meeting(found, LIMIT):
             return multiworker.MultiWorkerMirroredStrategy()
     if "2" in place:
@@ -58,7 +61,7 @@ def devices_of(place, index, workers):
     return tf.distribute.get_strategy()
 
 
-def net(option):
+def net(option: dict[str, Any]) -> Any:
     """A small net, compiled with an option."""
     import keras
 
@@ -80,7 +83,7 @@ def net(option):
     return model
 
 
-def train(place, option, index, workers, out):
+def train(place: str, option: dict[str, Any], index: int, workers: str, out: str) -> None:
     """One process of a run: leaves its weights in OUT/INDEX.npz."""
     import keras
     import numpy as np
@@ -100,7 +103,7 @@ def train(place, option, index, workers, out):
     np.savez(f"{out}/{index}.npz", *model.get_weights())
 
 
-def ran(place, name):
+def ran(place: str, name: str) -> str | list[list[Any]]:
     """The weights that each worker ends with, or in a few words why there are none."""
     import numpy as np
 
@@ -130,7 +133,7 @@ def ran(place, name):
         return [list(np.load(f"{out}/{i}.npz").values()) for i in range(n)]
 
 
-def verdict(weights, expected):
+def verdict(weights: str | list[list[Any]], expected: str | list[list[Any]]) -> str:
     """Whether the weights of all workers are those of one device."""
     import numpy as np
 
@@ -145,7 +148,7 @@ def verdict(weights, expected):
     return "yes" if apart < 1e-5 else f"yes, to {apart:.0e}" if apart < 1e-2 else f"no: {apart:.0e}"
 
 
-def table():
+def table() -> Iterator[str]:
     """The rows of the page, printed as they come."""
     for name in OPTIONS:
         expected = None
@@ -159,7 +162,7 @@ def table():
         yield row
 
 
-def main():
+def main() -> None:
     import keras
     import tensorflow as tf
 

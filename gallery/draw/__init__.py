@@ -3,18 +3,20 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
-from convbook.blocks.graph import calls
+from convbook.blocks.graph import Call, calls
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
 
 FONT = {"fontname": "DejaVu Sans,Verdana,sans-serif", "fontcolor": "#222222"}
 
 
-def draw(block, path):
+def draw(block: str | keras.Model, path: str | Path) -> Path:
     """Draws a block, by name, or a functional keras.Model into path (.png, .svg or .pdf).
 
     A box says operation, kernel/stride, filters, groups, dilation, activation, and below it the
@@ -39,7 +41,9 @@ def draw(block, path):
     return path
 
 
-def add(model, graph, area, makers, drawn):
+def add(
+    model: keras.Model, graph: Any, area: Any, makers: dict[int, Any], drawn: list[Any]
+) -> None:
     """Adds model's calls to area: the graph, or the frame of a layer that holds a model.
 
     makers: {id of a tensor: the node that makes it}; drawn: the operation of every node so far.
@@ -64,7 +68,7 @@ def add(model, graph, area, makers, drawn):
             drawn.append(call.op)
 
 
-def model_in(call):
+def model_in(call: Call) -> keras.Model | None:
     """The model called, or held by the layer called; or None."""
     for model in (call.op, *vars(call.op).values()):
         with contextlib.suppress(ValueError):
@@ -74,7 +78,7 @@ def model_in(call):
 
 
 @contextlib.contextmanager
-def rendering():
+def rendering() -> Iterator[None]:
     """Graphviz takes its letters from Matplotlib's fonts, so that they are the same everywhere.
 
     Nothing reaches stderr meanwhile: Fontconfig warns of any system file newer than itself, and

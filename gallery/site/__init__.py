@@ -2,3 +2,13 @@
 
 Each module has a function page(...) that returns Markdown; nothing of it is kept in the repository.
 """
+
+__all__ = [
+    "ancestors",
+    "cards",
+    "diff",
+    "families",
+    "html",
+    "tree",
+    "words",
+]

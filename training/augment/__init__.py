@@ -19,6 +19,8 @@ from convbook.training.augment.normalise import standardise, subtract_mean
 from convbook.training.augment.place import affine, flip, pad_crop
 from convbook.training.augment.rand import rand_augment
 
+__all__ = ["options", "plan"]
+
 STAGES: dict[str, tuple[Callable[..., Any], ...]] = dict(
     crops=(random_area_crop, scale_jitter, centre_crop),
     colours=(pca_noise, colour_jitter, rand_augment),
@@ -30,9 +32,8 @@ GIVEN = {"h", "w", "x", "y", "seed", "size", "share", "statistics"}  # by the pi
 NAMES = {f.__name__: (stage, f) for stage, fs in STAGES.items() for f in fs}
 
 Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe has it
-Plan = namedtuple(
-    "Plan", "crops colours normalisations places mixtures"
-)  # of each stage (place in the recipe, function, options)
+# Of each stage (place in the recipe, function, options)
+Plan = namedtuple("Plan", "crops colours normalisations places mixtures")
 
 
 def options(f: Callable[..., Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from convbook.training.augment.draw import Seed, choose
+from convbook.training.augment.draw import Images, Seed, choose
 
 # top, left, height and width; and a function that gives them for an image of h x w
 Box = Sequence[Any]
@@ -75,7 +75,7 @@ def centre_crop(
     return (h - side) // 2, (w - side) // 2, side, side
 
 
-def cut(x: tf.Tensor, window: Window) -> tf.Tensor:
+def cut(x: Images, window: Window) -> tf.Tensor:
     """The window of an image x (H, W, C), window being a function of h and w."""
     h, w = tf.unstack(tf.shape(x)[:2])
     top, left, tall, wide = window(h, w)
@@ -109,7 +109,7 @@ def decode(encoded: tf.Tensor, channels: int, window: Window) -> tf.Tensor:
     return tf.cond(tf.io.is_jpeg(encoded), jpeg, png)
 
 
-def resize(x: tf.Tensor, size: int) -> tf.Tensor:
+def resize(x: Images, size: int) -> tf.Tensor:
     """x (..., H, W, C), uint8 or in [0, 1] -> (..., size, size, C) in [0, 1]: bilinear, and over
     all the pixels that one is made of."""
     x = tf.image.convert_image_dtype(x, tf.float32)

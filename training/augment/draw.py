@@ -36,8 +36,8 @@ def beta(seed: Seed, alpha: float, x: Images, share: Share = (0, 1)) -> tf.Tenso
     i, parts = share
     b = tf.shape(x)[0]
     # Two gamma draws share their sum as beta does; float64, as small alphas draw tiny numbers.
-    alpha = tf.constant(alpha, tf.float64)
-    g = tf.random.stateless_gamma((2, b * parts), seed, alpha, dtype=tf.float64)
+    both = tf.constant(alpha, tf.float64)
+    g = tf.random.stateless_gamma((2, b * parts), seed, both, dtype=tf.float64)
     g = g[:, i * b : (i + 1) * b] + 1e-300
     return tf.cast(g[0] / (g[0] + g[1]), tf.float32)
 

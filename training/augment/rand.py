@@ -12,13 +12,13 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from convbook.training.augment.colour import grey
-from convbook.training.augment.draw import Seed, Share, choose, uniform
+from convbook.training.augment.draw import Images, Seed, Share, choose, uniform
 from convbook.training.augment.place import project
 
 Number: TypeAlias = float | tf.Tensor
 
 
-def move(x: tf.Tensor, a: Number = 1.0, c: Number = 0.0, across: Number = 0.0, d: Number = 0.0,
+def move(x: Images, a: Number = 1.0, c: Number = 0.0, across: Number = 0.0, d: Number = 0.0,
          e: Number = 1.0, down: Number = 0.0) -> tf.Tensor:  # fmt: skip
     """An image (H, W, C) read where the matrix says, about its centre."""
     i, j = (x.shape[1] - 1) / 2, (x.shape[0] - 1) / 2
@@ -26,17 +26,17 @@ def move(x: tf.Tensor, a: Number = 1.0, c: Number = 0.0, across: Number = 0.0, d
     return project(x[None], [tf.cast(r, tf.float32)[None] for r in rows], "BILINEAR")[0]
 
 
-def rotate(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def rotate(x: Images, m: tf.Tensor) -> tf.Tensor:
     angle = m * math.radians(30)
     return move(x, tf.cos(angle), -tf.sin(angle), 0.0, tf.sin(angle), tf.cos(angle))
 
 
-def blend(aim: Number, x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def blend(aim: Number, x: Images, m: tf.Tensor) -> tf.Tensor:
     """1 + 0.9 m of x, the rest of aim."""
     return tf.clip_by_value(aim + (x - aim) * (1 + 0.9 * m), 0.0, 1.0)
 
 
-def sharpness(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def sharpness(x: Images, m: tf.Tensor) -> tf.Tensor:
     """Blended with itself smoothed by 1 1 1, 1 5 1, 1 1 1, as PIL's; the border stays."""
     kernel = tf.constant([[1, 1, 1], [1, 5, 1], [1, 1, 1]], tf.float32) / 13
     kernel = tf.tile(kernel[..., None, None], (1, 1, x.shape[-1], 1))
@@ -46,12 +46,12 @@ def sharpness(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
     return blend(smooth, x, m)
 
 
-def autocontrast(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def autocontrast(x: Images, m: tf.Tensor) -> tf.Tensor:
     low, high = tf.reduce_min(x, [0, 1]), tf.reduce_max(x, [0, 1])
     return tf.where(high > low, (x - low) / tf.maximum(high - low, 1 / 255), x)
 
 
-def equalize(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def equalize(x: Images, m: tf.Tensor) -> tf.Tensor:
     """Each channel's 256 levels spread so that each holds about as many pixels, as PIL does."""
 
     def channel(c):
@@ -65,7 +65,7 @@ def equalize(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
     return tf.stack([channel(c) for c in tf.unstack(x, axis=-1)], -1)
 
 
-def posterize(x: tf.Tensor, m: tf.Tensor) -> tf.Tensor:
+def posterize(x: Images, m: tf.Tensor) -> tf.Tensor:
     step = 2 ** tf.round(4 * tf.abs(m))  # of 256 levels: 8 bits down to 4
     return tf.floor(tf.round(x * 255) / step) * step / 255
 
@@ -89,7 +89,7 @@ OPERATIONS = (  # m in [-1, 1]: the strength, its sign drawn
 
 
 def rand_augment(
-    x: tf.Tensor, seed: Seed, share: Share = (0, 1), n: int = 2, m: float = 9
+    x: Images, seed: Seed, share: Share = (0, 1), n: int = 2, m: float = 9
 ) -> tf.Tensor:
     """n operations an image of x (B, H, W, C) in [0, 1], at m tenths of their range.
     The paper's N = 2 and M = 9 are for ResNet-50."""

@@ -27,7 +27,7 @@ OTHER = {
 SHOWN = 10
 
 
-def is_readable(encoded: tf.Tensor) -> tf.Tensor:
+def is_readable(encoded: bytes | tf.Tensor) -> tf.Tensor:
     """Whether the bytes are of a JPEG, or of a PNG that is not animated."""
     jpeg, png = (tf.strings.substr(encoded, 0, len(m)) == m for m in MAGIC)
     # The chunk acTL says so; it stands among the first, before the pixels.

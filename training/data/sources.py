@@ -1,5 +1,7 @@
 """Sources of data, by name."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,31 +12,36 @@ from convbook.training.data.held import Data, hold_out, split
 from convbook.training.data.parts import Split
 from convbook.training.options import KERAS, source
 
-FILES = {"folder": folder.load, "tfrecord": records.tfrecord, "tfds": records.tfds}
+FILES: dict[str, Callable[..., Data]] = {
+    "folder": folder.load,
+    "tfrecord": records.tfrecord,
+    "tfds": records.tfds,
+}
 
 
-def digits():
+def digits() -> tuple[np.ndarray, np.ndarray]:
     """The 1,797 handwritten digits that scikit-learn ships: x (1797, 8, 8, 1), y in 0 .. 9."""
     found = load_digits()
     return found.images[..., None] / 16, found.target
 
 
-def of_channels(name, x, channels):
+def of_channels(name: str, x: np.ndarray, channels: int) -> np.ndarray:
     """x (N, H, W, C), grey repeated to channels.  Raises ValueError."""
     if x.shape[-1] not in (1, channels):
         raise ValueError(f"--data {name!r} has {x.shape[-1]} channels, the model takes {channels}")
     return np.broadcast_to(x, (*x.shape[:3], channels))
 
 
-def load_digits_data(name, size, channels):
+def load_digits_data(name: str, size: int, channels: int) -> Data:
     x, y = digits()
     x = tf.image.resize(x, (size, size), "bilinear", antialias=True).numpy()
     x = of_channels(name, x, channels)
     names = [str(i) for i in range(10)]
-    return Data(*(Split(x[i], y[i]) for i in split(y)), classes=int(y.max()) + 1, names=names)
+    train, val, test = (Split(x[i], y[i]) for i in split(y))
+    return Data(train, val, test, classes=int(y.max()) + 1, names=names)
 
 
-def load_keras(name, size, channels):
+def load_keras(name: str, size: int, channels: int) -> Data:
     """Of keras.datasets, which fetches it once; 10 % of the training images are for validation,
     5,000 of CIFAR's as in arXiv:1512.03385, section 4.2."""
     try:
@@ -49,7 +56,9 @@ def load_keras(name, size, channels):
     return Data(train, val, Split(test_x, test_y, size), classes=int(y.max()) + 1)
 
 
-def load(name, size, channels, skip_broken=False, first_label=None):
+def load(
+    name: str, size: int, channels: int, skip_broken: bool = False, first_label: int | None = None
+) -> Data:
     """The data called name, as Data of (size, size) images of so many channels.
 
     skip_broken: what cannot be used is left out, and listed in Data.skipped as (file, reason).
