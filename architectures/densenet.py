@@ -38,7 +38,7 @@ def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compr
         stage = partial(dense_layers, i=i, b=b, f=f, n=n, r=bottleneck, rate=rate)
         x = tap(recomputed(x, stage) if recompute else stage(x), f"stage{i}")
         if i < len(depths):
-            x = tap(transition_block(x, compression, n=n, rate=rate), f"transition{i}")
+            x = tap(transition_block(x, r=compression, n=n, rate=rate), f"transition{i}")
     return tap(act(norm(x, n), "relu"), "last")
 
 

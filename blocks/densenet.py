@@ -37,7 +37,7 @@ def dense_block(x: Map, f: Whole = 32, b: Whole = 5, *, n: Norm = None, r: Whole
 
 
 @checked
-def transition_block(x: Map, r: Whole = 2, *, n: Norm = BN, rate: Rate = 0.0) -> Tensor:
+def transition_block(x: Map, *, r: Whole = 2, n: Norm = BN, rate: Rate = 0.0) -> Tensor:
     """n relu 1x1 C/r -> 2x2/2 mean: r is a reduction.
 
     x (N, H, W, C) -> (N, H/2, W/2, C/r); 1/r is the paper's compression theta: r=2 for DenseNet-C

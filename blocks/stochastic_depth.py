@@ -1,6 +1,6 @@
 """Gates: branches that are left out at random in training.  gate(x, branch) is what is added."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -16,6 +16,8 @@ from convbook.blocks.types import (
     Whole,
     is_probability,
 )
+
+Decay = Literal["linear", "uniform"]
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -100,12 +102,11 @@ def drop_path(x: Map, branch: Branch = lambda x: x, *, survival: Probability = 0
 
 
 @checked
-def survivals(b: Whole, survival: Probability = 0.5, decay: str = "linear") -> list[float]:
+def survivals(b: Whole, survival: Probability = 0.5, *, decay: Decay = "linear") -> list[float]:
     """The survival probabilities of b blocks: from 1 - (1 - p_L)/b down to survival (p_L).
 
     decay='uniform' gives every block the same.  arXiv:1603.09382, equation 4 and Figure 3.
     """
-    require(decay in ("linear", "uniform"), decay=decay, right="'linear' or 'uniform'")
     if decay == "uniform":
         return [survival] * b
     return [1 - (i + 1) / b * (1 - survival) for i in range(b)]

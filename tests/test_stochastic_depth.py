@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from cases import fill
 from keras import layers
-from reference import IMAGES, built, close, norms
+from reference import IMAGES, close, norms
 
 from convbook import blocks
 from convbook.blocks import BN
@@ -33,13 +33,13 @@ def branch(x):
 def gated(survival=0.5, seed=0, shape=(8, 8, 8), branch=branch):
     """A model of one gate alone, and the model of its branch."""
     x = keras.Input(shape)
-    model = fill(keras.Model(x, blocks.stochastic_depth(x, branch, survival, seed=seed)))
+    model = fill(keras.Model(x, blocks.stochastic_depth(x, branch, survival=survival, seed=seed)))
     return model, model.layers[-1].branch
 
 
-def passed(y):
-    """Whether y is the input as it was."""
-    return np.array_equal(y, IMAGES)
+def is_zero(y):
+    """Whether the branch was dropped."""
+    return not np.any(y)
 
 
 def runs(inner):
@@ -47,12 +47,12 @@ def runs(inner):
 
 
 def test_whole_batch_kept_or_dropped():
-    """In training the branch is added or not, for all samples alike, p of the time."""
+    """In training the branch or zeros, for all samples alike, p of the time."""
     model, inner = gated(0.7)
-    expected, kept = IMAGES + inner(IMAGES, training=True).numpy(), 0
+    expected, kept = inner(IMAGES, training=True).numpy(), 0
     for _ in range(300):
         y = model(IMAGES, training=True).numpy()
-        if not passed(y):
+        if not is_zero(y):
             close(y, expected)
             kept += 1
     assert abs(kept / 300 - 0.7) < 0.08  # three standard deviations
@@ -62,17 +62,17 @@ def test_expectation_in_inference():
     """survival times the branch: what training gives on average, and the same each time."""
     model, inner = gated(0.3)
     for _ in range(2):
-        close(model(IMAGES), IMAGES + 0.3 * inner(IMAGES).numpy())
-        close(model(IMAGES, training=False), IMAGES + 0.3 * inner(IMAGES, training=False).numpy())
+        close(model(IMAGES), 0.3 * inner(IMAGES).numpy())
+        close(model(IMAGES, training=False), 0.3 * inner(IMAGES, training=False).numpy())
 
 
 def test_survival_of_one_is_the_branch():
     model, inner = gated(1)
     before = [w.copy() for w in model.get_weights()]
-    close(model(IMAGES), IMAGES + inner(IMAGES).numpy())
+    close(model(IMAGES), inner(IMAGES).numpy())
     y = model(IMAGES, training=True)
     model.set_weights(before)
-    close(y, IMAGES + inner(IMAGES, training=True).numpy())
+    close(y, inner(IMAGES, training=True).numpy())
 
 
 def test_dropped_branch_does_not_run():
@@ -85,7 +85,7 @@ def test_dropped_branch_does_not_run():
         seen = set()
         for _ in range(20):
             before, count = mean.numpy(), float(runs(inner))
-            dropped = passed(call(IMAGES))
+            dropped = is_zero(call(IMAGES))
             seen.add(dropped)
             assert float(runs(inner)) - count == (not dropped)
             assert np.array_equal(mean.numpy(), before) == dropped
@@ -94,10 +94,7 @@ def test_dropped_branch_does_not_run():
 
 @pytest.mark.parametrize("f", [8, 16])
 def test_the_whole_block(f):
-    """With the sum and a in the gate: what a block makes of the same weights, or its shortcut.
-
-    x itself passes as it is, for a block reads what a relu made; another shortcut has its a.
-    """
+    """What a block makes of the same weights, or relu of its shortcut; the sum is the block's."""
     i = keras.Input((8, 8, 8))
     letters = dict(f=f, shortcut="A")
     plain = fill(keras.Model(i, blocks.basic_block(i, **letters)))
@@ -112,7 +109,7 @@ def test_the_whole_block(f):
     run, seen = plain(IMAGES, training=True), set()
     for _ in range(16):
         y = model(IMAGES, training=True).numpy()
-        dropped = np.array_equal(y, IMAGES if f == 8 else np.maximum(shortcut, 0))
+        dropped = np.array_equal(y, np.maximum(shortcut, 0))
         seen.add(dropped)
         if not dropped:
             close(y, run)
@@ -138,9 +135,9 @@ def test_dropped_branch_does_not_run_in_fit():
 def test_gates_draw_for_themselves():
     """Two gates of one net agree half of the time, not always, with seeds of their own or none."""
     x = keras.Input((8, 8, 8))
-    y = [blocks.stochastic_depth(x, lambda x: blocks.conv(x, 8), 0.5) for _ in range(2)]
+    y = [blocks.stochastic_depth(x, lambda x: blocks.conv(x, 8)) for _ in range(2)]
     model = keras.Model(x, y)
-    drawn = [tuple(passed(y) for y in model(IMAGES, training=True)) for _ in range(60)]
+    drawn = [tuple(is_zero(y) for y in model(IMAGES, training=True)) for _ in range(60)]
     assert set(drawn) == {(a, b) for a in (True, False) for b in (True, False)}
 
 
@@ -148,7 +145,7 @@ def test_seed_repeats_the_draws():
     draws = []
     for seed in (1, 1, 2):
         model, _ = gated(seed=seed)
-        draws.append([passed(model(IMAGES, training=True)) for _ in range(16)])
+        draws.append([is_zero(model(IMAGES, training=True)) for _ in range(16)])
     assert draws[0] == draws[1] != draws[2]
 
 
@@ -186,7 +183,7 @@ def test_unknown_sizes(f):
 def test_saved_and_loaded(tmp_path):
     model, _ = gated(0.25, seed=7)
     config = model.layers[-1].get_config()
-    assert (config["survival"], config["a"], config["seed"]) == (0.25, None, 7)
+    assert (config["survival"], config["seed"]) == (0.25, 7)
     again = blocks.StochasticDepth.from_config(config)
     assert (again.survival, again.seed, again.name) == (0.25, 7, model.layers[-1].name)
     model.save(tmp_path / "model.keras")
@@ -215,15 +212,43 @@ def test_seen_into():
 def test_drop_path(survival):
     """Each sample by itself kept, over survival, or dropped; in inference nothing happens."""
     x = np.ones((4000, 2, 2, 3), "float32")
-    model = built(blocks.drop_path, survival, 0, channels=3)
-    assert model.layers[-1].output.shape == (None, 8, 8, 3)
     i = keras.Input((2, 2, 3))
-    model = keras.Model(i, blocks.drop_path(i, survival, 0))
+    model = keras.Model(i, blocks.drop_path(i, survival=survival, seed=0))
+    assert model.output.shape == (None, 2, 2, 3)
     np.testing.assert_array_equal(model(x), x)
     y = model(x, training=True).numpy().reshape(4000, -1)
     assert (y == y[:, :1]).all()
     np.testing.assert_allclose(np.unique(y), [0, 1 / survival], rtol=1e-6)
     assert abs((y[:, 0] > 0).mean() - survival) < 0.03
+
+
+def test_drop_path_of_a_branch():
+    """Of what the branch makes of x, not of x; survival and seed are given by name."""
+    i = keras.Input((8, 8, 8))
+    model = fill(keras.Model(i, blocks.drop_path(i, branch, survival=0.8, seed=0)))
+    y = model(IMAGES).numpy()
+    plain = keras.Model(i, branch(i))
+    plain.set_weights(model.get_weights())
+    close(y, plain(IMAGES))
+    for gate in (blocks.drop_path, blocks.stochastic_depth):
+        with pytest.raises(TypeError, match="positional"):
+            gate(i, branch, 0.8)
+
+
+def test_a_dropped_branch_of_unknown_size_does_not_run():
+    """In a graph; but one that changes the size runs and counts as zeros."""
+    for s, expected in ((1, 0), (2, 1)):
+        model, inner = gated(1e-6, shape=(None, None, 8), branch=partial(strided, s=s))
+        runs(inner).assign(0)
+        spec = [tf.TensorSpec((None, None, None, 8))]
+        y = tf.function(lambda x, model=model: model(x, training=True), spec)(IMAGES)
+        assert y.shape == (3, 8 // s, 8 // s, 8)
+        assert is_zero(y)
+        assert float(runs(inner)) == expected
+
+
+def strided(x, s):
+    return blocks.conv(Counter()(x), 8, s=s, n=BN)
 
 
 def test_survivals():
@@ -233,5 +258,5 @@ def test_survivals():
     assert sum(p) == pytest.approx(40.25)
     assert p == pytest.approx([1 - l / 54 * 0.5 for l in range(1, 55)])
     assert (p[0], p[-1]) == (1 - 0.5 / 54, 0.5)
-    assert blocks.survivals(3, 0.8, "uniform") == [0.8] * 3
+    assert blocks.survivals(3, 0.8, decay="uniform") == [0.8] * 3
     assert blocks.survivals(4, 1.0) == [1.0] * 4
