@@ -81,7 +81,7 @@ def load_ours(model: keras.Model, path: Any) -> None:
         raise ValueError(f"weights={path!r} does not fit {model.name}: {short(error)}") from error
 
 
-def load_body(model, path):
+def load_body(model: keras.Model, path: Any) -> None:
     """Reads the weights of a body of ours from a file of it or of the whole network.
 
     By the names of the layers where the file has them: auxiliary heads change their order.

@@ -3,3 +3,5 @@
 A block in the menu, as one text to copy, as a picture; a network beside its paper, all in a ledger;
 the site's pages about them.
 """
+
+__all__ = ["draw", "find", "ledger", "menu", "networks", "page", "show", "site"]

@@ -13,6 +13,8 @@ from convbook.blocks.graph import Call, calls
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
 
+__all__ = ["draw"]
+
 FONT = {"fontname": "DejaVu Sans,Verdana,sans-serif", "fontcolor": "#222222"}
 
 
