@@ -96,11 +96,8 @@ def ratios(se: Ratio, stages: int) -> Iterator[int | None]:
         return repeat(se)
     known = range(1, stages + 1)
     good = len(se) == 2 and (se[0] is None or is_whole(se[0])) and isinstance(se[1], Sequence)
-    require(
-        good and all(i in known for i in se[1]),
-        se=se,
-        right=f"{PAIR}, with stages from 1 to {stages}",
-    )
+    good = good and all(i in known for i in se[1])
+    require(good, se=se, right=f"{PAIR}, with stages from 1 to {stages}")
     return iter([se[0] if i in se[1] else None for i in known])
 
 
