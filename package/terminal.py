@@ -67,9 +67,9 @@ def filtered() -> Iterator[None]:
     os.dup2(begin, 2)
     os.close(begin)
     os.close(end)
-    # Never closed: who took it may write to the last
     if sys.__stderr__ and stderr is sys.__stderr__:
-        sys.stderr = os.fdopen(kept, "w", 1, stderr.encoding, stderr.errors)
+        # Not to be closed: who took it may write to the last
+        sys.stderr = os.fdopen(kept, "w", 1, stderr.encoding, stderr.errors, closefd=False)
     try:
         yield
     finally:

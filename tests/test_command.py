@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from convbook.__main__ import ALL, main, page
+from convbook.training.cluster import here
 
 QUICK = """
 import io, json, sys
@@ -52,10 +53,14 @@ REFUSED = [
 ]
 
 
-def fresh(*argv, **environment):
+def environment(**more):
+    """That of these tests, but for what they ask of TensorFlow."""
+    return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | more
+
+
+def fresh(*argv, **more):
     """What a process of its own says, as typed in a shell."""
-    kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    told = dict(capture_output=True, text=True, env=kept | environment, timeout=300)
+    told = dict(capture_output=True, text=True, env=environment(**more), timeout=300)
     return subprocess.run([sys.executable, *map(str, argv)], **told)
 
 
@@ -134,6 +139,19 @@ def test_training_begins_with_a_line_of_ours(trained):
     assert done.stdout.startswith("batch size 384 instead of 64: ")
 
 
+def test_nothing_else_appears_on_several_workers(tmp_path):
+    told = ["train", "lenet5", "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
+    names = ",".join(here(2))
+    told += ["--workers", names, "--out", str(tmp_path / "run")]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    command = [sys.executable, "-m", "convbook", *told, "--index"]
+    workers = [subprocess.Popen([*command, str(i)], **pipes) for i in range(2)]
+    for worker in workers:
+        out, err = worker.communicate(timeout=300)
+        assert (worker.returncode, err) == (0, "")
+        assert out
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -181,6 +199,7 @@ I0000 00:00:1795913788.068735    4868 port.cc:153] oneDNN custom operations are 
 To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.
 E0000 00:00:1795913788.068735    4868 cuda_dnn.cc:8310] Unable to register cuDNN factory: Attempting
 E0000 00:00:1795914058.565507    5807 cuda.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+W0000 00:00:17 4756 dataset.cc:997] Input of GeneratorDatasetOp::Dataset will not be optimized as
 """
 WORDS = """\
 W0000 00:00:1795913788.068735    4868 allocator.cc:37] Allocation of 512 exceeds 10% of memory.
@@ -192,7 +211,7 @@ Illustrations begin with an I too
 
 @pytest.mark.parametrize("ends", ["", "os.abort()", "raise RuntimeError('broken')"])
 def test_only_known_remarks_are_dropped(ends):
-    """Warnings, errors, tracebacks pass, in their order; so do the last words before an abort."""
+    """Warnings, errors, tracebacks pass; so do the last words before an abort."""
     code = f"""
 import os, sys, warnings
 from convbook import terminal
@@ -200,19 +219,36 @@ print("before", file=sys.stderr)
 with terminal.filtered():
     os.write(2, {NOISE + WORDS + NOISE!r}.encode())
     warnings.warn("of Python", stacklevel=1)
-    sys.stderr.write("without an end")
-    sys.stderr.flush()
+    os.write(2, b"without an end")
     {ends}
 print(", after", file=sys.stderr)
 """
     done = fresh("-c", code)
     lines = done.stderr.splitlines()
-    assert lines[: 1 + WORDS.count("\n")] == ["before", *WORDS.splitlines()]
+    assert lines[0] == "before"
+    assert [line for line in lines if line in WORDS.splitlines()] == WORDS.splitlines()
+    assert not {*lines} & {*NOISE.splitlines()}
     assert "UserWarning: of Python" in done.stderr
-    if not ends:
-        assert lines[-1] == "without an end, after"
+    assert ("without an end, after" in lines) == (not ends)
+    assert "without an end" in done.stderr
     assert ("RuntimeError: broken" in done.stderr) == ("broken" in ends)
     assert (done.returncode == 0) == (not ends)
+
+
+def test_what_python_writes_goes_past_the_filter_at_once():
+    """A bar of progress has no end of line, for which the filter waits."""
+    code = """
+import sys, time
+from convbook import terminal
+with terminal.filtered():
+    sys.stderr.write("half of it")
+    sys.stderr.flush()
+    sys.stdin.read()
+"""
+    told = dict(stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], **told) as process:
+        assert process.stderr.read(10) == b"half of it"
+        process.stdin.close()
 
 
 def test_children_that_live_on_do_not_hold_it_up():
