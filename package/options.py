@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 Command = Callable[[argparse.Namespace], int | None]  # takes its options, returns the exit code
 
 
+WORDS = {"true": True, "false": False, "none": None}
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
@@ -38,12 +41,13 @@ def number(text: str) -> float:
 
 
 def pair(text: str) -> tuple[str, Any]:
-    """The type of an option NAME=VALUE: the value as Python writes it, or text."""
+    """The type of an option NAME=VALUE: the value as Python writes it, true, false or none in small
+    letters too, or text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
-        return name, ast.literal_eval(value)
+        return name, WORDS[value] if value in WORDS else ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name, value
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from convbook.__main__ import ALL, main, page
+from convbook.options import pair
 from convbook.training.cluster import here
 
 QUICK = """
@@ -68,6 +69,25 @@ def quick(commands):
     done = fresh("-c", QUICK, json.dumps(commands))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("se=16", 16),
+        ("se=(16, (3, 4))", (16, (3, 4))),
+        ("input_shape=64,64,3", (64, 64, 3)),
+        ("shortcut=A", "A"),
+        ("stride_on=3x3", "3x3"),
+        ("style='torch'", "torch"),
+        ("aux=true", True),
+        ("aux=False", False),
+        ("n=none", None),
+        ("a=", ""),
+    ],
+)
+def test_values_are_pythons_or_text(text, expected):
+    assert pair(text) == (text.partition("=")[0], expected)
 
 
 def test_one_page_names_every_command(capsys):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from convbook import terminal
 from convbook.training.cluster import here
 
 PAGE = Path(__file__).parent.parent / "docs" / "strategies.md"
@@ -163,6 +164,7 @@ def table() -> Iterator[str]:
 
 
 def main() -> None:
+    terminal.load_keras()
     import keras
     import tensorflow as tf
 
