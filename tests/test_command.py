@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from convbook.__main__ import ALL, main, page
+from convbook.blocks import conv, dense, gavgpool
 from convbook.options import pair
 from convbook.training.cluster import here
 
@@ -282,3 +284,29 @@ print(time.monotonic() - begin)
 child.kill()
 """
     assert float(fresh("-c", code).stdout) < 20
+
+
+def test_measure_counts_a_saved_model(tmp_path, capsys):
+    """The same as measure; where sizes are unknown, of the input shape that is given."""
+    path = tmp_path / "model.keras"
+    i = keras.Input((None, None, 3))
+    keras.Model(i, dense(gavgpool(conv(conv(i, 4), 8, s=2)), 10)).save(path)
+    assert main(["measure", str(path)]) == 2
+    assert "has unknown sizes: give it an input shape" in capsys.readouterr().err
+    assert main(["measure", str(path), "input_shape=8,8,3"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    macs = 64 * 27 * 4 + 16 * 36 * 8 + 8 * 10
+    assert ["trainable", f"{27 * 4 + 4 + 36 * 8 + 8 + 8 * 10 + 10}"] in rows
+    assert ["macs", f"{macs:,}"] in rows
+    assert main(["measure", str(path), "se=16"]) == 2
+    assert "se=16: of a saved model only input_shape" in capsys.readouterr().err
+    (tmp_path / "text.keras").write_text("no model")
+    assert main(["measure", str(tmp_path / "text.keras")]) == 2
+    assert "text.keras cannot be loaded by Keras" in capsys.readouterr().err
+
+
+def test_measure_runs_no_code_of_a_file(tmp_path, capsys):
+    i = keras.Input((8, 8, 3))
+    keras.Model(i, keras.layers.Lambda(lambda x: 2 * x)(i)).save(tmp_path / "lambda.keras")
+    assert main(["measure", str(tmp_path / "lambda.keras")]) == 2
+    assert "lambda.keras cannot be loaded by Keras" in capsys.readouterr().err
