@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from convbook import architectures
 from convbook.architectures import measure
+from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
 
 def model_of(shape, *stack):
@@ -241,6 +242,9 @@ class Holds(layers.Layer):
         super().__init__(**options)
         self.part = part
 
+    def build(self, shape):
+        self.part.build(shape)
+
     def call(self, x):
         return self.part(x)
 
@@ -345,6 +349,19 @@ def test_shared_and_nested():
     sizes = [256] * (1 + 2 + 2 * 2) + [4, 2]
     assert found.activation_bytes == 4 * sum(sizes)
     assert measure(keras.Sequential([keras.Input((8, 8, 4)), inner])).weights == block
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_gates_saved_before(shortcut):
+    """Those add what goes around them, and their activation, themselves."""
+    i = keras.Input((8, 8, 4))
+    x = keras.Input((8, 8, 4))
+    gate = GateOfOld(keras.Model(x, layers.Conv2D(4, 3, padding="same")(x)), 0.5, "relu")
+    y = gate([layers.Conv2D(4, 1)(i), i] if shortcut else i)
+    found = measure(keras.Model(i, y))
+    assert found.macs == 64 * (9 * 16 + 16 * shortcut)
+    assert found.activation_bytes == 4 * 256 * (4 + shortcut)  # input, convolutions, sum, relu
+    assert (found.receptive_field, found.uncounted) == (3, [])
 
 
 def test_several_outputs():
