@@ -56,6 +56,11 @@ def either(hints: list[Any]) -> Rule | None:
     return Rule(lambda v: any(rule.test(v) for rule in known), words)
 
 
+def plain(v: Any) -> Any:
+    """v, or the int of a whole number of another library, which not all of Keras takes."""
+    return int(v) if isinstance(v, Integral) and not isinstance(v, bool) else v
+
+
 def checked(block: Callable[P, R]) -> Callable[P, R]:
     """The block, which then refuses what the types of its arguments do not allow."""
 
@@ -83,6 +88,6 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
             if name in known and not known[name].test(value):
                 shown = tuple(value.shape) if getattr(value, "shape", ()) else value
                 require(False, right=known[name].words, **{name: shown})
-        return block(*args, **kwargs)
+        return block(*map(plain, args), **{name: plain(v) for name, v in kwargs.items()})
 
     return wrapper

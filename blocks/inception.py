@@ -1,5 +1,6 @@
 """Parallel kernels of several sizes.  GoogLeNet, arXiv:1409.4842; BN-Inception, 1502.03167."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -51,6 +52,12 @@ def follow(x: Tensor, path: Any, n: Norm, p: PoolPadding, pool_p: PoolPadding,
     return x
 
 
+def meet(ends: Sequence[Tensor]) -> bool:
+    """Whether paths end in one size, as far as it is known."""
+    sizes = zip(*(m.shape[1:3] for m in ends), strict=True)
+    return all(len({*found} - {None}) < 2 for found in sizes)
+
+
 @checked
 def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
              pool_p: PoolPadding = "same", max_p: PoolPadding | None = None,
@@ -74,6 +81,7 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
         return gate(x, lambda x: follow(x, way, n, p, pool_p, max_p, bias))
 
     ends = [end(way) for way in paths]
+    require(meet(ends), paths=paths, right="paths that all end in one size")
     return layers.concatenate(ends) if len(ends) > 1 else ends[0]
 
 
@@ -152,7 +160,9 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
     ends = [gate(x, lambda x: conv(x, f1, k=1, n=n, bias=bias))] if f1 else []
     ends += [gate(x, lambda x: last(conv(x, r3, k=1, n=n, bias=bias), f3))]
     ends += [gate(x, lambda x: last(chain(x, (rd, 1), (fd, 3), n=n, bias=bias), fd))]
-    x = layers.concatenate([*ends, gate(x, pooled)])
+    ends += [gate(x, pooled)]
+    require(meet(ends), p=p, right=f"one that gives the size of pool_p={pool_p}, max_p={max_p}")
+    x = layers.concatenate(ends)
     require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)
 
@@ -189,4 +199,6 @@ def grid_reduction(x: Map, f: Whole | None = None, *, k: Pair = 3, n: Norm = Non
         p: of both.
     """
     m = conv(x, f or x.shape[-1], k=k, s=2, p=p, n=n)
-    return layers.concatenate([m, maxpool(x, k=3, s=2, p=p)])
+    x = maxpool(x, k=3, s=2, p=p)
+    require(meet([m, x]), p=p, right=f"one that gives both the same size, where k={k}")
+    return layers.concatenate([m, x])

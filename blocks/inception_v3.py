@@ -10,12 +10,12 @@ from convbook.blocks.inception import chain
 from convbook.blocks.layers import BN_TF, avgpool, conv, gavgpool, maxpool
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import (
+    Around,
     Gate,
     Map,
     Norm,
     Padding,
     Pair,
-    PoolPadding,
     Row,
     Tensor,
     Whole,
@@ -25,7 +25,7 @@ from convbook.blocks.types import (
 
 
 @checked
-def inception_v3_a(x: Map, f: Whole = 64, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v3_a(x: Map, f: Whole = 64, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 64, 1x1 48 -> 5x5 64, 1x1 64 -> 3x3 96 -> 3x3 96, mean -> 1x1 f], concatenated.
 
@@ -60,7 +60,7 @@ def inception_v3_reduction_a(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -
 
 
 @checked
-def inception_v3_b(x: Map, f: Whole | Row = 192, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v3_b(x: Map, f: Whole | Row = 192, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 192, 1x1 f -> 1x7 f -> 7x1 192, 1x1 f -> 7x1, 1x7, 7x1 f -> 1x7 192, mean -> 1x1 192].
 
@@ -104,7 +104,7 @@ def split(x: Tensor, f: int, n: Norm) -> Tensor:
 
 
 @checked
-def inception_v3_c(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v3_c(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 320, 1x1 384 -> split, 1x1 448 -> 3x3 384 -> split, mean -> 1x1 192], concatenated.
 

@@ -11,12 +11,12 @@ from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import (
     Act,
+    Around,
     Gate,
     Map,
     Norm,
     Number,
     Padding,
-    PoolPadding,
     Row,
     Tensor,
     is_path,
@@ -86,7 +86,7 @@ def inception_v4_stem(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -> Tenso
 
 
 @checked
-def inception_v4_a(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v4_a(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 96, 1x1 64 -> 3x3 96, 1x1 64 -> 3x3 96 -> 3x3 96, mean -> 1x1 96], concatenated.
 
@@ -105,7 +105,7 @@ def inception_v4_a(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
 
 
 @checked
-def inception_v4_b(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v4_b(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 384, 1x1 192 -> 1x7 224 -> 7x1 256, 1x1 and twice 7x1, 1x7, mean -> 1x1 128].
 
@@ -126,7 +126,7 @@ def inception_v4_b(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
 
 
 @checked
-def inception_v4_c(x: Map, *, n: Norm = BN_TF, pool_p: PoolPadding = "same",
+def inception_v4_c(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """[1x1 256, 1x1 384 -> split, 1x1 384 -> 3x1 448 -> 1x3 512 -> split, mean -> 1x1 256].
 

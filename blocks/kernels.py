@@ -95,7 +95,7 @@ def shapes(weights: Any) -> Any:
     """The shapes of arrays, and what is none as it is."""
     if not isinstance(weights, (tuple, list)):
         return weights
-    return [getattr(w, "shape", w) for w in weights]
+    return type(weights)(getattr(w, "shape", w) for w in weights)
 
 
 def dense_shapes(layer: Any) -> list[tuple[int, ...]]:
@@ -105,7 +105,8 @@ def dense_shapes(layer: Any) -> list[tuple[int, ...]]:
 
 
 def fit(weights: Any, layer: Any) -> bool:
-    return weights is None or shapes(weights) == dense_shapes(layer)
+    found = shapes(weights)
+    return found is None or (isinstance(found, (tuple, list)) and [*found] == dense_shapes(layer))
 
 
 @checked

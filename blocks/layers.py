@@ -12,6 +12,7 @@ the far side, and pools never count it), 'valid', or an int or a pair: so many r
 each side, as Caffe and Torch pad.  Everything is channels-last.
 """
 
+import inspect
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -57,9 +58,17 @@ def act(x: Tensor, a: Act) -> Tensor:
 @checked
 def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
+    require(known(n), n=n, right="keywords of Keras' BatchNormalization or GroupNormalization")
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
     layer = layers.GroupNormalization if n and "groups" in n else layers.BatchNormalization
     return x if n is None else layer(**n)(x)
+
+
+def known(n: Norm) -> bool:
+    """Whether Keras' layer has these keywords."""
+    layer = layers.GroupNormalization if n and "groups" in n else layers.BatchNormalization
+    own = inspect.signature(layer.__init__).parameters
+    return n is None or {*n} <= {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
 
 
 def divide(n: Norm, c: int) -> bool:

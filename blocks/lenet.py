@@ -124,11 +124,11 @@ def are_rows(table: Any, c: int) -> bool:
     return good and all(is_row(row, 0) and max(row) < c for row in table)
 
 
-def are_codes(codes: Any, length: int) -> bool:
-    """Whether each code is so many numbers."""
+def are_codes(codes: Any) -> bool:
+    """Whether each code is as many numbers."""
     good = isinstance(codes, (tuple, list)) and len(codes) > 0
-    good = good and all(isinstance(code, (tuple, list)) for code in codes)
-    return good and all(len(code) == length and all(map(is_number, code)) for code in codes)
+    good = good and all(isinstance(code, (tuple, list)) and len(code) > 0 for code in codes)
+    return good and all(len(c) == len(codes[0]) and all(map(is_number, c)) for c in codes)
 
 
 @checked
@@ -152,5 +152,6 @@ def radial_basis(x: Vector, *, codes: Any = None) -> Tensor:
     the nearest code, as with logits.  LeNet-5, section II-B, equation 7.
     """
     codes = digit_codes() if codes is None else codes
-    require(are_codes(codes, x.shape[-1]), codes=codes, right=f"rows of {x.shape[-1]} numbers")
+    require(are_codes(codes), codes=codes, right="rows of numbers, all as long")
+    require(x.shape[-1] == len(codes[0]), x=tuple(x.shape), right=f"(N, {len(codes[0])}), as codes")
     return RadialBasis(codes, dtype="float32")(x)

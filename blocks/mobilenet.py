@@ -4,7 +4,7 @@ from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, conv, dwconv, sepconv
-from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
+from convbook.blocks.types import Act, Around, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
 @checked
@@ -37,7 +37,7 @@ def inv_residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
 
 
 @checked
-def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, p: Padding = "same",
+def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, p: Around = "same",
                             n: Norm = BN_TF, a: Act = "relu6",
                             gate: Gate = None) -> Tensor:  # fmt: skip
     """1x1 rC n a -> 3x3/s depthwise n a -> 1x1 f n, + x where the shape stays: r is an expansion.

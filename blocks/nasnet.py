@@ -11,7 +11,7 @@ from convbook.blocks.types import Gate, Map, Norm, Pair, Rule, Tensor, Whole, is
 
 Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
 PoolOf = Literal["same", "zeros", "zeros in means"]
-Stride = Annotated[int, Rule(lambda v: v in (1, 2), "1 or 2")]
+Stride = Annotated[int, Rule(lambda v: is_whole(v) and v <= 2, "1 or 2")]
 
 # A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
 # h is the cell before, h_prev the one before that; a number is the result of that row.

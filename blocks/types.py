@@ -110,6 +110,13 @@ PoolPadding = Annotated[
         f"'same', 'valid', 'ceil', {SOME}",
     ),
 ]
+Around = Annotated[
+    str | int | tuple[int, int],
+    Rule(
+        lambda p: p == "same" if isinstance(p, str) else is_pair(p) and p in (1, (1, 1), [1, 1]),
+        "'same' or 1, of a 3x3, which keep the size",
+    ),
+]
 Act = Annotated[
     str | Callable[[Tensor], Tensor] | None,
     Rule(

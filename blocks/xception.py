@@ -7,7 +7,7 @@ from keras import layers
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, act, conv, dwconv, maxpool, sepconv
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Act, Gate, Map, Norm, Pair, PoolPadding, Row, Tensor, Whole
+from convbook.blocks.types import Act, Around, Gate, Map, Norm, Pair, Row, Tensor, Whole
 
 
 @checked
@@ -31,7 +31,7 @@ def extreme_inception(x: Map, f: Whole = 32, *, k: Pair = 3, a: Act = "relu", mi
 
 @checked
 def xception_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 2, n: Norm = BN_TF,
-                   lead: bool = True, p: PoolPadding = "same", widths: Row | None = None,
+                   lead: bool = True, p: Around = "same", widths: Row | None = None,
                    gate: Gate = None) -> Tensor:  # fmt: skip
     """b times relu -> separable 3x3 f n; 3x3/s max; + shortcut (1x1/s f n where the shape changes).
 
