@@ -76,7 +76,7 @@ wheel: .venv/made ## build a wheel in dist/
 
 clean: ## remove all that these targets made, save runs/
 	rm -rf .venv .venv-oldest .venv-backends .venv-docs build dist *.egg-info
-	rm -rf docs/_build docs/notebooks
+	rm -rf docs/_build docs/networks docs/notebooks
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 %/made: pyproject.toml

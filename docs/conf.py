@@ -34,7 +34,9 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-copybutton_selector = "div.highlight-python pre, div.highlight-ipython3 pre, div.highlight-bash pre"
+copybutton_selector = ", ".join(
+    [*(f"div.highlight-{kind} pre" for kind in ("python", "ipython3", "bash")), "pre.code"]
+)
 
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False

@@ -126,16 +126,23 @@ def example(name: str, source: dict[str, Any] | None = None) -> "keras.Model":
     source: names to take the block from, in place of this package.  Raises ValueError for a name
     that is not on the menu.
     """
+    if name not in MENU:
+        raise ValueError(f"name={name!r}: name must be one of {', '.join(MENU)}")
+    args, shapes = MENU[name].args, MENU[name].shapes
+    return called(f"{name}({args})", shapes, source)
+
+
+def called(call: str, shapes: tuple[tuple[int, ...], ...],
+           source: dict[str, Any] | None = None) -> "keras.Model":  # fmt: skip
+    """The keras.Model of a call such as basic_block(x, 32), on inputs of these shapes."""
     import keras
 
     from convbook import blocks
 
-    if name not in MENU:
-        raise ValueError(f"name={name!r}: name must be one of {', '.join(MENU)}")
-    args, shapes = MENU[name].args, MENU[name].shapes
+    name, _, args = call.removesuffix(")").partition("(")
     inputs = {n: keras.Input(s, name=n) for n, s in zip(args.split(", "), shapes, strict=False)}
     names = {**(vars(blocks) if source is None else source), "keras": keras, **inputs}
-    return keras.Model([*inputs.values()], eval(f"{name}({args})", names), name=name)
+    return keras.Model([*inputs.values()], eval(call, names), name=name)
 
 
 def menu() -> str:

@@ -1,5 +1,6 @@
 """Pages made from the code: a comment such as `<!-- made from blocks: gallery -->` becomes what
-convbook.gallery.site writes; the pictures of the blocks go to _images/blocks.
+convbook.gallery.site writes; the pictures of the blocks go to _images/blocks.  Each network has a
+page, networks/NAME.
 """
 
 import re
@@ -10,7 +11,7 @@ MARK = re.compile(r"^<!-- made from \w+: (\w+) -->$", re.M)
 READ = ("blocks", "architectures", "gallery")
 
 
-def blocks(app):
+def blocks(app, page):
     from convbook.gallery.site import cards
 
     folder = Path(app.outdir, "_images", "blocks")
@@ -18,19 +19,57 @@ def blocks(app):
     return cards.page(folder, "_images/blocks")
 
 
-def families(app):
+def families(app, page):
     from convbook.gallery.site import families
 
-    return families.page((ROOT / "docs" / "errata.md").read_text(encoding="utf-8"))
+    return families.page(errata())
 
 
-def tree(app):
+def tree(app, page):
     from convbook.gallery.site import tree
 
     return tree.page()
 
 
-MADE = {"gallery": blocks, "families": families, "tree": tree}
+def networks(app, page):
+    from convbook.gallery.site import nets
+
+    return nets.listed()
+
+
+def network(app, page):
+    from convbook.gallery.site import nets
+
+    return nets.entry(page.removeprefix("networks/"), errata())
+
+
+def errata():
+    return (ROOT / "docs" / "errata.md").read_text(encoding="utf-8")
+
+
+MADE = {
+    "gallery": blocks,
+    "families": families,
+    "tree": tree,
+    "networks": networks,
+    "network": network,
+}
+STUB = "---\norphan: true\n---\n\n# {name}\n\n<!-- made from architectures: network -->\n"
+
+
+def bring_networks():
+    """A page for each network, to be filled; those of networks that are no more go."""
+    from convbook import names
+
+    folder = ROOT / "docs" / "networks"
+    folder.mkdir(exist_ok=True)
+    pages = {f"{name}.md": STUB.format(name=name) for name in names.networks(aliases=False)}
+    for old in folder.iterdir():
+        if old.name not in pages:
+            old.unlink()
+    for file, text in pages.items():
+        if not (folder / file).exists():
+            (folder / file).write_text(text, encoding="utf-8")
 
 
 def filled(app, page, text):
@@ -38,15 +77,16 @@ def filled(app, page, text):
     if found := MARK.search(text[0]):
         for path in (p for room in READ for p in (ROOT / room).rglob("*.*") if p.suffix != ".pyc"):
             app.env.note_dependency(str(path))
-        text[0] = text[0].replace(found[0], MADE[found[1]](app))
+        text[0] = text[0].replace(found[0], MADE[found[1]](app, page))
 
 
 def alone(app, config):
-    """The family tree takes the whole width: its picture is its contents."""
-    config.html_sidebars["family_tree"] = []
+    """The family tree takes the whole width: its picture is its contents.  So do networks."""
+    config.html_sidebars |= {"family_tree": [], "networks/*": []}
 
 
 def setup(app):
+    bring_networks()
     app.connect("config-inited", alone)
     app.connect("source-read", filled)
     app.add_css_file("gallery.css")

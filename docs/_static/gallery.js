@@ -1,37 +1,49 @@
 "use strict";
-// Copying and filtering of the gallery, sorting and filtering of tables. Without this script all
+// Switches and filter of the gallery, sorting and filtering of tables. Without this script all
 // blocks and rows are there, in their order.
 (() => {
   const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
   const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-  async function copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {  // no clipboard outside https: and localhost
-      const area = document.body.appendChild(document.createElement("textarea"));
-      area.value = text;
-      area.select();
-      const done = document.execCommand("copy");
-      area.remove();
-      if (!done) throw new Error("the browser does not copy");
-    }
+  // What the switches of a block show is in a file of its own, read when one is first turned.
+  const known = {};
+  function callsOf(card) {
+    const name = card.dataset.block;
+    return (known[name] ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = card.dataset.calls;
+      script.onload = () => done(window.calls[name]);
+      script.onerror = failed;
+      document.head.append(script);
+    }));
   }
 
-  function copying(button) {
-    const said = button.parentElement.querySelector("[role=status]");
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const source = document.getElementById(button.dataset.from), text = source.textContent;
-      try {
-        await copy(text);
-        said.textContent = `Copied ${plural(text.trimEnd().split("\n").length, "line")}`;
-      } catch {
-        source.closest("details").open = true;
-        said.textContent = "Not copied: select the text below";
-      }
-      setTimeout(() => (said.textContent = ""), 4000);
+  function switching(form) {
+    const card = form.closest("[data-block]"), said = form.querySelector(".said");
+    const choices = [...form.querySelectorAll("select")];
+    const part = (name) => card.querySelector(`[data-part="${name}"]`);
+    function key() {
+      const chosen = choices.filter((c) => c.value).map((c) => [c.name, c.value]);
+      return JSON.stringify(Object.fromEntries(chosen.sort()));
+    }
+    function show(call, needs) {
+      card.classList.toggle("refused", "refused" in call);
+      said.textContent = call.refused ? `Refused: ${call.refused}` : "";
+      if (call.refused) return;
+      for (const name of ["facts", "picture", "own", "summary"]) part(name).innerHTML = call[name];
+      part("needs").innerHTML = needs[call.needs];
+      card.querySelector(".beside").classList.toggle("wide", Boolean(call.wide));
+    }
+    form.addEventListener("change", async (event) => {
+      const { calls, needs } = await callsOf(card);
+      const missing = !(key() in calls);
+      if (missing) for (const c of choices) if (c !== event.target) c.value = "";
+      show(calls[key()], needs);
+      if (missing) said.textContent = "Of this block there are two options at a time: the others are at their defaults.";
     });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.reset();
+    form.hidden = false;
   }
 
   function gallery(filters) {
@@ -130,7 +142,7 @@
     input.addEventListener("input", () => {
       const sought = words(input.value);
       for (const row of rows) {
-        const text = row.textContent.toLowerCase();
+        const text = `${row.textContent} ${row.dataset.words ?? ""}`.toLowerCase();
         row.hidden = !sought.every((word) => text.includes(word));
       }
       const left = rows.filter((row) => !row.hidden).length;
@@ -139,7 +151,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll("button.copy[data-from]").forEach(copying);
+    document.querySelectorAll("form.switches").forEach(switching);
     document.querySelectorAll(".filters").forEach(gallery);
     for (const tree of document.querySelectorAll(".tree")) {  // on a phone: begin at the root
       tree.scrollLeft = (tree.scrollWidth - tree.clientWidth) / 2;

@@ -9,6 +9,8 @@ __all__ = [
     "diff",
     "families",
     "html",
+    "nets",
+    "switches",
     "tree",
     "words",
 ]

@@ -1,9 +1,12 @@
 """The gallery of blocks: for each its picture, its code to copy, counts and paper."""
 
+import ast
 import inspect
+import json
 import math
 import re
 from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
@@ -11,12 +14,14 @@ import keras
 
 from convbook import blocks
 from convbook.architectures.measure import measure
+from convbook.blocks import layers as letters
 from convbook.gallery import find
 from convbook.gallery.draw import draw
 from convbook.gallery.draw.labels import sizes
-from convbook.gallery.menu import MENU, example
-from convbook.gallery.show import snippet
-from convbook.gallery.site.html import code, details, paper_link, raw
+from convbook.gallery.menu import MENU, called
+from convbook.gallery.show import text
+from convbook.gallery.site.html import code, coloured, details, paper_link, raw
+from convbook.gallery.site.switches import Switched, combinations, default
 from convbook.gallery.site.words import sentence, spelled
 
 FAMILIES = {  # of blocks, by their files
@@ -30,7 +35,13 @@ FAMILIES = {  # of blocks, by their files
     "Before 2014": "lenet nin lrn",
 }
 WIDE = 560  # pixels from which on a picture stands above its code, not beside it
-Card = namedtuple("Card", "name family what paper year arxiv alt weights macs into out source")
+LETTERS = """\
+What all blocks are written in. Paste it once at the top of a file; then each block below is a text
+of its own. In a terminal: `convbook show letters`.
+"""
+# own: the block with what is no letter; needs: the letters and imports it needs; picture: (its
+# address, how many pixels wide); into, out: the sizes of its inputs and outputs.
+Shown = namedtuple("Shown", "name call own needs weights macs into out alt picture")
 
 
 def family(name: str) -> str:
@@ -45,55 +56,116 @@ def family(name: str) -> str:
 def arxiv(name: str) -> str:
     """The arXiv number of the year of the menu in the docstrings of a block and its file, or ''."""
     block, year = getattr(blocks, name), MENU[name].year
-    text = f"{block.__doc__} {inspect.getmodule(block).__doc__}"
-    found = re.findall(r"\b\d{4}\.\d{4,5}\b", text)
+    said = f"{block.__doc__} {inspect.getmodule(block).__doc__}"
+    found = re.findall(r"\b\d{4}\.\d{4,5}\b", said)
     return next((i for i in found if year and int(i[:2]) == int(year) % 100), "")
 
 
-def card(name: str, model: keras.Model | None = None) -> Card:
-    """What the gallery says of a block, drawn from model, its example on the menu."""
-    row, model = MENU[name], model or example(name)
-    return Card(
-        *(name, family(name), row.what, row.paper, row.year, arxiv(name), sentence(name, model)),
+def halves(source: str) -> tuple[str, str]:
+    """(its letters with what they import; the rest) of a text that stands alone."""
+    lines = source.splitlines(keepends=True)
+    parts: tuple[list[str], list[str]] = [], []
+    start = 0
+    for node in ast.parse(source).body:
+        names = [getattr(of, "id", "") for of in getattr(node, "targets", [])]
+        names.append(getattr(node, "name", ""))
+        is_letter = isinstance(node, (ast.Import, ast.ImportFrom))
+        is_letter = is_letter or any(name and hasattr(letters, name) for name in names)
+        parts[not is_letter].append("".join(lines[start : node.end_lineno]))
+        start = node.end_lineno or 0
+    needs, own = ("".join(part).strip("\n") + "\n" for part in parts)
+    return needs, own
+
+
+def shown(name: str, switched: Switched, drawn: Path, address: str) -> Shown:
+    """What the gallery shows of one call of a block; draws its picture into the file drawn."""
+    needs, own = halves(text([name], switched.options))
+    model = called(switched.call, switched.shapes)
+    picture = f"{address}/{drawn.name}", shown_width(draw(model, drawn))
+    return Shown(
+        *(name, switched.call, own, needs),
         sum(math.prod(v.shape) for v in model.trainable_variables),
         *(measure(model).macs, sizes(model.inputs), sizes(model.outputs)),
-        inspect.getsource(getattr(blocks, name)),
+        *(sentence(name, model), picture),
     )
 
 
-def facts(c: Card) -> str:
-    """The counts of a card, and of which call they are."""
-    call = f"{c.name}({MENU[c.name].args})"
-    paper = ", ".join(filter(None, [c.paper, str(c.year), paper_link(c.arxiv)])) or "no paper"
+def facts(c: Shown) -> str:
+    """The counts of a call, and of which call they are."""
+    row, number = MENU[c.name], arxiv(c.name)
+    paper = ", ".join(filter(None, [row.paper, str(row.year), paper_link(number)])) or "no paper"
     rows = [
         ("paper", paper),
         ("weights", f"{c.weights:,}"),
         ("multiply-adds", f"{c.macs:,}"),
-        ("counted of", f"<code>{escape(call)}</code>, {c.into} → {c.out}"),
+        ("counted of", f"<code>{escape(c.call)}</code>, {c.into} → {c.out}"),
     ]
-    return "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in rows)
+    return "".join(f"<div><dt>{term}</dt><dd>{said}</dd></div>" for term, said in rows)
 
 
-def markup(c: Card, picture: str, width: int, text: str) -> str:
-    """A card as HTML.
+def image(c: Shown) -> str:
+    address, width = c.picture
+    inner = f'<img class="dark-light" src="{address}" width="{width}" loading="lazy"'
+    return f'<a href="{address}">{inner} alt="{escape(c.alt)}"></a>'
 
-    picture: the address of its SVG, width pixels wide; text: the snippet that the button copies.
-    """
-    image = f'<img class="dark-light" src="{picture}" width="{width}" loading="lazy"'
-    words = escape(f"{find.words(c.name)} {c.arxiv} {spelled(c.name)}")
-    whole = code(text, f"{c.name} and all it needs", False, f' id="snippet-{c.name}"')
-    button = f'<button type="button" class="copy" data-from="snippet-{c.name}" hidden'
+
+def summary(c: Shown) -> str:
+    """The line above the letters of a call."""
+    defined = [
+        getattr(node, "name", "") or node.targets[0].id  # type: ignore[attr-defined]
+        for node in ast.parse(c.needs).body
+        if not isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    said = ", ".join(defined) or "imports alone"
+    return f"The letters, pasted once: {said} ({len(c.needs.splitlines())} lines)"
+
+
+def parts(c: Shown) -> dict[str, str]:
+    """The parts of a card that its switches change, as HTML."""
+    return {
+        "facts": facts(c),
+        "picture": image(c),
+        "own": coloured(c.own),
+        "summary": escape(summary(c)),
+        "needs": coloured(c.needs),
+    }
+
+
+def switches(name: str, found: Iterable[Switched]) -> str:
+    """A choice for each option of a block, which the script shows."""
+    values: dict[str, dict[str, None]] = {}
+    for switched in found:
+        for option, value in switched.chosen.items():
+            values.setdefault(option, {})[value] = None
+    given = []
+    for option, those in values.items():
+        each = "".join(f"<option>{escape(value)}</option>" for value in those)
+        told = f"default: {escape(default(name, option))}"
+        choice = f'<select name="{option}"><option value="">{told}</option>{each}</select>'
+        given.append(f"<label>{option} {choice}</label>")
+    said = '<p class="said" role="status"></p>'
+    return f'<form class="switches" hidden>{"".join(given)}{said}</form>' if given else ""
+
+
+def markup(c: Shown, found: Iterable[Switched], script: str) -> str:
+    """A card as HTML; script: the address of what its switches show."""
+    part = parts(c)
+    words = escape(f"{find.words(c.name)} {arxiv(c.name)} {spelled(c.name)}")
+    given = switches(c.name, found)
+    more = f' data-calls="{script}"' if given else ""
+    needs = code(c.needs, f"the letters of {c.name}", part="needs")
+    fold = details(f'<span data-part="summary">{part["summary"]}</span>', needs)
+    head = f'data-block="{c.name}" data-family="{escape(family(c.name))}" data-words="{words}"'
     return f"""\
-<div class="block-card" data-block="{c.name}" data-family="{escape(c.family)}" data-words="{words}">
-<p class="what">{escape(c.what)}</p>
-<dl class="facts">{facts(c)}</dl>
-<div class="beside{" wide" * (width > WIDE)}">
-<div class="picture"><a href="{picture}">{image} alt="{escape(c.alt)}"></a></div>
+<div class="block-card" {head}{more}>
+<p class="what">{escape(MENU[c.name].what)}</p>
+<dl class="facts" data-part="facts">{part["facts"]}</dl>
+{given}
+<div class="beside{" wide" * (c.picture[1] > WIDE)}">
+<div class="picture" data-part="picture">{part["picture"]}</div>
 <div class="source">
-<p class="actions">{button} aria-label="Copy {c.name} with all it needs">Copy</button>
-<span role="status"></span></p>
-{code(c.source, f"the source of {c.name}")}
-{details(f"All it needs, as copied: {len(text.splitlines())} lines", whole)}
+{code(c.own, f"the code of {c.name}", part="own")}
+{fold}
 </div>
 </div>
 </div>"""
@@ -108,7 +180,7 @@ def controls() -> str:
     )
     return f"""\
 <div class="filters" hidden>
-<label>Filter by name, idea or paper <input type="search" class="words"></label>
+<label>Filter by name, idea, paper or author <input type="search" class="words"></label>
 <div class="families" role="group" aria-label="Families">{names}</div>
 <p class="found" role="status"></p>
 </div>"""
@@ -120,21 +192,59 @@ def shown_width(path: Path) -> int:
     return int(points) * 3 // 4
 
 
-def page(folder: Path, address: str) -> str:
-    """The gallery as Markdown; draws its pictures into folder, which has that address on the site.
+def each(name: str, found: Iterable[Switched], folder: Path,
+         address: str) -> Iterator[tuple[Switched, Shown | str]]:  # fmt: skip
+    """(switched, what is shown of it, or why the block refuses it); equal pictures are one file."""
+    drawn: dict[bytes, Path] = {}
+    for i, switched in enumerate(found):
+        path = folder / (f"{name}-{i}.svg" if i else f"{name}.svg")
+        try:
+            c = shown(name, switched, path, address)
+        except ValueError as error:
+            if len(switched.chosen) < 2:
+                raise
+            yield switched, str(error)
+            continue
+        first = drawn.setdefault(path.read_bytes(), path)
+        if first != path:
+            path.unlink()
+        yield switched, c._replace(picture=(f"{address}/{first.name}", c.picture[1]))
 
-    Takes half a minute: every block is built, drawn and cut out of its files.
+
+def card(name: str, folder: Path, address: str) -> str:
+    """The card of a block; writes what its switches show, NAME.js and pictures, into folder."""
+    found = combinations(name)
+    told = [*each(name, found, folder, address)]
+    needs: dict[str, int] = {}
+    made: dict[str, dict[str, str | int]] = {}
+    for switched, c in told:
+        key = json.dumps(switched.chosen, sort_keys=True, separators=(",", ":"))
+        if isinstance(c, str):
+            made[key] = {"refused": c}
+            continue
+        part = parts(c)
+        number = needs.setdefault(part.pop("needs"), len(needs))
+        made[key] = part | {"needs": number, "wide": int(c.picture[1] > WIDE)}
+    data = json.dumps({"calls": made, "needs": [*needs]})
+    script = f"(window.calls ??= {{}})[{json.dumps(name)}] = {data};\n"
+    (folder / f"{name}.js").write_text(script, encoding="utf-8")
+    keras.backend.clear_session(free_memory=False)
+    return markup(told[0][1], found, f"{address}/{name}.js")
+
+
+def page(folder: Path, address: str) -> str:
+    """The gallery as Markdown; its pictures and what its switches show are written into folder.
+
+    address: of the folder on the site.  Takes minutes: every call is built, drawn and cut.
     """
-    parts = [raw(controls())]
+    said = raw(code(text(["letters"]), "the letters"))
+    found = [raw(controls()), "## The letters\n", LETTERS, said]
     for title in FAMILIES:
-        parts.append(f"## {title}\n")
+        found.append(f"## {title}\n")
         for name in (n for n in MENU if family(n) == title):
-            model = example(name)
-            width = shown_width(draw(name, folder / f"{name}.svg"))
-            html = markup(card(name, model), f"{address}/{name}.svg", width, snippet(name))
-            parts += [
+            found += [
                 f"### {name}\n",
-                raw(html),
+                raw(card(name, folder, address)),
                 f"{{py:func}}`convbook.blocks.{name}` in the reference.\n",
             ]
-    return "\n".join(parts)
+    return "\n".join(found)

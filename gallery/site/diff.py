@@ -2,14 +2,12 @@
 
 import ast
 import difflib
-import inspect
 import re
 from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from html import escape
-from importlib import import_module
 from typing import Any
 
 import keras
@@ -17,6 +15,8 @@ import keras
 from convbook import blocks
 from convbook.architectures.catalog import NETS
 from convbook.architectures.common import dense_head, maps_head
+from convbook.gallery import show
+from convbook.gallery.show.library import Own
 from convbook.gallery.site.words import lines as paths
 
 # old, new: 'blocks.resnet:basic_block', a definition; 'resnet50', a row of the catalog; or
@@ -28,15 +28,22 @@ CONTEXT = 2  # unchanged lines shown around a change
 
 
 def definition(module: str, name: str) -> list[str]:
-    """The lines of a definition without its docstring and what stands above it."""
-    text = inspect.getsource(import_module(f"convbook.{module}"))
+    """The lines of a definition as `convbook show` has it, without its docstring."""
+    texts = show.installed()
+    found = texts.library.find(f"convbook.{module}", name)
+    if not isinstance(found, Own):
+        raise ValueError(f"name={name!r}: name must be one that {module} defines")
+    return own_lines(show.formatted(texts.part(found).source), name)
+
+
+def own_lines(text: str, name: str) -> list[str]:
+    """The lines of the definition of name in text, without its docstring and without empty ones."""
     node = next(node for node in ast.parse(text).body if name in defined(node))
-    numbers = [*range(node.lineno, (node.end_lineno or node.lineno) + 1)]
-    if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
-        first = node.body[0]
-        numbers = [n for n in numbers if not first.lineno <= n <= first.end_lineno]
     lines = text.splitlines()
-    return [lines[n - 1] for n in numbers if lines[n - 1].strip()]
+    if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+        first, last = node.body[0].lineno, node.body[0].end_lineno or 0
+        lines[first - 1 : last] = [""] * (last - first + 1)
+    return [line for line in lines[node.lineno - 1 : node.end_lineno] if line.strip()]
 
 
 def defined(node: ast.stmt) -> list[str]:

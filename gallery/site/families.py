@@ -2,9 +2,10 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from types import ModuleType
 
-from convbook.architectures.catalog import ALIASES, FAMILIES, facts
+from convbook.architectures.catalog import ALIASES, FAMILIES, NETS, facts
 from convbook.gallery.ledger import kept
 from convbook.gallery.page import facts_of, table
 from convbook.gallery.site.ancestors import NODES
@@ -23,9 +24,9 @@ def title(family: ModuleType) -> str:
     return next(node.title for node in NODES.values() if node.net in family.NETS)
 
 
-def errata_of(family: ModuleType, text: str) -> list[str]:
-    """Links to the headings of errata.md, its text given, that begin with one of our names."""
-    found = [h for h in HEADING.finditer(text) if h[2] in family.NETS]
+def errata_of(names: Iterable[str], text: str) -> list[str]:
+    """Links to the headings of errata.md, its text given, that begin with one of these names."""
+    found = [h for h in HEADING.finditer(text) if h[2] in {*names}]
     return [f"[{h[3]}](errata.md#{slug(h[1])})" for h in found]
 
 
@@ -36,21 +37,21 @@ def networks(family: ModuleType) -> str:
         ours, net = kept()["ours"][name], family.NETS[name]
         other = ", ".join(f"`{alias}`" for alias, full in ALIASES.items() if full == name)
         size = "×".join(map(str, net.shape))
-        rows.append([f"`{name}`", other, size, f"{ours['trainable']:,}", f"{ours['macs']:,}"])
+        link = f"[`{name}`](networks/{name}.md)"
+        rows.append([link, other, size, f"{ours['trainable']:,}", f"{ours['macs']:,}"])
     return table(["network", "other names", "input", "parameters", "multiply-adds"], rows)
 
 
-def choices(family: ModuleType) -> str:
-    """What can be chosen of the main network: options with their defaults, variants, styles."""
-    net = family.NETS[main_net(family)]
-    told = facts(main_net(family)).get("variants", {})
+def choices(name: str) -> str:
+    """What can be chosen of a network: options with their defaults, variants, styles."""
+    net, told = NETS[name], facts(name).get("variants", {})
     notes = [": ".join(filter(None, [f"`{v}`", told.get(v, {}).get("note")])) for v in net.variants]
     lines = [
         ("options", ", ".join(f"`{key}={value!r}`" for key, value in net.options.items())),
         ("variants", "; ".join(notes)),
         ("styles", ", ".join(f"`{style}`" for style in net.styles)),
     ]
-    return "".join(f"- {what} of `{main_net(family)}`: {text}\n" for what, text in lines if text)
+    return "".join(f"- {what} of `{name}`: {text}\n" for what, text in lines if text)
 
 
 def stages(family: ModuleType) -> str:
@@ -80,12 +81,12 @@ def entry(family: ModuleType, errata: str) -> str:
     where = f"[arXiv:{number}](https://arxiv.org/abs/{number})" if number else paper["venue"]
     tree = f"family_tree.md#{slug(title(family))}"
     links = [f"[in the family tree, line by line]({tree})"]
-    links += [f"errata: {', '.join(found)}"] if (found := errata_of(family, errata)) else []
+    links += [f"errata: {', '.join(found)}"] if (found := errata_of(family.NETS, errata)) else []
     parts = [
         f"## {title(family)}",
         f"*{paper['title']}*, {by}, {paper['year']}, {where}",
         networks(family),
-        choices(family),
+        choices(main_net(family)),
         "; ".join(links),
         stages(family),
         source(family),

@@ -13,14 +13,20 @@ def raw(html: str) -> str:
     return f"````{{raw}} html\n{html}\n````\n"
 
 
-def code(text: str, label: str, coloured: bool = True, more: str = "") -> str:
-    """Python in a box that can be scrolled with the keyboard; its text is text, to the letter."""
-    inner = escape(text, quote=False)
-    if coloured:
-        lexer = PythonLexer(stripnl=False, ensurenl=False)
-        inner = highlight(text, lexer, HtmlFormatter(nowrap=True))
-    box = f'class="highlight code" tabindex="0" role="region" aria-label="{escape(label)}"'
-    return f"<pre {box}{more}><code>{inner}</code></pre>"
+def coloured(text: str) -> str:
+    """Python in colours; its text is text, to the letter."""
+    return highlight(text, PythonLexer(stripnl=False, ensurenl=False), HtmlFormatter(nowrap=True))
+
+
+def code(text: str, label: str, more: str = "", part: str = "") -> str:
+    """Python in a box that can be scrolled with the keyboard and has a button to copy it.
+
+    more: attributes of the box; part: the name under which a script finds the code.
+    """
+    box = f'class="code" tabindex="0" role="region" aria-label="{escape(label)}"'
+    found = f' data-part="{part}"' if part else ""
+    inner = f"<pre {box}{more}><code{found}>{coloured(text)}</code></pre>"
+    return f'<div class="highlight">{inner}</div>'
 
 
 def details(summary: str, inner: str) -> str:
