@@ -1,6 +1,5 @@
 """What a notebook sets beside its paper: a block's code, its picture, its table, a figure, data."""
 
-import ast
 import inspect
 import io
 import re
@@ -9,16 +8,20 @@ import textwrap
 from pathlib import Path
 
 import keras
+import libcst as cst
 import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
 
+from convbook import blocks
 from convbook.architectures import create, facts, measure
 from convbook.architectures.catalog import ALIASES
 from convbook.architectures.taps import TAPS
 from convbook.blocks.graph import calls
-from convbook.gallery import ledger
+from convbook.gallery import ledger, show
 from convbook.gallery.draw import draw
+from convbook.gallery.show.text import Plain
+from convbook.gallery.site.diff import own_lines
 from convbook.training.data import load
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -71,23 +74,30 @@ def figure(fig, alt):
     return Picture(text.getvalue(), alt)
 
 
-def lines(function):
-    """The lines of a function's code without its docstring and without empty ones."""
-    text = textwrap.dedent(inspect.getsource(function))
-    body = ast.parse(text).body[0].body
-    rows = text.splitlines()
-    if isinstance(body[0], ast.Expr) and isinstance(getattr(body[0].value, "value", None), str):
-        rows[body[0].lineno - 1 : body[0].end_lineno] = []
-    return [row for row in rows if row.strip()]
+def source(function, whole, options):
+    """The text of a function: see code."""
+    name = function.__name__
+    if getattr(blocks, name, None) is function and not whole:
+        return show.text([name], options)
+    written = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+    return show.formatted(cst.parse_module(written).visit(Plain({"checked", "require"})).code)
 
 
-def code(function, equations=(), longest=LONGEST):
-    """The code of a block, as the networks are built from it, and beside its lines their equations.
+def lines(function, whole=False, **options):
+    """The lines of a function's code without its docstring and without empty ones: see code."""
+    rows = own_lines(source(function, whole, options), function.__name__)
+    return [re.sub(r" +# type: .*", "", row) for row in rows]
 
-    equations: {a part of one line: LaTeX without dollars}.  Raises ValueError for a function of
-    more than longest lines, and for a part that not exactly one line has.
+
+def code(function, equations=(), longest=LONGEST, whole=False, **options):
+    """The code of a function, and beside its lines their equations.
+
+    A block is cut to the call with these options, as `convbook show` prints it, or whole; all else
+    is as it is written, but without types and checks.  equations: {a part of one line: LaTeX
+    without dollars}.  Raises ValueError for a function of more than longest lines, and for a part
+    that not exactly one line has.
     """
-    rows, name = lines(function), function.__name__
+    rows, name = lines(function, whole, **options), function.__name__
     if len(rows) > longest:
         raise ValueError(f"{name} has {len(rows)} lines: at most {longest}")
     parts = [f"```python\n{chr(10).join(rows)}\n```"]

@@ -1,5 +1,8 @@
 """What notebooks set beside a paper: a block's code and its equations, its table, its picture."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -9,19 +12,60 @@ from convbook import architectures, blocks
 from notebooks import beside
 
 
-def test_code_is_the_blocks_own_without_its_docstring():
-    text = beside.code(blocks.residual_block, {"bottleneck(": "F(x)"})
-    assert "def residual_block(x, f=32, r=4):\n    m = bottleneck(x, f, r)\n    return" in text
-    assert '"""' not in text
-    assert "| `m = bottleneck(x, f, r)` | $F(x)$ |" in text
+def test_code_is_the_block_cut_to_the_call_without_its_docstring():
+    text = beside.code(blocks.basic_block, {"return": "y", "m = se_block": "s F(x)"}, se=16)
+    assert (
+        text
+        == """\
+```python
+def basic_block(x, f, s=1, *, n=BN):
+    m = conv(x, f, k=3, s=s, p=1, n=n)
+    m = conv(m, f, k=3, p=1, n=n, a=None)
+    m = se_block(m, r=16)
+    if s != 1 or x.shape[-1] != f:
+        x = conv(x, f, k=1, s=s, n=n, a=None)
+    return act(layers.add([x, m]), "relu")
+```
+
+| line | is |
+| --- | --- |
+| `return act(layers.add([x, m]), "relu")` | $y$ |
+| `m = se_block(m, r=16)` | $s F(x)$ |"""
+    )
+
+
+def test_a_whole_block_has_its_options_but_no_types_and_checks():
+    text = beside.code(blocks.activation_order_block, whole=True)
+    assert text.startswith('```python\ndef activation_order_block(x, f=32, *, order="full pre-')
+    assert 'if order == "BN after addition":' in text
+    assert "require" not in text
+
+
+def test_the_readme_begins_with_the_block_as_it_is_copied():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    first = re.search(r"^```python\n(.*?)^```", readme, re.M | re.S)[1]
+    assert first.endswith("\n".join(["", *beside.lines(blocks.basic_block), ""]))
+    exec(first, scope := {})
+    assert scope["basic_block"](keras.Input((8, 8, 4)), 6, 2).shape == (None, 4, 4, 6)
+
+
+def test_code_of_another_function_is_as_it_is_written():
+    def half(x: float) -> float:
+        """Said in the text."""
+        # a reason
+        return x / 2
+
+    text = "```python\ndef half(x):\n    # a reason\n    return x / 2\n```"
+    assert beside.code(half) == text
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: beside.code(blocks.residual_block, longest=2), "3 lines: at most 2"),
-        (lambda: beside.code(blocks.residual_block, {"x": "x"}), "'x' is in 3 lines"),
-        (lambda: beside.code(blocks.residual_block, {"y =": "x"}), "'y =' is in 0 lines"),
+        (lambda: beside.code(blocks.basic_block, longest=2), "6 lines: at most 2"),
+        (lambda: beside.code(blocks.basic_block, {"x": "x"}), "'x' is in 5 lines"),
+        (lambda: beside.code(blocks.basic_block, {"y =": "x"}), "'y =' is in 0 lines"),
+        (lambda: beside.code(blocks.basic_block, ratio=16), "ratio: basic_block"),
         (lambda: beside.anchor("no heading"), "no heading of docs/errata.md"),
         (lambda: beside.table("resnet50"), "25.5M of 1611.05431 is not explained"),
     ],

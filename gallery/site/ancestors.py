@@ -43,7 +43,7 @@ NODES = {
     "inception-v4": Node("Inception v4", "inception_v4", "inception-v3", """The same modules, wider
         and alike within a stage, and more of them: no width has to be chosen for each module any
         more.""",
-        [By("blocks.inception_v3:inception_v3_b", "blocks.inception_v4:inception_v4_b"),
+        [By("inception_v3_b(x, 192)", "inception_v4_b(x)", (17, 17, 1024)),
          By("blocks.inception_v3:inception_v3_a", "blocks.inception_v4:inception_v4_a")]),
     "inception-resnet": Node("Inception-ResNet", "inception_resnet_v2", "inception-v4", """In the
         same paper: smaller modules, whose paths a 1x1 brings back to the width of the input, to be

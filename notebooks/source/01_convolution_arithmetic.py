@@ -396,7 +396,7 @@ figure(
 i = keras.Input((32, 32, 3))
 nets = {
     "dense": blocks.dense(layers.Flatten()(i), 30 * 30 * 8),
-    "locally connected": blocks.local_conv(i, 8, 3),
+    "locally connected": blocks.local_conv(i, 8, k=3),
     "convolution": blocks.conv(i, 8, 3, p="valid"),
 }
 counts = {key: measure(keras.Model(i, y)) for key, y in nets.items()}

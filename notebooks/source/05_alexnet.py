@@ -68,7 +68,7 @@ code(
     blocks.LocalResponseNorm.call,
     {
         "total = sum": r"t^i = \sum_{j=\max(0,\, i-n/2)}^{\min(N-1,\, i+n/2)} (a^j)^2",
-        "return x / ": r"b^i = a^i / (k + \alpha\, t^i)^\beta,\; \alpha = 10^{-4},\; \beta = 0.75",
+        "ops.power": r"b^i = a^i / (k + \alpha\, t^i)^\beta,\; \alpha = 10^{-4},\; \beta = 0.75",
     },
 )
 

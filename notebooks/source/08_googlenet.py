@@ -42,10 +42,10 @@ code(
     blocks.inception_module,
     {
         "a = conv": r"a = \sigma(W_{1} x),\; W_{1}: 1\times1",
-        "b = conv(b": r"b = \sigma(W_{3}\, \sigma(V_{3} x)),\; V_{3}: 1\times1,\; W_{3}: 3\times3",
-        "c = conv(c": r"c = \sigma(W_{5}\, \sigma(V_{5} x)),\; V_{5}: 1\times1,\; W_{5}: 5\times5",
-        "d = conv(d": r"d = \sigma(V_{p}\, \mathrm{max}_{3\times3}\, x),\; V_{p}: 1\times1",
-        "x = layers": r"y = [a, b, c, d]",
+        "b = conv": r"b = \sigma(W_{3}\, \sigma(V_{3} x)),\; V_{3}: 1\times1,\; W_{3}: 3\times3",
+        "c = conv": r"c = \sigma(W_{5}\, \sigma(V_{5} x)),\; V_{5}: 1\times1,\; W_{5}: 5\times5",
+        "d = conv": r"d = \sigma(V_{p}\, \mathrm{max}_{3\times3}\, x),\; V_{p}: 1\times1",
+        "return": r"y = [a, b, c, d]",
     },
 )
 
@@ -93,7 +93,7 @@ code(
     {
         "x = conv(x": r"m = \sigma(V\, \mathrm{mean}_{5\times5/3}\, x),\; V: 1\times1",
         "x = dense": r"h = \sigma(W m + b)",
-        "return x": r"L = L_{main} + 0.3\, L_{4a} + 0.3\, L_{4d}",
+        "return": r"L = L_{main} + 0.3\, L_{4a} + 0.3\, L_{4d}",
     },
 )
 

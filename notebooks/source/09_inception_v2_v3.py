@@ -81,11 +81,11 @@ grid(
 code(
     blocks.bn_inception_module,
     {
-        "paths = [[(1, f1)]]": r"b_1 = \sigma(\mathrm{BN}(W_{1 \times 1} x))",
-        "paths += [(1, r3)": r"b_2 = W_{3 \times 3} \ast (W_{1 \times 1} x),\quad"
-        r" b_3 = W_{3 \times 3} \ast W_{3 \times 3} \ast (W_{1 \times 1} x)",
-        "paths += [[(pool": r"b_4 = W_{1 \times 1}\, \mathrm{pool}(x)",
-        "x = parallel": r"y = [b_1, b_2, b_3, b_4]",
+        "f1, k=1": r"b_1 = \sigma(\mathrm{BN}(W_{1 \times 1} x))",
+        "f3, k=3": r"b_2 = W_{3 \times 3} \ast (W_{1 \times 1} x)",
+        "fd, k=3, s=s": r"b_3 = W_{3 \times 3} \ast W_{3 \times 3} \ast (W_{1 \times 1} x)",
+        "fp, k=1": r"b_4 = W_{1 \times 1}\, \mathrm{pool}(x)",
+        "layers.concatenate": r"y = [b_1, b_2, b_3, b_4]",
     },
 )
 
@@ -107,8 +107,9 @@ picture(
 code(
     blocks.inception_v3_b,
     {
-        "short =": r"W_{7 \times 1} \ast (W_{1 \times 7} \ast \cdot)\ \text{for}\ W_{7 \times 7}",
-        "deep =": r"\text{the same twice: sees } 13 \times 13",
+        "192, k=(7, 1)": r"W_{7 \times 1} \ast (W_{1 \times 7} \ast \cdot)\ "
+        r"\text{for}\ W_{7 \times 7}",
+        "192, k=(1, 7)": r"\text{the same twice: sees } 13 \times 13",
     },
 )
 

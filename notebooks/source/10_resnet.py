@@ -34,8 +34,8 @@ from convbook import architectures, blocks
 #
 # The layers learn the residual $\mathcal{F}(x)$, and a shortcut without weights adds $x$ to it.
 # Where the size or the number of channels changes, the shortcut is a 1x1 projection $W_s$ (option
-# B). Each convolution is followed by batch norm, so it needs no bias; `n` and `bias` are set once
-# for the whole network, `se` and `gate` are for later papers.
+# B). Each convolution is followed by batch norm, `n`, so it needs no bias; relu follows but for the
+# last, where it comes after the addition.
 
 # %%
 code(
@@ -44,7 +44,8 @@ code(
         "m = conv(x, f // r": r"m_1 = \sigma(\mathrm{BN}(W_1 x)),\; W_1: 1\times1",
         "m = conv(m, f // r": r"m_2 = \sigma(\mathrm{BN}(W_2 m_1)),\; W_2: 3\times3",
         "m = conv(m, f, k=1": r"\mathcal{F}(x) = \mathrm{BN}(W_3 m_2),\; W_3: 1\times1",
-        "return join": r"y = \sigma(\mathcal{F}(x) + W_s x),\; W_s = I \text{ if sizes agree}",
+        "x = conv(x": r"W_s x,\; W_s: 1\times1,\; W_s = I \text{ if sizes agree}",
+        "return": r"y = \sigma(\mathcal{F}(x) + W_s x)",
     },
 )
 

@@ -44,17 +44,23 @@ print(f"AlexNet has {ratio:.1f} times as many parameters")
 # > **Paper** Figure 1 (the Fire module); Figure 2 (the bypasses)
 #
 # Squeeze, then expand: few 1x1 filters leave few channels ($f/r$, $r = 8$) to the expensive 3x3
-# filters, and half of the output comes from 1x1 filters. With a `bypass` the input is added.
+# filters, and half of the output comes from 1x1 filters.
 
 # %%
 code(
     blocks.fire_module,
     {
         "m = conv(x, f // r": r"s = \sigma(W_s x),\; W_s: 1\times1,\; f/r \text{ filters}",
-        "m = layers.concatenate": r"y = [\sigma(W_1 s),\, \sigma(W_3 s)],\; f/2 \text{ each}",
-        "return layers.add": r"y + x \;\text{(simple)},\; y + W_b x \;\text{(complex)}",
+        "layers.concatenate": r"y = [\sigma(W_1 s),\, \sigma(W_3 s)],\; f/2 \text{ each}",
     },
 )
+
+# %% [markdown]
+# With a bypass the input is added, where there are as many channels (simple), or its 1x1
+# convolution $W_b x$ (complex). The second:
+
+# %%
+code(blocks.fire_module, {"return": r"y + W_b x"}, bypass="complex")
 
 # %%
 i = keras.Input((55, 55, 128))

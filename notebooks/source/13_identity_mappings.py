@@ -39,20 +39,21 @@ from convbook.blocks.layers import act, norm
 #
 # > **Paper** Figure 1b and Figure 4e
 #
-# Batch norm and relu stand before each convolution and nothing follows the addition. The code has
-# 21 lines in place of 16, as it is two blocks: two 3x3, and with `r` the bottleneck. Where the
-# shortcut is a projection it reads what the first convolution reads, as in the authors' code.
+# Batch norm and relu stand before each convolution and nothing follows the addition. This is the
+# bottleneck, `preact_block` with `r`; without `r` there are two 3x3. Where the shortcut is a
+# projection it reads what the first convolution reads, as in the authors' code.
 
 # %%
 code(
     blocks.preact_block,
     {
-        "m = conv(x, f // r": r"m_1 = W_1 \,\sigma(\mathrm{BN}(x)),\; W_1: 1\times1",
+        "act(norm(x": r"\sigma(\mathrm{BN}(x))",
+        "k=1, s=s, a=None, bias=n": r"m_1 = W_1 \,\sigma(\mathrm{BN}(x)),\; W_1: 1\times1",
         "m = conv(m, f // r": r"m_2 = W_2 \,\sigma(\mathrm{BN}(m_1)),\; W_2: 3\times3",
         "m = conv(m, f, k=1": r"\mathcal{F}(x) = W_3 \,\sigma(\mathrm{BN}(m_2)),\; W_3: 1\times1",
-        "return join": r"x_{l+1} = x_l + \mathcal{F}(x_l)",
+        "return": r"x_{l+1} = x_l + \mathcal{F}(x_l)",
     },
-    longest=21,
+    r=4,
 )
 
 # %%
@@ -70,7 +71,7 @@ picture(
 code(
     blocks.activation_order_block,
     {
-        "pre=True), f, n=n, pre=True)])": r"x + W_2\,\sigma\mathrm{BN}\,W_1\,\sigma\mathrm{BN}\,x",
+        "n=n, pre=True)])": r"x + W_2\,\sigma\mathrm{BN}\,W_1\,\sigma\mathrm{BN}\,x",
         "return layers.add([x, conv(m, f, n=n, a=None)])": r"x + \mathrm{BN}\,W_2\,"
         r"\sigma\mathrm{BN}\,W_1\,\sigma x",
         "return act(layers": r"\sigma(x + \mathrm{BN}\,W_2\,\sigma\mathrm{BN}\,W_1 x)",
@@ -78,6 +79,7 @@ code(
         "return layers.add([x, conv(m, f, n=n)])": r"x + \sigma\mathrm{BN}\,W_2\,"
         r"\sigma\mathrm{BN}\,W_1 x",
     },
+    whole=True,
 )
 
 # %% [markdown]
@@ -93,6 +95,7 @@ code(
         "x = conv(x, f, k=1": r"\mathrm{BN}(W_s x),\; W_s: 1\times1",
         "return act": r"\sigma(h(x) + \mathcal{F}(x))",
     },
+    whole=True,
 )
 
 # %% [markdown]

@@ -41,12 +41,28 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 
 # %%
 code(
+    blocks.basic_block,
+    {
+        "return conv": r"f_\ell(x)",
+        "m = stochastic_depth": r"b_\ell\, f_\ell(x)",
+        "return act": r"\sigma(x + b_\ell\, f_\ell(x)), \text{ (2)};\; \sigma(x) = x "
+        r"\;\text{if } b_\ell = 0, \text{ (3)}",
+    },
+    gate="stochastic_depth",
+)
+
+# %% [markdown]
+# What the gate does, as a layer. (Where the size of $f_\ell(x)$ is unknown, and on JAX and PyTorch,
+# the branch is computed and multiplied by $b_\ell$.)
+
+# %%
+code(
     StochasticDepth.call,
     {
-        "shortcut + self.survival": r"\sigma(x + p_\ell\, f_\ell(x)) \;\text{in inference, (5)}",
-        "shortcut + self.branch": r"\sigma(x + f_\ell(x)) \;\text{if } b_\ell = 1, \text{ (2)}",
-        "left =": r"x \;\text{if } b_\ell = 0, \text{ (3)}: \;x = \sigma(x) \text{ after a relu}",
+        "return self.survival": r"p_\ell\, f_\ell(x) \;\text{in inference, (5)}",
         "drawn =": r"b_\ell \sim \mathrm{Bernoulli}(p_\ell)",
+        "zeros =": r"0 \;\text{if } b_\ell = 0",
+        "return ops.cond": r"f_\ell(x) \;\text{if } b_\ell = 1",
     },
 )
 
@@ -68,7 +84,7 @@ picture(
 # %%
 code(
     blocks.survivals,
-    {"return [1 -": r"p_\ell = 1 - \frac{\ell}{L}(1 - p_L),\; \ell = i + 1,\; L = b"},
+    {"return": r"p_\ell = 1 - \frac{\ell}{L}(1 - p_L),\; \ell = i + 1,\; L = b"},
 )
 
 # %% [markdown]

@@ -51,6 +51,8 @@ code(
         "m = conv(m, f, k=3": r"x_l = H_l([x_0, x_1, \ldots, x_{l-1}]),\; k \text{ channels}",
         "x = layers.concatenate": r"[x_0, \ldots, x_l]:\; k_0 + l k \text{ channels}",
     },
+    n="BN",
+    r=4,
 )
 
 # %%

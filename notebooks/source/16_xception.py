@@ -33,18 +33,23 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Figures 1 to 4: from Inception to its extreme
 #
-# With `first="1x1"` this is the extreme Inception module; turned round, with nothing between, it is
-# the depthwise separable convolution of the libraries.
+# The extreme Inception module: each channel of the 1x1 has a kernel of its own.
 
 # %%
 code(
     blocks.extreme_inception,
-    {
-        'if first == "1x1"': r"\text{the order of Inception}",
-        "return dwconv": r"y_c = \sigma\big(D_c \ast \sigma((W_{1 \times 1} x)_c)\big)",
-        'if first == "depthwise"': r"\text{the order of a separable convolution}",
-        "return conv": r"y = \sigma\big(W_{1 \times 1}\, (D_c \ast x_c)_c\big)",
-    },
+    {"return": r"y_c = \sigma\big(D_c \ast \sigma((W_{1 \times 1} x)_c)\big)"},
+)
+
+# %% [markdown]
+# Turned round, with nothing between, it is the depthwise separable convolution of the libraries:
+
+# %%
+code(
+    blocks.extreme_inception,
+    {"return": r"y = \sigma\big(W_{1 \times 1}\, (D_c \ast x_c)_c\big)"},
+    first="depthwise",
+    middle=None,
 )
 
 # %% [markdown]
@@ -56,9 +61,9 @@ code(
 code(
     blocks.xception_block,
     {
-        'm = act(m, "relu")': r"m \leftarrow \max(0, m)",
-        "m = sepconv": r"m \leftarrow \mathrm{BN}\big(W_{1 \times 1}\, (D_c \ast m_c)_c\big)",
-        "skip = conv(x, f, k=1": r"W_s x,\; 1\times1\text{, where the shape changes}",
+        "act(": r"m \leftarrow \max(0, m)",
+        "= sepconv": r"m \leftarrow \mathrm{BN}\big(W_{1 \times 1}\, (D_c \ast m_c)_c\big)",
+        "conv(x, f, k=1": r"W_s x,\; 1\times1\text{, where the shape changes}",
         "layers.add": r"y = \mathcal{F}(x) + W_s x",
     },
 )

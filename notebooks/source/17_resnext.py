@@ -37,25 +37,45 @@ from convbook import architectures, blocks
 #
 # > **Paper** Figure 3: (a) a sum of paths, (b) concatenated early, (c) a grouped convolution
 #
-# Each path is a bottleneck of `width` channels (the paper's $d$): 1x1, 3x3, 1x1.
+# Each path is a bottleneck of `width` channels (the paper's $d$): 1x1, 3x3, 1x1. Form (a):
 
 # %%
 code(
     blocks.aggregate,
     {
-        "m = conv(x, c * width": r"\text{(c)}\; \text{all } C \text{ first 1x1 side by side}",
-        "g=c, n=n": r"\text{(c)}\; C \text{ groups that do not see each other}",
-        "return conv(m, f": r"\text{(c)}\; W [m_1, \dots, m_C] = \sum_i W_i m_i",
-        "paths = [conv(conv(x": r"m_i = \sigma\mathrm{BN}\,W_{3i}\,\sigma\mathrm{BN}\,W_{1i}\,x",
-        "return conv(layers.concatenate(paths)": r"\text{(b)}\; W [m_1, \dots, m_C]",
-        "return norm(layers.add": r"\text{(a)}\; \mathrm{BN} \sum_i \mathcal{T}_i(x)",
+        "conv(conv(x": r"m_i = \sigma\mathrm{BN}\,W_{3i}\,\sigma\mathrm{BN}\,W_{1i}\,x",
+        "layers.add": r"\mathrm{BN} \sum_i \mathcal{T}_i(x),\; \mathcal{T}_i(x) = W_i m_i",
+    },
+    form="sum",
+)
+
+# %% [markdown]
+# Form (b) joins the paths before the last 1x1:
+
+# %%
+code(
+    blocks.aggregate,
+    {"layers.concatenate": r"\mathrm{BN}\, W [m_1, \dots, m_C]"},
+    form="concat",
+)
+
+# %% [markdown]
+# Form (c), which the networks have: all paths in one convolution of each kind.
+
+# %%
+code(
+    blocks.aggregate,
+    {
+        "m = conv(x, c * width": r"\text{all } C \text{ first 1x1 side by side}",
+        "g=c, n=n": r"C \text{ groups that do not see each other}",
+        "return": r"\mathrm{BN}\, W [m_1, \dots, m_C] = \mathrm{BN} \sum_i W_i m_i",
     },
 )
 
 # %%
 code(
     blocks.resnext_bottleneck_block,
-    {"return join": r"y = \sigma\Bigl(x + \sum_{i=1}^{C} \mathcal{T}_i(x)\Bigr)"},
+    {"return": r"y = \sigma\Bigl(x + \sum_{i=1}^{C} \mathcal{T}_i(x)\Bigr)"},
 )
 
 # %%

@@ -63,19 +63,37 @@ picture(
 )
 
 # %% [markdown]
-# The networks' cells are data, and one function builds any of them. Here separable convolutions are
-# doubled, relu stands before and batch norm behind each, and both inputs are first brought to `f`
-# filters. A row is (operation, input, operation, input), with the sum as its result.
+# In the networks separable convolutions are doubled, relu stands before and batch norm behind each,
+# and both inputs are first brought to `f` filters:
+
+# %%
+code(
+    blocks.nasnet_normal_cell,
+    {
+        "two_sepconvs(h, f, 5": r"s_0 = \mathrm{sep}_5(h) + \mathrm{sep}_3(h')",
+        "add([two_sepconvs(h_prev, f, 5": r"s_1 = \mathrm{sep}_5(h') + \mathrm{sep}_3(h')",
+        "add([avgpool(h, ": r"s_2 = \mathrm{mean}_3(h) + h'",
+        "add([avgpool(h_prev": r"s_3 = \mathrm{mean}_3(h') + \mathrm{mean}_3(h')",
+        "add([two_sepconvs(h, f, 3": r"s_4 = \mathrm{sep}_3(h) + h",
+        "return": r"y = [h', s_0, s_1, s_2, s_3, s_4]",
+    },
+)
+
+# %% [markdown]
+# The library has cells as data, and one function builds any of them. A row is (operation, input,
+# operation, input), with the sum as its result.
 
 # %%
 code(
     blocks.cell,
     {
         "h_prev = factorized_reduction": r"h' \text{ to half its grid, by strides}",
-        "states =": r"h_{-1} = h',\quad h_0 = W_{1 \times 1}\, \sigma(h)",
-        "states[i] = layers.add": r"h_i = o_1(h_j) + o_2(h_k)",
-        "return layers.concatenate": r"y = [h_i : i \in \mathrm{used}]",
+        "state = {": r"h \leftarrow W_{1 \times 1}\, \sigma(h)",
+        "state[i] = layers.add": r"s_i = o_1(s_j) + o_2(s_k)",
+        "return layers.concatenate": r"y = [s_i : i \in \mathrm{used}]",
     },
+    longest=25,
+    whole=True,
 )
 
 # %%

@@ -73,9 +73,10 @@ assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image, ot
 code(
     blocks.basic_block,
     {
-        "return se_block": r"\tilde{\mathcal{F}}(x) = s \odot \mathcal{F}(x)",
-        "return join": r"y = \sigma(\tilde{\mathcal{F}}(x) + W_s x)",
+        "m = se_block": r"\tilde{\mathcal{F}}(x) = s \odot \mathcal{F}(x)",
+        "return": r"y = \sigma(\tilde{\mathcal{F}}(x) + W_s x)",
     },
+    se=16,
 )
 
 # %% [markdown]

@@ -37,7 +37,8 @@ from convbook import architectures, blocks
 # > **Paper** Figure 5: the cells of AmoebaNet-A
 #
 # The cells found, as data: sums of two operations each, and what is concatenated. The rows are
-# those of the authors' code, and only they give the printed sizes.
+# those of the authors' code, and only they give the printed sizes. The first as code: $h$ is the
+# cell before, $h'$ (`h_prev`) the one before that.
 
 # %%
 cells = {"normal": blocks.AMOEBANET_A_NORMAL, "reduction": blocks.AMOEBANET_A_REDUCTION}
@@ -53,7 +54,14 @@ grid(["cell", "sums", "concatenated"], [[name, *shown(*cell)] for name, cell in 
 # %%
 code(
     blocks.amoebanet_normal_cell,
-    {"return cell": r"h_i = o_1(h_j) + o_2(h_k),\quad y = [h_{-1}, h_1, h_2, h_4]"},
+    {
+        "add([avgpool(h, ": r"s_0 = \mathrm{mean}_3(h) + \mathrm{max}_3(h)",
+        "add([two_sepconvs(h_prev": r"s_1 = \mathrm{sep}_3(h') + h'",
+        "add([h, ": r"s_2 = h + \mathrm{mean}_3(h')",
+        "add([two_sepconvs(h, ": r"s_3 = \mathrm{sep}_3(h) + \mathrm{sep}_5(s_0)",
+        "add([avgpool(state3": r"s_4 = \mathrm{mean}_3(s_3) + \mathrm{sep}_3(h)",
+        "return": r"y = [h', s_1, s_2, s_4]",
+    },
 )
 
 # %%
