@@ -1,133 +1,461 @@
-"""Every ValueError of the block files, each raised once: none is written that no call reaches."""
+"""Bad input: one ValueError that names the argument, its value, and what would be right."""
 
 import ast
 import inspect
+import random
+import re
 import traceback
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from convbook import blocks
-from convbook.blocks import graph
+from convbook.blocks import BN, BN_TF, GN, checks, graph
 
-CALLS = [  # a call, and what its message must say: the argument, its value, what would be right
-    (lambda x: blocks.conv(x, 0), "f=0: f must be a whole number"),
-    (lambda x: blocks.norm(x, "BN"), "n='BN': n must be None or keywords"),
-    (lambda x: blocks.shortcut_path(x, 8, shortcut="D"), "shortcut='D': shortcut must be 'A', 'B'"),
+ROW = (4, 3, 8, 2, 4, 4)
+FUNCTIONS = {
+    name: block for name in blocks.__all__ if inspect.isfunction(block := getattr(blocks, name))
+}
+TENSORS = ("x", "x1", "x2", "h_prev", "h")
+# What a call needs beside its tensors, where that is not f=8.
+NEEDS = {
+    "act": {"a": "relu"},
+    "avgpool": {},
+    "bn_inception_module": {"f": ROW},
+    "cell": dict(f=8, rows=blocks.PNASNET_5[0], used=blocks.PNASNET_5[1]),
+    "cell_op": dict(op="sep3", f=8),
+    "channel_shuffle": {},
+    "drop_path": {},
+    "dwconv": {},
+    "gavgpool": {},
+    "inception_resnet_block": {},
+    "inception_v4_stem": {"p": "same"},
+    "lrn": {},
+    "maxpool": {},
+    "mlpconv": {"f": (8, 8)},
+    "norm": {},
+    "pad": {"p": 1},
+    "parallel": {},
+    "partial_conv": {"table": ((0, 1), (2,))},
+    "radial_basis": {"codes": [[1] * 8]},
+    "reduction_a": {"f": (4, 6, 8, 10)},
+    "reduction_b": {"f": (4, 6, 8, 10)},
+    "inception_resnet_reduction_b": {"f": (4, 5, 6)},
+    "se_block": dict(f=8, r=4),
+    "senet_block": dict(f=8, se=4),
+    "shortcut_path": {"f": 16},
+    "shufflenet_unit": dict(f=8, g=2),
+    "spatial_sepconv": {},
+    "stochastic_depth": {"branch": lambda x: x},
+    "subsample": {},
+    "survivals": {"b": 3},
+    "transition_block": {},
+}
+NOT_F = ("aux_head", "aux_head_v3", "inception_v3_c", "inception_v3_reduction_a")
+NOT_F += ("inception_v3_reduction_b", "inception_v4_a", "inception_v4_b", "inception_v4_c")
+
+
+def parameters(name):
+    """{name of a parameter: its default}; those of a policy too."""
+    found = {}
+    for parameter in inspect.signature(FUNCTIONS[name]).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            found |= dict(shortcut="B", bias=None, se=None, gate=None)
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            found[parameter.name] = parameter.default
+    return found
+
+
+def good_call(name):
+    """Keywords with which the block builds."""
+    inputs = {key: keras.Input((17, 17, 8)) for key in parameters(name) if key in TENSORS}
+    if name == "radial_basis":
+        inputs = {"x": keras.Input((8,))}
+    return inputs | NEEDS.get(name, {} if name in NOT_F else {"f": 8})
+
+
+def called(name, given):
+    """The block's result; what parallel takes by position stands under `paths`."""
+    given = dict(given)
+    paths = given.pop("paths", [[(1, 4)]]) if name == "parallel" else []
+    return FUNCTIONS[name](*([given.pop("x"), *paths] if paths else []), **given)
+
+
+def message_of(call, *args):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  the message is what is tested
+        call(*args)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_good_calls_build(name):
+    assert called(name, good_call(name)) is not None
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_has_a_rule(name):
+    """What no argument can be is refused, by the argument's name."""
+    for key in parameters(name):
+        thing = object()
+        message = message_of(called, name, good_call(name) | {key: thing})
+        assert message.startswith(f"{key}={thing!r}: {key} must be "), (key, message)
+
+
+SIZES = {*"fkscdbrg", "width", "units", "classes", "tiles", "hidden", "steps", "se", "first_g"}
+SIZES |= {"size", "multiplier", "s_prev"}
+NO_SIZES = [0, -1, True, 2.5, 8.0, np.float32(8), float("nan"), float("inf"), "8", 1j]
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if SIZES & {*parameters(name)}])
+def test_sizes_are_whole_numbers(name):
+    """Neither bools nor floats, infinite or none at all."""
+    for key in SIZES & {*parameters(name)}:
+        for value in NO_SIZES:
+            message = message_of(called, name, good_call(name) | {key: value})
+            assert message.startswith(f"{key}={value!r}: {key} must be "), (key, message)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_norms_whose_groups_do_not_divide(name):
+    if "n" in parameters(name):
+        for n in ({"groups": 3}, {"groups": 0}, {"momemtum": 0.9}):
+            shown = f"n={n}: n must be "
+            assert message_of(called, name, good_call(name) | {"n": n}).startswith(shown)
+
+
+def wide(x):
+    return keras.Input((8, 8, 64))
+
+
+def flat(x):
+    return keras.Input((8,))
+
+
+def unknown(x):
+    return keras.Input((8, 8, None))
+
+
+def free(x):
+    return keras.Input((None, None, 8))
+
+
+# Calls that do not fit together, and what is said of them; x has 8x8 pixels of 8 channels.  Every
+# line of the blocks that refuses something is among what these reach.
+CALLS = [
+    (lambda x: blocks.conv(x, 9, g=3), "g=3: g must be a divisor of f=9 and of C=8"),
+    (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
+    (lambda x: blocks.sepconv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
+    (lambda x: blocks.dwconv(x, s=(1, 2), d=2), "d=2: d must be 1 where s=(1, 2)"),
+    (lambda x: blocks.conv(x, 8, 9, p="valid"), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
+    (lambda x: blocks.norm(x, {"momemtum": 1}), "n={'momemtum': 1}: n must be keywords of Keras'"),
+    (lambda x: blocks.norm(x, GN), "n={'groups': 32}: n must be of groups that divide C=8"),
+    (lambda x: blocks.maxpool(x, 2, 2, p=2), "p=2: p must be at most half of k=2"),
+    (lambda x: blocks.avgpool(x, 2, 2, p=2), "p=2: p must be at most half of k=2"),
+    (lambda x: blocks.maxpool(x, 9, p="valid"), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
+    (lambda x: blocks.avgpool(x, 10, p=0), "x=(None, 8, 8, 8): x must be of at least (10, 10)"),
+    (lambda x: blocks.bottleneck(x, 8, r=16), "r=16: r must be a reduction from 1 to f=8"),
+    (lambda x: blocks.residual_block(wide(x), 32), "f=32: f must be C=64, the channels of x"),
     (lambda x: blocks.shortcut_path(x, 4, shortcut="A"), "f=4: f must be at least C=8"),
+    (lambda x: blocks.basic_block(x, 8, se=16), "se=16: se must be None or from 1 to f=8"),
+    (lambda x: blocks.bottleneck_block(x, 8, se=9), "se=9: se must be None or from 1 to f=8"),
+    (lambda x: blocks.bottleneck_block(x, 8, r=16), "r=16: r must be a reduction from 1 to f=8"),
+    (lambda x: blocks.preact_block(x, 8, r=16), "r=16: r must be None or a reduction from 1 to"),
+    (lambda x: blocks.preact_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),
+    (lambda x: blocks.activation_order_block(x, 9), "f=9: f must be C=8, the channels of x"),
+    (lambda x: blocks.shortcut_variant_block(x, 9), "f=9: f must be C=8, the channels of x"),
+    (lambda x: blocks.resnext_block(x, 9), "f=9: f must be C=8, the channels of x"),
+    (lambda x: blocks.resnext_block(x, 8, c=16), "r=2: r must be a reduction from 1 to f/c=0"),
+    (lambda x: blocks.resnext_bottleneck_block(x, 8, se=9), "se=9: se must be None or from 1 to"),
+    (lambda x: blocks.dense_block(x, recompute=True), "n=None: n must be batch norm, such as BN"),
+    (lambda x: blocks.transition_block(x, r=9), "r=9: r must be a reduction from 1 to C=8"),
+    (lambda x: blocks.se_block(wide(x), 32), "f=32: f must be C=64, the channels that"),
+    (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
+    (lambda x: blocks.senet_block(x, 8, width=3), "width=3: width must be an even whole number"),
+    (lambda x: blocks.senet_block(x, 8), "se=16: se must be None or a ratio from 1 to f=8"),
+    (lambda x: blocks.fire_module(x, 1), "f=1: f must be a whole number of at least 2"),
+    (lambda x: blocks.fire_module(x, 4), "r=8: r must be a reduction from 1 to f=4"),
+    (lambda x: blocks.fire_module(x, 16, bypass="simple"), "f=16: f must be C=8, as x is added"),
+    (lambda x: blocks.inv_residual_block(x, 9), "f=9: f must be C=8, the channels of x"),
+    (lambda x: blocks.channel_shuffle(x, g=3), "g=3: g must be a divisor of C=8"),
+    (lambda x: blocks.ChannelShuffle(0), "groups=0: groups must be a whole number"),
+    (lambda x: blocks.ChannelShuffle(3)(x), "groups=3: groups must be a divisor of C=8"),
+    (lambda x: blocks.shufflenet_unit(x, 9), "f=9: f must be C=8 where s=1, else more than C=8"),
+    (lambda x: blocks.shufflenet_unit(x, 8, 2), "f=8: f must be C=8 where s=1, else more than"),
+    (lambda x: blocks.shufflenet_unit(x, 8, g=3), "r=4: r must be a reduction of f=8 to a"),
+    (lambda x: blocks.xception_block(x, 8, widths=(8, 9)), "widths=(8, 9): widths must be a row"),
+    (lambda x: blocks.inception_module(x, 2), "f=2: f must be a row of six, or at least 3"),
+    (lambda x: blocks.inception_module(x, (1, 2)), "f=(1, 2): f must be a row of six, or at"),
+    (lambda x: blocks.inception_module(x, 8, 9), "r=9: r must be a reduction from 1 to f=8"),
+    (lambda x: blocks.inception_module(x, ROW, se=21), "se=21: se must be None or from 1 to 20"),
+    (lambda x: blocks.bn_inception_module(x, ROW[1:]), "f=(3, 8, 2, 4, 4): f must be six widths"),
+    (lambda x: blocks.bn_inception_module(x, ROW, 2), f"f={ROW}: f must be a row that begins"),
     (
-        lambda x: blocks.bottleneck_block(x, 8, stride_on="5x5"),
-        "stride_on='5x5': stride_on must be '1x1' or '3x3'",
+        lambda x: blocks.bn_inception_module(x, (0, *ROW[1:]), 2, p="valid"),
+        "p='valid': p must be one that gives the size of pool_p=same",
     ),
-    (lambda x: blocks.aggregate(x, 8, form="d"), "form='d': form must be 'sum', 'concat' or"),
+    (lambda x: blocks.bn_inception_module(x, ROW, se=21), "se=21: se must be None or from 1 to"),
+    (lambda x: blocks.parallel(x), "paths=(): paths must be one or more lists of steps"),
     (
-        lambda x: blocks.resnext_two_layer_block(x, 8, form="concat"),
-        "form='concat': form must be 'sum' or 'dense'",
-    ),
-    (lambda x: blocks.activation_order_block(x, 8, "f"), "order='f': order must be a caption"),
-    (lambda x: blocks.shortcut_variant_block(x, 8, "g"), "variant='g': variant must be a caption"),
-    (
-        lambda x: blocks.dense_block(x, 8, recompute=True),
-        "n=None: with recompute, n must be batch norm, such as BN",
-    ),
-    (lambda x: blocks.fire_module(x, 8, bypass=1), "bypass=1: bypass must be None, 'simple' or"),
-    (lambda x: blocks.channel_shuffle(x, 3), "g=3: g must be a divisor of C=8"),
-    (
-        lambda x: blocks.shufflenet_unit(x, 8, g=2, order="paper"),
-        "order='paper': order must be 'shortcut first' or 'branch first'",
+        lambda x: blocks.parallel(x, [(3, 4, 2)], [(1, 4)]),
+        "paths=([(3, 4, 2)], [(1, 4)]): paths must be paths that all end in one size",
     ),
     (
-        lambda x: blocks.extreme_inception(x, first="3x3"),
-        "first='3x3': first must be '1x1' or 'depthwise'",
+        lambda x: blocks.aux_head(free(x)),
+        "x=(None, None, None, 8): x must be of known H and W",
+    ),
+    (lambda x: blocks.grid_reduction(x, k=5, p=1), "p=1: p must be one that gives both the same"),
+    (lambda x: blocks.inception_v3_b(x, (8, 8, 8)), "f=(8, 8, 8): f must be a whole number or a"),
+    (lambda x: blocks.aux_head_v3(x, f=(8,)), "f=(8,): f must be two widths"),
+    (lambda x: blocks.aux_head_v3(free(x), k=None), "k=None: k must be known where H and W of x"),
+    (
+        lambda x: blocks.inception_resnet_block(x, paths="v3 A"),
+        "paths='v3 A': paths must be v1 A, v1 B, v1 C, v2 A, v2 B, v2 C, or a list of paths",
+    ),
+    (lambda x: blocks.reduction_a(x, (4, 6, 8)), "f=(4, 6, 8): f must be four widths, (k, l, m"),
+    (lambda x: blocks.reduction_b(x, ROW), f"f={ROW}: f must be four widths, (f1, f2, f3, f4)"),
+    (lambda x: blocks.inception_resnet_reduction_b(x, ROW), f"f={ROW}: f must be three widths"),
+    (lambda x: blocks.normal_cell(x, x, 9), "f=9: f must be 8, the channels of x1, which is"),
+    (lambda x: blocks.normal_cell(x, wide(x), 8), "f=8: f must be 64, the channels of x2, which"),
+    (
+        lambda x: blocks.normal_cell(keras.Input((9, 8, 8)), x, 8),
+        "x1=(None, 9, 8, 8): x1 must be of the size of x2, (None, 8, 8, 8)",
+    ),
+    (lambda x: blocks.factorized_reduction(x, 1), "f=1: f must be a whole number of at least 2"),
+    (lambda x: blocks.cell_op(x, "1x7_7x1", 3), "f=3: f must be at least 4, as a quarter of it"),
+    (
+        lambda x: blocks.cell(x, x, 8, [("sep3", 0, "sep3", "h")], [0]),
+        "rows=[('sep3', 0, 'sep3', 'h')]: rows must be rows (op, input, op, input)",
+    ),
+    (
+        lambda x: blocks.cell(x, x, 8, blocks.PNASNET_5[0], ["h", 0], s=2),
+        "used=['h', 0]: used must be numbers of rows, or h and h_prev where s=1",
+    ),
+    (
+        lambda x: blocks.nasnet_normal_cell(keras.Input((16, 16, 8)), x, 8),
+        "s_prev=1: s_prev must be 2 where h_prev is twice h",
     ),
     (lambda x: blocks.small_kernels(x, k=4), "k=4: k must be an odd whole number of at least 3"),
+    (lambda x: blocks.multi_size(x, k=(3,)), "k=(3,): k must be two or more kernels"),
+    (lambda x: blocks.dense_as_conv(x, 8, k=9), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
     (
-        lambda x: blocks.aux_head(keras.Input((None, 14, 8))),
-        "x=(None, None, 14, 8): x must have known H and W",
+        lambda x: blocks.dense_as_conv(x, 4, k=1, weights=[np.ones((8, 5)), np.ones(5)]),
+        "weights=[(8, 5), (5,)]: weights must be of shapes [(8, 4), (4,)]",
     ),
-    (lambda x: blocks.se_block(x, r=16), "r=16: r must be a ratio from 1 to f=8"),
-    (lambda x: blocks.partial_conv(x, ((0, 8),)), "table="),
-    (lambda x: blocks.radial_basis(x, [[1, -1]]), "codes: each must have the length 8"),
+    (lambda x: blocks.local_conv(x, k=9), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
+    (lambda x: blocks.LocallyConnected2D(0), "filters=0: filters must be a whole number"),
+    (
+        lambda x: blocks.local_conv(free(x)),
+        "x=(None, None, None, 8): x must have known H, W and C",
+    ),
+    (lambda x: blocks.TiledConv2D(8, tiles=0), "tiles=0: tiles must be a whole number"),
     (lambda x: blocks.lrn(x, size=4), "size=4: size must be an odd whole number of channels"),
-    (lambda x: blocks.local_conv(x, 0), "filters=0: filters must be a whole number of at least 1"),
+    (lambda x: blocks.subsample(x, k=9), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
+    (lambda x: blocks.partial_conv(x, table=((0, 8),)), "table=((0, 8),): table must be rows of"),
     (
-        lambda x: blocks.local_conv(keras.Input((None, 8, 8))),
-        "x=(None, None, 8, 8): x must have known H, W and C",
+        lambda x: blocks.radial_basis(flat(x), codes=[[1], []]),
+        "codes=[[1], []]: codes must",
     ),
+    (lambda x: blocks.radial_basis(flat(x)), "x=(None, 8): x must be (N, 84), as codes"),
     (
-        lambda x: blocks.cell_op(x, "sep4", 8),
-        "op='sep4': op must be 'sep3', 'sep5', 'sep7', 'avg3'",
+        lambda x: blocks.StochasticDepth(keras.Model(x, blocks.conv(x, 8)), "high"),
+        "survival='high': survival must be a probability in (0, 1]",
     ),
-    (
-        lambda x: blocks.cell_op(x, "avg3", 8, 2, pool_p="none"),
-        "pool_p='none': pool_p must be 'same', 'zeros' or 'zeros in means'",
-    ),
-    (
-        lambda x: blocks.stochastic_depth(x, lambda x: x, 0),
-        "survival=0: survival must be a probability in (0, 1]",
-    ),
-    (lambda x: blocks.drop_path(x, 1.5), "survival=1.5: survival must be a probability in (0, 1]"),
-    (lambda x: blocks.survivals(3, 0.5, "cosine"), "decay='cosine': decay must be 'linear' or"),
-    (
-        lambda x: graph.calls(keras.Sequential()),
-        "model must be a functional keras.Model with known",
-    ),
+    (lambda x: graph.calls(keras.Sequential()), "model must be a functional keras.Model with"),
 ]
-MORE = [  # the same lines by other ways
-    (lambda x: blocks.preact_block(x, 8, shortcut="D"), "shortcut='D'"),
-    (lambda x: blocks.preact_block(x, 8, r=4, stride_on=3), "stride_on=3"),
-    (lambda x: blocks.basic_block(x, 8, shortcut="no"), "shortcut='no'"),
-    (lambda x: blocks.resnext_bottleneck_block(x, 8, form="grouped "), "form='grouped '"),
-    (lambda x: blocks.resnext_bottleneck_block(x, 8, c=3, width=0), "f=0"),
-    (lambda x: blocks.shufflenet_unit(x, 8, g=3), "g=3: g must be a divisor of f=2"),
-    (lambda x: blocks.fire_module(x, 4), "f=0"),
-    (lambda x: blocks.small_kernels(x, k=1), "k=1"),
-    (lambda x: blocks.mlpconv(x, (8, -1)), "f=-1"),
-    (lambda x: blocks.tiled_conv(x, 8, tiles=0), "tiles=0: tiles must be a whole number"),
-    (
-        lambda x: blocks.tiled_conv(x, 8, k=(3, 3)),
-        "kernel_size=(3, 3): kernel_size must be a whole",
-    ),
-    (lambda x: blocks.local_conv(x, 8, s=0.5), "strides=0.5: strides must be a whole number"),
-    (lambda x: blocks.stochastic_depth(x, lambda x: x, 1.1), "survival=1.1"),
-    (lambda x: blocks.stochastic_depth(x, lambda x: blocks.conv(x, 7)), "incompatible shapes"),
-    (lambda x: blocks.basic_block(x, 8, shortcut=None, gate=blocks.stochastic_depth), "or, plain"),
-    (lambda x: blocks.drop_path(x, 0), "survival=0: survival must be a probability"),
-    (lambda x: blocks.grid_reduction(x, p="ful"), "p='ful': p must be 'same'"),
-    (lambda x: blocks.refinement_head(x, 0), "f=0"),
-    (lambda x: blocks.spatial_sepconv(x, 0), "k=(0, 1)"),
+MORE = [  # the same lines by other ways, and rules of single arguments
+    (lambda x: blocks.basic_block(x, 8, shortcut="D"), "shortcut='D': shortcut must be 'A', 'B'"),
+    (lambda x: blocks.bottleneck_block(x, 8, stride_on="5x5"), "stride_on='5x5': stride_on must"),
+    (lambda x: blocks.aggregate(x, 8, form="d"), "form='d': form must be 'grouped', 'concat' or"),
+    (lambda x: blocks.dense_block(x, n=GN, recompute=True), "n={'groups': 32}: n must be batch"),
+    (lambda x: blocks.basic_block(x, 8, n=GN), "n={'groups': 32}: n must be of groups that"),
+    (lambda x: blocks.cell_op(x, "sep4", 8), "op='sep4': op must be 'sep3', 'sep5', 'sep7'"),
+    (lambda x: blocks.cell_op(x, "avg3", 8, 3), "s=3: s must be 1 or 2"),
+    (lambda x: blocks.drop_path(x, survival=0), "survival=0: survival must be a probability"),
+    (lambda x: blocks.drop_path(x, survival=1.5), "survival=1.5: survival must be a probability"),
+    (lambda x: blocks.drop_path(x, survival=float("nan")), "survival=nan: survival must be a"),
+    (lambda x: blocks.dense_block(x, b=-1), "b=-1: b must be a whole number of at least 1"),
+    (lambda x: blocks.dense_block(x, rate=1), "rate=1: rate must be a rate in [0, 1)"),
+    (lambda x: blocks.transition_block(unknown(x)), "x=(None, 8, 8, None): x must be a 4D tensor"),
+    (lambda x: blocks.residual_block(x, r=None), "r=None: r must be a whole number"),
+    (lambda x: blocks.channel_shuffle(x, g=0), "g=0: g must be a whole number"),
+    (lambda x: blocks.reduction_b(x, f=8), "f=8: f must be a row of whole numbers"),
+    (lambda x: blocks.reduction_a(keras.Input((2, 8, 8))), "x=(None, 2, 8, 8): x must be of at"),
+    (lambda x: blocks.reduction_a(x, p=2), "p=2: p must be at most half of k=3"),
+    (lambda x: blocks.xception_block(x, 8, 2, p="valid"), "p='valid': p must be 'same' or 1"),
+    (lambda x: blocks.inception_v3_a(x, pool_p="valid"), "pool_p='valid': pool_p must be 'same'"),
+    (lambda x: blocks.parallel(x, [(3, 0)]), "paths=[(3, 0)]: paths must be a list of steps"),
+    (lambda x: blocks.parallel(x, 3), "paths=3: paths must be a list of steps"),
+    (lambda x: blocks.mlpconv(x, (8, -1)), "f=(8, -1): f must be a row of whole numbers"),
+    (lambda x: blocks.inv_residual_block(wide(x)), "f=32: f must be C=64, the channels of x"),
+    (lambda x: blocks.conv(flat(x), 8), "x=(None, 8): x must be a 4D tensor (N, H, W, C)"),
 ]
+ids = [message for _, message in CALLS + MORE]
 
 
-def raised(call, message):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the message is checked below
-        call(keras.Input((8, 8, 8)))
-    assert message in str(caught.value)
-    return caught.value
+@pytest.mark.parametrize(("call", "message"), CALLS + MORE, ids=ids)
+def test_what_does_not_fit_is_refused_by_name(call, message):
+    found = message_of(call, keras.Input((8, 8, 8)))
+    assert message in found
+    assert re.search(r"(\w+)=.*: \1 must|model must", found, re.DOTALL)
 
 
-@pytest.mark.parametrize(("call", "message"), MORE, ids=[message for _, message in MORE])
-def test_message(call, message):
-    raised(call, message)
-
-
-def test_every_value_error_is_raised():
-    """Each call raises a line of its own, and together they are all the lines that there are."""
-    home = Path(inspect.getfile(blocks)).parent
-    families = {
-        Path(inspect.getfile(getattr(blocks, n)))
-        for n in blocks.__all__
-        if callable(getattr(blocks, n))
+def test_all_that_is_refused_is_tried():
+    """No line of the blocks refuses what none of these calls gives."""
+    home, rules = Path(inspect.getfile(blocks)).parent, Path(inspect.getfile(checks))
+    written, reached = set(), set()
+    for file in home.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            text = ast.unparse(node) if isinstance(node, (ast.Raise, ast.Expr)) else ""
+            if file != rules and re.match(r"raise ValueError|require\(", text):
+                written.add((file.name, node.lineno, node.end_lineno))
+    for call, _ in CALLS:
+        try:
+            call(keras.Input((8, 8, 8)))
+        except ValueError as error:
+            for frame in traceback.extract_tb(error.__traceback__):
+                reached.add((Path(frame.filename).name, frame.lineno))
+    missed = {
+        (name, first)
+        for name, first, last in written
+        if not any((name, line) in reached for line in range(first, last + 1))
     }
-    written = set()
-    for file in families | {Path(inspect.getfile(graph))}:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node):
-                written.add((file.relative_to(home).name, node.lineno))
-    found = []
-    for call, message in CALLS:
-        frames = traceback.extract_tb(raised(call, message).__traceback__)
-        found.append((Path(frames[-1].filename).name, frames[-1].lineno))
-    assert sorted(found) == sorted(written)
+    assert missed == set()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: blocks.basic_block(x, 64, 1, BN, "B", 16),
+        lambda x: blocks.basic_block(x, 64, 1, BN),
+        lambda x: blocks.preact_block(x, 8, 1, 4),
+        lambda x: blocks.inception_module(x, 8, 4, BN),
+        lambda x: blocks.inverted_residual_block(x, 8, 1, 6),
+        lambda x: blocks.dense_block(x, 8, 3, BN),
+        lambda x: blocks.resnext_block(x, 8, 2, 4, BN),
+        lambda x: blocks.normal_cell(x, x, 8, BN),
+        lambda x: blocks.drop_path(x, lambda x: x, 0.5),
+        lambda x: blocks.basic_block(x, 8, ratio=4),
+        lambda x: blocks.conv(x, 8, filters=4),
+    ],
+)
+def test_what_is_not_in_the_signature_is_a_type_error(call):
+    with pytest.raises(TypeError, match=r"positional|unexpected keyword"):
+        call(keras.Input((8, 8, 8)))
+
+
+def test_positions_are_those_of_the_article():
+    """Else only of tensors, f and s; of what is no block, of the one thing that it is about."""
+    own = {
+        "bottleneck": "x f r",
+        "naive_inception_module": "x f",
+        "inception_module": "x f r",
+        "residual_block": "x f r",
+        "resnext_block": "x f r c",
+        "dense_block": "x f b",
+        "se_block": "x f r",
+        "normal_cell": "x1 x2 f",
+        "inv_residual_block": "x f r",
+        "conv": "x f k s p d a",
+        "sepconv": "x f k s p d a",
+        "dwconv": "x k s p d a",
+        "maxpool": "x k s p",
+        "avgpool": "x k s p",
+        "dense": "x f a",
+        "act": "x a",
+        "norm": "x n",
+        "pad": "x p",
+        "cell": "h_prev h f rows used",
+        "cell_op": "x op f s",
+        "survivals": "b survival",
+        "stochastic_depth": "x branch",
+        "drop_path": "x branch",
+    }
+    for name, block in FUNCTIONS.items():
+        found = [
+            parameter.name
+            for parameter in inspect.signature(block).parameters.values()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
+        if name in own:
+            assert " ".join(found) == own[name]
+        else:
+            tensors = [key for key in found if key in TENSORS]
+            assert found in (tensors, [*tensors, "f"], [*tensors, "f", "s"]), name
+
+
+CHOICES = {  # of which most can be right
+    "f": [1, 2, 4, 8, 8, 12, 32],
+    "k": [1, 2, 3, 5, 7, (1, 3), [3, 3]],
+    "s": [1, 2, 3, (1, 2)],
+    "d": [1, 2, (1, 2)],
+    "p": ["same", "valid", "ceil", 0, 1, (0, 1), 2],
+    "pool_p": ["same", 1, "valid", "zeros", "zeros in means"],
+    "max_p": [None, "same", 1],
+    "a": ["relu", None, "linear", keras.activations.tanh],
+    "n": [None, BN, BN_TF, {"groups": 4}, GN, {}],
+    "branch": [lambda x: x, lambda x: blocks.conv(x, 8)],
+    "gate": [None, blocks.drop_path, blocks.stochastic_depth],
+    "paths": ["v1 A", "v2 C", [[(1, 4)], ["avg", (3, 2)]]],
+    "rows": [blocks.PNASNET_5[0], blocks.NASNET_A_NORMAL[0]],
+    "used": [(0, 1, 2, 3, 4), ("h_prev", 0, 1)],
+    "op": ["sep3", "avg3", "max3", "none", "1x7_7x1"],
+    "table": [((0, 1), (2,)), ((0,),)],
+    "codes": [[[1] * 8, [0] * 8]],
+    "widths": [None, (4, 8), (8,)],
+    "survival": [0.5, 1],
+    "shortcut": ["A", "B", "C", None],
+}
+ODD = [0, -1, 2.5, True, None, "8", "", "same", "relu", float("nan"), (1, 2, 3), (), [], {}]
+ODD += [object(), 1, 2, 4, 16, ROW, (0, *ROW[1:]), ROW[:4], np.ones(3), 10**3, {"a": 1}]
+SHAPES = [(8, 8, 8)] * 5 + [(None, None, 8), (5, 7, 4), (2, 2, 8), (1, 1, 8), (None, 8, 32)]
+SHAPES += [(8, 8, None), (8, 8), (35, 35, 12)]
+STEPS = [(1, 4), (3, 4, 2), "avg", "max", ("max", 2), [[(1, 2)], [(3, 2)]], ((1, 3), 2), (1, 0), 3]
+
+
+def random_call(rng):
+    name = rng.choice(sorted(FUNCTIONS))
+    given, shape = {}, rng.choice(SHAPES)
+    for key, default in parameters(name).items():
+        if key in TENSORS:
+            given[key] = keras.Input(shape if rng.random() < 0.8 else rng.choice(SHAPES))
+        elif default is inspect.Parameter.empty or rng.random() < 0.35:
+            likely = CHOICES.get(key, [default])
+            given[key] = rng.choice(likely if rng.random() < 0.75 else ODD)
+    if name == "parallel":
+        given["paths"] = [rng.choices(STEPS, k=rng.randint(1, 2)) for _ in range(rng.randint(1, 2))]
+    return name, given
+
+
+def shown(value):
+    if getattr(value, "shape", ()):
+        return repr(tuple(value.shape))
+    return repr(dict(value) if hasattr(value, "items") else value)
+
+
+def by_name(refused, name, given):
+    """Whether the name and the value are those of the call; of a tensor, of one within."""
+    key = refused.partition("=")[0]
+    if key in (*TENSORS, "paths"):
+        return f": {key} must be " in refused
+    value = (parameters(name) | given).get(key, inspect.Parameter.empty)
+    return refused.startswith(f"{key}={shown(value)}: {key} must be ")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_calls_build_or_are_refused_by_name(seed):
+    rng, built = random.Random(seed), 0
+    for _ in range(50):
+        keras.backend.clear_session(free_memory=False)
+        name, given = random_call(rng)
+        try:
+            y = called(name, given)
+        except ValueError as error:
+            refused = str(error)
+        else:
+            refused = None
+            built += 1
+            assert name == "survivals" or keras.ops.is_tensor(y) or isinstance(y, keras.KerasTensor)
+        assert refused is None or by_name(refused, name, given), (refused, name, given)
+    assert built > 10
