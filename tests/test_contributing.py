@@ -18,7 +18,8 @@ STEP = re.compile(
     re.M | re.S,
 )
 STEPS = [found.groupdict() for found in STEP.finditer(PAGE)]
-CHECKS = re.search(r"^## 9\. The checks\n\n```bash\n(.*?)^```$", PAGE, re.M | re.S)[1].splitlines()
+CHECKS = re.search(r"^## 9\. The checks\n\n```bash\n(.*?)^```$", PAGE, re.M | re.S)[1]
+LINES = CHECKS.replace("\\\n", " ").splitlines()
 FOLDERS = ("blocks", "architectures", "gallery", "training")
 
 
@@ -106,10 +107,18 @@ def test_the_block_is_found(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", CHECKS)
+def test_what_is_shown_is_the_block(run, copy):
+    paste = "i = keras.Input((32, 32, 32)); print(keras.Model(i, wide_block(i)).count_params())"
+    text = f"{run('convbook show wide_block')}\n\nimport keras\n{paste}\n"
+    (copy / "pasted.py").write_text(text, encoding="utf-8")
+    assert int(run("python -I pasted.py")) == 2 * 9 * 32 * 32 + 2 * 4 * 32
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
 def test_every_check_passes(line, run, copy):
     said = run(line)
     if "pytest" in line:
         assert re.search(r"\b[1-9]\d* passed", said), said
-    if "draw" in line:
+    if line.startswith("convbook draw"):
         assert (copy / "wide_block.png").stat().st_size > 1000

@@ -1,19 +1,36 @@
 """The generated pages in a browser: copying, filtering, sorting, pictures and links."""
 
+import html
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = ["gallery.html", "family_tree.html", "architectures.html", "ledger.html"]
-SNIPPETS = """
+WRITTEN = [
+    "gallery.html",
+    "family_tree.html",
+    "architectures.html",
+    "ledger.html",
+    "networks.html",
+    "networks/resnet50.html",
+]
+TEXTS = """
 import json, sys
 from convbook.gallery.menu import MENU
-from convbook.gallery.show import snippet
-json.dump({name: [row.args, row.shapes, snippet(name)] for name, row in MENU.items()}, sys.stdout)
+from convbook.gallery.show import text
+from convbook.gallery.site.cards import halves
+turned = {"se": 4}, {"se": 4, "bias": True}, {"shortcut": "A", "stride_on": "3x3"}
+found = {
+    "blocks": {name: [row.args, row.shapes, *halves(text([name]))] for name, row in MENU.items()},
+    "turned": [[of, *halves(text(["bottleneck_block"], of))] for of in turned],
+    "letters": text(["letters"]),
+}
+json.dump(found, sys.stdout)
 """
 RUN = """
 import keras
@@ -28,11 +45,55 @@ return cells.map((text) => text.trim());
 
 
 @pytest.fixture(scope="module")
-def blocks():
-    """{name: (arguments and shapes of its example, what `convbook show` prints)}."""
-    run = [sys.executable, "-c", SNIPPETS]
+def texts():
+    """What `convbook show` prints: of blocks, of one with its switches turned, of the letters."""
+    run = [sys.executable, "-c", TEXTS]
     told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {name: (args, shapes, text) for name, (args, shapes, text) in json.loads(told).items()}
+    return json.loads(told)
+
+
+@pytest.fixture(scope="module")
+def blocks(texts):
+    """{name: (arguments and shapes of its example, its letters, its own text)}."""
+    return texts["blocks"]
+
+
+READ = "navigator.clipboard.readText().then(arguments[0], (e) => arguments[0](String(e)))"
+
+
+def copied(browser, button):
+    """What the button beside a text copies, pressed with the keyboard."""
+    browser.execute_script(
+        "arguments[0].closest('details')?.setAttribute('open', '');"
+        "arguments[0].scrollIntoView({block: 'center'})",
+        button,
+    )
+    button.send_keys("\n")
+    return browser.execute_async_script(READ)
+
+
+def button(browser, name, part):
+    return find(browser, f'[data-block="{name}"] pre:has([data-part="{part}"]) + button.copybtn')[0]
+
+
+def turn(browser, name, **options):
+    """Turns the switches of a block, and waits for what they show."""
+    turned = """
+        const [card, option, value, done] = arguments;
+        const select = card.querySelector(`select[name="${option}"]`);
+        const before = card.querySelector('.facts').innerHTML;
+        select.value = value;
+        select.dispatchEvent(new Event('change', {bubbles: true}));
+        setTimeout(done, 300);
+    """
+    card = find(browser, f'[data-block="{name}"]')[0]
+    for option, value in options.items():
+        browser.execute_async_script(turned, card, option, value)
+    return card
+
+
+def code(card, part):
+    return card.find_element("css selector", f'[data-part="{part}"]').get_attribute("textContent")
 
 
 def find(browser, css):
@@ -50,33 +111,92 @@ def column(browser, table, title):
     return i, heads[i], heads[i].find_element("css selector", "button")
 
 
-def test_the_button_copies_exactly_the_snippet(browser, blocks):
+def test_the_buttons_copy_exactly_the_text(browser, blocks):
     browser.open("gallery.html")
-    read = "navigator.clipboard.readText().then(arguments[0], (e) => arguments[0](String(e)))"
-    buttons = find(browser, "button.copy")
-    assert len(buttons) == len(blocks)
-    for button in buttons:
-        name = button.get_attribute("data-from").removeprefix("snippet-")
-        browser.execute_script("arguments[0].click()", button)
-        assert browser.execute_async_script(read) == blocks[name][2], name
+    WebDriverWait(browser, 20).until(lambda b: find(b, "button.copybtn"))
+    assert len(find(browser, ".block-card button.copybtn")) == 2 * len(blocks)
+    for name, (_, _, needs, own) in blocks.items():
+        assert f"{copied(browser, button(browser, name, 'own'))}\n" == own, name
+        assert f"{copied(browser, button(browser, name, 'needs'))}\n" == needs, name
     assert browser.errors() == []
+
+
+def test_the_letters_are_those_of_show(browser, texts):
+    browser.open("gallery.html")
+    shown = find(browser, "#the-letters pre.code")[0].get_attribute("textContent")
+    assert shown == texts["letters"]
 
 
 @pytest.mark.parametrize("name", ["bottleneck_block", "nasnet_reduction_cell"])
 def test_what_was_copied_runs_in_a_fresh_interpreter(browser, blocks, name, tmp_path):
+    """The letters, pasted once, and the block behind them."""
     browser.open("gallery.html")
-    button = find(browser, f'[data-block="{name}"] button.copy')[0]
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-    button.send_keys("\n")  # with the keyboard
-    said = find(browser, f'[data-block="{name}"] [role=status]')[0]
-    text = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
-    assert said.text == f"Copied {len(text.splitlines())} lines"
-    args, shapes, _ = blocks[name]
-    (tmp_path / "pasted.py").write_text(text + RUN.format(name=name, args=args, shapes=shapes))
+    WebDriverWait(browser, 20).until(lambda b: find(b, "button.copybtn"))
+    letters = find(browser, "#the-letters button.copybtn")[0]
+    text = "\n\n\n".join(copied(browser, b) for b in (letters, button(browser, name, "own")))
+    args, shapes, *_ = blocks[name]
+    (tmp_path / "pasted.py").write_text(
+        f"{text}\n" + RUN.format(name=name, args=args, shapes=shapes)
+    )
     run = [sys.executable, "-I", "pasted.py"]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
+
+
+@pytest.mark.parametrize("how", ["server", "file"])
+def test_switches_show_another_call(browser, texts, site, how):
+    """Its text, letters, counts and picture; from a server, and with the page opened as a file."""
+    browser.get(f"{site.as_uri()}/gallery.html") if how == "file" else browser.open("gallery.html")
+    name = "bottleneck_block"
+    assert find(browser, f'[data-block="{name}"] .switches')[0].is_displayed()
+    for options, needs, own in texts["turned"]:
+        browser.refresh()
+        quoted = {k: repr(v) for k, v in options.items()}
+        card = turn(browser, name, **quoted)
+        assert (code(card, "own"), code(card, "needs")) == (own, needs)
+        call = card.find_element("css selector", ".facts code").text
+        assert all(f"{k}={v}" in call for k, v in quoted.items())
+        image = card.find_element("css selector", ".picture img")
+        decoded = "arguments[0].decode().then(() => arguments[1](arguments[0].naturalWidth))"
+        assert browser.execute_async_script(decoded, image) > 100
+    if how == "server":
+        WebDriverWait(browser, 20).until(lambda b: find(b, "button.copybtn"))
+        assert f"{copied(browser, button(browser, name, 'own'))}\n" == own
+    assert browser.errors() == []
+
+
+def test_switches_turned_back_show_the_defaults(browser, blocks):
+    browser.open("gallery.html")
+    card = find(browser, '[data-block="bottleneck_block"]')[0]
+    first = card.find_element("css selector", ".facts").text
+    turn(browser, "bottleneck_block", se="4")
+    assert card.find_element("css selector", ".facts").text != first
+    turn(browser, "bottleneck_block", se="")
+    assert card.find_element("css selector", ".facts").text == first
+    assert code(card, "own") == blocks["bottleneck_block"][3]
+
+
+def test_a_third_option_puts_the_others_back(browser):
+    browser.open("gallery.html")
+    card = turn(browser, "bottleneck_block", se="4", bias="True", shortcut="'C'")
+    assert "two options at a time" in card.find_element("css selector", ".said").text
+    assert "shortcut='C'" in card.find_element("css selector", ".facts code").text
+    assert "se=4" not in card.find_element("css selector", ".facts code").text
+
+
+def test_every_switch_has_what_it_shows(site):
+    """Each call that a switch can choose first is in the block's file, with a picture."""
+    page = (site / "gallery.html").read_text(encoding="utf-8")
+    for name in re.findall(r'data-calls="_images/blocks/(\w+)\.js"', page):
+        script = (site / "_images" / "blocks" / f"{name}.js").read_text(encoding="utf-8")
+        calls = json.loads(script.partition(" = ")[2].rstrip(";\n"))["calls"]
+        card = page.partition(f'data-block="{name}"')[2].partition("</form>")[0]
+        for option, values in re.findall(r'<select name="(\w+)">(.*?)</select>', card):
+            for value in re.findall(r"<option>(.*?)</option>", values):
+                key = json.dumps({option: html.unescape(value)}, separators=(",", ":"))
+                picture = re.search(r'src="(.*?)"', calls[key]["picture"])[1]
+                assert (site / picture).is_file(), (name, key)
 
 
 def test_the_filter_hides_and_shows(browser, blocks):
@@ -90,6 +210,10 @@ def test_the_filter_hides_and_shows(browser, blocks):
     assert len(shown) < len(blocks) / 2
     assert found.text == f"{len(shown)} of {len(blocks)} blocks"
     assert next(e.text for e in find(browser, "h2") if e.is_displayed()).startswith("Inception")
+    words.clear()
+    words.send_keys("skip he")  # an idea and an author
+    assert {"shortcut_path", "basic_block"} <= {*visible(browser)}
+    assert "dense_block" not in visible(browser)
     words.clear()
     words.send_keys("no such thing")
     assert visible(browser) == []
@@ -118,8 +242,9 @@ def test_without_javascript_it_is_a_plain_list(browser, blocks):
     try:
         browser.get(f"{browser.current_url.split('/_static')[0]}/gallery.html")
         assert len(visible(browser)) == len(blocks)
-        for css in ("button.copy", ".filters"):
+        for css in ("button.copybtn", ".filters", ".switches"):
             assert not any(e.is_displayed() for e in find(browser, css))
+        assert all(e.text for e in find(browser, '[data-part="own"]'))
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
@@ -192,6 +317,27 @@ def test_rows_are_filtered(browser):
     assert find(browser, ".table-filter [role=status]")[0].text.startswith(f"{len(shown)} of ")
 
 
+def test_networks_are_found_by_ideas_and_authors(browser):
+    browser.open("networks.html")
+    find(browser, ".table-filter input")[0].send_keys("mobile Sandler")
+    rows = [row for row in find(browser, "tbody tr") if row.is_displayed()]
+    assert rows
+    for row in rows:
+        assert row.text.startswith("mobilenet_v2")
+    rows[0].find_element("css selector", "a").click()
+    assert find(browser, "h1")[0].text.startswith("mobilenet_v2")
+    assert find(browser, "#the-file pre")
+
+
+def test_the_file_of_a_network_is_copied(browser):
+    browser.open("networks/lenet5.html")
+    WebDriverWait(browser, 20).until(lambda b: find(b, "#the-file button.copybtn"))
+    text = copied(browser, find(browser, "#the-file button.copybtn")[0])
+    show = [sys.executable, "-m", "convbook", "show", "lenet5"]
+    told = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert text.strip() == told.strip()
+
+
 def test_the_family_tree_leads_into_the_page(browser):
     browser.open("family_tree.html")
     links = find(browser, ".tree a")
@@ -206,6 +352,6 @@ def test_the_family_tree_leads_into_the_page(browser):
 @pytest.mark.parametrize("path", WRITTEN)
 def test_no_errors_and_no_sideways_scrolling_on_a_phone(browser, path):
     browser.size((390, 844))
-    browser.open(path)
+    browser.open(f"{path}.html")
     assert browser.errors() == []
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")

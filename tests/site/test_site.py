@@ -165,7 +165,7 @@ def test_front_page_shows_it_all_in_one_screen(browser):
         "return [...document.querySelectorAll('.front > *')].map(e =>"
         "[e.textContent + (e.querySelector('img') ? 'IMG' : ''), e.getBoundingClientRect().bottom])"
     )
-    for what in ("def residual_block", "IMG", "make train"):
+    for what in ("def basic_block", "IMG", "make train"):
         assert [b for text, b in shown if what in text and b <= WIDE[1]], what
     assert "cardinality" in browser.find_element(By.ID, "the-letters").text
 
