@@ -51,7 +51,10 @@ class StochasticDepth(layers.Wrapper):
         if shape is None or keras.backend.backend() != "tensorflow":
             m = self.branch(x, training=True)
             return ops.where(drawn, m, ops.zeros_like(m))
-        zeros = lambda: ops.zeros(shape, self.branch.output.dtype)  # noqa: E731
+
+        def zeros() -> Any:
+            return ops.zeros(shape, self.branch.output.dtype)
+
         return ops.cond(drawn, lambda: self.branch(x, training=True), zeros)
 
     def shape_of_zeros(self, x: Any) -> Any:

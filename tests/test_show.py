@@ -1,13 +1,13 @@
-"""convbook show: every snippet stands alone and is what it was cut from."""
+"""convbook show: every text stands alone and is what it was cut from."""
 
 import ast
-import inspect
 import json
-import os
-import re
+import random
+import statistics
 import subprocess
 import sys
-import textwrap
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,266 +15,214 @@ import pytest
 
 from convbook import blocks
 from convbook.gallery.menu import MENU
-from convbook.gallery.show import closure, snippet
-from convbook.gallery.show.shake import shake
+from convbook.gallery.show import gathered, installed, text
+from convbook.gallery.show.calls import examples
+from convbook.gallery.show.library import Own
+from convbook.gallery.show.policy import NAMED
+from tests.same import layers_of, model_of
 
-NAMES = [name for name in blocks.__all__ if not name.isupper()]
-# Calls beside those of the menu, with options that keep more of the helpers.
-MORE = {
-    "inception_module": "x, (8, 8, 12, 4, 8, 8), n={'groups': 4}, se=4",
-    "dense_block": "x, 8, 2, n={'momentum': 0.9}, r=4",
-    "basic_block": "x, 64, 2, shortcut='A', se=4, n=None",
-    "bottleneck_block": "x, 64, 2, stride_on='3x3'",
-    "preact_block": "x, 64, 2, r=4",
-    "resnext_bottleneck_block": "x, 64, 2, c=4, form='concat'",
-    "mlpconv": "x, (8, 8), k=5, s=2, p=2",
-    "shufflenet_unit": "x, 480, 2",
-}
-CASES = [(name, row.args) for name, row in MENU.items()] + [*MORE.items()]
+TEXTS = installed()
+CALLS = [call for name in MENU for call in examples(TEXTS, name)]
+ARTICLE = list(MENU)[:9]
+# Modules of many paths, stems and operations, whose functions may be longer than others.
+LONG = {name for name in MENU if name.startswith(("inception", "reduction", "cell", "bn_incep"))}
+LONG |= {name for name in MENU if name.endswith("_cell")}
+PARTS = 6
 
-# Runs in an interpreter that has never seen the package: pastes each text, builds the model of
-# the call, gives it the weights and input that the block itself had, and keeps the outputs.
+# Runs in an interpreter that has never seen the library: pastes each text, builds its model, gives
+# it weights and inputs, and writes down its layers and outputs.
 RUNNER = """
 import json, sys
 import numpy as np
-results = {}
-for i, (name, args, text, shapes) in enumerate(json.load(open("cases.json"))):
-    namespace = {}
+import keras
+from same import layers_of, model_of
+results = []
+for i, (call, text, shapes) in enumerate(json.load(open("cases.json"))):
     try:
-        exec(compile(text, name, "exec"), namespace)
-        import keras
-        names = [part.strip() for part in args.split(",")[: len(shapes)]]
-        inputs = {n: keras.Input(shape) for n, shape in zip(names, shapes)}
-        scope = {**namespace, "keras": keras, **inputs}
-        model = keras.Model([*inputs.values()], eval(f"{name}({args})", scope))
+        namespace = {}
+        exec(compile(text, call, "exec"), namespace)
+        model = model_of(call, shapes, namespace)
         data = np.load(f"{i}.npz")
-        given = [data[f"w{j}"] for j in range(sum(key[0] == "w" for key in data))]
-        assert [w.shape for w in model.weights] == [w.shape for w in given], model.weights
-        model.set_weights(given)
-        xs = [data[f"x{j}"] for j in range(len(inputs))]
-        np.save(f"{i}.npy", keras.ops.convert_to_numpy(model(xs, training=False)))
-        results[i] = ""
+        model.set_weights([data[f"w{j}"] for j in range(len(model.weights))])
+        out = model([data[f"x{j}"] for j in range(len(shapes))], training=False)
+        np.save(f"{i}.npy", keras.ops.convert_to_numpy(out))
+        results.append(layers_of(model))
     except Exception as error:
-        results[i] = repr(error)
-    assert not [m for m in sys.modules if m.split(".")[0] in ("blocks", "architectures")], name
+        results.append(repr(error))
+    assert not [m for m in sys.modules if m.split(".")[0] == "convbook"], call
 json.dump(results, open("results.json", "w"))
 """
 
 
-def model_of(name, args):
-    inputs = {
-        n.strip(): keras.Input(shape)
-        for n, shape in zip(args.split(","), MENU[name].shapes, strict=False)
+def in_fresh_interpreter(folder, cases):
+    """What RUNNER writes down of cases (call, text, shapes) whose data lie in a folder."""
+    (folder / "cases.json").write_text(json.dumps(cases))
+    (folder / "same.py").write_text((Path(__file__).parent / "same.py").read_text())
+    subprocess.run([sys.executable, "-c", RUNNER], cwd=folder, check=True, timeout=900)
+    return json.loads((folder / "results.json").read_text())
+
+
+def called(call):
+    return f"{call.name}({call.args})"
+
+
+def values(options):
+    """Options as the library takes them: what a text names is the thing itself."""
+    return {
+        k: getattr(blocks, v) if k in NAMED and isinstance(v, str) else v
+        for k, v in options.items()
     }
-    names = {**vars(blocks), "keras": keras, **inputs}
-    return keras.Model([*inputs.values()], eval(f"{name}({args})", names))
 
 
-@pytest.mark.parametrize("part", range(2))
-def test_a_pasted_snippet_is_the_block(tmp_path, part):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_text_is_the_block(tmp_path, part):
     rng = np.random.default_rng(0)
-    cases, expected = [], []
-    for i, (name, args) in enumerate(CASES[part::2]):
-        model = model_of(name, args)
+    cases, expected, layers = [], [], []
+    for i, call in enumerate(CALLS[part::PARTS]):
+        model = model_of(called(call), call.shapes, vars(blocks), values(call.options))
         # Off their initial zeros and ones, so that a bias or a norm left out is seen.
-        model.set_weights([w + rng.uniform(0, 0.2, w.shape) for w in model.get_weights()])
-        xs = [rng.normal(size=(2, *shape)).astype("float32") for shape in MENU[name].shapes]
+        given = [w + rng.uniform(0, 0.2, w.shape) for w in model.get_weights()]
+        model.set_weights(given)
+        xs = [rng.normal(size=(2, *shape)).astype("float32") for shape in call.shapes]
         expected.append(keras.ops.convert_to_numpy(model(xs, training=False)))
-        weights = {f"w{j}": w for j, w in enumerate(model.get_weights())}
+        layers.append(json.loads(json.dumps(layers_of(model))))
+        weights = {f"w{j}": w for j, w in enumerate(given)}
         np.savez(tmp_path / f"{i}.npz", **weights, **{f"x{j}": x for j, x in enumerate(xs)})
-        cases.append((name, args, snippet(name), MENU[name].shapes))
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    subprocess.run([sys.executable, "-c", RUNNER], cwd=tmp_path, check=True, timeout=600)
-    errors = json.loads((tmp_path / "results.json").read_text())
-    assert {cases[int(i)][0]: error for i, error in errors.items() if error} == {}
-    for i, (name, args, *_) in enumerate(cases):
-        got = np.load(tmp_path / f"{i}.npy")
-        np.testing.assert_allclose(got, expected[i], 1e-5, 1e-5, err_msg=f"{name}({args})")
+        cases.append((called(call), text([call.name], call.options), call.shapes))
+    results = in_fresh_interpreter(tmp_path, cases)
+    for i, (call, result) in enumerate(zip(CALLS[part::PARTS], results, strict=True)):
+        assert result == layers[i], call
+        np.testing.assert_allclose(
+            np.load(tmp_path / f"{i}.npy"), expected[i], 1e-5, 1e-5, err_msg=call
+        )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_snippet_needs_keras_only_and_ends_in_the_tested_source(name):
-    text = snippet(name)
-    assert text.endswith(inspect.getsource(getattr(blocks, name)))
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Import):
-            assert [alias.name for alias in node.names] == ["keras"]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module == "keras"
-    assert not re.search(r"\b(import|from) (blocks|architectures)\b|\bblocks\.\w", text)
-    assert "\n\n\n\n" not in text
-    assert max(map(len, text.splitlines())) <= 100, [n for n in text.splitlines() if len(n) > 100]
+def own_texts():
+    """(call, {definition: its text}) for every call."""
+    for call in CALLS:
+        root = TEXTS.library.find("convbook.blocks", call.name)
+        yield call, root, gathered(TEXTS, [root], call.options)
 
 
-def test_snippets_are_formatted_and_have_no_loose_ends(tmp_path):
-    for name in NAMES:
-        (tmp_path / f"{name}.py").write_text(snippet(name))
+def test_two_pasted_texts_never_disagree():
+    # What a text has beside its block is the same in every text, and of a block what `convbook
+    # show` prints of it: so whatever is pasted behind it changes nothing but blocks of its name.
+    seen = {}
+    for call, root, parts in own_texts():
+        for found, part in parts.items():
+            if isinstance(found, Own):
+                if found != root:
+                    assert part == TEXTS.part(found), (call, found.name)
+                assert seen.setdefault(found.name, found) == found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_texts_in_one_file_build_their_blocks(seed):
+    order = random.Random(seed)
+    pasted, calls = {}, {name: examples(TEXTS, name) for name in MENU}
+    # Every block at its defaults, and at an option in between: the later of two cuts counts.
+    chosen = [calls[name][0] for name in MENU] + [order.choice(calls[name]) for name in MENU]
+    order.shuffle(chosen)
+    for call in chosen:
+        exec(text([call.name], call.options), pasted)
+    last = {call.name: call for call in chosen}
+    for call in last.values():
+        ours = model_of(called(call), call.shapes, vars(blocks), values(call.options))
+        assert layers_of(model_of(called(call), call.shapes, pasted)) == layers_of(ours), call
+
+
+def lines(source):
+    """The lines of a source that are neither blank, comment nor docstring."""
+    docs = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+            docs |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    rows = enumerate(source.splitlines(), 1)
+    return sum(1 for i, row in rows if row.strip()[:1] not in ("", "#") and i not in docs)
+
+
+def function(source, name):
+    node = next(n for n in ast.parse(source).body if getattr(n, "name", "") == name)
+    return "\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno])
+
+
+def test_texts_are_as_short_as_promised():
+    whole = {name: text([name]) for name in MENU}
+    own = {name: lines(function(source, name)) for name, source in whole.items()}
+    whole = {name: lines(source) for name, source in whole.items()}
+    assert {n: k for n, k in own.items() if k > (24 if n in LONG else 16)} == {}
+    assert statistics.median(own.values()) <= 9
+    assert {n: k for n, k in whole.items() if k > (42 if n in ARTICLE else 80)} == {}
+    assert statistics.median(whole.values()) <= 38
+
+
+def test_the_letters_are_a_page():
+    source = text(["letters"])
+    assert lines(source) <= 75
+    functions = [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]
+    assert {"conv", "sepconv", "dwconv", "dense", "maxpool", "avgpool", "act"} <= set(functions)
+    assert {n: k for n in functions if (k := lines(function(source, n))) > 12} == {}
+
+
+def test_a_text_is_printed_in_a_second_without_tensorflow():
+    code = """
+import sys
+from convbook.gallery.show import text
+text(["amoebanet_reduction_cell"], {"gate": "drop_path", "s_prev": 2})
+assert not {"keras", "tensorflow"} & set(sys.modules)
+"""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert time.perf_counter() - start < 5  # a second on a machine that does nothing else
+
+
+def test_a_text_imports_keras_only():
+    for call in CALLS:
+        for node in ast.walk(ast.parse(text([call.name], call.options))):
+            names = [alias.name for alias in getattr(node, "names", ())]
+            if isinstance(node, ast.Import):
+                recomputes = "recompute" in call.options  # by TensorFlow's own gradient
+                assert names == ["keras"] or (recomputes and names == ["tensorflow"]), call
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module == "keras", call
+
+
+def test_texts_are_formatted_and_have_no_loose_ends(tmp_path):
+    for i, call in enumerate(CALLS):
+        (tmp_path / f"{call.name}_{i}.py").write_text(text([call.name], call.options))
+    (tmp_path / "letters.py").write_text(text(["letters"]))
     options = ["--isolated", "--line-length=100"]
-    for command in (["format", "--check"], ["check", "--select=E,F,I,B018,F841"]):
+    for command in (["format", "--check"], ["check", "--select=E,F,I,W", "--output-format=concise"]):
         ruff = [sys.executable, "-m", "ruff", *command, *options, str(tmp_path)]
         run = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout
 
 
-def test_a_snippet_has_what_its_block_uses_and_no_more():
-    text = snippet("bottleneck")
-    assert [n.name for n in ast.parse(text).body[1:]] == ["conv", "bottleneck"]
-    assert not re.search("Grouped|BatchNorm|ZeroPadding|pre=|groups=", text.split('"""')[2])
-    assert "class GroupedConv2D" in snippet("shufflenet_unit")
-    assert "BatchNormalization" in snippet("basic_block")
+def test_the_residual_block_of_the_paper():
+    source = text(["bottleneck_block"])
+    assert function(source, "bottleneck_block").splitlines()[-6:] == [
+        "    m = conv(x, f // r, k=1, s=s, n=n)",
+        "    m = conv(m, f // r, k=3, p=1, n=n)",
+        "    m = conv(m, f, k=1, n=n, a=None)",
+        "    if s != 1 or x.shape[-1] != f:",
+        "        x = conv(x, f, k=1, s=s, n=n, a=None)",
+        '    return act(layers.add([x, m]), "relu")',
+    ]
+    assert "see basic_block" not in source
 
 
-def test_a_helper_shown_for_itself_keeps_its_options():
-    assert inspect.getsource(blocks.conv) in snippet("conv")
-    assert "class GroupedConv2D" in snippet("conv")
+def test_a_network_or_a_block_has_each_helper_once():
+    source = text(["bottleneck_block", "se_block", "basic_block"])
+    names = [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]
+    assert sorted(set(names)) == sorted(names)
+    assert names[-3:] == ["bottleneck_block", "se_block", "basic_block"]
 
 
-def test_a_name_in_two_files_is_refused(monkeypatch):
-    texts = {
-        "blocks": {"a": ("blocks.one", "a")},
-        "blocks.one": {"a": "def a(x):\n    return b(c(x))", "b": "B", "c": ("blocks.two", "c")},
-        "blocks.two": {"b": "b = 2", "c": "def c(x):\n    return b"},
-    }
-    texts["blocks.one"]["b"] = "b = 1"
-    monkeypatch.setattr("convbook.gallery.show.definitions", texts.get)
-    with pytest.raises(ValueError, match=r"b is in both blocks\.\w+ and blocks\.\w+"):
-        closure("a", {})
+def test_options_need_one_name():
+    with pytest.raises(ValueError, match="se: options need one name, not basic_block, se_block"):
+        text(["basic_block", "se_block"], {"se": 16})
 
 
-def test_pasting_a_registered_layer_beside_the_package_breaks_neither(tmp_path):
-    # Its own process: pasting registers the layer's name anew for all of Keras.
-    name = "shufflenet_unit"
-    (tmp_path / "pasted.py").write_text(snippet(name))
-    code = f"""
-        import keras, numpy as np
-        from convbook.blocks import {name} as ours
-        from pasted import {name} as theirs
-        for i, block in enumerate((ours, theirs)):
-            x = keras.Input((8, 8, 240))
-            model = keras.Model(x, block(x, 240))
-            model.save(f"{{i}}.keras")
-            images = np.ones((1, 8, 8, 240), "float32")
-            again = keras.saving.load_model(f"{{i}}.keras")
-            np.testing.assert_allclose(model(images), again(images), rtol=1e-5)
-    """
-    path = {"PYTHONPATH": os.pathsep.join([*sys.path, str(tmp_path)])}
-    run = [sys.executable, "-c", textwrap.dedent(code)]
-    subprocess.run(run, cwd=tmp_path, env=os.environ | path, check=True, timeout=300)
-
-
-def cut(**texts):
-    """The texts after all cuts for root; what is no longer needed stays in."""
-    texts = {name: textwrap.dedent(text).strip() for name, text in texts.items()}
-    whole = texts
-    while shorter := shake(texts, "root", whole):
-        texts = shorter
-    return texts
-
-
-HELPER = '''
-    def helper(x, f, *, g=1, n=None, late=False):
-        """Line one.
-
-        g: groups; this line goes
-          with its continuation.
-        n: stays where n stays.
-        """
-        bias = n is None if late else n is None and g == 1
-        # Why groups.
-        if g > 1 and f > 1:
-            x = split(x, g)
-        elif n:
-            # Why a norm.
-            x = norm(x, n)
-        else:
-            x = plain(x)
-        return layer(x, f, bias)
-'''
-
-
-def test_options_that_nobody_passes_go_with_all_that_they_guard():
-    texts = cut(root="def root(x):\n    return helper(x, 8)", helper=HELPER)
-    assert texts["root"] == "def root(x):\n    return helper(x, 8)"
-    assert (
-        texts["helper"]
-        == textwrap.dedent(
-            '''
-        def helper(x, f):
-            """Line one.
-
-            """
-            x = plain(x)
-            return layer(x, f, True)
-        '''
-        ).strip()
-    )
-
-
-def test_options_that_somebody_passes_stay():
-    root = "def root(x, n=None):\n    return helper(x, 8, n=n)"
-    text = cut(root=root, helper=HELPER)["helper"]
-    assert text.startswith("def helper(x, f, *, n=None):")
-    assert "n: stays" in text
-    assert "g: groups" not in text
-    assert "with its continuation" not in text
-    assert "    if n:\n        # Why a norm.\n        x = norm(x, n)\n    else:" in text
-    assert "bias = n is None\n" in text
-
-
-@pytest.mark.parametrize(
-    "root",
-    [
-        "def root(x, **options):\n    return helper(x, 8, **options)",
-        "def root(x, *args):\n    return helper(*args)",
-        "def root(xs):\n    return map(helper, xs)",
-        "def root(x, f, g, n, late):\n    return helper(x, f, g=g, n=n, late=late)",
-    ],
-)
-def test_options_that_anybody_might_pass_stay(root):
-    text = textwrap.dedent(HELPER).strip()
-    assert cut(root=root, helper=HELPER) == {"root": root, "helper": text}
-
-
-def test_constants_reach_a_helper_through_another():
-    texts = cut(
-        root="def root(x):\n    return outer(x)",
-        outer="def outer(x, *, g=2):\n    return inner(x, g=g)",
-        inner="def inner(x, *, g=1):\n    if g == 2:\n        return two(x)\n    return one(x)",
-    )
-    assert texts["outer"] == "def outer(x):\n    return inner(x)"
-    assert texts["inner"] == "def inner(x):\n    return two(x)"
-
-
-def test_an_option_read_elsewhere_keeps_its_tests():
-    inner = "def inner(x, *, s=1):\n    if s > 1:\n        x = pad(x)\n    return layer(x, s)"
-    assert cut(root="def root(x):\n    return inner(x)", inner=inner)["inner"] == inner
-
-
-def test_an_option_set_anew_before_its_test_keeps_it():
-    inner = (
-        "def inner(x, *, s=1):\n    s = pair(s)\n    if s == 1:\n        x = pad(x)\n    return x"
-    )
-    assert cut(root="def root(x):\n    return inner(x)", inner=inner)["inner"] == inner
-
-
-def test_what_only_looks_like_a_test_is_no_test():
-    inner = "def inner(x, *, s=1):\n    return layer(x, -s)"
-    assert cut(root="def root(x):\n    return inner(x)", inner=inner)["inner"] == inner
-
-
-def test_a_call_that_only_checks_goes_and_the_tests_of_the_padding_with_it():
-    texts = cut(
-        root="def root(x):\n    return inner(x, 3, p='valid')",
-        check="def check(k):\n    if k < 1:\n        raise ValueError(k)",
-        same="def same(p):\n    if isinstance(p, str):\n        return p\n    return pair(p)",
-        inner="""
-            def inner(x, k, p="same"):
-                # It must be right.
-                check(k)
-                p = same(p)
-                if not isinstance(p, str):
-                    x, p = pad(x, p), "valid"
-                return layer(x, k, p)
-        """,
-    )
-    assert texts["inner"] == 'def inner(x, k, p="same"):\n    return layer(x, k, p)'
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="name='basic': no block, layer or letter is called that"):
+        text(["basic"])

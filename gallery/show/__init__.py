@@ -1,113 +1,128 @@
-"""python -m blocks show NAME: one text that stands alone, cut from the tested source by ast."""
+"""convbook show NAME [option=value ...]: one text that stands alone, cut from the tested source.
 
-import ast
-import importlib.util
-import symtable
+The text has what the call needs: what an option decides is decided, helpers are written into the
+block; tensors, sizes and n stay parameters.  It imports only Keras.
+"""
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
-from convbook.gallery.show.shake import shake
+from convbook.gallery.show.library import Imported, Library, Own
+from convbook.gallery.show.text import Part, Texts
+from convbook.names import networks
 
-PACKAGE = "blocks"
-
-
-@cache
-def snippet(name):
-    """The source of the public function or layer name, after all it needs; imports only Keras.
-
-    Helpers come without the options that nothing in the text uses (see shake); all the rest,
-    comments and docstrings included, is as in the files of this package.  Raises ValueError if
-    name needs two things that have the same name in two files.
-    """
-    whole, imports = closure(name, {})
-    texts = whole
-    while shorter := shake(texts, name, whole):
-        texts, imports = closure(name, shorter)
-    parts = [part for part in (imports, *texts.values()) if part]
-    text = parts[0]
-    for before, part in pairwise(parts):
-        apart = is_definition(before) or is_definition(part)
-        text += "\n" * (3 if apart else 2 if before == imports else 1) + part
-    return text + "\n"
-
-
-def is_definition(text):
-    return isinstance(ast.parse(text).body[0], (ast.FunctionDef, ast.ClassDef))
-
-
-def closure(name, edited):
-    """({name: source} of what name needs, each after its own needs; the import lines as text).
-
-    edited: sources in place of those in the files.
-    """
-    texts, homes, imports = {}, {}, set()
-
-    def visit(module, name):
-        while isinstance(found := definitions(module).get(name), tuple):
-            module, name = found
-        if found is None or found.startswith(("import ", "from ")):
-            imports.update([found] if found else [])
-        elif name not in homes:
-            homes[name] = module
-            text = edited.get(name, found)
-            for other in needs(text):
-                visit(module, other)
-            texts[name] = text
-        elif homes[name] != module:
-            raise ValueError(f"{name} is in both {module} and {homes[name]}: rename one of them")
-
-    visit(PACKAGE, name)
-    return texts, merged(imports)
+LETTERS = "letters"  # in place of a name: all that blocks are written in
+KINDS = "constant", "letter", "layer", "block"  # the order of a text
 
 
 @cache
-def definitions(module):
-    """{name: its source, its import line, or its (module, name) in this package} of a module."""
-    source = Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
-    lines, found = source.splitlines(), {}
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            ours = isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == PACKAGE
-            for alias in node.names:
-                line = ast.unparse(type(node)(**{**vars(node), "names": [alias]}))
-                found[alias.asname or alias.name] = (node.module, alias.name) if ours else line
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Assign)):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
-            while first and lines[first - 1].startswith("#"):
-                first -= 1
-            for target in getattr(node, "targets", [node]):
-                name = getattr(target, "name", getattr(target, "id", None))
-                found[name] = "\n".join(lines[first : node.end_lineno])
+def installed() -> Texts:
+    return Texts(Library.installed())
+
+
+def text(
+    names: Sequence[str], options: Mapping[str, Any] | None = None, texts: Texts | None = None
+) -> str:
+    """The blocks called names as one text; options: those of the call, for one block."""
+    texts = texts or installed()
+    if {*names} & {*networks()}:
+        return formatted(of_network(texts, names, options or {}))
+    if options and len(names) > 1:
+        raise ValueError(f"{', '.join(options)}: options need one name, not {', '.join(names)}")
+    roots = [found for name in names for found in definitions(texts, name)]
+    return formatted("\n\n".join(filter(None, ordered(texts, gathered(texts, roots, options)))))
+
+
+def of_network(texts: Texts, names: Sequence[str], options: Mapping[str, Any]) -> str:
+    """A network as one file."""
+    from convbook.gallery.show.network import text
+
+    if len(names) > 1:
+        raise ValueError(f"{', '.join(names)}: a network is a file of its own; give its name alone")
+    return text(texts, names[0], options)
+
+
+def definitions(texts: Texts, name: str) -> list[Own]:
+    """What a name given to show stands for."""
+    if name != LETTERS:
+        return [definition(texts, name)]
+    offered = [
+        texts.library.find(texts.policy.blocks, own)
+        for own in texts.library.definitions(texts.policy.letters)
+    ]
+    return [
+        found
+        for found in offered
+        if isinstance(found, Own) and found.module == texts.policy.letters
+    ]
+
+
+def definition(texts: Texts, name: str) -> Own:
+    """Where the library defines a name that it offers."""
+    found = texts.library.find(texts.policy.blocks, name)
+    if not isinstance(found, Own):
+        raise ValueError(f"name={name!r}: no block, layer or letter is called that")
     return found
 
 
-def needs(text):
-    """The names that text takes from its module, in order; its own is among them."""
+def gathered(
+    texts: Texts, roots: Sequence[Own], options: Mapping[str, Any] | None = None
+) -> dict[Own | Imported, Part | None]:
+    """{definition: its part} of all that is needed, each after its own needs; imports have none."""
+    parts: dict[Own | Imported, Part | None] = {}
 
-    def walk(table):
-        top = table.get_type() == "module"
-        yield from (s.get_name() for s in table.get_symbols() if s.is_global() or top)
-        for child in table.get_children():
-            yield from walk(child)
+    def visit(found: Own | Imported, part: Part | None = None) -> None:
+        if found in parts:
+            return
+        if isinstance(found, Own):
+            part = part or texts.part(found)
+            for needed in part.needs.values():
+                visit(needed)
+        parts[found] = part
 
-    return dict.fromkeys(walk(symtable.symtable(text, "", "exec")))
-
-
-def merged(imports):
-    """Import lines as one text, one line a module."""
-    whole = sorted(line for line in imports if line.startswith("import "))
-    froms = {}
-    for line in sorted(imports - {*whole}):
-        module, name = line.split(" import ")
-        froms.setdefault(module, []).append(name)
-    return "\n".join(whole + [f"{m} import {', '.join(names)}" for m, names in froms.items()])
+    for root in roots:
+        visit(root, texts.cut(root, options) if options else None)
+    return parts
 
 
-def highlighted(text):
+def ordered(texts: Texts, parts: Mapping[Own | Imported, Part | None]) -> Iterator[str]:
+    """The sources of parts: imports, constants, letters, layers, blocks."""
+    yield imports([found for found in parts if isinstance(found, Imported)])
+    for kind in KINDS:
+        for found, part in parts.items():
+            if isinstance(found, Own) and part and texts.policy.kind(found) == kind:
+                yield part.source
+
+
+def imports(found: Sequence[Imported]) -> str:
+    """Import lines, one a module."""
+    whole = sorted({f"import {i.module}" for i in found if i.name is None})
+    names: dict[str, set[str]] = {}
+    for i in found:
+        if i.name:
+            names.setdefault(i.module, set()).add(i.name)
+    lines = [f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)]
+    return "\n".join(whole + lines)
+
+
+def formatted(source: str) -> str:
+    """Source in the style of this project."""
+    from ruff import find_ruff_bin
+
+    style = ["--isolated", "--line-length=100", "--config=format.skip-magic-trailing-comma=true"]
+    command = [find_ruff_bin(), "format", *style, "-"]
+    run = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SyntaxError(f"{run.stderr}\n{source}")
+    return run.stdout
+
+
+def highlighted(text: str) -> str:
     """text in colours for a terminal, if Pygments is installed."""
     try:
         from pygments import formatters, highlight, lexers
     except ImportError:
         return text
-    return highlight(text, lexers.PythonLexer(), formatters.TerminalFormatter())
+    return str(highlight(text, lexers.PythonLexer(), formatters.TerminalFormatter()))

@@ -1,0 +1,154 @@
+"""One call of a block, for which its function is written anew: signature, docstring and body."""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any
+
+import libcst as cst
+
+from convbook.gallery.show import nodes
+from convbook.gallery.show.hints import fields, hints
+from convbook.gallery.show.library import Library, Own
+from convbook.gallery.show.nodes import Node
+from convbook.gallery.show.policy import NAMED, SIZES, Policy, is_open, is_optional, is_size
+from convbook.gallery.show.statements import Statements
+from convbook.gallery.show.tidy import tidy
+from convbook.gallery.show.values import Frame, Run
+
+
+def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
+    """(the function of a block for a call, {name: where it leads} of what it names)."""
+    call = Call(library, policy, found, options)
+    function = call.function()
+    both = call.cutter.lifted & call.cutter.inlined
+    if both:  # what has to be there as a function is called by name, not written in as well
+        call = Call(library, policy, found, options, both)
+        function = call.function()
+    function = tidy(function, call.cutter.temporary, call.cutter.hints)
+    return function, call.cutter.origins
+
+
+class Call:
+    """options: what is said of the block's parameters; what is not said has its default.
+
+    calls_stay: functions within the block, by the ids of their nodes, that stay functions.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        policy: Policy,
+        found: Own,
+        options: Mapping[str, Any],
+        calls_stay: Collection[int] = (),
+    ):
+        self.cutter = Statements(library, policy, calls_stay)
+        self.found, self.node = found, found.node
+        self.params = nodes.parameters(found.node)
+        self.frame = Frame(found.module, emits=True)
+        self.frame.once = nodes.once(found.node)
+        self.fields = [name for name, _ in fields(library, found)]
+        known, typed = [p.name.value for p in self.params] + self.fields, hints(library, found)
+        for name, value in options.items():
+            if name not in known:
+                raise ValueError(f"{name}: {found.name} has the options {', '.join(known)}")
+            if name in typed and not (name in NAMED and isinstance(value, str)):
+                typed[name].refuse(name, value, self.cutter)
+        self.given = {name: self.option(name, value) for name, value in options.items()}
+
+    def option(self, name: str, value: Any) -> Any:
+        """What the value of an option is worth: itself, or what it names in the library."""
+        if isinstance(value, partial):
+            return partial(self.option(name, value.func), *value.args, **value.keywords)
+        named = value if isinstance(value, str) and name in NAMED else ""
+        named = getattr(value, "__name__", named)
+        found = self.cutter.library.find(self.cutter.policy.blocks, named)
+        if isinstance(found, Own):
+            return self.cutter.top(found.module, found.name)
+        if named:
+            raise ValueError(f"{name}={named}: {name} must be a name of the library")
+        return value
+
+    def function(self) -> Node:
+        """The function, its variables not yet named."""
+        kept = [p for p in self.params if self.stays(p)]
+        known = self.frame.known
+        known |= {p.name.value: self.worth(p, p in kept) for p in self.params}
+        star, more = self.node.params.star_arg, self.node.params.star_kwarg
+        if isinstance(star, cst.Param):
+            known[star.name.value] = Run(self.variable(star), some=True)
+        if more:
+            known[more.name.value] = {k: v for k, v in self.given.items() if k in self.fields}
+        self.cutter.run(self.node, self.frame)
+        told = [p.name.value for p in kept if not is_optional(p)]
+        doc = self.node.get_docstring(clean=False)
+        if doc is not None:
+            said = cst.SimpleString(f'"""{cut_docstring(doc, told)}"""')
+            self.cutter.out.insert(0, nodes.line(cst.Expr(said)))
+        body = nodes.block(self.cutter.out)
+        return cst.FunctionDef(
+            self.node.name, self.signature(kept), body, leading_lines=self.title()
+        )
+
+    def stays(self, param: Node) -> bool:
+        """Whether a parameter stays one: it does not if it is said to be None."""
+        name = param.name.value
+        if name not in self.given:
+            return is_size(param)
+        return self.given[name] is not None and (is_size(param) or name in SIZES)
+
+    def worth(self, param: Node, stays: bool) -> Any:
+        """What a parameter is worth in the body."""
+        name = param.name.value
+        if not stays:
+            if name in self.given:
+                return self.given[name]
+            return self.cutter.value(param.default, self.frame)
+        # An n may be None unless to have one was the option.
+        some = not is_open(param) and (name != "n" or nodes.code(param.default) == "None")
+        return Run(self.variable(param), some=some)
+
+    def variable(self, param: Node) -> Node:
+        return cst.Name(self.frame.variable(param.name.value))
+
+    def signature(self, kept: list[Node]) -> Node:
+        """The parameters that stay."""
+        params = self.node.params
+        keywords = [self.parameter(p) for p in params.kwonly_params if p in kept]
+        star = cst.ParamStar() if keywords else cst.MaybeSentinel.DEFAULT
+        if isinstance(params.star_arg, cst.Param):
+            star = cst.Param(self.variable(params.star_arg))
+        positional = [self.parameter(p) for p in params.params if p in kept]
+        return cst.Parameters(positional, star_arg=star, kwonly_params=keywords)
+
+    def parameter(self, param: Node) -> Node:
+        name, default = param.name.value, param.default
+        if name in self.given:
+            default = self.cutter.lift(self.given[name])
+        equal = nodes.TIGHT if default else cst.MaybeSentinel.DEFAULT
+        return cst.Param(self.variable(param), default=default, equal=equal)
+
+    def title(self) -> list[Node]:
+        """A comment that says which call it is, if options are given."""
+        if not self.given:
+            return []
+        first = [p.name.value for p in self.node.params.params if not p.default]
+        said = [f"{k}={nodes.code(self.cutter.lift(v))}" for k, v in self.given.items()]
+        said = [each.replace("'", '"') for each in said]  # as the formatter has it in code
+        args = ", ".join([*(name for name in first if name not in self.given), *said])
+        return [cst.EmptyLine(comment=cst.Comment(f"# {self.found.name}({args})"))]
+
+
+def cut_docstring(doc: str, told: Collection[str]) -> str:
+    """A docstring without what its Args say of others than told."""
+    before, args, after = doc.partition("\n    Args:\n")
+    entries, names = [], []
+    for line in after.splitlines():
+        if line.startswith(" " * 8) and not line.startswith(" " * 9):
+            names = [name.strip() for name in line.partition(":")[0].split(",")]
+        if line.strip() and any(name in told for name in names):
+            entries.append(line)
+    if entries:
+        return before + args + "\n".join(entries) + "\n    "
+    before = before.rstrip()
+    return before + ("\n    " if "\n" in before else "")

@@ -1,0 +1,94 @@
+"""The calls of blocks that are shown and proved: each at its defaults and at every option."""
+
+from typing import Any, NamedTuple
+
+from convbook.gallery.menu import MENU
+from convbook.gallery.show import definition, nodes
+from convbook.gallery.show.hints import hints
+from convbook.gallery.show.policy import default_of, is_optional, is_size
+from convbook.gallery.show.text import Texts
+
+
+class Example(NamedTuple):
+    """A call: args, inputs first, which have these shapes, and the options its text is cut to."""
+
+    name: str
+    args: str
+    shapes: tuple[tuple[int, ...], ...]
+    options: dict[str, Any]
+
+
+# What an option may be whose type does not list it, beside its default.
+VALUES: dict[str, tuple[Any, ...]] = {
+    "a": (None, "relu6"),
+    "first_g": (1,),
+    "gate": ("drop_path", "stochastic_depth"),
+    "init": ("he_normal",),
+    "max_p": (1,),
+    "middle": (None,),
+    "n": ({"groups": 2}, None),
+    "p": ("same", "valid", 1),
+    "paths": ("v1 B", [[(1, 8)], [(1, 8), (3, 16)]]),
+    "pool_p": (1,),
+    "r": (4,),
+    "rate": (0.25,),
+    "se": (4,),
+    "widths": ((16, 64),),
+}
+NO_N = "BN", {"groups": 2}  # the same of n where the default is None
+# Second arguments, with a stride or with other channels than the menu's.
+MORE = {
+    "basic_block": "x, 64, 2",
+    "bottleneck_block": "x, 64, 2",
+    "bn_inception_module": "x, (0, 64, 64, 64, 96, 0), 2",
+    "inception_module": "x, (8, 8, 12, 4, 8, 8)",
+    "inverted_residual_block": "x, 64, 2",
+    "preact_block": "x, 64, 2",
+    "resnext_bottleneck_block": "x, 64, 2",
+    "senet_block": "x, 256",
+    "shufflenet_unit": "x, 480, 2",
+}
+# What else a call needs for an option, or for one value of it: other arguments, other options.
+ARGS = {
+    ("fire_module", "simple"): "x, 32",
+    ("bn_inception_module", "valid"): "x, (0, 64, 64, 64, 96, 0), 2",
+}
+WITH: dict[tuple[str, str], dict[str, Any]] = {
+    ("dense_block", "r"): {"n": "BN"},
+    ("dense_block", "recompute"): {"n": "BN"},
+    ("bn_inception_module", "valid"): {"max_p": "valid", "pool_p": "valid"},
+}
+TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
+# A value with which the block does not fit to what is added or concatenated.
+UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
+
+
+def choices(texts: Texts, name: str) -> dict[str, list[Any]]:
+    """{option: the values it may have beside its default} of a block."""
+    found = definition(texts, name)
+    params = {p.name.value: p for p in nodes.parameters(found.node)}
+    given = {}
+    for option, hint in hints(texts.library, found).items():
+        param = params.get(option)
+        if option == "n" or param is None or is_optional(param) or not is_size(param):
+            default = default_of(param).replace('"', "'") if param else "None"
+            listed = [value for value in hint.listed() if repr(value) != default]
+            more = NO_N if option == "n" and default == "None" else VALUES.get(option, ())
+            more = [value for value in more if repr(value) != default]
+            given[option] = listed if listed and option != "n" else more
+    return {option: of for option, of in given.items() if of}
+
+
+def examples(texts: Texts, name: str) -> list[Example]:
+    """The calls of a block: at its defaults, then at each value of each option."""
+    args, shapes = MENU[name].args, MENU[name].shapes
+    every = [args, *([MORE[name]] if name in MORE else [])]
+    found = [Example(name, args, shapes, {}) for args in every]
+    for option, of in choices(texts, name).items():
+        tall = (TALL[option], *shapes[1:]) if option in TALL else shapes
+        for value in of:
+            key = (name, value if isinstance(value, str) else "")
+            told = {**WITH.get((name, option), {}), **WITH.get(key, {}), option: value}
+            given = [ARGS[key]] if key in ARGS else every
+            found += [Example(name, args, tall, told) for args in given if key not in UNFIT]
+    return found

@@ -1,0 +1,95 @@
+"""What is written into a block and what stays a call: the decisions, in one place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import libcst as cst
+
+from convbook.gallery.show import nodes
+from convbook.gallery.show.library import Library, Own
+from convbook.gallery.show.nodes import Node
+from convbook.gallery.show.values import Function, Run
+
+BLOCKS = "convbook.blocks"
+# Parameters that stay parameters: sizes, rates, and what a block works on.
+SIZES = {"b", "c", "classes", "d", "f", "g", "hidden", "k", "r", "s", "steps", "units", "width"}
+SIZES |= {"alpha", "beta", "codes", "rate", "scale", "size", "survival", "table", "tiles"}
+SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
+# Those that do so even where their default is None: what None stands for is an expression.
+OPEN = {"f", "seed", "codes"}
+# Options whose value may be the name of something in the library.
+NAMED = {"gate", "n", "table"}
+# Helpers that are printed as they are and called by name.
+HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs"}
+# What a helper is worth that only works around a bug of a backend.
+WORTH = {"same_mean": "same"}
+# One that calls itself is written into a block only where this argument is known.
+RECURSIVE = {"follow": "path"}
+
+
+class Policy:
+    """The decisions for a library."""
+
+    def __init__(self, library: Library, blocks: str = BLOCKS):
+        self.library, self.blocks = library, blocks
+        self.letters, self.checks = f"{blocks}.layers", {f"{blocks}.checks"}
+
+    def stays(self, func: Function, bound: Mapping[str, Any]) -> bool:
+        """Whether a call of func stays a call in the text."""
+        if func.found is None:
+            return func.kept is not None
+        if func.name in RECURSIVE:
+            return isinstance(bound[RECURSIVE[func.name]], Run)
+        if func.found.module == self.letters:
+            return any(isinstance(value, Run) for value in bound.values())
+        if func.name in HELPERS or is_registered(func.node):
+            return True
+        # Of a block with options there are several texts, so that its name would not say which.
+        return self.is_block(func.found) and all(map(is_size, nodes.parameters(func.node)))
+
+    def is_block(self, found: Any) -> bool:
+        """Whether a definition is one of the blocks that the library offers."""
+        offered = found is not None and self.library.find(self.blocks, found.name) == found
+        return offered and found.module != self.letters
+
+    def is_cut(self, found: Own) -> bool:
+        """Whether a definition is printed cut to a call, not as it is."""
+        is_function = self.is_block(found) and isinstance(found.node, cst.FunctionDef)
+        return is_function and not is_registered(found.node)
+
+    def kind(self, found: Own) -> str:
+        """What a definition is in a text: a constant, a letter, a layer or a block."""
+        if isinstance(found.node, cst.SimpleStatementLine):
+            return "constant"
+        if found.module == self.letters:
+            return "letter"
+        return "block" if self.is_cut(found) else "layer"
+
+
+def is_registered(node: Node) -> bool:
+    return any("register" in nodes.code(d.decorator) for d in node.decorators)
+
+
+def default_of(param: Node) -> str:
+    """The source of a parameter's default; '' if it has none."""
+    return nodes.code(param.default) if param.default else ""
+
+
+def is_open(param: Node) -> bool:
+    """Whether a parameter stays one though its default is None."""
+    return param.name.value in OPEN and default_of(param) == "None"
+
+
+def is_size(param: Node) -> bool:
+    """Whether a parameter stays one in the text, if the call does not say what it is."""
+    if param.default is None or is_open(param):
+        return True
+    if param.name.value in SIZES | OPEN:
+        return default_of(param) not in ("None", "0.0")
+    return isinstance(param.default, cst.Float) and default_of(param) != "0.0"
+
+
+def is_optional(param: Node) -> bool:
+    """Whether a parameter may be None but is not so by default: None is an option then."""
+    hint = nodes.code(param.annotation.annotation) if param.annotation else ""
+    return hint.endswith("| None") and default_of(param) not in ("", "None")

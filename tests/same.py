@@ -1,0 +1,39 @@
+"""What models are compared by; it needs Keras alone, so that a pasted text can be held to it."""
+
+import keras
+
+# A drop-in layer of the library is Keras' own in a text.
+DROP_IN = {"GroupedConv2D": "Conv2D"}
+# What a config says of names, of the graph around a layer, and of the file a class is from.
+APART = {"name", "module", "registered_name", "build_config", "shared_object_id"}
+APART |= {"inbound_nodes", "input_layers", "output_layers"}
+
+
+def plain(config):
+    """A config without APART, in plain values."""
+    if isinstance(config, dict):
+        kept = {key: plain(value) for key, value in config.items() if key not in APART}
+        if isinstance(kept.get("class_name"), str):
+            kept["class_name"] = DROP_IN.get(kept["class_name"], kept["class_name"])
+        return kept
+    if isinstance(config, (list, tuple)):
+        return [plain(value) for value in config]
+    return config if isinstance(config, (int, float, str, type(None))) else repr(config)
+
+
+def layers_of(model):
+    """[class, settings] of each layer of a model in order, but of inputs and mere names."""
+    found = [(type(layer).__name__, plain(layer.get_config())) for layer in model.layers]
+    idle = ("InputLayer", "Identity")
+    return [[DROP_IN.get(kind, kind), config] for kind, config in found if kind not in idle]
+
+
+def model_of(call, shapes, names, options=None):
+    """The model of a call as source, block(x, ...), with names to evaluate it in."""
+    block, args = call.split("(", 1)
+    inputs = {
+        name.strip(): keras.Input(shape)
+        for name, shape in zip(args.rstrip(")").split(","), shapes, strict=False)
+    }
+    scope = {**names, "keras": keras, "options": options or {}, **inputs}
+    return keras.Model([*inputs.values()], eval(f"{block}({args[:-1]}, **options)", scope))
