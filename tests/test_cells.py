@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from cases import fill
 from keras import layers
-from reference import IMAGES, applied, built, close, convs, kinds, made, norms, relu
+from reference import IMAGES, applied, built, close, convs, kinds, made, norms, relu, windows
 
 from convbook import blocks
 from convbook.blocks import BN_TF
@@ -194,3 +195,51 @@ def test_gate_leaves_identities_alone():
         x = keras.Input((8, 8, 4))
         model = keras.Model(x, cell(x, x, 4, gate=gate))
         assert len(made(model, layers.Dropout)) == count
+
+
+POOLS = ["same", "zeros", "zeros in means"]
+
+
+@pytest.mark.parametrize("pool_p", POOLS)
+@pytest.mark.parametrize("op", ["avg3", "max3"])
+def test_zeros_of_strided_pools(op, pool_p):
+    """'same' pads without counting; 'zeros' puts zeros there, in means only or in maxima too.
+
+    At even sizes behind, at odd sizes on both sides, as 'same'; known or not.
+    """
+    for height, width in ((8, 8), (8, 9), (7, 8), (9, 7), (1, 2)):
+        x = np.random.default_rng(0).normal(size=(2, height, width, 4)).astype("float32") - 3
+        counts = pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")
+        reads = windows(x, 3, 2, "same", value=0.0 if counts else np.nan)
+        expected = np.nanmean(reads, (3, 4)) if op == "avg3" else np.nanmax(reads, (3, 4))
+        for shape in ((height, width, 4), (None, None, 4)):
+            i = keras.Input(shape)
+            model = keras.Model(i, blocks.cell_op(i, op, 4, 2, pool_p=pool_p))
+            close(model(x), expected)
+            assert model.compute_output_shape(x.shape) == expected.shape
+
+
+@pytest.mark.parametrize("pool_p", POOLS)
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 9), (8, 7), (7, 10)])
+def test_cells_of_unknown_size_answer_as_those_of_known(height, width, pool_p):
+    rows, used = blocks.NASNET_A_REDUCTION
+
+    def build(height, width):
+        i = keras.Input((height, width, 6))
+        x = blocks.cell(None, i, 4, rows, used, s=2, pool_p=pool_p)
+        x = blocks.cell(i, x, 4, rows, used, s=2, s_prev=2, pool_p=pool_p)
+        return fill(keras.Model(i, x))
+
+    x = np.random.default_rng(0).normal(size=(2, height, width, 6)).astype("float32")
+    known, free = build(height, width)(x), build(None, None)
+    close(free(x), known)
+    spec = tf.TensorSpec((None, None, None, 6))
+    close(tf.function(free, input_signature=[spec])(x), known)
+
+
+def test_same_padding_is_saved(tmp_path):
+    i = keras.Input((None, None, 4))
+    model = keras.Model(i, blocks.cell_op(i, "avg3", 4, 2, pool_p="zeros"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(IMAGES[..., :4]), model(IMAGES[..., :4]))
