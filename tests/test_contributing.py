@@ -88,6 +88,13 @@ def test_the_page_has_its_steps():
             } == {*touched}  # fmt: skip
 
 
+def test_the_targets_of_make_are_there():
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
+    named = re.findall(r"(?:^|`)make ([\w./-]+)", PAGE, re.M)
+    assert {*named} - {".venv/made"} <= {*targets}
+    assert {"format", "test", "docs"} <= {*named}
+
+
 def test_what_is_written_is_formatted(run):
     changed = " ".join(sorted({step["file"] for step in STEPS}))
     run(f"python -m ruff check {changed}")

@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 
 import files
-import keras
 import pytest
 
 from convbook.__main__ import main, parsed
@@ -18,8 +17,7 @@ from convbook.training.options import finished, source
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-CONTRIBUTING = ROOT / "docs" / "contributing.md"
-PAGES = [*GUIDES, CONTRIBUTING, ROOT / "README.md"]
+PAGES = [*GUIDES, ROOT / "README.md"]
 FENCE = re.compile(r"(<!-- not run: .*? -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 TARGETS = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
@@ -144,7 +142,7 @@ def run(page):
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in (*GUIDES, CONTRIBUTING) if fences(p, "python")], ids=lambda page: page.stem
+    "page", [p for p in GUIDES if fences(p, "python")], ids=lambda page: page.stem
 )
 def test_code_runs(page, runs, monkeypatch, capsys):
     monkeypatch.chdir(runs)
@@ -157,5 +155,3 @@ def test_code_runs(page, runs, monkeypatch, capsys):
         assert (runs / "photos_model" / "saved_model.pb").is_file()
     if page.stem == "resume":
         assert scope["info"]["step"] == 3  # 1,149 images in batches of 384
-    if page == CONTRIBUTING:
-        assert scope["wide_block"](keras.Input((8, 8, 4)), 6, s=2).shape == (None, 4, 4, 6)

@@ -112,7 +112,7 @@ def image(c: Shown) -> str:
 def summary(c: Shown) -> str:
     """The line above the letters of a call."""
     defined = [
-        getattr(node, "name", "") or node.targets[0].id  # type: ignore[attr-defined]
+        getattr(node, "name", "") or node.targets[0].id
         for node in ast.parse(c.needs).body
         if not isinstance(node, (ast.Import, ast.ImportFrom))
     ]
@@ -229,7 +229,8 @@ def card(name: str, folder: Path, address: str) -> str:
     script = f"(window.calls ??= {{}})[{json.dumps(name)}] = {data};\n"
     (folder / f"{name}.js").write_text(script, encoding="utf-8")
     keras.backend.clear_session(free_memory=False)
-    return markup(told[0][1], found, f"{address}/{name}.js")
+    first = next(c for _, c in told if isinstance(c, Shown))  # at the defaults
+    return markup(first, found, f"{address}/{name}.js")
 
 
 def page(folder: Path, address: str) -> str:
