@@ -13,8 +13,11 @@ from convbook.gallery.show.policy import WORTH
 from convbook.gallery.show.values import Frame, Function, Run, Unknown
 
 ASKS = isinstance, hasattr, getattr, callable, type  # these would ask a Run about itself
-LAZY = tuple(type(of) for of in (zip(), enumerate(()), reversed(()), range(0)))
-LAZY += tuple(type(of) for of in ({}.keys(), {}.values(), {}.items()))
+NONE: dict[Any, Any] = {}
+LAZY: tuple[type[Any], ...] = (
+    *(zip, enumerate, reversed, range),
+    *(type(of) for of in (NONE.keys(), NONE.values(), NONE.items())),
+)
 ORDER = "kspdgna"  # of the keywords of a call that come from two places
 Keywords = dict[str, Any]
 

@@ -115,7 +115,7 @@ class Call:
         """The parameters that stay."""
         params = self.node.params
         keywords = [self.parameter(p) for p in params.kwonly_params if p in kept]
-        star = cst.ParamStar() if keywords else cst.MaybeSentinel.DEFAULT
+        star: Node = cst.ParamStar() if keywords else cst.MaybeSentinel.DEFAULT
         if isinstance(params.star_arg, cst.Param):
             star = cst.Param(self.variable(params.star_arg))
         positional = [self.parameter(p) for p in params.params if p in kept]

@@ -74,8 +74,8 @@ def choices(texts: Texts, name: str) -> dict[str, list[Any]]:
             default = default_of(param).replace('"', "'") if param else "None"
             listed = [value for value in hint.listed() if repr(value) != default]
             more = NO_N if option == "n" and default == "None" else VALUES.get(option, ())
-            more = [value for value in more if repr(value) != default]
-            given[option] = listed if listed and option != "n" else more
+            fewer = [value for value in more if repr(value) != default]
+            given[option] = listed if listed and option != "n" else fewer
     return {option: of for option, of in given.items() if of}
 
 

@@ -3,7 +3,7 @@
 import builtins
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ LITERALS = cst.Integer, cst.SimpleString, cst.ConcatenatedString
 class Expressions:
     """Evaluates expressions in frames; statements that must come before go to self.out."""
 
-    def __init__(self, library: Library, policy: Policy, calls_stay: set[int] = frozenset()):  # type: ignore[assignment]
+    def __init__(self, library: Library, policy: Policy, calls_stay: Collection[int] = ()):
         self.library, self.policy = library, policy
         self.out: list[Node] = []
         self.temporary: set[str] = set()  # variables that need not stay, if they are read once
@@ -198,8 +198,10 @@ class Expressions:
         if found is None:
             return getattr(builtins, name)
         if found not in self.tops:
-            outside = isinstance(found, Imported)
-            self.tops[found] = self.outside(found) if outside else self.defined(found)
+            if isinstance(found, Imported):
+                self.tops[found] = self.outside(found)
+            else:
+                self.tops[found] = self.defined(found)
         return self.tops[found]
 
     def origin(self, name: str, found: Any) -> Node:

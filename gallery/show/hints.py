@@ -27,7 +27,8 @@ class Hint(NamedTuple):
             return
         named = isinstance(self.node, cst.Name) and self.library.find(self.module, self.node.value)
         if isinstance(named, Own) and isinstance(named.node, cst.SimpleStatementLine):
-            yield from Hint(self.library, named.module, named.node.body[0].value).parts()
+            meant: Node = named.node.body[0]
+            yield from Hint(self.library, named.module, meant.value).parts()
         else:
             yield self
 

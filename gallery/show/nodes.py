@@ -13,10 +13,14 @@ Node = Any  # of LibCST, which has a class for each kind
 LOCAL = "·"  # in the variables of a text while it is made; no source has it
 NONE = cst.Name("None")
 BLANK = cst.Module([])
-OPERATIONS = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison)
-LOOSE = (*OPERATIONS, cst.IfExp, cst.Lambda)  # what may need brackets
+OPERATIONS: tuple[type[Any], ...] = (
+    *(cst.BinaryOperation, cst.UnaryOperation),
+    *(cst.BooleanOperation, cst.Comparison),
+)
+LOOSE: tuple[type[Any], ...] = (*OPERATIONS, cst.IfExp, cst.Lambda)  # what may need brackets
 # How tightly operators hold together; the rest of the binary ones as * does.
-BINDING = {
+BINDING: dict[Any, int] = {
+    cst.Lambda: 0, cst.IfExp: 1,
     cst.Or: 2, cst.And: 3, cst.Not: 4, cst.BitOr: 6, cst.BitXor: 7, cst.BitAnd: 8,
     cst.LeftShift: 9, cst.RightShift: 9, cst.Add: 10, cst.Subtract: 10, cst.Power: 13,
     cst.Minus: 12, cst.Plus: 12, cst.BitInvert: 12,
@@ -64,7 +68,7 @@ def binding(node: Node) -> int:
         return COMPARED
     if isinstance(node, OPERATIONS):
         return BINDING.get(type(node.operator), MULTIPLIED)
-    return {cst.Lambda: 0, cst.IfExp: 1}.get(type(node), ATOM)
+    return BINDING.get(type(node), ATOM)
 
 
 def bare(node: Node) -> Node:
@@ -97,7 +101,7 @@ def operands(node: Node) -> list[Node]:
         return [node.value]
     if isinstance(node, cst.IfExp):
         return [node.test, node.body, node.orelse]
-    found = []
+    found: list[Node] = []
     for child in node.children:
         found += [child] if isinstance(child, cst.BaseExpression) else operands(child)
     return found

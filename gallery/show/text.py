@@ -138,8 +138,9 @@ def without_drop_in(node: Node) -> Node:
     """A function that chooses a layer of this library, with Keras' own in its place."""
     if not isinstance(node, cst.FunctionDef) or DROP_IN not in nodes.code(node):
         return node
+    every: list[Node] = [*node.body.body]
     body, alias = [], ""
-    for statement in node.body.body:
+    for statement in every:
         if DROP_IN in nodes.code(statement):
             alias = nodes.code(statement.body[0].targets[0].target)
         elif alias and any(name.value == alias for name in nodes.name_nodes(statement)):

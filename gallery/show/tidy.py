@@ -200,7 +200,7 @@ class Scopes(cst.CSTTransformer):
     def leave_ListComp(self, original: Node, updated: Node) -> Node:
         return self.inner(updated, names(updated.for_in.target))
 
-    leave_GeneratorExp = leave_ListComp
+    leave_GeneratorExp = leave_ListComp  # type: ignore[assignment]  # alike in all but their class
 
 
 def plain_names(*parts: Node) -> set[str]:
