@@ -41,7 +41,7 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
         return tf.random.experimental.index_shuffle(place % n, seeds, np.int64(n - 1)), step, row
 
     def make(step, told):
-        i, x = told if isinstance(told, tuple) else (told, whole.images(told))
+        i, x = told if isinstance(told, tuple) else (told, whole(part, told))
         y = tf.one_hot(tf.gather(labels, i), classes)
         seeds = [tf.random.fold_in([seed, k], step) for k in range(len(options.augmentation or ()))]
         return augmented(x, y, todo, seeds, share, statistics)
@@ -49,7 +49,6 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
     def look(i, step, row):
         return i, view(part, i, window(part, todo, seed, step, row))
 
-    whole: Any = part  # a Split, where images are taken whole
     drawn = tf.data.Dataset.range((steps - start) * b).map(draw)
     if isinstance(part, Split) and not todo.crops:  # a batch at a time
         drawn = drawn.map(lambda i, *_: i)
@@ -57,6 +56,11 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
         drawn = drawn.map(look, num_parallel_calls=AUTOTUNE)
     batches = drawn.batch(b, drop_remainder=True).enumerate(start)
     return batches.map(make, num_parallel_calls=AUTOTUNE).prefetch(AUTOTUNE)
+
+
+def whole(part: Any, i: tf.Tensor) -> tf.Tensor:
+    """The images numbered i of a Split."""
+    return part.images(i)
 
 
 def window(part: Part, todo: Plan, seed: int, step: tf.Tensor, row: tf.Tensor) -> Window:
@@ -113,13 +117,12 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
         raise ValueError(f"{short=}: the short side is below the {part.size} pixels of the crop")
     labels = tf.constant(part.y)
     mine, steps = dealt(len(part), batch, share)
-    whole: Any = part  # a Split, where images are taken whole
 
     def look(i):
         return i, view(part, i, lambda h, w: centre_crop(h, w, None, part.size, short))
 
     def make(*told):
-        i, x = told if len(told) > 1 else (*told, whole.images(*told))
+        i, x = told if len(told) > 1 else (*told, whole(part, *told))
         return normalised(x, todo, statistics), tf.one_hot(tf.gather(labels, i), classes)
 
     found = tf.data.Dataset.from_tensor_slices(mine)
