@@ -61,7 +61,7 @@ code(
     {
         "return self.survival": r"p_\ell\, f_\ell(x) \;\text{in inference, (5)}",
         "drawn =": r"b_\ell \sim \mathrm{Bernoulli}(p_\ell)",
-        "zeros =": r"0 \;\text{if } b_\ell = 0",
+        "ops.zeros(": r"0 \;\text{if } b_\ell = 0",
         "return ops.cond": r"f_\ell(x) \;\text{if } b_\ell = 1",
     },
 )
