@@ -53,6 +53,7 @@ def test_sizes(name):
     """One graph takes every size; at 33 pixels it answers as the graph built for 33."""
     c = architectures.facts(name)["input"]["shape_hwc"][-1] if architectures.facts(name) else 3
     free = architectures.create(name, input_shape=(None, None, c), top=False)
+    assert "Infinity" not in free.to_json()  # which is no JSON, and no 8 bits hold it
     least = LEAST.get(name, 1)
     for size in {*SIZES, least}:
         shape = (1, size, size, c)
@@ -70,6 +71,28 @@ def test_sizes(name):
     assert np.isfinite(y).all()
     assert y.shape == free.compute_output_shape(x.shape)
     np.testing.assert_allclose(model(x), y, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("style", ["keras", "torch"])
+def test_styles_of_nasnet_at_every_size(style):
+    """They pad strided pools by hand: at odd and even sizes as the graph built for that size."""
+    way = dict(classes=10, style=style)
+    free = architectures.create("nasnet_mobile", input_shape=(None, None, 3), **way)
+    assert "Infinity" not in free.to_json()
+    for size in (64, 65, 224, 256):
+        x = np.random.default_rng(0).standard_normal((1, size, size, 3)).astype("float32")
+        y = free(x)
+        assert np.isfinite(y).all()
+        if size < 66:
+            model = architectures.create("nasnet_mobile", input_shape=(size, size, 3), **way)
+            model.set_weights(free.get_weights())
+            np.testing.assert_allclose(model(x), y, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bn_inception", "xception", "squeezenet_v1_1", "se_resnet50"])
+def test_no_infinity_is_saved_of_styles_that_pad_max_pools_by_pixels(name):
+    model = architectures.create(name, style="torch", input_shape=(128, 128, 3), top=False)
+    assert "Infinity" not in model.to_json()
 
 
 @pytest.mark.parametrize(
