@@ -23,8 +23,11 @@ TABLE = (
 def body(x: Tensor, table: Sequence[Any], grouped: bool) -> Tensor:
     """Five convolutions, each with relu, then LRN, then overlapping pools where the table says.
 
-    x (N, 227, 227, 3) -> (N, 6, 6, 256).  grouped: conv2, 4 and 5 in the two groups of the paper's
-    two GPUs.
+    x (N, 227, 227, 3) -> (N, 6, 6, 256).
+
+    Args:
+        table: section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, max pool.
+        grouped: conv2, 4 and 5 in the two groups of the paper's two GPUs.
     """
     for i, (f, k, s, p, g, norm, pool) in enumerate(table, 1):
         x = conv(x, f, k=k, s=s, p=p, g=g if grouped else 1)

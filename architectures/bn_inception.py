@@ -40,8 +40,13 @@ def body(x: Tensor, table: Sequence[Any], separable: bool = False, *, eps: float
          max_p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Ten Inception modules in three stages, each but the last ending with stride 2.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 1024).  separable: the first 7x7 depthwise with multiplier 8,
-    then 1x1, as the paper's appendix and TF-slim have it.
+    x (N, H, W, C) -> (N, H/32, W/32, 1024).
+
+    Args:
+        table: Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool;
+            stride.
+        separable: the first 7x7 depthwise with multiplier 8, then 1x1, as the paper's appendix and
+            TF-slim have it.
     """
     n, rest = BN | {"epsilon": eps}, dict(p=p, pool_p=pool_p, max_p=max_p, bias=bias)
     if separable:

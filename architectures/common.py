@@ -28,8 +28,8 @@ def logits(x: Tensor, classes: int, name: str = "logits") -> Tensor:
 
 def pooled(x: Tensor, classes: int, rate: float = 0.0) -> Tensor:
     """Global mean -> dropout -> dense: the head of most networks since Network in Network."""
-    x = gavgpool(x)
-    return logits(layers.Dropout(rate)(x) if rate else x, classes)
+    m = gavgpool(x)
+    return logits(layers.Dropout(rate)(m) if rate else m, classes)
 
 
 def dense_head(x: Tensor, classes: int) -> Tensor:

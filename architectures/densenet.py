@@ -25,8 +25,13 @@ def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compr
     """Dense blocks with transitions between, a last batch norm and relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), or with the CIFAR stem, a bare 3x3, (N, H/4, W/4, C').
-    f: growth rate.  rate: dropout behind each convolution, 0.2 in the paper's nets for data sets
-    without augmentation.  recompute: see dense_block.
+
+    Args:
+        depths: layers in each dense block.
+        f: growth rate.
+        rate: dropout behind each convolution, 0.2 in the paper's nets for data sets without
+            augmentation.
+        recompute: see dense_block.
     """
     n = BN | {"epsilon": eps}
     if stem == "imagenet":

@@ -43,10 +43,16 @@ def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
          aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
          separable: bool = False) -> Features:  # fmt: skip
-    """Nine Inception modules in three stages.  x (N, H, W, C) -> (N, H/32, W/32, 1024).
+    """Stem, then nine Inception modules in three stages.
 
-    n: batch norm or None; k: the large kernel; last: the kernel of the last pool (2 in Torch).
-    aux: also the features of the heads behind 4a and 4d.
+    x (N, H, W, C) -> (N, H/32, W/32, 1024).
+
+    Args:
+        table: Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
+        n: batch norm or None.
+        k: the large kernel.
+        last: the kernel of the last pool (2 in Torch).
+        aux: also the features of the heads behind 4a and 4d.
     """
     x = stem(x, n, separable)
     heads = []

@@ -1,6 +1,5 @@
 """Inception-ResNet v1 and v2, arXiv:1602.07261."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from keras import layers
@@ -37,9 +36,10 @@ def stem(x: Tensor, name: str, n: Norm) -> Tensor:
     return tap(maxpool(x, k=3, s=2, p="valid"), "stem_pool2")
 
 
-def body(x: Tensor, stem_of: str, depths: Sequence[int], f_a: tuple[int, ...], f_b: tuple[int, ...],
-         last: int | None, *, n: Keywords = BN_TF, eps: float = 1e-3, survival: float | None = None,
-         drop_path: float | None = None, pool_p: PoolPadding = "same") -> Tensor:  # fmt: skip
+def body(x: Tensor, stem_of: str, depths: tuple[int, ...], f_a: tuple[int, ...],
+         f_b: tuple[int, ...], last: int | None, *, n: Keywords = BN_TF, eps: float = 1e-3,
+         survival: float | None = None, drop_path: float | None = None,
+         pool_p: PoolPadding = "same") -> Tensor:  # fmt: skip
     """Stem, residual modules A at 35x35, B at 17x17, C at 8x8, reductions between.
 
     x (N, 299, 299, 3) -> (N, 8, 8, 1792) for v1, 2144 for v2 as drawn, 1536 as released.
@@ -52,13 +52,14 @@ def body(x: Tensor, stem_of: str, depths: Sequence[int], f_a: tuple[int, ...], f
         x = parallel(x, *mixed, n=n, pool_p=pool_p)
     x = tap(x, "stem")
     for i, (depth, scale) in enumerate(zip(depths, SCALES, strict=True), 1):
-        for j in range(1, depth + 1):
-            # The released v2 adds its last C in full, without a relu.
-            whole = last is not None and (i, j) == (3, depth)
-            rest = dict(scale=1.0, a=None) if whole else dict(scale=scale)
-            name = f"{paths} {'ABC'[i - 1]}"
-            x = inception_resnet_block(x, paths=name, n=n, gate=next(gate), **rest)
+        letters = dict(paths=f"{paths} {'ABC'[i - 1]}", n=n)
+        in_full = int(last is not None and i == 3)
+        for j in range(1, depth + 1 - in_full):
+            x = inception_resnet_block(x, scale=scale, gate=next(gate), **letters)
             x = tap(x, f"stage{i}_block{j}")
+        if in_full:  # The released v2 adds its last C in full, without a relu.
+            x = inception_resnet_block(x, scale=1.0, a=None, gate=next(gate), **letters)
+            x = tap(x, f"stage{i}_block{depth}")
         x = tap(x, f"stage{i}")
         if i == 1:
             x = tap(reduction_a(x, f_a, n=n), "stage2_reduction")

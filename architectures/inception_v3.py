@@ -32,33 +32,39 @@ def stem(x: Tensor, n: Norm, p: Padding) -> Tensor:
     return tap(maxpool(x, k=3, s=2, p=p), "stem")
 
 
-def body(x: Tensor, a: Sequence[int], b: Sequence[int], c: int, *, n: Keywords = BN_TF,
+def body(x: Tensor, f_a: Sequence[int], f_b: Sequence[int], depth_c: int, *, n: Keywords = BN_TF,
          eps: float = 1e-3, aux: bool | None = None, drop_path: float | None = None,
          pool_p: PoolPadding = "same", p: Padding = "valid") -> Features:  # fmt: skip
     """Modules A at 35x35, B at 17x17, C at 8x8, reductions between.
 
-    x (N, 299, 299, 3) -> (N, 8, 8, 2048); aux: also the features of the head behind the last B.
+    x (N, 299, 299, 3) -> (N, 8, 8, 2048).
+
+    Args:
+        f_a: the authors' code: width of each A module's pool projection.
+        f_b: the authors' code: width of each B module's 7x7 paths.
+        aux: also the features of the head behind the last B.
     """
     n, heads = n | {"epsilon": eps}, []
-    gate = gates(len(a) + len(b) + c, None, drop_path)
+    gate = gates(len(f_a) + len(f_b) + depth_c, None, drop_path)
     x = stem(x, n, p)
-    for j, f in enumerate(a, 1):
+    for j, f in enumerate(f_a, 1):
         x = tap(inception_v3_a(x, f, n=n, pool_p=pool_p, gate=next(gate)), f"stage1_block{j}")
     x = tap(inception_v3_reduction_a(tap(x, "stage1"), n=n, p=p), "stage2_reduction")
-    for j, f in enumerate(b, 1):
+    for j, f in enumerate(f_b, 1):
         x = tap(inception_v3_b(x, f, n=n, pool_p=pool_p, gate=next(gate)), f"stage2_block{j}")
     x = tap(x, "stage2")
     if aux:
         heads = [tap(aux_head_v3(x, classes=None, n=n), "aux1")]
     x = tap(inception_v3_reduction_b(x, n=n, p=p), "stage3_reduction")
-    for j in range(1, c + 1):
+    for j in range(1, depth_c + 1):
         x = tap(inception_v3_c(x, n=n, pool_p=pool_p, gate=next(gate)), f"stage3_block{j}")
     x = tap(x, "stage3")
     return [x, *heads] if aux else x
 
 
 def head(x: Tensor, classes: int) -> Tensor:
-    return pooled(x, classes, rate=0.2)  # keep probability 0.8, TF-slim
+    """TF-slim's: the dropout keeps 0.8."""
+    return pooled(x, classes, rate=0.2)
 
 
 OPTIONS = dict(eps=1e-3, aux=None, drop_path=None)

@@ -1,6 +1,5 @@
 """Inception v4, arXiv:1602.07261."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from convbook.architectures.common import Net, gates, pooled
@@ -24,9 +23,12 @@ TABLE = (
 )
 
 
-def body(x: Tensor, table: Sequence[Any], *, eps: float = 1e-3, drop_path: float | None = None,
+def body(x: Tensor, table: tuple[Any, ...], *, eps: float = 1e-3, drop_path: float | None = None,
          pool_p: PoolPadding = "same") -> Tensor:  # fmt: skip
-    """Stem, modules A at 35x35, B at 17x17, C at 8x8.  x (N, 299, 299, 3) -> (N, 8, 8, 1536)."""
+    """Figure 9: stem, modules A at 35x35, B at 17x17, C at 8x8, reductions between.
+
+    x (N, 299, 299, 3) -> (N, 8, 8, 1536).
+    """
     n = BN_TF | {"epsilon": eps}
     gate = gates(sum(row[1] for row in table), None, drop_path)
     x = tap(inception_v4_stem(x, n=n), "stem")
@@ -41,7 +43,8 @@ def body(x: Tensor, table: Sequence[Any], *, eps: float = 1e-3, drop_path: float
 
 
 def head(x: Tensor, classes: int) -> Tensor:
-    return pooled(x, classes, rate=0.2)  # Figure 9: dropout, keep 0.8
+    """Figure 9: the dropout keeps 0.8."""
+    return pooled(x, classes, rate=0.2)
 
 
 OPTIONS = dict(eps=1e-3, drop_path=None)

@@ -18,7 +18,10 @@ def uniform(fan_in: int) -> keras.initializers.Initializer:
 
 
 def body(x: Tensor, table: Sequence[Sequence[int]] | None) -> Tensor:
-    """C1 S2 C3 S4 C5.  x (N, 32, 32, 1) -> (N, 1, 1, 120); table None: C3 sees all maps of S2."""
+    """C1 S2 C3 S4 C5.
+
+    x (N, 32, 32, 1) -> (N, 1, 1, 120); table None: C3 sees all maps of S2.
+    """
     x = tap(conv(x, 6, k=5, p="valid", a=squash, init=uniform(25)), "stage1")
     x = tap(subsample(x), "stage2")
     if table:

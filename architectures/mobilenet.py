@@ -29,16 +29,27 @@ V2 = (
 
 def body(x: Tensor, table: Sequence[tuple[int, int]], alpha: float, *, eps: float = 1e-3,
          p: Padding = "same", a: Act = "relu") -> Tensor:  # fmt: skip
-    """3x3/2, then depthwise separable blocks.  x (N, H, W, C) -> (N, H/32, W/32, 1024 alpha)."""
+    """3x3/2, then depthwise separable blocks.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 1024 alpha).
+
+    Args:
+        table: Table 1: filters, stride.
+    """
     n = BN_TF | {"epsilon": eps}
     x = tap(conv(x, int(32 * alpha), k=3, s=2, p=p, n=n, a=a), "stem")
     i = j = 1
     for f, s in table:
         i, j = (i + 1, 1) if s == 2 else (i, j)
-        x = mobilenet_block(x, int(f * alpha), s, p=p, n=n, a=a)
+        x = mobilenet_block(x, f if alpha == 1 else int(f * alpha), s, p=p, n=n, a=a)
         x = tap(x, f"stage{i}_block{j}")
         j += 1
     return tap(x, "last")
+
+
+def wide(f: int, alpha: float) -> int:
+    """f for the multiplier 1, else alpha f, rounded: the paper's own widths are multiples of 8."""
+    return f if alpha == 1 else rounded(f * alpha)
 
 
 def rounded(f: float) -> int:
@@ -50,20 +61,24 @@ def rounded(f: float) -> int:
 def body_v2(x: Tensor, table: Sequence[Any], alpha: float, *, eps: float = 1e-3,
             p: Padding = "same", survival: float | None = None,
             drop_path: float | None = None) -> Tensor:  # fmt: skip
-    """3x3/2, then inverted residuals, then 1x1.  x (N, H, W, C) -> (N, H/32, W/32, 1280).
+    """3x3/2, then inverted residuals, then 1x1.
 
-    The last 1x1 is 1280 alpha wide, but not below 1280 (section 4, note of the authors' code).
+    x (N, H, W, C) -> (N, H/32, W/32, 1280).  The last 1x1 is 1280 alpha wide, but not below 1280
+    (section 4, note of the authors' code).
+
+    Args:
+        table: Table 2: expansion t, channels c, repeats n, first stride s.
     """
     n = BN_TF | {"epsilon": eps}
     gate = gates(sum(row[2] for row in table), survival, drop_path)
-    x = tap(conv(x, rounded(32 * alpha), k=3, s=2, p=p, n=n, a="relu6"), "stem")
+    x = tap(conv(x, wide(32, alpha), k=3, s=2, p=p, n=n, a="relu6"), "stem")
     for i, (t, c, repeats, s) in enumerate(table, 1):
         for j in range(1, repeats + 1):
             letters = dict(r=t, p=p, n=n, gate=next(gate))
-            x = inverted_residual_block(x, rounded(c * alpha), s if j == 1 else 1, **letters)
+            x = inverted_residual_block(x, wide(c, alpha), s if j == 1 else 1, **letters)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
-    return tap(conv(x, rounded(1280 * max(1, alpha)), k=1, n=n, a="relu6"), "last")
+    return tap(conv(x, wide(1280, max(1, alpha)), k=1, n=n, a="relu6"), "last")
 
 
 def head(x: Tensor, classes: int) -> Tensor:

@@ -16,46 +16,49 @@ CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 
 def plan(
     normal: Table, reduction: Table | None, depth: int, f: int, stem: str
-) -> list[tuple[Table, int, int, str]]:
-    """The cells in order: (cell, filters, stride, name).  Section 3, Figure 2; TF-slim's code.
+) -> list[tuple[Any, Any, int, int, str]]:
+    """The cells in order: (rows, used, filters, stride, name).
 
-    Three stages of depth normal cells, a reduction cell between, whose filters double; for ImageNet
-    (stem 'imagenet') two reduction cells before.  Without a reduction cell the first normal cell of
-    a stage has its stride.
+    Section 3, Figure 2; TF-slim's code.  Three stages of depth normal cells, a reduction cell
+    between, whose filters double; for ImageNet (stem 'imagenet') two reduction cells before.
+    Without a reduction cell the first normal cell of a stage has its stride.
     """
     rows = []
     if stem == "imagenet":
-        rows = [(reduction or normal, f // r, 2, f"stem_cell{3 - r // 2}") for r in (4, 2)]
+        rows = [(*(reduction or normal), f // r, 2, f"stem_cell{3 - r // 2}") for r in (4, 2)]
     for i in range(3):
         if i and reduction:
-            rows.append((reduction, f << i, 2, f"reduction{i}"))
+            rows.append((*reduction, f << i, 2, f"reduction{i}"))
         for j in range(depth):
             s = 2 if i and not j and not reduction else 1
-            rows.append((normal, f << i, s, f"stage{i + 1}_block{j + 1}"))
+            rows.append((*normal, f << i, s, f"stage{i + 1}_block{j + 1}"))
     return rows
 
 
 def body(x: Tensor, cells: tuple[Table, Table | None], depth: int, f: int, stem: str, first: int, *,
          skip: bool = False, scale: float = 1, eps: float = 1e-3, aux: bool | None = None,
          drop_path: float | None = None, pool_p: PoolOf = "same") -> Features:  # fmt: skip
-    """3x3 of first filters, then the cells of plan, relu.
+    """A 3x3, then the cells of plan, relu.
 
-    x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').  skip: a cell
-    behind a reduction also reads the cell before the last two, not the last (NASNet-A large).
-    aux: also the features of a head on the second stage, scale times as wide.  drop_path: the last
-    cell's, growing linearly from the first.
+    x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').
+
+    Args:
+        skip: a cell behind a reduction also reads the cell before the last two, not the last
+            (NASNet-A large).
+        aux: also the features of a head on the second stage, scale times as wide.
+        drop_path: the last cell's, growing linearly from the first.
     """
-    n, rows = BN_TF | {"epsilon": eps}, plan(*cells, depth, f, stem)
+    n, every = BN_TF | {"epsilon": eps}, plan(*cells, depth, f, stem)
     stride, p = (2, "valid") if stem == "imagenet" else (1, "same")
     h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, s=stride, p=p), "stem")
     heads, s_prev = [], 1  # by how much h_prev is larger than h
-    gate = gates(len(rows), None, drop_path)
-    for table, width, s, name in rows:
-        y = cell(h_prev, h, width, *table, s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
-        y = tap(y, name)
+    gate = gates(len(every), None, drop_path)
+    for rows, used, width, s, name in every:
+        letters = dict(s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
+        y = tap(cell(h_prev, h, width, rows, used, **letters), name)
         h_prev, h = h_prev if skip and name.startswith("reduction") else h, y
         s_prev = s
-        if name == f"stage2_block{depth}" and aux:
+        if aux and name == f"stage2_block{depth}":
             widths = int(128 * scale), int(768 * scale)
             heads = [tap(aux_head_v3(act(h, "relu"), classes=None, f=widths, k=None, n=n), "aux1")]
     h = tap(act(h, "relu"), "last")

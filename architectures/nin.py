@@ -1,6 +1,7 @@
 """Network in Network, arXiv:1312.4400; widths of the authors' released nets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from keras import layers
@@ -27,10 +28,14 @@ IMAGENET = (
 
 
 def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tensor:
-    """mlpconv blocks, each with a 3x3/2 pool (overhanging, as in Caffe; pool is its padding).
+    """mlpconv blocks, each with a 3x3/2 pool; the last block is in the head.
 
     x (N, 32, 32, 3) -> (N, 8, 8, 192), or (N, 224, 224, 3) -> (N, 6, 6, 384).  The paper says max
     pooling everywhere; its released CIFAR net has a mean behind the second block.
+
+    Args:
+        table: the authors' released net: kernel, stride, padding, widths, pool behind, dropout.
+        pool: padding of the pools, by default overhanging, as in Caffe.
     """
     for i, (k, s, p, widths, kind, drop) in enumerate(table[:-1], 1):
         x = mlpconv(x, widths, k=k, s=s, p=p)
@@ -40,15 +45,15 @@ def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tens
     return x
 
 
-def head(table: Sequence[Any]) -> Callable[[Tensor, int], Tensor]:
+def head(x: Tensor, classes: int, last: tuple[Any, ...]) -> Tensor:
     """The last mlpconv block and the global mean of its maps, one a class: no dense layer."""
-    k, s, p, widths, _, _ = table[-1]
-    return lambda x, classes: maps_head(mlpconv(x, (*widths[:-1], classes), k=k, s=s, p=p))
+    k, s, p, widths, _, _ = last
+    return maps_head(mlpconv(x, (*widths[:-1], classes), k=k, s=s, p=p))
 
 
 def net(table: Sequence[Any], shape: tuple[int, int, int], classes: int) -> Net:
     styles = {"paper": {}, "torch": {"pool": 1}}
-    return Net(body, (table,), shape, classes, styles=styles, head=head(table))
+    return Net(body, (table,), shape, classes, styles=styles, head=partial(head, last=table[-1]))
 
 
 NETS = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from convbook.architectures import resnet
 from convbook.architectures.common import Net
+from convbook.architectures.resnet import stages
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, act, conv, maxpool, norm, pad
 from convbook.blocks.preresnet import preact_block
@@ -30,9 +31,13 @@ def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[in
     """Units with batch norm and relu before each convolution, a last batch norm and relu behind.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
-    stem: kernel, stride and filters of the first convolution; stem_n: whether batch norm and relu
-    stand behind it, which the paper's text leaves open.  keras: as keras.applications' ResNetV2,
-    with biases, the stride in the last unit of a stage, and a pool that takes zeros in.
+
+    Args:
+        depths: units in each stage.
+        stem: kernel, stride and filters of the first convolution.
+        stem_n: whether batch norm and relu stand behind it, which the paper's text leaves open.
+        keras: as keras.applications' ResNetV2, with biases, the stride in the last unit of a
+            stage, and a pool that takes zeros in.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
     if stem_n:
@@ -42,7 +47,7 @@ def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[in
     if s == 2:
         x = maxpool(pad(x, 1) if keras else x, k=3, s=2, p="valid" if keras else 1)
     letters |= {"bias": True, "late": True} if keras else {}
-    x = resnet.stages(x, partial(preact_block, r=r), f, depths, n=n, **letters)
+    x = stages(x, partial(preact_block, r=r), f, depths, n=n, **letters)
     return tap(act(norm(x, n), "relu"), "last")
 
 

@@ -41,7 +41,7 @@ def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int
         for j in range(depth):
             first, last = i > 0 and j == 0, j + 1 == depth and i + 1 < len(depths)
             s = 2 if (last if late else first) else 1
-            own = {"shortcut": "A"} if late and last else {}
+            own = {"shortcut": "A" if last else letters["shortcut"]} if late else {}
             x = block(x, f * 2**i, s, n=n, se=r, gate=next(gate), **letters | own)
             x = tap(x, f"stage{i + 1}_block{j + 1}")
         x = tap(x, f"stage{i + 1}")
@@ -51,10 +51,15 @@ def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int
 def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int],
          stem: tuple[int, int, int], *, pool: PoolPadding = 1, eps: float = 1e-5,
          shortcut: Shortcut | None = None, **letters: Any) -> Tensor:  # fmt: skip
-    """The residual net up to its last map; without a shortcut, the plain net.
+    """A convolution, then stages of blocks, each twice as wide as the one before.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
-    stem: kernel, stride and filters of the first convolution; a max pool behind where it strides.
+    x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).  Without a
+    shortcut, the plain net.
+
+    Args:
+        depths: blocks in each stage, Table 1 or section 4.2.
+        stem: kernel, stride and filters of the first convolution; a max pool behind where it
+            strides.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
     x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n, bias=letters.get("bias")), "stem")

@@ -1,6 +1,6 @@
 """ResNeXt: ResNet with cardinality.  Aggregated Residual Transformations, arXiv:1611.05431."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from convbook.architectures import resnet
@@ -21,13 +21,9 @@ CIFAR = (
 )  # ResNeXt-29, section 5.3; 32x4d is pytorchcv's, not the paper's
 
 
-def block(c: int, d: int) -> Callable[..., Tensor]:
+def block(x: Tensor, f: int, s: int, *, c: int, d: int, **letters: Any) -> Tensor:
     """The ResNeXt block with c paths, d wide where the stage is 256 wide and in proportion."""
-
-    def block(x, f, s, **letters):
-        return resnext_bottleneck_block(x, f, s, c=c, width=d * f // 256, **letters)
-
-    return block
+    return resnext_bottleneck_block(x, f, s, c=c, width=d * f // 256, **letters)
 
 
 OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
@@ -35,13 +31,13 @@ OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
 
 def imagenet(depth: int, c: int, d: int, **options: Any) -> Net:
     """ResNet's stages with the stride in the 3x3, as in the authors' Torch code."""
-    table = (block(c, d), 256, DEPTHS[depth], resnet.IMAGENET_STEM)
+    table = (partial(block, c=c, d=d), 256, DEPTHS[depth], resnet.IMAGENET_STEM)
     return Net(resnet.body, table, options=OPTIONS | options, styles=resnet.STYLES)
 
 
 def cifar(c: int, d: int) -> Net:
     """Three stages of three blocks for 32 x 32, from 64 filters."""
-    table = (block(c, d), 256, (3, 3, 3), (3, 1, 64))
+    table = (partial(block, c=c, d=d), 256, (3, 3, 3), (3, 1, 64))
     return Net(resnet.body, table, (32, 32, 3), 10, OPTIONS, styles=resnet.STYLES)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from convbook.architectures import resnet, resnext
 from convbook.architectures.common import Net, Ratio, pooled
+from convbook.architectures.resnet import stages
 from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.resnet import bottleneck_block
@@ -17,11 +18,14 @@ def body(x: Tensor, depths: Sequence[int], *, eps: float = 1e-5, se: Ratio = 16,
     """SENet-154: three 3x3 in place of the 7x7, then stages of senet_block.
 
     x (N, H, W, C) -> (N, H/32, W/32, 2048).
+
+    Args:
+        depths: blocks in each stage, as in ResNet-152.
     """
     n = BN | {"epsilon": eps}
     x = conv(conv(x, 64, k=3, s=2, p=1, n=n), 64, k=3, n=n)
     x = maxpool(tap(conv(x, 128, k=3, n=n), "stem"), k=3, s=2, p=pool)
-    return resnet.stages(x, block, 256, depths, n=n, se=se, **options)
+    return stages(x, block, 256, depths, n=n, se=se, **options)
 
 
 def block(x: Tensor, f: int, s: int, n: Norm, se: int | None, gate: Gate) -> Tensor:

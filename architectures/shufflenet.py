@@ -14,7 +14,13 @@ TABLE = ((240, 4), (480, 8), (960, 4))
 
 def body(x: Tensor, table: Sequence[tuple[int, int]], g: int, *, eps: float = 1e-5,
          order: Order = "shortcut first") -> Tensor:  # fmt: skip
-    """3x3/2 24 -> 3x3/2 max -> stages of units.  x (N, H, W, C) -> (N, H/32, W/32, 960)."""
+    """3x3/2 24 -> 3x3/2 max -> stages of units.
+
+    x (N, H, W, C) -> (N, H/32, W/32, 960).
+
+    Args:
+        table: Table 1: filters and units of stages 2 to 4; the first unit of each has stride 2.
+    """
     n = BN | {"epsilon": eps}
     x = tap(conv(x, 24, k=3, s=2, p=1, n=n), "stem")
     x = tap(maxpool(x, k=3, s=2, p=1), "stem_pool1")

@@ -20,10 +20,14 @@ V1_1 = ((64, 3), (128, 128), (256, 256), (384, 384, 512, 512))
 def body(x: Tensor, first: tuple[int, int], *groups: tuple[int, ...],
          bypass: Literal["simple", "complex"] | None = None,
          pool: PoolPadding = "valid") -> Tensor:  # fmt: skip
-    """conv1 and eight Fire modules.  x (N, 227, 227, 3) -> (N, 13, 13, 512).
+    """conv1 and eight Fire modules.
 
-    bypass: 'simple' adds x around the modules that keep the width, 'complex' also a 1x1 of x
-    around the others (Figure 2).
+    x (N, 227, 227, 3) -> (N, 13, 13, 512).
+
+    Args:
+        groups: widths of the fire modules, a pool before each group.
+        bypass: 'simple' adds x around the modules that keep the width, 'complex' also a 1x1 of x
+            around the others (Figure 2).
     """
     x = tap(conv(x, first[0], k=first[1], s=2, p="valid"), "stem")
     for i, group in enumerate(groups, 1):

@@ -22,7 +22,11 @@ TABLE = {
 def body(x: Tensor, stages: Sequence[tuple[int, ...]], respond: bool) -> Tensor:
     """Stages of 3x3 convolutions with bias and relu, a 2x2 max pool behind each.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 512).  respond: LRN after the first convolution (A-LRN).
+    x (N, H, W, C) -> (N, H/32, W/32, 512).
+
+    Args:
+        stages: Table 1: kernels of the convolutions in each stage.
+        respond: LRN after the first convolution (A-LRN).
     """
     for i, (f, kernels) in enumerate(zip(WIDTHS, stages, strict=True), 1):
         for j, k in enumerate(kernels, 1):

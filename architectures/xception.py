@@ -19,6 +19,10 @@ def body(x: Tensor, entry: Sequence[int], middle: int, exit: tuple[int, ...], la
     """Entry flow, middle flow, exit flow: residual modules of separable convolutions.
 
     x (N, 299, 299, 3) -> (N, 10, 10, 2048).
+
+    Args:
+        entry: Figure 5: widths of the entry flow's modules.
+        last: Figure 5: widths of the last convolutions.
     """
     n = BN_TF | {"epsilon": eps}
     gate = gates(len(entry) + middle + 1, survival, drop_path)

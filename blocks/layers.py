@@ -122,9 +122,9 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
 
 @checked
 def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1,
-            a: Act = "relu", *, n: Norm = None, bias: bool | None = None, pre: bool = False,
-            multiplier: Whole = 1, init: Init = None) -> Tensor:  # fmt: skip
-    """kxk/s depthwise -> 1x1 f -> n -> a, nothing between the two; with pre=True n and a first.
+            a: Act = "relu", *, n: Norm = None, bias: bool | None = None, multiplier: Whole = 1,
+            init: Init = None) -> Tensor:  # fmt: skip
+    """kxk/s depthwise -> 1x1 f -> n -> a, nothing between the two.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  Xception, arXiv:1610.02357, section 3.1.
 
@@ -136,13 +136,12 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
-    x = act(norm(x, n), a) if pre else x
     x, p = padded(x, k, s, p, d)
     own = dict(dilation_rate=d, use_bias=bias, depth_multiplier=multiplier)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
-    own["activation"] = a if n is None and not pre else None
+    own["activation"] = a if n is None else None
     x = layers.SeparableConv2D(f, k, s, p, **own)(x)
-    return x if n is None or pre else act(norm(x, n), a)
+    return x if n is None else act(norm(x, n), a)
 
 
 @checked

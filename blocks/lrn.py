@@ -20,8 +20,7 @@ class LocalResponseNorm(layers.Layer):
     def __init__(self, size: int = 5, bias: float = 2.0, alpha: float = 1e-4, beta: float = 0.75,
                  **kwargs: Any):  # fmt: skip
         super().__init__(**kwargs)
-        odd = is_whole(size) and size % 2
-        require(odd, size=size, right="an odd whole number of channels")
+        require(is_whole(size) and size % 2, size=size, right="an odd whole number of channels")
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
     def call(self, x: Any) -> Any:

@@ -25,16 +25,15 @@ class ChannelShuffle(layers.Layer):
         require(is_whole(groups), groups=groups, right=WHOLE)
         self.groups = groups
 
-    def build(self, shape: Any) -> None:
-        groups, c = self.groups, shape[-1]
-        require(c % groups == 0, groups=groups, right=f"a divisor of C={c}")
-
     def call(self, x: Any) -> Any:
         n, h, w, c = ops.shape(x)
         x = ops.reshape(x, (n, h, w, self.groups, c // self.groups))
         return ops.reshape(ops.transpose(x, (0, 1, 2, 4, 3)), (n, h, w, c))
 
     def compute_output_shape(self, shape: Any) -> Any:
+        require(
+            shape[-1] % self.groups == 0, groups=self.groups, right=f"a divisor of C={shape[-1]}"
+        )
         return shape
 
     def get_config(self) -> dict[str, Any]:

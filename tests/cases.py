@@ -108,8 +108,8 @@ VOCABULARY = [
         8, 8, size=(lambda n: n + 4, lambda n: n + 2)
     ),
     call("sepconv", lambda x: blocks.sepconv(x, 16))(8, 16, separable(3, 8, 16), biases=16),
-    call("sepconv BN relu 5x5/2", lambda x: blocks.sepconv(x, 16, 5, 2, n=BN, pre=True))(
-        8, 16, separable(5, 8, 16), bn=8, size=half
+    call("sepconv BN relu 5x5/2", lambda x: blocks.sepconv(x, 16, 5, 2, n=BN))(
+        8, 16, separable(5, 8, 16), bn=16, size=half
     ),
     call("GroupedConv2D g=4", lambda x: blocks.GroupedConv2D(16, 3, padding="same", groups=4)(x))(
         8, 16, 9 * 8 * 16 // 4, biases=16

@@ -91,22 +91,21 @@ def test_conv_size_and_weights(size, k, s, p, d, g, n, bias, pre, f):
     dilations,
     norms,
     st.booleans(),
-    st.booleans(),
     st.integers(1, 3),
 )
-def test_separable_size_and_weights(size, k, s, p, d, n, depthwise, pre, m):
+def test_separable_size_and_weights(size, k, s, p, d, n, depthwise, m):
     """A depthwise convolution has m C K K weights, a separable one m C K K + m C f."""
     out, (kh, kw) = fits(size, k, s, p, d), pair(k)
     if depthwise:
         model, f = built(dwconv, size, 4, k, s, p, d, n=n, multiplier=m), 4 * m
         weights = f * kh * kw
     else:
-        model, f = built(sepconv, size, 4, 6, k, s, p, d, n=n, pre=pre, multiplier=m), 6
+        model, f = built(sepconv, size, 4, 6, k, s, p, d, n=n, multiplier=m), 6
         weights = 4 * m * kh * kw + 4 * m * 6
     assert model.output.shape == (None, *out, f)
     assert count(model, "kernel", "depthwise_kernel", "pointwise_kernel") == weights
     assert count(model, "bias") == (f if n is None else 0)
-    assert count(model, "gamma") == (0 if n is None else f if depthwise or not pre else 4)
+    assert count(model, "gamma") == (0 if n is None else f)
 
 
 @few

@@ -41,7 +41,11 @@ def of_network(texts: Texts, names: Sequence[str], options: Mapping[str, Any]) -
 
     if len(names) > 1:
         raise ValueError(f"{', '.join(names)}: a network is a file of its own; give its name alone")
-    return text(texts, names[0], options)
+    try:
+        return text(texts, names[0], options)
+    except NotImplementedError as error:
+        given = ", ".join(options)
+        raise ValueError(f"{given}: together these cannot be written as one text") from error
 
 
 def definitions(texts: Texts, name: str) -> list[Own]:

@@ -275,7 +275,7 @@ class Statements(Application):
         if isinstance(value, Written):
             return cst.parse_expression(value.text)
         if callable(value):
-            if getattr(builtins, value.__name__, None) is not value:
+            if getattr(builtins, getattr(value, "__name__", ""), None) is not value:
                 raise NotImplementedError(f"{value!r} cannot be written down")
             return cst.Name(value.__name__)
         return cst.parse_expression(repr(value))
@@ -345,6 +345,8 @@ def holds(value: Any, frame: Frame) -> bool:
 
 def is_liftable(value: Any) -> bool:
     """Whether a value can stand in a text, and in a variable."""
+    if isinstance(value, dict):
+        return all(map(is_liftable, value.values()))
     if isinstance(value, (list, tuple)):
         return all(map(is_liftable, value))
     return not isinstance(value, (Function, partial))
