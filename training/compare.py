@@ -42,7 +42,7 @@ def printed(options: Namespace) -> None:
         print(f"curves: {options.plot}")
 
 
-def read(folder: str) -> Run:
+def read(folder: str | Path) -> Run:
     """The Run in a folder.  Raises ValueError if there is none."""
     at = Path(folder)
     result, history = None, {}
@@ -71,7 +71,7 @@ def as_number(text: str) -> float:
     return float(text) if text else math.nan
 
 
-def draw(path: str, runs: list[Run]) -> None:
+def draw(path: str | Path, runs: list[Run]) -> None:
     """Loss and error of all runs against the epoch: validation drawn through, training dashed."""
     figure = Figure((12, 4.5), layout="constrained")
     loss, error = figure.subplots(1, 2)
