@@ -18,6 +18,14 @@
     }));
   }
 
+  // A block is the last of its text, behind the blocks and layers that it needs: what is seen first.
+  function toBlock(code) {
+    const lines = (text) => text.split("\n").length, all = code.textContent;
+    const above = all.slice(0, all.lastIndexOf("\n\n\n") + 1);
+    const pre = code.parentElement;
+    pre.scrollTop = above ? (pre.scrollHeight * (lines(above) + 1)) / lines(all) : 0;
+  }
+
   function switching(form) {
     const card = form.closest("[data-block]"), said = form.querySelector(".said");
     const choices = [...form.querySelectorAll("select")];
@@ -32,6 +40,7 @@
       if (call.refused) return;
       for (const name of ["facts", "picture", "own", "summary"]) part(name).innerHTML = call[name];
       part("needs").innerHTML = needs[call.needs];
+      toBlock(part("own"));
       card.querySelector(".beside").classList.toggle("wide", Boolean(call.wide));
     }
     form.addEventListener("change", async (event) => {
@@ -152,6 +161,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("form.switches").forEach(switching);
+    document.querySelectorAll('[data-part="own"]').forEach(toBlock);
     document.querySelectorAll(".filters").forEach(gallery);
     for (const tree of document.querySelectorAll(".tree")) {  // on a phone: begin at the root
       tree.scrollLeft = (tree.scrollWidth - tree.clientWidth) / 2;
