@@ -38,13 +38,12 @@ def apart(ones, others):
     return float(max(np.abs(a - b).max() for a, b in zip(ones, others, strict=True)))
 
 
-def gate(x, branch, **rest):
-    return blocks.stochastic_depth(x, branch, 0.5, seed=0, **rest)
+def gate(x, branch):
+    return blocks.stochastic_depth(x, branch, survival=0.5, seed=0)
 
 
-def path(x, branch, shortcut, a):
-    m = blocks.drop_path(branch(x), 0.5, seed=0)
-    return blocks.act(keras.layers.add([shortcut, m]), a)
+def path(x, branch):
+    return blocks.drop_path(x, branch, survival=0.5, seed=0)
 
 
 start, one = net(BN).get_weights(), trained(net(together))
