@@ -52,13 +52,13 @@ def body(x: Tensor, stem_of: str, depths: tuple[int, ...], f_a: tuple[int, ...],
         x = parallel(x, *mixed, n=n, pool_p=pool_p)
     x = tap(x, "stem")
     for i, (depth, scale) in enumerate(zip(depths, SCALES, strict=True), 1):
-        letters = dict(paths=f"{paths} {'ABC'[i - 1]}", n=n)
+        kind = f"{paths} {'ABC'[i - 1]}"
         in_full = int(last is not None and i == 3)
         for j in range(1, depth + 1 - in_full):
-            x = inception_resnet_block(x, scale=scale, gate=next(gate), **letters)
+            x = inception_resnet_block(x, paths=kind, scale=scale, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
         if in_full:  # The released v2 adds its last C in full, without a relu.
-            x = inception_resnet_block(x, scale=1.0, a=None, gate=next(gate), **letters)
+            x = inception_resnet_block(x, paths=kind, scale=1.0, n=n, a=None, gate=next(gate))
             x = tap(x, f"stage{i}_block{depth}")
         x = tap(x, f"stage{i}")
         if i == 1:

@@ -16,7 +16,7 @@ CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 
 def plan(
     normal: Table, reduction: Table | None, depth: int, f: int, stem: str
-) -> list[tuple[Any, Any, int, int, str]]:
+) -> list[tuple[Any, Any, int, Any, str]]:
     """The cells in order: (rows, used, filters, stride, name).
 
     Section 3, Figure 2; TF-slim's code.  Three stages of depth normal cells, a reduction cell

@@ -13,6 +13,8 @@ from convbook.gallery.show.library import Imported, Library, Own
 from convbook.gallery.show.text import Part, Texts
 from convbook.names import networks
 
+__all__ = ["definition", "formatted", "highlighted", "installed", "text"]
+
 LETTERS = "letters"  # in place of a name: all that blocks are written in
 KINDS = "constant", "letter", "layer", "block"  # the order of a text
 

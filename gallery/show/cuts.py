@@ -1,14 +1,19 @@
 """The blocks of a network, each cut to what the network's calls of it have in common."""
 
 from collections import namedtuple
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import libcst as cst
 
 from convbook.gallery.show import nodes
 from convbook.gallery.show.call import Call
+from convbook.gallery.show.library import Library, Own
+from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.policy import BLOCKS, Policy, is_size
 from convbook.gallery.show.statements import Statements
+from convbook.gallery.show.text import Part, Texts
 from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Function, Run, Unknown
 
@@ -21,17 +26,17 @@ HELPERS = {"plan", "rounded"}  # of the papers' files: printed as they are and c
 class Networks(Policy):
     """What stays a call in the body of a network: its blocks, but for those made of paths."""
 
-    def stays(self, func, bound):
+    def stays(self, func: Function, bound: Mapping[str, Any]) -> bool:
         if func.found and func.name in HELPERS:
             return func.name == "plan" or any(isinstance(v, Run) for v in bound.values())
         return super().stays(func, bound)
 
-    def is_called(self, func):
+    def is_called(self, func: Function) -> bool:
         starred = isinstance(func.params.star_arg, cst.Param)
         return self.is_block(func.found) and not starred
 
 
-def is_equal(one, other):
+def is_equal(one: Any, other: Any) -> bool:
     try:
         if isinstance(one, Function) and isinstance(other, Function):
             return one.found == other.found
@@ -44,16 +49,16 @@ def is_equal(one, other):
         return False
 
 
-def is_some(value):
+def is_some(value: Any) -> bool:
     return value.some if isinstance(value, Run) else value is not None
 
 
 class Words(Statements):
     """Carries out a cell, whose rows name no operations but the words of the network's table."""
 
-    words = frozenset()
+    words: Collection[str] = ()
 
-    def on_Comparison(self, node, frame):
+    def on_Comparison(self, node: Node, frame: Any) -> Any:
         parts = nodes.operands(node)
         values = self.values(parts, frame)
         one, other = values[0], values[-1]
@@ -66,7 +71,8 @@ class Words(Statements):
 class Kept(Call):
     """A call of which some options stay parameters: stay is {option: whether it is never None}."""
 
-    def __init__(self, library, policy, found, cut, words, calls_stay=()):
+    def __init__(self, library: Library, policy: Policy, found: Own, cut: "Cut",
+                 words: Collection[str], calls_stay: Collection[int] = ()):  # fmt: skip
         given = {k: v for k, v in cut.fixed.items() if k != "gate"}
         super().__init__(library, policy, found, given, calls_stay)
         if any(p.name.value == "rows" for p in self.params):
@@ -82,16 +88,16 @@ class Kept(Call):
             if name in self.fields:
                 self.given[name] = Run(cst.Name(self.frame.variable(name)), some=some)
 
-    def stays(self, param):
+    def stays(self, param: Node) -> bool:
         return param.name.value in self.stay or super().stays(param)
 
-    def worth(self, param, stays):
+    def worth(self, param: Node, stays: bool) -> Any:
         name = param.name.value
         if name in self.stay:
             return Run(self.variable(param), some=self.stay[name])
         return super().worth(param, stays)
 
-    def signature(self, kept):
+    def signature(self, kept: list[Node]) -> Node:
         made = super().signature(kept)
         more = [name for name in self.stay if name in self.fields]
         more += ["survival"] if isinstance(self.given.get("gate"), partial) else []
@@ -102,7 +108,7 @@ class Kept(Call):
         both = [*made.kwonly_params, *keywords]
         return made.with_changes(star_arg=star, kwonly_params=both)
 
-    def title(self):
+    def title(self) -> list[Any]:
         given, self.given = self.given, {k: v for k, v in self.given.items() if k not in self.stay}
         if isinstance(given.get("gate"), partial):
             self.given["gate"] = given["gate"].func
@@ -114,7 +120,7 @@ class Kept(Call):
 class Cut(namedtuple("Cut", "name fixed stay decided defaults")):
     """How a block is cut: its name in the text; what is fixed, what stays, what calls leave out."""
 
-    def leaves_out(self, name, value):
+    def leaves_out(self, name: str, value: Any) -> bool:
         """Whether a call need not say so."""
         if name in self.decided:
             return True
@@ -122,15 +128,17 @@ class Cut(namedtuple("Cut", "name fixed stay decided defaults")):
         return value is default or is_equal(value, default)
 
 
-def cut_of(library, policy, found, calls):
+def cut_of(library: Library, policy: Policy, found: Own, calls: Sequence[Mapping[str, Any]]) -> Cut:
     """The cut of a block for all calls of it."""
     call = Call(library, policy, found, {})
     params = {p.name.value: p for p in nodes.parameters(found.node)}
     defaults = {k: call.cutter.value(p.default, call.frame) for k, p in params.items() if p.default}
-    fixed, stay, decided = {}, {}, set()
+    fixed: dict[str, Any] = {}
+    stay: dict[str, bool] = {}
+    decided: set[str] = set()
     for name in [*params, *call.fields]:
         values = [c.get(name) for c in calls]
-        first = values[0]
+        first: Any = values[0]
         same = all(v is first or is_equal(v, first) for v in values)
         same = same and not isinstance(first, Run)
         size = name in params and is_size(params[name])
@@ -145,15 +153,16 @@ def cut_of(library, policy, found, calls):
         else:
             decided.add(name)
             if name in call.fields or not is_same(first, defaults.get(name)):
-                fixed[name] = first.func.name if isinstance(first, partial) else first
+                gate: Any = first.func if isinstance(first, partial) else None
+                fixed[name] = gate.name if gate else first
     return Cut(found.name, fixed, stay, decided, defaults)
 
 
-def is_same(one, other):
+def is_same(one: Any, other: Any) -> bool:
     return one is other or is_equal(one, other)
 
 
-def cut(texts, found, of, words):
+def cut(texts: Texts, found: Own, of: Cut, words: Collection[str]) -> Part:
     """The part of a block that is cut so."""
     make = partial(Kept, texts.library, texts.policy, found, of, words)
     call = make()

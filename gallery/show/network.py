@@ -4,19 +4,21 @@ Options are decided.  A table of the paper that its body loops over, a parameter
 Sequence, stays data; so do the loops, and each block is cut to what it is called with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from textwrap import fill
 from types import ModuleType
+from typing import Any
 
 import libcst as cst
 
 from convbook.gallery.show import gathered, nodes, ordered
-from convbook.gallery.show.cuts import Networks, cut, cut_of
-from convbook.gallery.show.library import Imported
+from convbook.gallery.show.cuts import Cut, Networks, cut, cut_of
+from convbook.gallery.show.library import Imported, Library, Own
+from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.policy import BLOCKS
 from convbook.gallery.show.statements import Statements
-from convbook.gallery.show.text import Texts, read_names
+from convbook.gallery.show.text import Part, Texts, read_names
 from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Frame, Function, Run
 
@@ -33,7 +35,7 @@ OF_CREATE = ("input_shape", "classes", "a")
 INDENT = " " * 4
 
 
-def blocks_constants():
+def blocks_constants() -> Iterator[tuple[str, str, Any]]:
     """(module, name, value) of the constants of the blocks, such as the rows of a cell."""
     from convbook import blocks
 
@@ -43,7 +45,7 @@ def blocks_constants():
                 yield module.__name__, name, value
 
 
-def called(name):
+def called(name: str) -> Node:
     """An expression of the text that reads name."""
     return cst.parse_expression(name)
 
@@ -51,10 +53,12 @@ def called(name):
 class Turns:
     """Values that a loop of the text takes one by one: next(name)."""
 
-    def __init__(self, name, make=lambda value: value, some=False):
+    def __init__(
+        self, name: Node, make: Callable[[Any], Any] = lambda value: value, some: bool = False
+    ):
         self.name, self.make, self.some = name, make, some
 
-    def __next__(self):
+    def __next__(self) -> Any:
         turn = nodes.call(cst.Name("next"), [self.name], [])
         return self.make(Run(turn, effect=True, some=self.some))
 
@@ -62,21 +66,28 @@ class Turns:
 class Body(Statements):
     """Carries out the body of a network; collects the calls of its blocks."""
 
-    def __init__(self, texts, cuts=None, parts=None):
+    policy: Networks
+
+    def __init__(
+        self, texts: Texts, cuts: dict[Own, Cut] | None = None, parts: dict[str, Own] | None = None
+    ):
         super().__init__(texts.library, Networks(texts.library))
         self.cuts = cuts or {}  # {definition: its cut}
         self.parts = (
             {} if parts is None else parts
         )  # {name: definition} of blocks with another name
-        self.calls = {}  # {definition: [{parameter: value} of each call]}
-        self.tables = {}  # {name: (value, comment)}: data that the text begins with
-        self.named = {}  # {id of a value: (value, name)} of those that have a name in the text
+        # {definition: [{parameter: value} of each call]}
+        self.calls: dict[Own, list[dict[str, Any]]] = {}
+        # {name: (value, comment)}: data that the text begins with
+        self.tables: dict[str, tuple[Any, str]] = {}
+        # {id of a value: (value, name)} of those that have a name in the text
+        self.named: dict[int, tuple[Any, str]] = {}
         self.special = {"tap": self.tap, "gates": self.gates, "ratios": self.ratios}
         self.special |= {"dense_layers": self.dense_layers}
 
     # Values.
 
-    def of(self, value):
+    def of(self, value: Any) -> Any:
         """What a value of Python's is worth here."""
         if isinstance(value, partial):
             keywords = {key: self.of(v) for key, v in value.keywords.items()}
@@ -93,7 +104,7 @@ class Body(Statements):
             return self.top(ours, value.__name__)
         return value
 
-    def norm(self, value):
+    def norm(self, value: Any) -> Any:
         """Keywords of a normalisation: the constant of the letters that equals them, or our own."""
         for name in ("BN", "BN_TF"):
             known = self.top(LAYERS, name)
@@ -105,19 +116,19 @@ class Body(Statements):
         self.tables["N"] = value, "batch norm as in that library"
         return value
 
-    def table(self, name, value, comment=""):
+    def table(self, name: str, value: Any, comment: str = "") -> Run:
         """A value as data under a name."""
         self.tables[name] = value, comment
         return Run(cst.Name(name), some=True)
 
-    def lift(self, value, hint=None):
+    def lift(self, value: Any, hint: str | None = None) -> Node:
         if id(value) in self.named:
             return cst.Name(self.named[id(value)][1])
         if isinstance(value, Turns):
             return value.name
         return super().lift(value, hint)
 
-    def on_BinaryOperation(self, node, frame):
+    def on_BinaryOperation(self, node: Node, frame: Frame) -> Any:
         parts = nodes.operands(node)
         values = self.in_order([partial(self.value, part, frame) for part in parts])
         found = self.result(node, parts, values)
@@ -125,7 +136,7 @@ class Body(Statements):
 
     # Statements.
 
-    def on_For(self, node, frame):
+    def on_For(self, node: Node, frame: Frame) -> Any:
         """A range stays a loop, even where it is known."""
         if isinstance(node.iter, cst.Call) and nodes.code(node.iter.func) == "range":
             turns = self.value(node.iter, frame)
@@ -138,7 +149,8 @@ class Body(Statements):
 
     # Calls.
 
-    def apply(self, func, positional, keywords, written=(), tail=False):
+    def apply(self, func: Any, positional: list[Any], keywords: Any, written: Any = (),
+              tail: bool = False) -> Any:  # fmt: skip
         if isinstance(func, Function) and func.found:
             if func.name in self.special and not self.policy.is_block(func.found):
                 bound = self.bound(func, positional, keywords)
@@ -147,15 +159,15 @@ class Body(Statements):
                 return self.block(func, positional, keywords)
         return super().apply(func, positional, keywords, written, tail)
 
-    def tap(self, func, bound):
+    def tap(self, func: Function, bound: dict[str, Any]) -> Any:
         return bound["x"]
 
-    def dense_layers(self, func, bound):
+    def dense_layers(self, func: Function, bound: dict[str, Any]) -> Any:
         """Layers with taps between are the block that they make together."""
         dense_block = self.top(BLOCKS, "dense_block")
         return self.apply(dense_block, [bound["x"]], {"b": bound["b"], **bound["letters"]})
 
-    def gates(self, func, bound):
+    def gates(self, func: Function, bound: dict[str, Any]) -> Any:
         """Probabilities that a loop takes one by one, if blocks are dropped."""
         survival, gate = bound["survival"], "stochastic_depth"
         if survival is None:
@@ -168,7 +180,7 @@ class Body(Statements):
         gate = self.top(BLOCKS, gate)
         return Turns(variable.node, lambda p: partial(gate, survival=p), some=True)
 
-    def ratios(self, func, bound):
+    def ratios(self, func: Function, bound: dict[str, Any]) -> Any:
         if not isinstance(bound["se"], (tuple, list)):
             return self.apply_as_is(func, bound)
         r, chosen = bound["se"]
@@ -179,10 +191,10 @@ class Body(Statements):
         turns = nodes.call(cst.Name("iter"), [every.node], [])
         return Turns(self.store(self.new("ratios"), Run(turns, effect=True, some=True)).node)
 
-    def apply_as_is(self, func, bound):
+    def apply_as_is(self, func: Function, bound: dict[str, Any]) -> Any:
         return super().apply(func, [], bound)
 
-    def block(self, func, positional, keywords):
+    def block(self, func: Function, positional: list[Any], keywords: Any) -> Any:
         """The call of a block, without what its cut has decided."""
         bound = self.bound(func, positional, keywords)
         if func.params.star_kwarg:
@@ -205,19 +217,19 @@ class Body(Statements):
         args = [] if cut is None else [self.lift(v) for v in args]
         return Run(nodes.call(self.lift(func), args, named), effect=True, some=True)
 
-    def split(self, func, bound):
+    def split(self, func: Function, bound: dict[str, Any]) -> Function:
         """A block that the text has under another name for each value of an option."""
         option, name = SPLIT[func.name]
-        name = name(bound[option])
-        found = func.found._replace(name=name, node=func.node.with_changes(name=cst.Name(name)))
-        found = self.parts.setdefault(name, found)
-        return Function(found.node, func.frame, name, found)
+        own = name(bound[option])
+        node = func.node.with_changes(name=cst.Name(own))
+        found = self.parts.setdefault(own, func.found._replace(name=own, node=node))
+        return Function(found.node, func.frame, own, found)
 
 
 class Network:
     """The text of one network."""
 
-    def __init__(self, texts, name, options):
+    def __init__(self, texts: Texts, name: str, options: Mapping[str, Any]):
         from convbook.architectures import catalog
 
         self.texts = texts
@@ -230,7 +242,7 @@ class Network:
         self.classes, self.a = own.get("classes") or self.net.classes, own.get("a")
         self.call = {**options}
 
-    def parts(self):
+    def parts(self) -> tuple[Body, dict[Own, Cut], Node, Node]:
         """The sources of the network's own parts, and {definition: part} of what they need."""
         first = Body(self.texts)
         self.body(first), self.model(first)
@@ -242,7 +254,7 @@ class Network:
         body, model = self.body(cutter), self.model(cutter)
         return cutter, cuts, body, model
 
-    def words(self):
+    def words(self) -> set[str]:
         """The strings in the network's table: what the rows of a cell may name."""
 
         def within(value):
@@ -252,7 +264,7 @@ class Network:
 
         return within(self.net.table)
 
-    def body(self, cutter):
+    def body(self, cutter: Body) -> Node:
         """def body(x) as a text."""
         of = cutter.of(self.net.body)
         node, frame = of.node, Frame(of.frame.module, emits=True)
@@ -283,7 +295,7 @@ class Network:
         params = cst.Parameters([cst.Param(variable)])
         return cst.FunctionDef(cst.Name("body"), params, nodes.block([*doc, *out]))
 
-    def worth(self, cutter, param, value, comments):
+    def worth(self, cutter: Body, param: Node, value: Any, comments: Mapping[str, str]) -> Any:
         """What a parameter of the table is worth: data where its hint says so."""
         name, value = param.name.value, cutter.of(value)
         hint = nodes.code(param.annotation.annotation)
@@ -291,7 +303,7 @@ class Network:
             return value
         return cutter.table(name.upper(), value, comments.get(name, ""))
 
-    def model(self, cutter):
+    def model(self, cutter: Body) -> Node:
         """The lines that make the model, as a function of i."""
         frame = Frame(COMMON, emits=True)
         i = cst.Name(frame.variable("i"))
@@ -312,8 +324,8 @@ class Network:
                 if self.a == "softmax":
                     heads = f"[layers.Activation('softmax', dtype='float32')(m) for m in {heads}]"
                 rename = nodes.Rename({"AUX": names[1].value})
-                heads = cst.parse_expression(heads.replace("'", '"')).visit(rename)
-                end = cst.List([cst.Element(end), cst.StarredElement(heads)])
+                more: Node = cst.parse_expression(heads.replace("'", '"')).visit(rename)
+                end = cst.List([cst.Element(end), cst.StarredElement(more)])
                 cutter.origin("layers", Imported("keras", "layers"))
             name = cst.SimpleString(f'"{self.name}"')
             made = nodes.call(called("keras.Model"), [i, end], [("name", name)])
@@ -321,7 +333,7 @@ class Network:
         cutter.origin("keras", Imported("keras", None))
         return cst.FunctionDef(cst.Name("model"), cst.Parameters([cst.Param(i)]), nodes.block(out))
 
-    def ended(self, cutter, x):
+    def ended(self, cutter: Body, x: Any) -> Any:
         if self.a != "softmax":
             return x
         cutter.origin("layers", Imported("keras", "layers"))
@@ -329,10 +341,11 @@ class Network:
         return Run(nodes.call(softmax, [cutter.lift(x)], []), effect=True, some=True)
 
 
-def entries(node):
+def entries(node: Node) -> dict[str, str]:
     """{parameter: what the docstring's Args says of it}."""
     _, _, args = (node.get_docstring() or "").partition("Args:\n")
-    found, name = {}, ""
+    found: dict[str, str] = {}
+    name = ""
     for line in args.splitlines():
         if line.startswith(INDENT) and not line.startswith(INDENT * 2):
             name, _, line = line.strip().partition(": ")
@@ -343,7 +356,7 @@ def entries(node):
 class Plainer(cst.CSTTransformer):
     """Loops over what they use: no enumerate whose number nobody reads."""
 
-    def leave_For(self, original, updated):
+    def leave_For(self, original: Node, updated: Node) -> Node:
         read = {name.value for name in nodes.name_nodes(updated.body)}
         idle = {name.value for name in nodes.name_nodes(updated.target)} - read
         updated = updated.with_changes(
@@ -360,7 +373,7 @@ class Plainer(cst.CSTTransformer):
         return updated
 
 
-def shorter(turns):
+def shorter(turns: Node) -> Node:
     """range(1, b + 1) as range(b)."""
     first, last = (arg.value for arg in turns.args)
     if nodes.code(first) != "1":
@@ -374,24 +387,24 @@ def shorter(turns):
     return nodes.call(turns.func, [last], [])
 
 
-def finished(function, cutter):
+def finished(function: Node, cutter: Body) -> Node:
     return tidy(function, cutter.temporary, cutter.hints).visit(Plainer())
 
 
 class OfNetwork(Texts):
     """The parts of a network's text, in which its blocks are cut to their calls."""
 
-    def __init__(self, library, cuts, words):
+    def __init__(self, library: Library, cuts: dict[Own, Cut], words: Collection[str]):
         super().__init__(library)
         self.cuts, self.words = cuts, words
 
-    def part(self, found):
+    def part(self, found: Own) -> Part:
         if found not in self.cuts:
             return super().part(found)
         return cut(self, found, self.cuts[found], self.words)
 
 
-def text(texts, name, options):
+def text(texts: Texts, name: str, options: Mapping[str, Any]) -> str:
     """A network as one file."""
     made = Network(texts, name, options)
     cutter, cuts, body, model = made.parts()
@@ -403,7 +416,7 @@ def text(texts, name, options):
     return "\n\n".join([docstring(made), *ordered(texts, found), *own])
 
 
-def main(model, shape):
+def main(model: Node, shape: tuple[int | None, ...]) -> str:
     """The lines that make the model."""
     lines = list(model.body.body)
     lines[-1] = nodes.assign([cst.Name("model")], lines[-1].body[0].value)
@@ -411,13 +424,13 @@ def main(model, shape):
     return "\n".join([first, *(nodes.code(line).strip() for line in lines)])
 
 
-def needs(cutter, own):
+def needs(cutter: Body, own: Iterable[str]) -> list[Any]:
     """The definitions that the network's own sources read."""
     read = dict.fromkeys(name for source in own for name in read_names(source))
     return [place for name in read for place in cutter.origins.get(name, ())]
 
 
-def data(cutter, name):
+def data(cutter: Body, name: str) -> str:
     """A table under its name, what it is above it."""
     value, comment = cutter.tables[name]
     comment = comment[:1].upper() + comment[1:]
@@ -427,7 +440,7 @@ def data(cutter, name):
     return f"{comment}\n{text}" if comment else text
 
 
-def docstring(made):
+def docstring(made: Network) -> str:
     """What the text begins with: the network, its paper, the call."""
     from convbook.architectures import catalog
 

@@ -22,7 +22,7 @@ from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.values import Frame, Function, Run, Written
 
 EMITTED = object()  # what a call is worth whose own returns are in the text
-OPERATORS = {"+": cst.Add, "-": cst.Subtract, "*": cst.Multiply, "|": cst.BitOr}
+OPERATORS: dict[str, Any] = {"+": cst.Add, "-": cst.Subtract, "*": cst.Multiply, "|": cst.BitOr}
 
 
 class Statements(Application):
@@ -275,9 +275,10 @@ class Statements(Application):
         if isinstance(value, Written):
             return cst.parse_expression(value.text)
         if callable(value):
-            if getattr(builtins, getattr(value, "__name__", ""), None) is not value:
+            name = getattr(value, "__name__", "")
+            if getattr(builtins, name, None) is not value:
                 raise NotImplementedError(f"{value!r} cannot be written down")
-            return cst.Name(value.__name__)
+            return cst.Name(name)
         return cst.parse_expression(repr(value))
 
     def local(self, func: Function, hint: str | None) -> Node:

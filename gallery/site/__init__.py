@@ -3,14 +3,4 @@
 Each module has a function page(...) that returns Markdown; nothing of it is kept in the repository.
 """
 
-__all__ = [
-    "ancestors",
-    "cards",
-    "diff",
-    "families",
-    "html",
-    "nets",
-    "switches",
-    "tree",
-    "words",
-]
+__all__ = ["ancestors", "cards", "diff", "families", "html", "nets", "switches", "tree", "words"]
