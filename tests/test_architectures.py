@@ -568,7 +568,8 @@ def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
         path,
     )
     run(
-        "import sys, convbook.blocks, keras; m = keras.saving.load_model(sys.argv[1], compile=False);"
+        "import sys, convbook.blocks, keras; "
+        "m = keras.saving.load_model(sys.argv[1], compile=False); "
         "assert m.count_params() == 19510906",
         path,
     )
