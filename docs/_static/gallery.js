@@ -73,6 +73,8 @@
       for (const family of families) {
         family.hidden = !left.some((card) => family.contains(card));
       }
+      const letters = document.getElementById("the-letters");
+      if (letters) letters.hidden = left.length < cards.length;
       found.textContent = `${left.length} of ${plural(cards.length, "block")}`;
     }
     for (const button of buttons) {

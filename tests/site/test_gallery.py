@@ -11,14 +11,7 @@ import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = [
-    "gallery.html",
-    "family_tree.html",
-    "architectures.html",
-    "ledger.html",
-    "networks.html",
-    "networks/resnet50.html",
-]
+WRITTEN = ["gallery", "family_tree", "architectures", "ledger", "networks", "networks/resnet50"]
 TEXTS = """
 import json, sys
 from convbook.gallery.menu import MENU
