@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from same import layers_of, model_of
 
 from convbook import blocks
 from convbook.gallery.menu import MENU
@@ -19,7 +20,6 @@ from convbook.gallery.show import gathered, installed, text
 from convbook.gallery.show.calls import examples
 from convbook.gallery.show.library import Own
 from convbook.gallery.show.policy import NAMED
-from tests.same import layers_of, model_of
 
 TEXTS = installed()
 CALLS = [call for name in MENU for call in examples(TEXTS, name)]
@@ -74,6 +74,7 @@ def values(options):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_text_is_the_block(tmp_path, part):
     rng = np.random.default_rng(0)
@@ -192,7 +193,10 @@ def test_texts_are_formatted_and_have_no_loose_ends(tmp_path):
         (tmp_path / f"{call.name}_{i}.py").write_text(text([call.name], call.options))
     (tmp_path / "letters.py").write_text(text(["letters"]))
     options = ["--isolated", "--line-length=100"]
-    for command in (["format", "--check"], ["check", "--select=E,F,I,W", "--output-format=concise"]):
+    for command in (
+        ["format", "--check"],
+        ["check", "--select=E,F,I,W", "--output-format=concise"],
+    ):
         ruff = [sys.executable, "-m", "ruff", *command, *options, str(tmp_path)]
         run = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout
