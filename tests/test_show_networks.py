@@ -28,7 +28,7 @@ QUICK = [
     ("preresnet18", {"drop_path": 0.2}),
     ("resnext29_32x4d_cifar", {"eps": 1e-3}),
     ("densenet40", {}),
-    ("squeezenet", {"bypass": "complex"}),
+    ("squeezenet_v1_0_complex_bypass", {}),
     ("squeezenet1_1", {}),
     ("mobilenet_v1_0.25_224", {"style": "torch"}),
     ("mobilenet_v2_0.35_224", {"a": "softmax", "classes": 7}),

@@ -18,6 +18,7 @@ from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Function, Run, Unknown
 
 ABSENT = object()
+POLICY = {"shortcut": "B"}  # what residual blocks do by default; of all else they do nothing
 
 
 HELPERS = {"plan", "rounded"}  # of the papers' files: printed as they are and called by name
@@ -152,7 +153,8 @@ def cut_of(library: Library, policy: Policy, found: Own, calls: Sequence[Mapping
             stay[name] = all(map(is_some, values))
         else:
             decided.add(name)
-            if name in call.fields or not is_same(first, defaults.get(name)):
+            default = POLICY.get(name) if name in call.fields else defaults.get(name)
+            if not is_same(first, default):
                 gate: Any = first.func if isinstance(first, partial) else None
                 fixed[name] = gate.name if gate else first
     return Cut(found.name, fixed, stay, decided, defaults)
