@@ -162,7 +162,7 @@ def ideas(name: str) -> Iterator[tuple[str, float]]:
             yield said, 4 - 2 * having.index(name) / len(having)
 
 
-def written(label: str) -> tuple[str, str, str, str]:
+def written(label: str) -> tuple[str, str, str | int, str]:
     """(authors, title, year, arXiv number) of a paper as text."""
     paper = PAPERS.get(label, Paper())
     of = names.facts()[paper.net]["paper"] if paper.net else {}
@@ -176,14 +176,8 @@ def paper_of(network: str) -> str:
     return prefixes.get(max(filter(network.startswith, prefixes), key=len, default=""), "")
 
 
-def entry(
-    name: str,
-    what: str,
-    label: str,
-    year: str | int,
-    also: Iterable[str] = (),
-    known: Iterable[tuple[str, float]] = (),
-) -> Entry:
+def entry(name: str, what: str, label: str, year: str | int, also: Iterable[str] = (),
+          known: Iterable[tuple[str, float]] = ()) -> Entry:  # fmt: skip
     """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
     authors, title, printed, arxiv = written(label)
     year = year or printed
