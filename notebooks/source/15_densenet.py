@@ -146,7 +146,7 @@ data = digits(8)
 
 
 def ended(x):
-    return blocks.act(blocks.norm(x), "relu")
+    return blocks.act(blocks.norm(x, blocks.BN), "relu")
 
 
 def dense_net(b=4, k=8, **letters):
@@ -357,7 +357,7 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # <details><summary>Solution</summary>
 #
 # ```python
-# from architectures.densenet import IMAGENET
+# from convbook.architectures.densenet import IMAGENET
 #
 # layers = {name: 2 * sum(depths) + 3 + 1 + 1 for name, depths in IMAGENET.items()}
 # assert layers == {121: 121, 169: 169, 201: 201, 264: 265}

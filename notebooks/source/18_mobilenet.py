@@ -444,7 +444,7 @@ grid(
 # <details><summary>Solution</summary>
 #
 # ```python
-# from architectures.mobilenet import body, head
+# from convbook.architectures.mobilenet import body, head
 #
 # i = keras.Input((224, 224, 3))
 # x = body(i, [row for row in V1 if row != (512, 1)], 1.0)

@@ -287,7 +287,7 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # ```python
 # from dataclasses import replace
 #
-# from architectures.catalog import NETS, build
+# from convbook.architectures.catalog import NETS, build
 #
 # net = NETS["nasnet_a_mobile"]
 # (rows, _), reduction = net.table[0]

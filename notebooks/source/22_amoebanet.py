@@ -262,7 +262,7 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # ```python
 # from dataclasses import replace
 #
-# from architectures.catalog import NETS, build
+# from convbook.architectures.catalog import NETS, build
 #
 # net = NETS["amoebanet_a_mobile_4_50"]
 # (rows, _), reduction = net.table[0]
