@@ -56,7 +56,7 @@ def act(x: Tensor, a: Act) -> Tensor:
 
 
 @checked
-def norm(x: Vector, n: Norm) -> Tensor:
+def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
     require(known(n), n=n, right="keywords of Keras' BatchNormalization or GroupNormalization")
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")

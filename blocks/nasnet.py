@@ -243,8 +243,8 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
         h_prev = h
     elif s_prev == 2:
         h_prev = factorized_reduction(h_prev, f, n=n)
-    elif h_prev.shape[-1] != f:
-        h_prev = relu_conv(h_prev, f, n=n)
+    else:
+        h_prev = h_prev if h_prev.shape[-1] == f else relu_conv(h_prev, f, n=n)
     state = {"h_prev": h_prev, "h": relu_conv(h, f, n=n)}
 
     def result(op, i):
