@@ -194,9 +194,22 @@ def same_mean(x: Tensor) -> str:
     return "ceil" if even and keras.backend.backend() == "torch" else "same"
 
 
+def operation(x: Tensor, op: str, f: int, s: int, *, fits: bool, n: Norm, pool_p: str) -> Tensor:
+    """What cell_op gives, where fits says whether C is f."""
+    require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
+    if op == "none":
+        return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
+    if op == "1x7_7x1":
+        return conv_1x7_7x1(x, f, s, n)
+    if op in ("avg3", "max3"):
+        x = pool_of_cell(x, op, s, pool_p)
+        return x if fits else conv(x, f, k=1, n=n, a=None)
+    return two_sepconvs(x, f, int(op[-1]), s, n)
+
+
 @checked
-def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF, pool_p: PoolOf = "same",
-            fits: bool | None = None) -> Tensor:  # fmt: skip
+def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF,
+            pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
@@ -206,18 +219,8 @@ def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF, pool_p:
     Args:
         pool_p: padding of pools with a stride; 'zeros' pads as 'same' with zeros that count, as
             keras.applications does, 'zeros in means' does so for means only, as timm.
-        fits: whether C is f, if that is known.
     """
-    require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
-    fits = x.shape[-1] == f if fits is None else fits
-    if op == "none":
-        return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
-    if op == "1x7_7x1":
-        return conv_1x7_7x1(x, f, s, n)
-    if op in ("avg3", "max3"):
-        x = pool_of_cell(x, op, s, pool_p)
-        return x if fits else conv(x, f, k=1, n=n, a=None)
-    return two_sepconvs(x, f, int(op[-1]), s, n)
+    return operation(x, op, f, s, fits=x.shape[-1] == f, n=n, pool_p=pool_p)
 
 
 @checked
@@ -250,7 +253,7 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
     def result(op, i):
         x, stride = state[i], s if isinstance(i, str) else 1
         fits = not (first and i == "h_prev") or x.shape[-1] == f
-        branch = lambda x: cell_op(x, op, f, stride, n=n, pool_p=pool_p, fits=fits)  # noqa: E731
+        branch = lambda x: operation(x, op, f, stride, fits=fits, n=n, pool_p=pool_p)  # noqa: E731
         identity = op == "none" and stride == 1 and fits
         return branch(x) if gate is None or identity else gate(x, branch)
 
