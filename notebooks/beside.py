@@ -3,6 +3,7 @@
 import inspect
 import io
 import re
+import sys
 import tempfile
 import textwrap
 from pathlib import Path
@@ -23,6 +24,9 @@ from convbook.gallery.draw import draw
 from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
 from convbook.training.data import load
+
+# What the bake-off and the lab plot is made by modules of this folder's package.
+sys.path.append(str(Path(__file__).parents[1]))
 
 DOCS = Path(__file__).parents[1] / "docs"
 LONGEST = 16  # lines of a block

@@ -70,11 +70,11 @@ picture(
 code(
     blocks.nasnet_normal_cell,
     {
-        "two_sepconvs(h, f, 5": r"s_0 = \mathrm{sep}_5(h) + \mathrm{sep}_3(h')",
-        "add([two_sepconvs(h_prev, f, 5": r"s_1 = \mathrm{sep}_5(h') + \mathrm{sep}_3(h')",
+        "two_sepconvs(h, f, k=5": r"s_0 = \mathrm{sep}_5(h) + \mathrm{sep}_3(h')",
+        "add([two_sepconvs(h_prev": r"s_1 = \mathrm{sep}_5(h') + \mathrm{sep}_3(h')",
         "add([avgpool(h, ": r"s_2 = \mathrm{mean}_3(h) + h'",
         "add([avgpool(h_prev": r"s_3 = \mathrm{mean}_3(h') + \mathrm{mean}_3(h')",
-        "add([two_sepconvs(h, f, 3": r"s_4 = \mathrm{sep}_3(h) + h",
+        "n=n), h])": r"s_4 = \mathrm{sep}_3(h) + h",
         "return": r"y = [h', s_0, s_1, s_2, s_3, s_4]",
     },
 )
