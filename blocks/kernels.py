@@ -61,8 +61,10 @@ def spatial_sepconv(x: Map, *, k: Whole = 3, s: Pair = 1, a: Act = "relu") -> Te
 def grouped_sepconv(x: Map, f: Whole = 32, *, k: Pair = 3, g: Whole = 4, n: Norm = None) -> Tensor:
     """kxk depthwise n relu -> 1x1 f in g groups: every group is a separable convolution.
 
-    x (N, H, W, C) -> (N, H, W, f).  Without a channel shuffle the groups never meet; see
-    shufflenet_unit (arXiv:1707.01083).
+    x (N, H, W, C) -> (N, H, W, f).  Without a channel shuffle the groups never meet.
+    ShuffleNet, arXiv:1707.01083, Figure 1a.
+
+    See also: shufflenet_unit.
     """
     x = dwconv(x, k=k, n=n)
     return conv(x, f, k=1, g=g, n=n)

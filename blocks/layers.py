@@ -88,8 +88,7 @@ def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor
     require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
     if isinstance(p, str):
         return x, p
-    sides = zip(*map(pair, (k, s, p, d)), strict=True)
-    same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides)
+    same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in zip(*map(pair, (k, s, p, d))))  # noqa: B905
     return (x, "same") if same else (layers.ZeroPadding2D(p)(x), "valid")
 
 
@@ -204,8 +203,8 @@ def maxpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
 def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor:
     """kxk/s mean.  x (N, H, W, C) -> (N, H/s, W/s, C).
 
-    An int p pads with zeros that count, as Torch does; 'same' and 'ceil' (see maxpool) never count
-    what they pad.
+    An int p pads with zeros that count, as Torch does; 'same' never counts what it pads, nor does
+    'ceil', which pads the far side, so that the last window may overhang, as Caffe does.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")

@@ -27,8 +27,9 @@ def inv_residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
     """x + (1x1 rf relu -> separable 3x3 f, linear), with biases: r is an expansion.
 
     x (N, H, W, f) -> the same shape.  The idea in its barest form, MobileNetV2, arXiv:1801.04381,
-    Figure 3b; the paper's own, with batch norm and a non-linearity inside the separable
-    convolution, is inverted_residual_block.
+    Figure 3b, without batch norm and with nothing inside the separable convolution.
+
+    See also: inverted_residual_block, the paper's own.
     """
     require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
     m = conv(x, f * r, k=1)

@@ -103,8 +103,10 @@ def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     """[sep3 + sep5, mean + mean, x1 + mean, sep5 + sep3, x2 + sep3] of x1, x2, concatenated.
 
     x1, x2 (N, H, W, f) -> (N, H, W, 5f).  NASNet-A, arXiv:1707.07012, Figure 4, in its barest
-    form: x1 is the cell before the last, x2 the last.  The paper's own, with batch norm, doubled
-    separable convolutions and x1 in the concatenation, is nasnet_normal_cell.
+    form: x1 is the cell before the last, x2 the last.
+
+    See also: nasnet_normal_cell, the paper's own, with batch norm, doubled separable convolutions
+    and x1 in the concatenation.
     """
     require(x1.shape[-1] == f, f=f, right=f"{x1.shape[-1]}, the channels of x1, which is added")
     require(x2.shape[-1] == f, f=f, right=f"{x2.shape[-1]}, the channels of x2, which is added")
@@ -194,17 +196,17 @@ def same_mean(x: Tensor) -> str:
     return "ceil" if even and keras.backend.backend() == "torch" else "same"
 
 
-def operation(x: Tensor, op: str, f: int, s: int, *, fits: bool, n: Norm, pool_p: str) -> Tensor:
+def operation(x: Tensor, op: str, f: int, s: int, *, fits: bool, n: Norm, pool_p: PoolOf) -> Tensor:
     """What cell_op gives, where fits says whether C is f."""
     require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
     if op == "none":
         return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
     if op == "1x7_7x1":
-        return conv_1x7_7x1(x, f, s, n)
+        return conv_1x7_7x1(x, f, s=s, n=n)
     if op in ("avg3", "max3"):
         x = pool_of_cell(x, op, s, pool_p)
         return x if fits else conv(x, f, k=1, n=n, a=None)
-    return two_sepconvs(x, f, int(op[-1]), s, n)
+    return two_sepconvs(x, f, k=int(op[-1]), s=s, n=n)
 
 
 @checked
@@ -229,14 +231,15 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
          pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
 
-    h (N, H, W, C), h_prev (N, s_prev H, s_prev W, C') -> (N, H/s, W/s, f len(used)).  NASNet,
-    arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  Both inputs are first
-    brought to f filters and h's size (s_prev=2 after a reduction), but for h_prev=None, which takes
-    h as it is (in a first cell); the stride acts on operations that read them.
+    h (N, H, W, C), h_prev (N, H, W, C') -> (N, H/s, W/s, f len(used)), both first brought to f
+    filters.  NASNet, arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  The stride
+    acts on operations that read h or h_prev.
 
     Args:
+        h_prev: None takes h as it is, as a first cell does.
+        s_prev: 2 where h_prev is twice as large as h, as after a reduction.
         gate: gate(x, op) is what is added, such as drop_path; an identity has none.
-        pool_p: see cell_op.
+        pool_p: padding of pools with a stride, as cell_op has it.
     """
     require(are_rows(rows), rows=rows, right="rows (op, input, op, input), see cell_op")
     require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev where s=1")
@@ -253,7 +256,10 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
     def result(op, i):
         x, stride = state[i], s if isinstance(i, str) else 1
         fits = not (first and i == "h_prev") or x.shape[-1] == f
-        branch = lambda x: operation(x, op, f, stride, fits=fits, n=n, pool_p=pool_p)  # noqa: E731
+
+        def branch(x):
+            return operation(x, op, f, stride, fits=fits, n=n, pool_p=pool_p)
+
         identity = op == "none" and stride == 1 and fits
         return branch(x) if gate is None or identity else gate(x, branch)
 
@@ -267,9 +273,13 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
 @checked
 def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                        n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
-    """NASNet-A's normal cell: (N, H, W, 6f).  arXiv:1707.07012, Figure 4, left; see cell.
+    """NASNet-A's normal cell, of the cell before, h, and the one before that, h_prev.
 
-    The authors' code concatenates h_prev with all five sums; the figure does not show it.
+    h, h_prev (N, H, W, C) -> (N, H, W, 6f), both first brought to f filters.  NASNet,
+    arXiv:1707.07012, Figure 4, left.  The authors' code concatenates h_prev with all five sums; the
+    figure does not show it.
+
+    See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
@@ -281,7 +291,12 @@ def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Str
 @checked
 def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
-    """NASNet-A's reduction cell: (N, H/2, W/2, 4f).  arXiv:1707.07012, Figure 4; see cell.
+    """NASNet-A's reduction cell, of the cell before, h, and the one before that, h_prev.
+
+    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 4f), both first brought to f filters.  NASNet,
+    arXiv:1707.07012, Figure 4, right.
+
+    See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
@@ -293,9 +308,13 @@ def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
 @checked
 def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
-    """AmoebaNet-A's normal cell: (N, H, W, 4f).  arXiv:1802.01548, Figure 5, left; see cell.
+    """AmoebaNet-A's normal cell, of the cell before, h, and the one before that, h_prev.
 
-    The rows and the concatenation are the authors' code; only they give the published counts.
+    h, h_prev (N, H, W, C) -> (N, H, W, 4f), both first brought to f filters.  AmoebaNet,
+    arXiv:1802.01548, Figure 5, left; operations and concatenation are the authors' code, as only
+    they give the published counts.
+
+    See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
@@ -307,7 +326,12 @@ def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
 @checked
 def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Stride = 1,
                              n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
-    """AmoebaNet-A's reduction cell: (N, H/2, W/2, 5f).  arXiv:1802.01548, Figure 5; see cell.
+    """AmoebaNet-A's reduction cell, of the cell before, h, and the one before that, h_prev.
+
+    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 5f), both first brought to f filters.  AmoebaNet,
+    arXiv:1802.01548, Figure 5, right.
+
+    See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.

@@ -17,7 +17,9 @@ def bottleneck(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
     """1x1 f/r -> 3x3 f/r -> 1x1 f, each with bias and relu: r is a reduction.
 
     x (N, H, W, C) -> (N, H, W, f).  The 3x3 works on fewer channels.  arXiv:1512.03385, Figure 5,
-    right, without its shortcut; the paper's own, with batch norm, is bottleneck_block.
+    right, without its shortcut and its batch norm.
+
+    See also: bottleneck_block, the paper's own.
     """
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
     x = conv(x, f // r, k=1)
@@ -31,8 +33,9 @@ def residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
 
     x (N, H, W, f) -> the same shape.  The idea in its barest form, arXiv:1512.03385, Figures 2 and
     5.  Its last relu comes before the addition, which Identity Mappings (arXiv:1603.05027, Table 2)
-    found harmful; the paper's own block, with batch norm and the relu after the addition, is
-    bottleneck_block.
+    found harmful.
+
+    See also: bottleneck_block, the paper's own, with batch norm and the relu after the addition.
     """
     require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
     m = bottleneck(x, f, r)

@@ -18,8 +18,10 @@ def resnext_block(x: Map, f: Whole = 32, r: Whole = 2, c: Whole = 4) -> Tensor:
     """x + the sum of c paths 1x1 f/(cr) -> 3x3 f/(cr) -> 1x1 f: r is a reduction.
 
     x (N, H, W, f) -> the same shape; bias and relu after each convolution.  arXiv:1611.05431,
-    Figure 3a, in its barest form; the paper's own, with batch norm and a linear end of the paths,
-    is resnext_bottleneck_block.
+    Figure 3a, in its barest form.
+
+    See also: resnext_bottleneck_block, the paper's own, with batch norm and a linear end of the
+    paths.
     """
     require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
     require(c * r <= f, r=r, right=f"a reduction from 1 to f/c={f // c}")

@@ -45,11 +45,12 @@ def xception_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 2, n: Norm = BN_
         gate: gate(x, branch) is what is added, such as drop_path.
     """
     require(not widths or widths[-1] == f, widths=widths, right=f"a row that ends with f={f}")
+    b = len(widths) if widths else b
 
     def branch(x):
-        for i, width in enumerate(widths or [f] * b):
+        for i in range(b):
             x = act(x, "relu") if lead or i else x
-            x = sepconv(x, width, k=3, n=n, a=None)
+            x = sepconv(x, widths[i] if widths else f, k=3, n=n, a=None)
         return maxpool(x, k=3, s=s, p=p) if s != 1 else x
 
     skip = conv(x, f, k=1, s=s, n=n, a=None) if s != 1 or x.shape[-1] != f else x

@@ -3,6 +3,7 @@
 import ast
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -230,3 +231,13 @@ def test_options_need_one_name():
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="name='basic': no block, layer or letter is called that"):
         text(["basic"])
+
+
+def test_a_text_speaks_of_nothing_that_is_not_there():
+    for call in CALLS:
+        tree = ast.parse(text([call.name], call.options))
+        there = {node.name for node in tree.body if hasattr(node, "name")}
+        documented = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+        said = " ".join(ast.get_docstring(node) or "" for node in documented)
+        words = set(re.findall(r"\w+_\w+|(?<=see )\w+", said))
+        assert words & set(blocks.__all__) <= there, call

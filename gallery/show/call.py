@@ -15,6 +15,8 @@ from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Frame, Run
 
+SEE_ALSO = "See also: "  # how the paragraph of a docstring begins that is of other blocks
+
 
 def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
     """(the function of a block for a call, {name: where it leads} of what it names)."""
@@ -29,10 +31,14 @@ def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]
 
 
 class Call:
-    """options: what is said of the block's parameters; what is not said has its default.
+    """A function for a call.
+
+    options: what is said of the block's parameters; what is not said has its default.
 
     calls_stay: functions within the block, by the ids of their nodes, that stay functions.
     """
+
+    drops_unread = True  # keywords that nothing reads once the options are decided
 
     def __init__(
         self,
@@ -80,6 +86,10 @@ class Call:
         if more:
             known[more.name.value] = {k: v for k, v in self.given.items() if k in self.fields}
         self.cutter.run(self.node, self.frame)
+        if self.drops_unread:
+            read = set().union(*map(nodes.names, self.cutter.out))
+            last = self.node.params.kwonly_params
+            kept = [p for p in kept if p not in last or self.variable(p).value in read]
         told = [p.name.value for p in kept if not is_optional(p)]
         doc = self.node.get_docstring(clean=False)
         if doc is not None:
@@ -142,6 +152,7 @@ class Call:
 def cut_docstring(doc: str, told: Collection[str]) -> str:
     """A docstring without what its Args say of others than told."""
     before, args, after = doc.partition("\n    Args:\n")
+    before = "\n\n".join(p for p in before.split("\n\n") if not p.strip().startswith(SEE_ALSO))
     entries, names = [], []
     for line in after.splitlines():
         if line.startswith(" " * 8) and not line.startswith(" " * 9):

@@ -70,6 +70,8 @@ def choices(texts: Texts, name: str) -> dict[str, list[Any]]:
     given = {}
     for option, hint in hints(texts.library, found).items():
         param = params.get(option)
+        if param and not param.default:
+            continue
         if option == "n" or param is None or is_optional(param) or not is_size(param):
             default = default_of(param).replace('"', "'") if param else "None"
             listed = [value for value in hint.listed() if repr(value) != default]

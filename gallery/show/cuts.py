@@ -72,6 +72,8 @@ class Words(Statements):
 class Kept(Call):
     """A call of which some options stay parameters: stay is {option: whether it is never None}."""
 
+    drops_unread = False  # a network's calls may say them
+
     def __init__(self, library: Library, policy: Policy, found: Own, cut: "Cut",
                  words: Collection[str], calls_stay: Collection[int] = ()):  # fmt: skip
         given = {k: v for k, v in cut.fixed.items() if k != "gate"}

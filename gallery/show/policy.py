@@ -92,4 +92,4 @@ def is_size(param: Node) -> bool:
 def is_optional(param: Node) -> bool:
     """Whether a parameter may be None but is not so by default: None is an option then."""
     hint = nodes.code(param.annotation.annotation) if param.annotation else ""
-    return hint.endswith("| None") and default_of(param) not in ("", "None")
+    return hint.endswith("| None") and default_of(param) != "None"
