@@ -11,7 +11,7 @@ PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 APART := --ignore tests/backends --ignore tests/site
 PACKAGES := blocks architectures gallery training
 
-.PHONY: help train bench test notebooks experiments proofs test-oldest test-backends docs \
+.PHONY: help train bench test test-texts notebooks experiments proofs test-oldest test-backends docs \
 	test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
@@ -26,7 +26,10 @@ bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours;
 	@$(BIN)/python -m benchmarks all
 
 test: lint ## lint, then prove every block and architecture
-	@$(BIN)/python $(PYTEST) $(APART)
+	@$(BIN)/python $(PYTEST) $(APART) -m 'not texts'
+
+test-texts: .venv/made ## the printed file of every network below 30 M weights is that network
+	@$(BIN)/python -m pytest -q -m texts tests/test_show_networks.py
 
 notebooks: .venv/made ## execute all notebooks, about 12 minutes; writes those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
@@ -39,7 +42,7 @@ proofs: .venv/made ## train, save and load every network below 300 M weights: ho
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
 
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
-	@.venv-oldest/bin/python $(PYTEST) $(APART)
+	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'
 
 test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \

@@ -142,7 +142,7 @@ def test_a_text_is_the_network(tmp_path, part):
     prove(tmp_path, QUICK[part::2])
 
 
-@pytest.mark.slow
+@pytest.mark.texts
 @pytest.mark.parametrize("case", THOROUGH, ids=lambda case: f"{case[0]}{case[1] or ''}")
 def test_every_text_is_its_network(tmp_path, case):
     prove(tmp_path, [case])
