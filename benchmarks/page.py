@@ -15,8 +15,8 @@ What the last run of each benchmark gave, met or missed; `make bench`, or `pytho
 NAME`, runs them again and writes this page. Both sides run in turn, pair by pair, on the same
 images and weights, after a check that they compute the same thing. A ratio is the median of ours
 over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
-again; a target is met when the interval touches it. `benchmarks/results` has every time. The date above a
-table says which code was measured: what was changed later is not in it.
+again; a target is met when the interval touches it. `benchmarks/results` has every time. The date
+above a table says which code was measured: what was changed later is not in it.
 """
 PAIRS = 11  # of a full run
 COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")
