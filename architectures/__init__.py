@@ -9,8 +9,8 @@ weights.
 
 from convbook.architectures import weights
 from convbook.architectures.catalog import create, facts, names
-from convbook.architectures.fold import flat, fold
-from convbook.architectures.measure import measure
-from convbook.architectures.taps import get_layer, tap
+from convbook.architectures.graph.fold import flat, fold
+from convbook.architectures.graph.layer_names import get_layer, tap
+from convbook.architectures.graph.measure import measure
 
 __all__ = ["create", "facts", "flat", "fold", "get_layer", "measure", "names", "tap", "weights"]

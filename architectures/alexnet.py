@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convbook.architectures.common import Net, dense_head
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
 from convbook.blocks.types import Tensor

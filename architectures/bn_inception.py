@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convbook.architectures.common import Net, Ratio, gates, ratios
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception import bn_inception_module
 from convbook.blocks.layers import BN, conv, maxpool, sepconv
 from convbook.blocks.types import Padding, PoolPadding, Tensor

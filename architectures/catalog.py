@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import keras
 from keras import layers
 
-from convbook.architectures import loading
 from convbook.architectures.common import Net, logits
-from convbook.architectures.features import pyramid
-from convbook.architectures.taps import name_layers, one_name, tap
+from convbook.architectures.graph.features import pyramid
+from convbook.architectures.graph.layer_names import name_layers, one_name, tap
+from convbook.architectures.weights import loading
 from convbook.blocks.checks import require, rule_of
 from convbook.blocks.types import (
     WHOLE,

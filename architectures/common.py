@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import layers
 
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.checks import require
 from convbook.blocks.layers import dense, gavgpool
 from convbook.blocks.stochastic_depth import drop_path as dropped

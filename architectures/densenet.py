@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Literal
 
 from convbook.architectures.common import Net
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.layers import BN, act, conv, maxpool, norm
 from convbook.blocks.recompute import recomputed

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception import aux_head, inception_module
 from convbook.blocks.layers import conv, dwconv, maxpool
 from convbook.blocks.lrn import lrn

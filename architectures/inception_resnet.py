@@ -5,7 +5,7 @@ from typing import Any
 from keras import layers
 
 from convbook.architectures.common import Keywords, Net, gates, logits, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception import parallel
 from convbook.blocks.inception_v4 import (
     inception_resnet_block,

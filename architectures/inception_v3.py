@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convbook.architectures.common import Features, Keywords, Net, gates, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception_v3 import (
     aux_head_v3,
     inception_v3_a,

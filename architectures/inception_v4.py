@@ -3,7 +3,7 @@
 from typing import Any
 
 from convbook.architectures.common import Net, gates, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception_v4 import (
     inception_v4_a,
     inception_v4_b,

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from convbook.architectures.common import Net, logits
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import conv, dense
 from convbook.blocks.lenet import C3, partial_conv, radial_basis, squash, subsample
 from convbook.blocks.types import Tensor

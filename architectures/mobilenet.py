@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convbook.architectures.common import Net, gates, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import BN_TF, conv
 from convbook.blocks.mobilenet import inverted_residual_block, mobilenet_block
 from convbook.blocks.types import Act, Padding, Tensor

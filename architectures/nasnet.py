@@ -3,7 +3,7 @@
 from typing import Any
 
 from convbook.architectures.common import Features, Net, gates, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.inception_v3 import aux_head_v3
 from convbook.blocks.layers import BN_TF, act, conv
 from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, PoolOf, cell

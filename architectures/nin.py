@@ -7,7 +7,7 @@ from typing import Any
 from keras import layers
 
 from convbook.architectures.common import Net, maps_head
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import avgpool, maxpool
 from convbook.blocks.nin import mlpconv
 from convbook.blocks.types import PoolPadding, Tensor

@@ -6,8 +6,8 @@ from typing import Any
 
 from convbook.architectures import resnet
 from convbook.architectures.common import Net
+from convbook.architectures.graph.layer_names import tap
 from convbook.architectures.resnet import stages
-from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, act, conv, maxpool, norm, pad
 from convbook.blocks.preresnet import preact_block
 from convbook.blocks.resnet import bottleneck_block

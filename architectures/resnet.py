@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from convbook.architectures.common import Net, Ratio, gates, ratios
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.resnet import basic_block, bottleneck_block
 from convbook.blocks.types import Norm, PoolPadding, Shortcut, Tensor

@@ -5,8 +5,8 @@ from typing import Any
 
 from convbook.architectures import resnet, resnext
 from convbook.architectures.common import Net, Ratio, pooled
+from convbook.architectures.graph.layer_names import tap
 from convbook.architectures.resnet import stages
-from convbook.architectures.taps import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.resnet import bottleneck_block
 from convbook.blocks.se import senet_block

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convbook.architectures.common import Net
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.shufflenet import Order, shufflenet_unit
 from convbook.blocks.types import Tensor

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from keras import layers
 
 from convbook.architectures.common import Net, maps_head
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.types import PoolPadding, Tensor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from convbook.architectures.common import Net, gates, pooled
-from convbook.architectures.taps import tap
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import BN_TF, conv, sepconv
 from convbook.blocks.types import PoolPadding, Tensor
 from convbook.blocks.xception import xception_block

@@ -4,8 +4,8 @@ Process time, so of all cores together; Keras forgets what was built before.  Th
 `import convbook.blocks` takes on top of `import keras`, each time in a process of its own.
 
 What is saved is names: TensorFlow prepares the making of a variable anew for each name it has not
-seen, and ours share one (one_name in architectures/taps.py).  VGG has the paper's two dropouts,
-which keras.applications leaves out: each makes a seed's variable.
+seen, and ours share one (one_name in architectures/graph/layer_names.py).  VGG has the paper's two
+dropouts, which keras.applications leaves out: each makes a seed's variable.
 """
 
 import subprocess

@@ -10,9 +10,9 @@ from statistics import median
 import keras
 from keras import ops
 
-from convbook.architectures.arithmetic import kernels, multiply_adds
-from convbook.architectures.measure import Walk
-from convbook.blocks.graph import calls
+from convbook.architectures.graph.arithmetic import kernels, multiply_adds
+from convbook.architectures.graph.calls import calls
+from convbook.architectures.graph.measure import Walk
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 # TFLOP/s in float32, TF32 and bfloat16, of dense matrices, and GB/s, as recalled from NVIDIA's data

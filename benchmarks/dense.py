@@ -14,9 +14,9 @@ from benchmarks.nets import chosen, fresh
 from benchmarks.pairs import Differs, clocked, compare
 from convbook import architectures
 from convbook.architectures.common import dense_head
+from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.vgg import TABLE, WIDTHS
 from convbook.blocks.layers import conv, dense, maxpool
-from convbook.training.fully_convolutional import fully_convolutional
 
 STEP = 32  # pixels between windows
 AGREE = 1e-4

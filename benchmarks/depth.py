@@ -4,7 +4,7 @@ A branch that is not drawn is not computed.  Of linearly decaying probabilities 
 blocks is dropped; arXiv:1603.09382, section 3, expects a step of 0.75, which holds where all blocks
 take the same time.  The late ones, which are dropped most, have the smallest maps.  So a stage is
 also timed by what a step takes when none of its blocks is drawn, and a note says what follows.
-The batch norms of both sides are those of training.fused, as in the trainer.
+The batch norms of both sides are those of training.devices.norms, as in the trainer.
 """
 
 from statistics import mean

@@ -7,7 +7,7 @@ The plain side has Keras' own batch norm.
 from benchmarks import nets
 from benchmarks.pairs import together
 from benchmarks.sides import KerasNet, same
-from convbook.architectures.fold import fold
+from convbook.architectures.graph.fold import fold
 
 OPTIONS = nets.OWN_SIZE
 MEDIAN, TORCH = 0.92, 1.0  # the targets

@@ -17,8 +17,8 @@ from benchmarks.pairs import alone, compare, skipped
 from benchmarks.scaling import numbers
 from benchmarks.sides import same, timm
 from convbook import architectures
-from convbook.architectures.published import published
-from convbook.architectures.weights import from_torch
+from convbook.architectures.weights.convert import from_torch
+from convbook.architectures.weights.published import published
 
 NETS = {  # ours: timm's
     "resnet50": "resnet50",

@@ -11,8 +11,8 @@ import keras
 from benchmarks.pairs import clocked, compare, skipped, together
 from benchmarks.sides import KerasNet, TorchNet, same, timm
 from convbook import architectures
-from convbook.architectures.published import APPLICATIONS, published
-from convbook.architectures.weights import from_keras, from_torch
+from convbook.architectures.weights.convert import from_keras, from_torch
+from convbook.architectures.weights.published import APPLICATIONS, published
 
 OPTIONS = {
     "pairs": (11, 2, "timed pairs"),
@@ -68,8 +68,8 @@ def twin(name, size):
 
 
 def fuse(model):
-    """Batch norms by training.fused, as the trainer has them."""
-    from convbook.training.fused import (
+    """Batch norms by training.devices.norms, as the trainer has them."""
+    from convbook.training.devices.norms import (
         fuse,  # it needs TensorFlow, which what else is here does not
     )
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from convbook.training.cluster import here
+from convbook.training.devices.cluster import here
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,7 +14,7 @@ from statistics import median
 import keras
 
 from benchmarks import nets
-from convbook.blocks.graph import calls
+from convbook.architectures.graph.calls import calls
 
 OPTIONS = {
     "pairs": (11, 2, "runs of each layer"),

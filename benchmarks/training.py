@@ -1,7 +1,7 @@
 """The training step of every net that keras.applications has too, and beside timm's.
 
 The same weights, images and optimiser (SGD with momentum), jit_compile=False, float32.
-Our batch norms are those of training.fused, as in the trainer.
+Our batch norms are those of training.devices.norms, as in the trainer.
 """
 
 from benchmarks.nets import OPTIONS, rows

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from benchmarks.sides import MOMENTUM, RATE, Clock, images
 from convbook import architectures
-from convbook.training import cluster, fused, multiworker, peers, strategy
+from convbook.training.devices import cluster, lost_workers, multiworker, norms, strategy
 
 SECONDS = 120  # for all workers to start
 
@@ -38,8 +38,8 @@ def made(job, on):
     keras.utils.set_random_seed(0)
     with on.scope():
         model = architectures.create(job["net"])
-        fused.fuse(model)
-        strategy.synchronize(model, job["together"] and on.num_replicas_in_sync > 1)
+        norms.fuse(model)
+        norms.synchronize(model, job["together"] and on.num_replicas_in_sync > 1)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(RATE, MOMENTUM), loss, jit_compile=False)
     n = job["batch"] * job["steps"]
@@ -52,7 +52,7 @@ def made(job, on):
 def main(job, index):
     many = len(job["workers"]) > 1
     found = cluster.find(",".join(job["workers"]), index) if many else None
-    with peers.watched(found) if found else contextlib.nullcontext():
+    with lost_workers.watched(found) if found else contextlib.nullcontext():
         model, data, steps = made(job, devices(job, found))
         clock = Clock()
         letters = dict(steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])

@@ -12,7 +12,7 @@ from typing import Any
 
 from convbook import names
 from convbook.architectures.catalog import facts
-from convbook.architectures.published import APPLICATIONS, published
+from convbook.architectures.weights.published import APPLICATIONS, published
 
 LIBRARIES = ("timm", "torchvision", "pytorchcv")
 OTHER = re.compile(r"\bat \d|pruning")  # printed of another input size, or of a pruned network

@@ -151,7 +151,7 @@ def model_of(name: str, **options: Any) -> "keras.Model":
     import keras
 
     from convbook.architectures import create
-    from convbook.architectures.loading import opened
+    from convbook.architectures.weights.loading import opened
 
     if not name.endswith(".keras"):
         return create(name, **options)

@@ -17,8 +17,8 @@ from matplotlib import pyplot as plt
 from convbook import blocks
 from convbook.architectures import create, facts, measure
 from convbook.architectures.catalog import ALIASES
-from convbook.architectures.taps import TAPS
-from convbook.blocks.graph import calls
+from convbook.architectures.graph.calls import calls
+from convbook.architectures.graph.layer_names import TAPS
 from convbook.gallery import ledger, show
 from convbook.gallery.draw import draw
 from convbook.gallery.show.text import Plain

@@ -13,6 +13,7 @@ from importlib import import_module
 
 from convbook.options import Command, Parser
 
+EVALUATION = "training.evaluation"
 # {what they are for: {name: (module, arguments, what it does)}}
 COMMANDS = {
     "Blocks and networks, to read and to copy": {
@@ -24,11 +25,11 @@ COMMANDS = {
         "measure": ("gallery.networks", "NAME|FILE.keras", "weights, multiply-adds and sizes"),
     },
     "Training": {
-        "train": ("training.options", "NAME [--data D]", "train a network on a set of images"),
-        "evaluate": ("training.evaluation", "FILE.keras... --data D", "accuracy, by a protocol"),
-        "predict": ("training.predict", "FILE.keras IMAGE...", "what a trained network sees"),
-        "compare": ("training.compare", "RUN...", "runs side by side, in a table and a plot"),
-        "recipes": ("training.options", "[NAME]", "how the papers trained, and who says so"),
+        "train": ("training.commands", "NAME [--data D]", "train a network on a set of images"),
+        "evaluate": (f"{EVALUATION}.evaluate", "FILE.keras... --data D", "accuracy, by a protocol"),
+        "predict": (f"{EVALUATION}.predict", "FILE.keras IMAGE...", "what a trained network sees"),
+        "compare": ("training.comparison.compare", "RUN...", "runs side by side: a table, a plot"),
+        "recipes": ("training.commands", "[NAME]", "how the papers trained, and who says so"),
     },
 }  # fmt: skip
 ALL = {name: told for commands in COMMANDS.values() for name, told in commands.items()}

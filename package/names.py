@@ -1,4 +1,4 @@
-"""The names of blocks and networks, known without importing Keras."""
+"""The names of blocks, networks and data, known without importing Keras."""
 
 import ast
 import json
@@ -8,6 +8,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+KERAS_DATASETS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+DATA_SOURCES = ("digits", *KERAS_DATASETS, "folder:PATH", "tfrecord:PATTERN", "tfds:NAME")
 
 
 def source(module: str) -> Path:
@@ -58,3 +61,13 @@ def unknown(name: str, names: Iterable[str]) -> str:
     """Words on a network that is not among names."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
     return f"name={name!r}: there is no such architecture; nearest: {near or 'see names()'}"
+
+
+def data_source(data: str) -> tuple[str, str]:
+    """(kind, what follows the colon) of --data.  Raises ValueError for none of DATA_SOURCES."""
+    kind, colon, rest = data.partition(":")
+    if data in DATA_SOURCES and not colon:
+        return kind, rest
+    if rest and any(known.startswith(f"{kind}:") for known in DATA_SOURCES):
+        return kind, rest
+    raise ValueError(f"--data {data!r}: --data must be one of {', '.join(DATA_SOURCES)}")

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 import convbook.blocks  # noqa: F401 -- its layers are in what is loaded
-from convbook.training.cluster import here
+from convbook.training.devices.cluster import here
 
 ROOT = Path(__file__).parents[1]
 # Random all along: stochastic depth or drop path, mixup and CutMix; and a moving average.

@@ -13,8 +13,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as in conftest.py
 import keras
 
 from convbook import architectures, names
-from convbook.architectures.published import APPLICATIONS
-from convbook.blocks.graph import calls
+from convbook.architectures.graph.calls import calls
+from convbook.architectures.weights.published import APPLICATIONS
 from convbook.gallery import page
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from convbook.training.accumulate import Accumulated
+from convbook.training.devices.accumulate import Accumulated
 
 
 def trained(parts, make=Accumulated, **compile):

@@ -14,7 +14,7 @@ from convbook import architectures
 from convbook.__main__ import main
 from convbook.architectures import lenet, resnet
 from convbook.architectures.catalog import ALIASES, NETS, OPTIONS, TYPES
-from convbook.architectures.taps import all_layers
+from convbook.architectures.graph.layer_names import all_layers
 from convbook.blocks.checks import rule_of
 from convbook.gallery.ledger import kept
 

@@ -6,9 +6,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
-from convbook.training import augment
-from convbook.training.augment import crop, draw, rand
-from convbook.training.data import Statistics
+from convbook.training.data import Statistics, augment
+from convbook.training.data.augment import crop, draw, rand
 
 SEED = [3, 4]
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from convbook import blocks
-from convbook.blocks import BN, BN_TF, GN, checks, graph
+from convbook.architectures.graph import calls
+from convbook.blocks import BN, BN_TF, GN, checks
 
 ROW = (4, 3, 8, 2, 4, 4)
 FUNCTIONS = {
@@ -262,7 +263,7 @@ CALLS = [
         lambda x: blocks.StochasticDepth(keras.Model(x, blocks.conv(x, 8)), "high"),
         "survival='high': survival must be a probability in (0, 1]",
     ),
-    (lambda x: graph.calls(keras.Sequential()), "model must be a functional keras.Model with"),
+    (lambda x: calls(keras.Sequential()), "model must be a functional keras.Model with"),
 ]
 MORE = [  # the same lines by other ways, and rules of single arguments
     (lambda x: blocks.basic_block(x, 8, shortcut="D"), "shortcut='D': shortcut must be 'A', 'B'"),

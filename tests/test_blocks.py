@@ -7,7 +7,7 @@ import tensorflow as tf
 from cases import CASES, NAMES, NO_BLOCKS, build, fill, images, model_of, output_shape
 
 from convbook import blocks
-from convbook.blocks.graph import calls
+from convbook.architectures.graph.calls import calls
 
 every_case = pytest.mark.parametrize("i", range(len(CASES)), ids=NAMES)
 

@@ -7,9 +7,9 @@ import socket
 import pytest
 import tensorflow as tf
 
-from convbook.training import peers
-from convbook.training.cluster import Cluster, find, here, hosts
-from convbook.training.peers import WorkerLost, watched
+from convbook.training.devices import lost_workers
+from convbook.training.devices.cluster import Cluster, find, here, hosts
+from convbook.training.devices.lost_workers import WorkerLost, watched
 
 AB = ("a:2222", "b:2222")
 
@@ -146,16 +146,16 @@ def test_the_lost_worker_is_the_one_that_ceases_to_answer(monkeypatch):
         asked.append(worker)
         return worker != found.workers[1] or len(asked) < 5
 
-    monkeypatch.setattr(peers, "answers", answers)
+    monkeypatch.setattr(lost_workers, "answers", answers)
     said = "Connection reset by peer: remote target /job:worker/replica:0/task:1 while calling"
-    assert peers.missed(found, said) == [1]
+    assert lost_workers.missed(found, said) == [1]
     assert len(asked) == 6  # the others, three times
-    monkeypatch.setattr(peers, "ENDING", 0.2)
-    monkeypatch.setattr(peers, "answers", lambda worker: True)
-    assert peers.missed(found, said) == []
-    assert peers.missed(found, f"CoordinationService: {said}") == [0]
-    monkeypatch.setattr(peers, "answers", lambda worker: worker != found.workers[0])
-    assert peers.missed(found, said) == [0]  # the other reports what it met itself
+    monkeypatch.setattr(lost_workers, "ENDING", 0.2)
+    monkeypatch.setattr(lost_workers, "answers", lambda worker: True)
+    assert lost_workers.missed(found, said) == []
+    assert lost_workers.missed(found, f"CoordinationService: {said}") == [0]
+    monkeypatch.setattr(lost_workers, "answers", lambda worker: worker != found.workers[0])
+    assert lost_workers.missed(found, said) == [0]  # the other reports what it met itself
 
 
 def test_other_errors_stay_what_they_are():

@@ -11,7 +11,7 @@ import pytest
 from convbook.__main__ import ALL, main, page
 from convbook.blocks import conv, dense, gavgpool
 from convbook.options import pair
-from convbook.training.cluster import here
+from convbook.training.devices.cluster import here
 
 QUICK = """
 import io, json, sys

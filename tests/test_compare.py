@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from convbook.__main__ import main as convbook
-from convbook.training.compare import columns, draw, read
-from convbook.training.side_by_side import aligned, flat, table
+from convbook.training.comparison.compare import columns, draw, read
+from convbook.training.comparison.run_table import aligned, flat, table
 
 COLUMNS = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,images_per_second"
 
@@ -103,9 +104,7 @@ def test_curves(tmp_path, monkeypatch):
     """Each run has its colour: loss and error of validation, and of training dashed."""
     a, b = run(tmp_path / "a", 5), run(tmp_path / "b", 2, result=False)
     drawn = []
-    monkeypatch.setattr(
-        "convbook.training.compare.Figure.savefig", lambda self, *p, **k: drawn.append(self)
-    )
+    monkeypatch.setattr(Figure, "savefig", lambda self, *p, **k: drawn.append(self))
     draw(tmp_path / "c.png", [read(a), read(b)])
     loss, error = drawn[0].axes
     data = [(l.get_linestyle(), l.get_color(), len(l.get_xdata())) for l in loss.lines]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from convbook.training import data
 from convbook.training.data import check, records
-from convbook.training.data.held import hold_out
+from convbook.training.data.splits import hold_out
 
 TWO = {"cat": 8, "dog": 9}
 

@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 
 from convbook.__main__ import main
+from convbook.architectures.graph.calls import calls
 from convbook.blocks import stochastic_depth
-from convbook.blocks.graph import calls
 from convbook.gallery.draw import draw
 from convbook.gallery.menu import MENU, example
 

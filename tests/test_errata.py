@@ -8,7 +8,7 @@ import pytest
 
 from convbook import architectures
 from convbook.architectures.catalog import NETS, all_facts
-from convbook.architectures.measure import Measure
+from convbook.architectures.graph.measure import Measure
 
 PAGE = (Path(__file__).parents[1] / "docs" / "errata.md").read_text(encoding="utf-8")
 INTRODUCTION, *PARTS = re.split(r"^### (.+)\n", PAGE, flags=re.M)

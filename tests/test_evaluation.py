@@ -11,9 +11,11 @@ from keras import layers
 
 from convbook import architectures
 from convbook.__main__ import main as convbook
+from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.blocks import BN, basic_block, conv, dense, gavgpool, maxpool
-from convbook.training import answers, data, protocols, scores, trained, views
-from convbook.training.fully_convolutional import fully_convolutional
+from convbook.training import data
+from convbook.training.evaluation import protocols, scores, trained_network, views
+from convbook.training.evaluation.probabilities import probabilities
 from tests.files import folder, picture, png
 
 SIZE = 8
@@ -166,7 +168,7 @@ def test_probabilities_are_averaged(name, batch):
     """The mean of the softmax over the views, each normalised, whatever the batch."""
     model, part, told = network(), part_of(3), protocols.protocol(name)
     statistics = data.statistics(part)
-    found = answers.probabilities(model, part, told, batch, None, {"standardise": True}, statistics)
+    found = probabilities(model, part, told, batch, None, {"standardise": True}, statistics)
     for i, x in enumerate(part.x):
         seen = (views.views(told, x, SIZE) - statistics.mean) / statistics.std
         expected = softmax(model.predict_on_batch(np.float32(seen))).mean(0)
@@ -178,12 +180,12 @@ def test_centre_is_the_trainers_validation():
     """The same batches, by the recipe's short side; a softmax in the network is not done twice."""
     model, part, told = network(), part_of(5), protocols.protocol("centre")
     args = part, told, 2, 10, {"subtract_mean": True}, data.statistics(part)
-    found = answers.probabilities(model, *args)
+    found = probabilities(model, *args)
     batches = data.batches(part, 2, 3, short=10, augmentation=args[-2], statistics=args[-1])
     x = np.concatenate([x for x, _ in batches.as_numpy_iterator()])
     np.testing.assert_allclose(found, softmax(model.predict_on_batch(x)), atol=1e-6)
     sure = keras.Model(model.input, layers.Activation("softmax")(model.output))
-    np.testing.assert_allclose(answers.probabilities(sure, *args), found, atol=1e-6)
+    np.testing.assert_allclose(probabilities(sure, *args), found, atol=1e-6)
 
 
 # The fully convolutional network
@@ -241,13 +243,13 @@ def test_dense_protocol_averages_windows_and_mirror_images():
     model = unpadded(vgg_head)
     part = part_of(2, 24, 28, size=20)
     told = protocols.protocol("dense:24")
-    found = answers.probabilities(model, part, told)
+    found = probabilities(model, part, told)
     for i, x in enumerate(part.x):
         each = [windows(v, 20, 4).reshape(-1, 20, 20, 3) for v in (x, x[:, ::-1])]
         assert [len(v) for v in each] == [6, 6]
         expected = np.mean([softmax(model.predict_on_batch(v).mean(0)) for v in each], 0)
         np.testing.assert_allclose(found[i], expected, atol=1e-5)
-    one = answers.probabilities(model, part, protocols.protocol("dense:24,24"))
+    one = probabilities(model, part, protocols.protocol("dense:24,24"))
     np.testing.assert_allclose(one, found, atol=1e-6)
 
 
@@ -261,7 +263,7 @@ def test_dense_takes_files_of_all_sizes(tmp_path):
     part = data.Files(map(str, paths), [0, 1, 2], SIZE, 3)
     told, statistics = protocols.protocol("dense:8,11"), data.statistics(part)
     args = part, told, 2, None, {"subtract_mean": {"per_pixel": True}}, statistics
-    found = answers.probabilities(model, *args)
+    found = probabilities(model, *args)
     for i, (h, w) in enumerate(sizes):
         x, each = tf.convert_to_tensor(picture(i, h, w) / np.float32(255)), []
         for short in (8, 11):
@@ -409,17 +411,17 @@ def test_statistics_are_those_of_the_training_data(images, tmp_path):
     options = dict(data=f"folder:{images}", augmentation=[["subtract_mean", {}]])
     path = saved(tmp_path / "run", model, options=options)
     parts = data.load(f"folder:{images}", SIZE, 3)
-    known = trained.preparation(trained.load(path))
+    known = trained_network.preparation(trained_network.load(path))
     np.testing.assert_allclose(known[1].mean, data.statistics(parts.train).mean)
     assert main([path, "--data", options["data"], "--protocol", "ten:12", "--part", "val"]) == 0
     found = (tmp_path / "run" / "evaluation-ten-12-val" / "evaluation.json").read_text()
     assert "shown mirror images, without which it was trained" in found
-    p = answers.probabilities(model, parts.val, protocols.protocol("ten:12"), 64, None, *known[:2])
+    p = probabilities(model, parts.val, protocols.protocol("ten:12"), 64, None, *known[:2])
     expected = -np.log(p[range(len(parts.val)), parts.val.y]).mean()
     assert json.loads(found)["negative_log_likelihood"] == pytest.approx(expected, 1e-5)
     (tmp_path / "run" / "result.json").write_text(json.dumps({"options": options | {"data": "x"}}))
     with pytest.raises(ValueError, match="mean of its training data is not in"):
-        trained.preparation(trained.load(path))
+        trained_network.preparation(trained_network.load(path))
 
 
 def test_evaluate_on_the_digits(tmp_path):

@@ -15,11 +15,11 @@ from test_weights import randomise
 from convbook import architectures
 from convbook.architectures import flat, fold
 from convbook.architectures.catalog import NETS, build
-from convbook.architectures.taps import all_layers
+from convbook.architectures.graph.layer_names import all_layers, inside
 from convbook.blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
-FOLD = import_module("convbook.architectures.fold")  # the module, which the function hides
+FOLD = import_module("convbook.architectures.graph.fold")  # the module, which the function hides
 SAME = 1e-5
 # Batch norms that stay, each before a relu: in pre-activated nets the first of each unit or layer,
 # those of transitions and the last; and one that reads halves padded by a channel of zeros.
@@ -395,7 +395,7 @@ def test_flat_lays_gates_open(unit):
     model = fill(keras.Model(i, unit(i)))
     whole, x = flat(model), images(model)
     assert difference(model, whole, x) < SAME
-    assert not [layer for layer in whole.layers if architectures.taps.inside(layer)]
+    assert not [layer for layer in whole.layers if inside(layer)]
     gates = [layer for layer in model.layers if hasattr(layer, "branch")]
     for gate in gates:
         read = keras.Model(model.input, keras.tree.flatten(gate.input)[-1])(x, training=False)
@@ -443,7 +443,7 @@ def test_flat_of_networks(name):
     model = randomise(architectures.create(name, (16, 16, 3), 5, **options))
     whole = flat(model)
     assert difference(model, whole) < SAME
-    named = {layer.name for layer in all_layers(model) if not architectures.taps.inside(layer)}
+    named = {layer.name for layer in all_layers(model) if not inside(layer)}
     assert {layer.name for layer in whole.layers} <= named
 
 

@@ -10,8 +10,13 @@ import tensorflow as tf
 from keras import layers
 
 from convbook import architectures
-from convbook.training import report, strategy
-from convbook.training.fused import FusedBatchNormalization, fuse
+from convbook.training.devices.norms import (
+    FusedBatchNormalization,
+    batch_norms,
+    fuse,
+    synchronize,
+)
+from convbook.training.fit import report
 
 KERNEL = "FusedBatchNormV3"
 SHAPE = (3, 4, 5, 6)
@@ -142,7 +147,7 @@ def test_a_network_trains_to_the_same_weights():
     first = one.get_weights()
     fitted(one, x, y, False), fitted(two, x, y, True)
     assert kernels(one, x) == 0
-    assert kernels(two, x) == len(strategy.batch_norms(two)) == 19
+    assert kernels(two, x) == len(batch_norms(two)) == 19
     for a, b, before in zip(one.get_weights(), two.get_weights(), first, strict=True):
         assert abs(a - b).max() <= 1e-3 * abs(a - before).max()
     np.testing.assert_allclose(one.predict(x, verbose=0), two.predict(x, verbose=0), rtol=1e-3)
@@ -159,7 +164,7 @@ def test_norms_inside_other_layers_too(name, options, norms):
     """Stochastic depth's branches, and those of DenseNet that are computed again."""
     one, two = nets(name, **options)
     fuse(two)
-    assert [type(n) for n in strategy.batch_norms(two)] == [FusedBatchNormalization] * norms
+    assert [type(n) for n in batch_norms(two)] == [FusedBatchNormalization] * norms
     x = drawn((4, 8, 8, 3))
     np.testing.assert_allclose(one(x), two(x), rtol=1e-4, atol=1e-4)
 
@@ -168,10 +173,10 @@ def test_the_file_is_keras_own(tmp_path):
     """It loads where there is nothing of this project, and the model goes on as it was."""
     model = nets()[0]
     fuse(model)
-    strategy.synchronize(model)
+    synchronize(model)
     path = tmp_path / "net.keras"
     report.save_model(path, model)
-    norms = strategy.batch_norms(model)
+    norms = batch_norms(model)
     assert {type(n) for n in norms} == {FusedBatchNormalization}
     assert all(n.synchronized for n in norms)
     fuse(model, False)

@@ -11,9 +11,12 @@ import files
 import pytest
 
 from convbook.__main__ import main, parsed
-from convbook.architectures import catalog, loading
-from convbook.training import protocols, trainer
-from convbook.training.options import finished, source
+from convbook.architectures import catalog
+from convbook.architectures.weights import loading
+from convbook.names import data_source
+from convbook.training.commands import finished
+from convbook.training.evaluation import protocols
+from convbook.training.fit import job
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
@@ -44,10 +47,10 @@ def trained(options):
     """A training: its network, recipe, data and devices exist and go together."""
     finished(options)
     name, net = catalog.find(options.model)
-    trainer.pixels(options, net)
-    recipe = trainer.chosen_recipe(options)
+    job.pixels(options, net)
+    recipe = job.chosen_recipe(options)
     assert recipe["batch_size"] % options.accumulate == 0
-    source(options.data)
+    data_source(options.data)
     if options.weights:
         loading.needed(name, options.weights, {})
 

@@ -74,7 +74,7 @@ def top(tree):
         ("import convbook", {"package"}),
         ("from convbook import blocks, names", {"blocks", "package"}),
         ("from convbook.blocks.layers import conv", {"blocks"}),
-        ("import convbook.training.run", {"training"}),
+        ("import convbook.training.fit.run", {"training"}),
         ("import keras.ops, benchmarks.build", {"keras", "benchmarks"}),
         ("from blocks import conv", {"blocks, but not through convbook"}),
     ],

@@ -9,7 +9,7 @@ from measured import figures, ours, twin
 from test_weights import FILES, published_name
 
 from convbook import architectures
-from convbook.architectures.published import APPLICATIONS, published
+from convbook.architectures.weights.published import APPLICATIONS, published
 from convbook.gallery import ledger, page
 
 NAMES = architectures.names(aliases=False)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from cases import fill
 from convbook import blocks
 from convbook.blocks import BN
-from convbook.training.fused import fuse
+from convbook.training.devices.norms import fuse
 from two_devices import codes, images, together, two
 
 
@@ -61,7 +61,7 @@ import json
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from convbook.training.fused import FusedBatchNormalization
+from convbook.training.devices.norms import FusedBatchNormalization
 from two_devices import images, two
 
 x, sent, reduce = images[:8], [], tf.distribute.ReplicaContext.all_reduce

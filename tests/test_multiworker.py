@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convbook.training.cluster import Cluster, here
-from convbook.training.peers import WorkerLost, listening, meeting
+from convbook.training.devices.cluster import Cluster, here
+from convbook.training.devices.lost_workers import WorkerLost, listening, meeting
 
 HERE = Path(__file__).parent
 LIMIT = 300  # seconds: only what hangs takes so long
@@ -58,7 +58,7 @@ def trained(folder, workers, **job):
 def test_workers_are_one_device(tmp_path):
     """Two and three workers, and two devices of one process, end as one device does: losses, logs,
     weights with the batch norms' statistics, every validation image once, in the order it had.
-    So they do with a batch in two parts (training/accumulate.py)."""
+    So they do with a batch in two parts (training/devices/accumulate.py)."""
     (one,), (arrays,) = trained(tmp_path / "one", 1)
     assert one["history"]["val_images"] == [47, 47]
     assert one["history"]["loss"][0] > one["history"]["loss"][1]
@@ -109,7 +109,9 @@ def test_what_waits_in_tensorflow_is_ended():
     TensorFlow does there."""
     first, second = here(2)
     code = (
-        "import ctypes; from training.peers import *; from training.cluster import Cluster\n"
+        "import ctypes\n"
+        "from convbook.training.devices.cluster import Cluster\n"
+        "from convbook.training.devices.lost_workers import *\n"
         f"with meeting(Cluster({(first, second)}, 0), 1):\n"
         "    ctypes.PyDLL(None).sleep(200)"
     )

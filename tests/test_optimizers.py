@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from convbook.training import optimizers
-from convbook.training.decay import decay
-from convbook.training.initial import initialise
-from convbook.training.optimizers import TensorFlowRMSprop, TorchSGD
-from convbook.training.recipes import recipe
-from convbook.training.schedules import piecewise
+from convbook.training.recipes import optimizers, recipe
+from convbook.training.recipes.decay import decay
+from convbook.training.recipes.initial import initialise
+from convbook.training.recipes.optimizers import TensorFlowRMSprop, TorchSGD
+from convbook.training.recipes.schedules import piecewise
 
 ROOT = Path(__file__).parent.parent
 # Made by sgd_torch.py beside it: torch.optim.SGD on the mean squared error of x w + b, decay 0.5
@@ -130,7 +129,7 @@ def test_the_velocity_of_a_variable_on_two_devices():
     """TorchSGD in one step of two replicas gives what it gives on one device."""
     code = """
 import keras, numpy as np, tensorflow as tf
-from convbook.training.optimizers import TorchSGD
+from convbook.training.recipes.optimizers import TorchSGD
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 def trained(devices):

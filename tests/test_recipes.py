@@ -11,10 +11,10 @@ import pytest
 
 from convbook import architectures
 from convbook.__main__ import main
-from convbook.training import optimizers, schedules
-from convbook.training.augment import plan
-from convbook.training.decay import DECAYS, decay
-from convbook.training.fields import (
+from convbook.training.data.augment import plan
+from convbook.training.recipes import optimizers, recipe, schedules
+from convbook.training.recipes.decay import DECAYS, decay
+from convbook.training.recipes.fields import (
     FIELDS,
     TAGS,
     describe,
@@ -23,7 +23,6 @@ from convbook.training.fields import (
     fields,
     listing,
 )
-from convbook.training.recipes import recipe
 
 NETWORKS = architectures.names(aliases=False)
 OWN = {name: e for name, e in entries().items() if "networks" in e}  # the papers'

@@ -83,7 +83,7 @@ def test_frozen_batch_norm_normalises_by_its_moving_statistics():
     for chosen in (slice(None), slice(1, 3)):
         models = net(False), net(True)
         for model in models:
-            norms = [m for m in architectures.taps.all_layers(model) if is_norm(m)]
+            norms = [m for m in architectures.graph.all_layers(model) if is_norm(m)]
             for norm in norms[chosen]:
                 norm.trainable = False
         before = norms[1].moving_mean.numpy()

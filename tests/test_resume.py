@@ -17,9 +17,10 @@ from test_weights import golden
 
 from convbook.__main__ import main as convbook
 from convbook.blocks import conv, gavgpool
-from convbook.training import checkpoints, trainer
-from convbook.training.options import parse
-from convbook.training.resume import Keeper
+from convbook.training.commands import parse
+from convbook.training.fit import checkpoints, run
+from convbook.training.fit.job import prepare
+from convbook.training.fit.resume import Keeper
 
 SHORT = ["--batch-size", "384", "--epochs", "3", "--no-tensorboard"]  # nine steps
 LENET = ["lenet5", *SHORT]
@@ -66,7 +67,7 @@ def stop_at(monkeypatch):
 @settings(max_examples=300, deadline=None)
 def test_calls_of_fit_cover_every_step_once(start, steps, epoch, cut):
     at = start
-    for first, n, size, last in trainer.spans(start, steps, epoch, cut):
+    for first, n, size, last in run.spans(start, steps, epoch, cut):
         assert first == at
         assert n == at // epoch < last
         assert size == epoch or last == n + 1  # a part of an epoch is in a call of its own
@@ -220,7 +221,7 @@ def test_accumulation_is_the_whole_batch(whole, tmp_path):
 def test_auxiliary_heads(tmp_path):
     """They are trained with the recipe's weight, and are not in what is saved."""
     options = parse([*LENET, "--out", str(tmp_path)])
-    job = trainer.prepare(options)
+    job = prepare(options)
     i = keras.Input((32, 32, 1))
     x = conv(i, 4, s=4)
     near = keras.layers.Dense(10, name="aux1_logits")(gavgpool(x))
@@ -228,7 +229,7 @@ def test_auxiliary_heads(tmp_path):
     job = job._replace(model=keras.Model(i, [far, near]))
     job.recipe["aux_weights"] = [0.3]
     first = [w.copy() for w in job.model.get_layer("aux1_logits").get_weights()]
-    result = trainer.train(job, options, tmp_path)
+    result = run.train(job, tmp_path)
     assert not equal(first, job.model.get_layer("aux1_logits").get_weights())
     row = list(csv.DictReader(open(tmp_path / "history.csv")))[-1]  # noqa: SIM115
     heads = float(row["logits_loss"]) + 0.3 * float(row["aux1_logits_loss"])
@@ -276,7 +277,7 @@ def test_a_deeper_net_begins_from_a_shallower_one(tmp_path, capsys):
     ran(tmp_path / "20", *RESNET)
     path = str(tmp_path / "20" / "model.keras")
     argv = ["resnet32", *RESNET[1:], "--init-from", path, "--out", str(tmp_path / "32")]
-    job = trainer.prepare(parse(argv))
+    job = prepare(parse(argv))
     said = capsys.readouterr().out
     assert "stage1_block4_b2_conv1" in said  # drawn anew
     shallow = keras.models.load_model(path)
@@ -285,7 +286,7 @@ def test_a_deeper_net_begins_from_a_shallower_one(tmp_path, capsys):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
     for other, why in (("other.keras", "no layer has the name"), ("none", "there is no such file")):
         with pytest.raises(ValueError, match=why):
-            trainer.prepare(parse([*RESNET, "--init-from", str(tmp_path / other)]))
+            prepare(parse([*RESNET, "--init-from", str(tmp_path / other)]))
 
 
 def test_a_folder_with_files_that_cannot_be_read(tmp_path, capsys, monkeypatch):
@@ -319,7 +320,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
         {k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "w.safetensors"
     )
     told = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
-    model = trainer.prepare(parse([*RESNET, *told])).model
+    model = prepare(parse([*RESNET, *told])).model
     assert "drawn anew: logits\n" in capsys.readouterr().out
     stem = np.transpose(state["features.init_block.conv.weight"], (2, 3, 1, 0))
     assert (model.get_layer("stem_conv1").get_weights()[0] == stem).all()

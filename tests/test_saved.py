@@ -11,10 +11,10 @@ import pytest
 
 SAVED = Path(__file__).parent / "data" / "saved"
 TRAINING = {
-    "fused": "convbook.training.fused",
-    "loss_scale": "convbook.training.multiworker",
-    "torch_sgd": "convbook.training.optimizers",
-    "tensorflow_rmsprop": "convbook.training.optimizers",
+    "fused": "convbook.training.devices.norms",
+    "loss_scale": "convbook.training.devices.multiworker",
+    "torch_sgd": "convbook.training.recipes.optimizers",
+    "tensorflow_rmsprop": "convbook.training.recipes.optimizers",
 }
 NAMES = sorted(path.stem for path in SAVED.glob("*.keras"))
 # All that was registered before everything was called convbook

@@ -7,9 +7,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convbook.training import strategy
-from convbook.training.cluster import Cluster
-from convbook.training.strategy import rows, steps_of
+from convbook.training.devices import strategy
+from convbook.training.devices.cluster import Cluster
+from convbook.training.devices.strategy import rows, steps_of
 
 
 def test_a_tpu_is_joined_as_tensorflow_asks(monkeypatch):

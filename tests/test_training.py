@@ -16,10 +16,15 @@ import tensorflow as tf
 
 from convbook.__main__ import main as convbook
 from convbook.blocks import BN, basic_block, conv, dense, gavgpool
-from convbook.training import data, report, strategy, trainer
-from convbook.training.augment import affine
-from convbook.training.decay import decay
-from convbook.training.options import parse
+from convbook.training import data
+from convbook.training.commands import parse
+from convbook.training.data.augment import affine
+from convbook.training.devices import norms
+from convbook.training.fit import report
+from convbook.training.fit import run as running
+from convbook.training.fit.compiled import compiled
+from convbook.training.fit.job import prepare
+from convbook.training.recipes.decay import decay
 
 ROOT = Path(__file__).parent.parent
 LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
@@ -150,7 +155,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(argv, words, tmp_path, monke
     file = tmp_path / "file"
     file.write_text("")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainer, "train", lambda *a: pytest.fail("time was spent"))
+    monkeypatch.setattr(running, "train", lambda *a: pytest.fail("time was spent"))
     assert main([arg.format(file=file) for arg in argv]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -165,9 +170,9 @@ def test_sizes_and_channels():
         ("resnet20", (32, 32, 3)),
         ("resnet18", (64, 64, 3)),
     ):
-        job = trainer.prepare(options(name))
-        assert job.model.input_shape[1:] == job.parts.train.x.shape[1:] == shape
-    assert (job.parts.train.x[..., :1] == job.parts.train.x).all()
+        job = prepare(options(name))
+        assert job.model.input_shape[1:] == job.data.train.x.shape[1:] == shape
+    assert (job.data.train.x[..., :1] == job.data.train.x).all()
 
 
 def test_split():
@@ -280,20 +285,20 @@ def test_the_learning_rate_suits_the_network():
     """Ten times less without batch norm; as told if told."""
     for argv, lr in ((["resnet20"], 0.1), (["lenet5"], 0.01), (["lenet5", "--lr", "0.5"], 0.5)):
         chosen = options(*argv)
-        trainer.prepare(chosen)
+        prepare(chosen)
         assert chosen.lr == lr
 
 
 def test_batch_norm_follows_a_short_run():
     """Inception's family averages over thousands of steps, more than these runs have."""
-    model = trainer.prepare(options("mobilenet_v2")).model
-    assert {layer.momentum for layer in strategy.batch_norms(model)} == {0.9}
+    model = prepare(options("mobilenet_v2")).model
+    assert {layer.momentum for layer in norms.batch_norms(model)} == {0.9}
 
 
 def test_label_smoothing():
     """The loss that is minimised has targets 0.91 and 0.01 at 0.1, arXiv:1512.00567, section 7."""
-    job = trainer.prepare(options("lenet5"))
-    loss = trainer.compiled(job, options("lenet5")).loss
+    job = prepare(options("lenet5"))
+    loss = compiled(job).loss
     logits = np.random.default_rng(0).standard_normal((1, 10)).astype("float32")
     log_p = logits - np.log(np.exp(logits).sum())
     target = np.full(10, 0.01)
@@ -323,7 +328,7 @@ def test_decay_is_the_papers():
 
 
 def test_decay_is_on_kernels_and_is_not_saved():
-    model = trainer.prepare(options("resnet20", "--option", "survival=0.8")).model
+    model = prepare(options("resnet20", "--option", "survival=0.8")).model
     decay(model, 1e-4)
     decayed = {w.name for w in model.trainable_weights if w.regularizer}
     free = {w.name for w in model.trainable_weights if not w.regularizer}
@@ -353,7 +358,7 @@ def trained(monkeypatch, tmp_path_factory):
 
     def train(devices):
         chosen = options("resnet20", "--size", "8", "--no-tensorboard")
-        job = trainer.prepare(chosen, devices)
+        job = prepare(chosen, devices)
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy("float64")
         with devices.scope():
@@ -361,7 +366,7 @@ def trained(monkeypatch, tmp_path_factory):
         kept = {}
         monkeypatch.setattr(report, "write", lambda folder, model, *told: kept.update(told=told))
         folder = tmp_path_factory.mktemp("trained")
-        trainer.train(job, chosen, folder)
+        running.train(job, folder)
         rows, result = kept["told"]
         return job.model, {key: [row[key] for row in rows] for key in rows[0]}, result
 
@@ -385,24 +390,24 @@ def test_two_devices_give_the_weights_of_one(trained, two_cpus):
     for key in ("loss", "accuracy", "val_loss", "val_accuracy"):
         np.testing.assert_allclose(two_history[key], history[key], rtol=1e-6)
     assert two_result["test_accuracy"] == pytest.approx(result["test_accuracy"], abs=1e-6)
-    norms = strategy.batch_norms(two)
-    assert len(norms) == 3
-    assert not any(l.synchronized for l in norms)  # so that the saved model loads on any backend
+    layers = norms.batch_norms(two)
+    assert len(layers) == 3
+    assert not any(l.synchronized for l in layers)  # so that the saved model loads on any backend
 
 
 def test_plain_batch_norm_on_two_devices_differs(trained, two_cpus, monkeypatch):
     """By design: each device normalises by its own half of the batch."""
     one, *_ = trained(tf.distribute.get_strategy())
-    monkeypatch.setattr(strategy, "synchronize", lambda model, on: None)
+    monkeypatch.setattr(norms, "synchronize", lambda model, on: None)
     two, *_ = trained(two_cpus)
     assert apart(one, two) > 1e-4
 
 
 def test_synchronize_sees_into_layers():
     """Batch norms inside a stochastic depth gate, which model.layers does not show."""
-    model = trainer.prepare(options("resnet20", "--option", "survival=0.8")).model
-    strategy.synchronize(model)
-    found = strategy.batch_norms(model)
+    model = prepare(options("resnet20", "--option", "survival=0.8")).model
+    norms.synchronize(model)
+    found = norms.batch_norms(model)
     assert len(found) == 19
     assert all(l.synchronized for l in found)
 
@@ -429,7 +434,7 @@ def test_evaluation_on_two_devices_counts_every_example_once(left, two_cpus):
 
 def test_a_batch_must_divide_among_the_devices(two_cpus):
     with pytest.raises(ValueError, match="multiple of 2, for 2 devices"):
-        trainer.prepare(parse(["lenet5", "--batch-size", "5"]), two_cpus)
+        prepare(parse(["lenet5", "--batch-size", "5"]), two_cpus)
 
 
 def test_mixed_precision(tmp_path):

@@ -11,8 +11,9 @@ import pytest
 from keras import layers
 
 from convbook import architectures
-from convbook.architectures import catalog, loading, weights
-from convbook.architectures.published import APPLICATIONS
+from convbook.architectures import catalog, weights
+from convbook.architectures.weights import convert, loading
+from convbook.architectures.weights.published import APPLICATIONS
 from convbook.gallery import ledger
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -355,7 +356,7 @@ def test_layouts(layer, shape, groups):
     r = np.random.default_rng(0)
     x, w = r.normal(size=(2, 4, 5, 5)), r.normal(size=shape)
     y = layer(x.transpose(0, 2, 3, 1).astype("float32"))
-    wanted, ours = weights.layout(layer, layer.weights[0], w.ndim)
+    wanted, ours = convert.layout(layer, layer.weights[0], w.ndim)
     assert wanted == shape
     layer.set_weights([ours(w)])
     y = np.asarray(layer(x.transpose(0, 2, 3, 1).astype("float32")))
@@ -370,9 +371,9 @@ def test_dense_layer_behind_a_flatten():
     model = keras.Model(i, layers.Dense(6, use_bias=False, name="fc6")(x))
     r = np.random.default_rng(0)
     x, w = r.normal(size=(2, 4, 3, 5)), r.normal(size=(6, 60))
-    grids = weights.flattened(model)
+    grids = convert.flattened(model)
     assert grids == {"fc6": (3, 5, 4)}
-    wanted, ours = weights.layout(model.layers[-1], model.weights[0], 2, grids["fc6"])
+    wanted, ours = convert.layout(model.layers[-1], model.weights[0], 2, grids["fc6"])
     assert wanted == w.shape
     model.set_weights([ours(w)])
     y = model(x.transpose(0, 2, 3, 1).astype("float32"))

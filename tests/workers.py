@@ -15,8 +15,8 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from convbook.blocks import BN, conv, dense, gavgpool
-from convbook.training import cluster, multiworker, peers, strategy
-from convbook.training.accumulate import Accumulated
+from convbook.training.devices import cluster, lost_workers, multiworker, norms, strategy
+from convbook.training.devices.accumulate import Accumulated
 
 BATCH, STEPS, EPOCHS = 24, 3, 2  # 24: equal shares for one, two and three
 VALIDATION = 47  # not a multiple of 2 or 3; the batches of 24 give 24 and 23
@@ -59,7 +59,7 @@ def compiled(devices, optimizer, n=BN, parts=None):
         x = conv(conv(i, 8, n=n), 8, s=2, n=n)
         model = (Accumulated if parts else keras.Model)(i, dense(gavgpool(x), 10, None))
         model.parts = parts
-        strategy.synchronize(model, devices.num_replicas_in_sync > 1)
+        norms.synchronize(model, devices.num_replicas_in_sync > 1)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         metrics = ["accuracy", Images()]
         model.compile(optimizer(), loss, metrics=metrics, jit_compile=False)
@@ -124,7 +124,7 @@ def overflow(devices, x, y):
     overflows, and after one in which none does."""
     bad = tf.tensor_scatter_nd_update(x[:BATCH], [[BATCH - 1, 0, 0, 0]], [np.inf])
     model = compiled(devices, lambda: multiworker.LossScaleOptimizer(sgd(), initial_scale=8.0))
-    strategy.synchronize(model, False)  # else every replica would see it
+    norms.synchronize(model, False)  # else every replica would see it
     start, found = model.trainable_variables[0].numpy(), []
     for images in (bad, x[:BATCH]):
         data, steps = strategy.each_once(devices, BATCH, BATCH, take(images, y[:BATCH]))
@@ -156,9 +156,9 @@ def main(job, index):
     workers = ",".join(job["workers"])
     found = cluster.find(workers, index) if len(job["workers"]) > 1 else None
     if found:
-        with peers.meeting(found, job["seconds"]):
+        with lost_workers.meeting(found, job["seconds"]):
             devices = multiworker.MultiWorkerMirroredStrategy()
-        with peers.watched(found):
+        with lost_workers.watched(found):
             result = globals()[job["task"]](devices, job, index)
     else:
         devices = tf.distribute.get_strategy()

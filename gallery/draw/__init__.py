@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from convbook.blocks.graph import Call, calls
+from convbook.architectures.graph.calls import Call, calls
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
 

@@ -6,7 +6,7 @@ from html import escape
 
 import keras
 
-from convbook.blocks.graph import Call
+from convbook.architectures.graph.calls import Call
 from convbook.blocks.types import Tensor
 
 # Fill colours by kind: the first pattern that the class name of the operation has in it.

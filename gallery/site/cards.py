@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 
 from convbook import blocks
-from convbook.architectures.measure import measure
+from convbook.architectures.graph.measure import measure
 from convbook.blocks import layers as letters
 from convbook.gallery import find
 from convbook.gallery.draw import draw

@@ -7,7 +7,7 @@ from collections import Counter
 import keras
 
 from convbook import blocks
-from convbook.blocks.graph import Call, calls
+from convbook.architectures.graph.calls import Call, calls
 from convbook.gallery.draw.labels import MERGES, SAME_SIZE, letters, sizes, title_of, words
 
 AFTER = re.compile(SAME_SIZE)

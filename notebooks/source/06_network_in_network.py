@@ -260,7 +260,7 @@ assert np.mean(found) >= 0.9
 # ```python
 # free = keras.Input((None, None, 1))
 # assert keras.Model(free, blocks.gavgpool(body(free))).output_shape == (None, 10)
-# from convbook.training.fully_convolutional import fully_convolutional
+# from convbook.architectures.graph.fully_convolutional import fully_convolutional
 #
 # slid = fully_convolutional(nets[dense_on_maps])
 # assert slid.compute_output_shape((1, 16, 32, 1)) == (1, 1, 9, 10)

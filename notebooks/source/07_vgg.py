@@ -28,8 +28,8 @@ from keras import layers
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.vgg import TABLE, body
-from convbook.training.fully_convolutional import fully_convolutional
 
 # %% [markdown]
 # ## The block

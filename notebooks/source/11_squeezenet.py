@@ -112,7 +112,7 @@ fractions += [0.2]  # conv10
 
 
 def convolutions(model):
-    calls = blocks.graph.calls(model)
+    calls = architectures.graph.calls(model)
     return [call.op for call in calls if isinstance(call.op, keras.layers.Conv2D)]
 
 

@@ -29,8 +29,8 @@ from beside import code, digits, figure, grid
 from matplotlib import pyplot as plt
 
 from convbook import blocks
-from convbook.training import cluster, multiworker, strategy
-from convbook.training.accumulate import Accumulated
+from convbook.training.devices import cluster, multiworker, norms, strategy
+from convbook.training.devices.accumulate import Accumulated
 
 tf.get_logger().setLevel("ERROR")
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -93,11 +93,11 @@ assert moved > 0.01
 # ## Several devices
 #
 # Each replica takes half of the batch, and gradients are added up. Batch norm must take its mean
-# over both halves, or each replica has a network of its own: `strategy.synchronize` says so to a
+# over both halves, or each replica has a network of its own: `norms.synchronize` says so to a
 # built model. Without it the weights differ by design.
 
 # %%
-code(strategy.synchronize)
+code(norms.synchronize)
 
 
 # %%
@@ -105,7 +105,7 @@ def on_two(together=True):
     with two.scope():
         model = net()
         model.set_weights(start)
-        strategy.synchronize(model, together)
+        norms.synchronize(model, together)
         return trained(model)
 
 
@@ -134,7 +134,7 @@ PROGRAM = """
 import sys
 import keras
 import numpy as np
-from convbook.training import cluster, strategy
+from convbook.training.devices import cluster, norms, strategy
 
 folder, workers, index = sys.argv[1:]
 keras.config.set_floatx("float64")
@@ -152,7 +152,7 @@ environment = os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"
 with tempfile.TemporaryDirectory() as folder:
     model = compiled(net())
     model.set_weights(start)
-    strategy.synchronize(model)
+    norms.synchronize(model)
     model.save(f"{folder}/start.keras")
     np.savez(f"{folder}/data.npz", x=x, y=y)
     names = ",".join(cluster.here(2))
@@ -355,6 +355,5 @@ figure(
 # `convbook train resnet20 --data digits --out runs/a` on all GPUs of a machine; on two machines
 # the same with `--workers a:2222,b:2222 --index 0` and `--index 1`; `--precision mixed_bfloat16`,
 # `--accumulate 4`, `--save-every 500`; the same command again goes on with a run. In a script of
-# your own, `training/multiworker.py`, `training/strategy.py` and `training/accumulate.py` can be
-# copied. Guides: [several devices](../docs/guides/distribute.md),
-# [resume](../docs/guides/resume.md).
+# your own, the files of `training/devices/` can be copied. Guides:
+# [several devices](../docs/guides/distribute.md), [resume](../docs/guides/resume.md).

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from convbook import blocks
 from convbook.architectures import fold
-from convbook.architectures.taps import all_layers
+from convbook.architectures.graph.layer_names import all_layers
 from convbook.blocks import BN
 
 

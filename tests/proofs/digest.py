@@ -10,13 +10,14 @@ from convbook.architectures.catalog import ALIASES, FAMILIES
 ROOT = Path(__file__).parents[2]
 PACKAGE = "convbook."  # left out of all names here, which are those of the folders
 ROOMS = "blocks", "architectures"
-ALWAYS = ("architectures.catalog", "architectures.common", "architectures.taps")
+ALWAYS = ("architectures.catalog", "architectures.common", "architectures.graph.layer_names")
 
 
 def path(module):
     """The file of one of our modules; None where it is none, but a name within one."""
-    file = ROOT / (module.replace(".", "/") + ".py")
-    return file if module.split(".")[0] in ROOMS and file.exists() else None
+    at = ROOT / module.replace(".", "/")
+    found = [file for file in (at.with_suffix(".py"), at / "__init__.py") if file.exists()]
+    return found[0] if found and module.split(".")[0] in ROOMS else None
 
 
 @cache

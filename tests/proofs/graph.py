@@ -4,7 +4,7 @@ import hashlib
 
 import keras
 
-from convbook.architectures.taps import all_layers
+from convbook.architectures.graph.layer_names import all_layers
 
 from .digest import PACKAGE, ROOMS, closure, of_module
 from .prove import BETA, CANCELLED, LAST_BIAS, WIDER, rated, setting, sized, small

@@ -6,10 +6,9 @@ killed goes on where it stopped, and workers read their shares.
 """
 
 from convbook.training.data.batches import batches, training_batches
-from convbook.training.data.held import Data, split
 from convbook.training.data.moments import Statistics, statistics
-from convbook.training.data.parts import Files, Records, Split
 from convbook.training.data.sources import digits, load
+from convbook.training.data.splits import Data, Files, Records, Split, split
 
 __all__ = [
     "Data",

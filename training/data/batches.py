@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.augment import Augmentation, Plan, centre_crop, plan, scale_jitter
-from convbook.training.augment.crop import Window, resize
-from convbook.training.augment.draw import Share
-from convbook.training.data.parts import Part, Split
+from convbook.training.data.augment import Augmentation, Plan, centre_crop, plan, scale_jitter
+from convbook.training.data.augment.crop import Window, resize
+from convbook.training.data.augment.draw import Share
+from convbook.training.data.splits import Part, Split
 
 AUTOTUNE = tf.data.AUTOTUNE
 

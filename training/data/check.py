@@ -14,7 +14,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.data.parts import MAGIC, Files, Records
+from convbook.training.data.splits import MAGIC, Files, Records
 
 VERSION = 1  # of the verdicts that are kept
 OTHER = {

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.held import PART, Data, parted
-from convbook.training.data.parts import Files
+from convbook.training.data.splits import PART, Data, Files, parted
 
 NO_IMAGES = {"Thumbs.db", "desktop.ini"}
 

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from convbook.training.data.batches import batches
-from convbook.training.data.parts import Part, Split
+from convbook.training.data.splits import Part, Split
 
 MOST = 10_000  # images: a mean to 0.003
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.held import PART, Data, parted
-from convbook.training.data.parts import Records
+from convbook.training.data.splits import PART, Data, Records, parted
 
 INCEPTION = ("image/encoded", "image/class/label")  # of the ImageNet records of TensorFlow's models
 

@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
+from convbook.names import KERAS_DATASETS, data_source
 from convbook.training.data import folder, records
-from convbook.training.data.held import Data, hold_out, split
-from convbook.training.data.parts import Split
-from convbook.training.options import KERAS, source
+from convbook.training.data.splits import Data, Split, hold_out, split
 
 FILES: dict[str, Callable[..., Data]] = {
     "folder": folder.load,
@@ -66,12 +65,12 @@ def load(
     Raises ValueError for an unknown name, where the channels cannot be made, and for files that
     cannot be used, naming them.
     """
-    kind, rest = source(name)
+    kind, rest = data_source(name)
     if first_label is not None and kind != "tfrecord":
         raise ValueError(f"--first-label {first_label} is for --data tfrecord:PATTERN alone")
     if name == "digits":
         return load_digits_data(name, size, channels)
-    if name in KERAS:
+    if name in KERAS_DATASETS:
         return load_keras(name, size, channels)
     if channels not in (1, 3):
         raise ValueError(f"--data {name!r} has 1 or 3 channels, the model takes {channels}")

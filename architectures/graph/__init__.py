@@ -1,0 +1,27 @@
+"""What reads the graph of a Keras model: any functional or Sequential one, of whoever built it.
+
+calls(model)                   its calls in order, each after those that it needs
+all_layers(model)              its layers, those in nested models and in gates too
+get_layer(model, name)         one of them
+flat(model)                    the same model with what is nested laid open
+measure(model)                 weights, multiply-adds and sizes, layer by layer
+fold(model)                    its inference form: batch norms in the kernels
+fully_convolutional(model)     a classifier for images of any size
+"""
+
+from convbook.architectures.graph.calls import Call, calls
+from convbook.architectures.graph.fold import flat, fold
+from convbook.architectures.graph.fully_convolutional import fully_convolutional
+from convbook.architectures.graph.layer_names import all_layers, get_layer
+from convbook.architectures.graph.measure import measure
+
+__all__ = [
+    "Call",
+    "all_layers",
+    "calls",
+    "flat",
+    "fold",
+    "fully_convolutional",
+    "get_layer",
+    "measure",
+]

@@ -1,0 +1,255 @@
+"""The inference form of a network: fold(model) in fewer steps, flat(model) as a single graph."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from convbook.architectures.graph.arithmetic import CONVOLUTIONS
+from convbook.architectures.graph.calls import Call, calls, has_calls
+from convbook.architectures.graph.layer_names import maker, summed
+from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.blocks.types import Tensor
+
+Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
+# These very classes: what a subclass computes is not known.
+LINEAR = (*CONVOLUTIONS, GroupedConv2D)
+DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise)
+
+
+def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> keras.Model:
+    """A new functional model that answers as model(x, training=False) does, in fewer steps.
+
+    A batch norm or Rescaling is folded into the convolutions or dense layer before it, if their
+    outputs are linear and go nowhere else; a concatenation of them may stand between.  Dropout,
+    drop path and noise go.  A gate becomes its branch, times the probability of survival.
+
+    outputs: what to keep of several: a name, or a list of names, which are the keys where the
+    model has a dictionary, else the names of the layers (model.output_names).  By default all
+    are kept, in the structure that they have; but of create(..., aux=True) the first, since the
+    auxiliary heads are for training.
+
+    What cannot be folded exactly stays: above all a batch norm that reads a sum, a pool or what
+    others read too, as in pre-activated nets.  Layers that stay keep their names, and gates and
+    nested models stay nested: get_layer finds what is in them, flat lays it open.  The result has
+    weights of its own and is not compiled; trained further, it is another network.
+
+    Raises ValueError for a model that has no graph (subclassed, or Sequential without input
+    shape), and for outputs that it does not have.
+    """
+    calls(model)
+    whole: Any = nested(model)
+    kept = chosen(whole, outputs)
+    return rebuilt(
+        whole if kept is whole.output else keras.Model(whole.input, kept, name=model.name)
+    )
+
+
+def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
+    """The output, or the structure of outputs, of a model that is asked for."""
+    found = model.output
+    if not isinstance(found, dict):
+        found = dict(zip(model.output_names, model.outputs, strict=True))
+    if outputs is None:
+        return model.outputs[0] if has_auxiliary_heads(model) else model.output
+    asked = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if not asked or not all(isinstance(name, str) and name in found for name in asked):
+        right = f"a name or a list of names, of {', '.join(found)}"
+        raise ValueError(f"outputs={outputs!r}: outputs must be {right}")
+    asked = [found[name] for name in asked]
+    return asked if isinstance(outputs, (list, tuple)) else asked[0]
+
+
+def has_auxiliary_heads(model: keras.Model) -> bool:
+    """Whether a model's outputs are those of a network of ours with auxiliary heads."""
+    first, *rest = model.output_names
+    heads = rest and all(re.fullmatch(r"aux\d+_(logits|softmax)", name) for name in rest)
+    return isinstance(model.output, list) and first in ("logits", "probabilities") and heads
+
+
+def flat(model: keras.Model) -> keras.Model:
+    """A new functional model of a single graph: what gates and nested models hold stands in it.
+
+    It answers as model(x, training=False) does: a gate becomes its branch, times the probability
+    of survival.  Any layer's output can be an output of a model, which nested ones cannot:
+
+        net = flat(create("resnet50", survival=0.5))
+        maps = keras.Model(net.input, net.get_layer("stage2_block3_b2_conv1").output)
+
+    Layers keep their names; a name that occurs in several nested models has theirs before it, as
+    in left_stage1.  The result has weights of its own and is not compiled.  Raises ValueError for
+    a model that has no graph (subclassed, or Sequential without input shape).
+    """
+    calls(model)
+    whole: Any = nested(model)
+    models: Models = {}
+    paths = parts(whole, models)
+    times = Counter(op.name for op in paths)
+    copies = {}
+    for op, path in paths.items():
+        copies[op] = copied(op)
+        copies[op].name = op.name if times[op.name] == 1 else "_".join([*path, op.name])
+    inputs = [
+        keras.Input(x.shape[1:], x.shape[0], x.dtype, name=maker(x).name) for x in whole.inputs
+    ]
+    outputs = laid(whole, inputs, models, copies)
+    inputs, outputs = (
+        keras.tree.pack_sequence_as(*pair)
+        for pair in ((whole.input, inputs), (whole.output, outputs))
+    )
+    result = keras.Model(inputs, outputs, name=model.name)
+    for op, copy in copies.items():
+        take(copy, op.get_weights() if getattr(op, "weights", ()) else ())
+    return result
+
+
+def parts(
+    model: keras.Model, models: Models, path: tuple[str, ...] = ()
+) -> dict[Any, tuple[str, ...]]:
+    """{operation: names of the nested models around it}, of all that a model holds.
+
+    models: {operation: the functional model that it runs, or None}, to which all are added.
+    """
+    found: dict[Any, tuple[str, ...]] = {}
+    for op in dict.fromkeys(call.op for call in calls(model) if call.inputs):
+        models[op] = inner = models.get(op) or nested(op)
+        within = (*path, op.name) if isinstance(op, keras.Model) else path
+        found = (parts(inner, models, within) if inner else {op: path}) | found
+    return found
+
+
+def laid(
+    model: keras.Model, given: Iterable[Tensor], models: Models, copies: dict[Any, Any]
+) -> list[Tensor]:
+    """What a model makes of the tensors given, by copies of all that it holds."""
+    known = dict(zip(map(id, model.inputs), given, strict=True))
+    for call in calls(model):
+        if not call.inputs:
+            continue
+        args, kwargs = call.given(known)
+        if inner := models[call.op]:
+            made = laid(inner, [known[id(x)] for x in call.inputs], models, copies)
+        else:
+            made = keras.tree.flatten(copies[call.op](*args, **kwargs))
+        known |= dict(zip(map(id, call.outputs), made, strict=True))
+    return [known[id(x)] for x in model.outputs]
+
+
+def nested(op: Any) -> keras.Model | None:
+    """The functional model that an operation runs in inference; None if it runs no such model."""
+    if isinstance(op, (StochasticDepth, GateOfOld)):
+        times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
+        m = times(op.branch.output)
+        if isinstance(op, GateOfOld):
+            return summed(op, m)
+        return keras.Model(op.branch.input, m, name=op.name)
+    if isinstance(op, keras.Sequential) and has_calls(op):
+        return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
+    inner = getattr(op, "branch", op)  # of Recompute
+    if isinstance(inner, keras.Function):
+        return keras.Model(inner.input, inner.output, name=op.name)
+    return None
+
+
+def copied(op: Any, **changes: Any) -> Any:
+    return type(op).from_config(op.get_config() | changes)
+
+
+def take(copy: keras.Layer, weights: Sequence[np.ndarray]) -> None:
+    """Gives a copy of a layer its weights."""
+    if weights:
+        copy.set_weights(weights)
+    if isinstance(copy, layers.Normalization):
+        copy.finalize_state()  # it computes with copies of its weights
+
+
+def rebuilt(model: keras.Model) -> keras.Model:
+    """A functional model as its plan has it."""
+    changes, gone = plan(calls(model), model.outputs)
+    made: dict[Any, Any] = {}
+
+    def clone(op):
+        if op in gone:
+            return None
+        if inner := nested(op):
+            return rebuilt(inner)
+        return made.setdefault(op, copied(op, **{"use_bias": True} if op in changes else {}))
+
+    def call(op, *args, **kwargs):
+        return [*args, *kwargs.values()][0] if op is None else op(*args, **kwargs)
+
+    result = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for op, copy in made.items():
+        if getattr(op, "weights", ()):
+            take(copy, changed(op, changes[op]) if op in changes else op.get_weights())
+    return result
+
+
+def plan(rows: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[dict[Any, list[Any]], set[Any]]:
+    """({convolution: [(scale, shift) of its filters, ...]}, the operations that are left out)."""
+    times = Counter(row.op for row in rows)
+    uses = Counter(id(x) for x in [*outputs, *(x for row in rows for x in row.inputs)])
+    changes: defaultdict[Any, list[Any]] = defaultdict(list)
+    gone: set[Any] = set()
+    source: dict[
+        int, list[Any]
+    ] = {}  # id of a tensor: the convolutions, and their filters, of whose outputs it is made
+    for op, inputs, (y, *_) in rows:
+        alone = times[op] == 1 and all(uses[id(x)] == 1 and id(x) in source for x in inputs)
+        before = [part for x in inputs for part in source[id(x)]] if alone else []
+        last = getattr(op, "axis", -1) in (-1, len(y.shape) - 1)
+        same = inputs and inputs[0].dtype == y.dtype
+        if times[op] == 1 and linear(op):
+            before = [(op, y.shape[-1])]
+        elif same and type(op) in RANDOM:
+            gone.add(op)
+        elif same and last and before and (found := affine(op, y)):
+            gone.add(op)
+            for conv, f in before:
+                changes[conv].append([v[:f] for v in found])
+                found = [v[f:] for v in found]
+        elif not (last and type(op) is layers.Concatenate):
+            continue
+        source |= {id(y): before} if before else {}
+    return changes, gone
+
+
+def linear(op: Any) -> bool:
+    """Whether op is a convolution or dense layer without activation, with its usual weights."""
+    plain = type(op) in LINEAR and op.activation is keras.activations.linear
+    last = plain and getattr(op, "data_format", "channels_last") == "channels_last"
+    return last and all(w.name.endswith(("kernel", "bias")) for w in op.weights)
+
+
+def affine(op: Any, y: Tensor) -> list[np.ndarray] | None:
+    """scale and shift of each channel, if in inference y is scale * x + shift; else None."""
+    if type(op) is layers.BatchNormalization:
+        scale = (number(op.moving_variance) + op.epsilon) ** -0.5
+        scale = scale * number(op.gamma) if op.scale else scale
+        shift = (number(op.beta) if op.center else 0) - scale * number(op.moving_mean)
+    elif type(op) is layers.Rescaling and np.ndim(op.scale) == np.ndim(op.offset) == 0:
+        scale, shift = op.scale, op.offset
+    else:
+        return None
+    return [np.broadcast_to(v, y.shape[-1:]) for v in (scale, shift)]
+
+
+def number(v: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(v).astype("float64")
+
+
+def changed(op: Any, changes: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The weights of a convolution, with a bias, whose outputs are scaled and shifted in turn."""
+    kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
+    bias = kernels.pop()
+    for scale, shift in changes:
+        kernels[-1] *= scale.reshape(kernels[-1].shape[-2:] if type(op) in DEPTHWISE else -1)
+        bias = bias * scale + shift
+    return [*kernels, bias]

@@ -1,0 +1,195 @@
+"""Names of layers: taps that the architectures set, and stable names for all the rest."""
+
+import weakref
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
+from itertools import takewhile
+from typing import Any
+
+import keras
+from keras import layers
+
+from convbook.architectures.graph.calls import Call, calls, has_calls
+from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.blocks.types import Tensor
+
+KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
+    "AveragePooling2D": "pool",
+    "BatchNormalization": "bn",
+    "Concatenate": "concat",
+    "Conv2D": "conv",
+    "DepthwiseConv2D": "dwconv",
+    "GlobalAveragePooling2D": "gap",
+    "GroupNormalization": "gn",
+    "GroupedConv2D": "conv",
+    "MaxPooling2D": "pool",
+    "SeparableConv2D": "sepconv",
+    "StochasticDepth": "gate",
+    "ZeroPadding2D": "pad",
+}
+TAPS: weakref.WeakKeyDictionary[Any, str] = (
+    weakref.WeakKeyDictionary()
+)  # tapped layer: how the names of the layers before it begin
+
+
+def maker(x: Tensor) -> keras.Operation:
+    """The operation that made the symbolic tensor x."""
+    # Keras has no public way from a tensor to its layer, short of building a model.
+    return x._keras_history.operation  # type: ignore[attr-defined]  # Keras sets it later
+
+
+def tap(x: Tensor, name: str) -> Tensor:
+    """x, under a name by which model.get_layer(name).output finds it again.
+
+    It is the name of the layer that made x, or of an Identity added where that layer has weights
+    (so that weights have the same names in all nets), a tap already, or no name of a layer.
+    """
+    op = maker(x)
+    if name != getattr(op, "name", None):
+        free = isinstance(op, layers.Layer) and op not in TAPS and not op.weights
+        if not free or isinstance(op, layers.InputLayer):
+            x = layers.Identity()(x)
+            op = maker(x)
+        op.name = name
+    TAPS[op] = "head" if name in ("logits", "probabilities") else name
+    return x
+
+
+def inside(op: Any) -> keras.Model | None:
+    """The functional model that an operation runs: itself, or the branch of a gate; or None."""
+    inner = op if isinstance(op, keras.Model) else getattr(op, "branch", None)
+    return inner if isinstance(inner, keras.Model) and has_calls(inner) else None
+
+
+def block_of(op: Any) -> keras.Model | None:
+    """As inside, but of a gate saved before, which adds its shortcut itself, the whole block."""
+    return summed(op, op.branch.output) if isinstance(op, GateOfOld) else inside(op)
+
+
+def summed(gate: Any, m: Tensor) -> keras.Model:
+    """The functional model of the block that a gate saved before runs; m: what its branch makes."""
+    x, of = gate.branch.input, dict(dtype=gate.dtype_policy)
+    shortcut = keras.Input(m.shape[1:], dtype=m.dtype) if isinstance(gate.input, list) else x
+    y = layers.Add(**of, name=f"{gate.name}_add")([shortcut, m])
+    if gate.activation is not keras.activations.linear:
+        y = layers.Activation(gate.activation, **of, name=f"{gate.name}_activation")(y)
+    return keras.Model(x if shortcut is x else [shortcut, x], y, name=gate.name)
+
+
+def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
+    """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
+
+    An operation belongs to the first tap it leads to, or to root.  Where several tensors are
+    merged there, what leads to the merge by its second input only is in branch b2, and so on.
+    graph: the model's calls().
+    """
+    found: dict[Any, str] = {}
+    users: defaultdict[int, list[Any]] = defaultdict(list)
+    for position, (op, inputs, outputs) in reversed(list(enumerate(graph))):
+        uses = [use for x in outputs for use in users[id(x)]]
+        if op in TAPS:
+            end, path = (position, TAPS[op]), []
+        elif uses:
+            end = min(end for end, _ in uses)
+            levels = zip(*(path for e, path in uses if e == end), strict=False)
+            path = [level[0] for level in takewhile(lambda level: len({*level}) == 1, levels)]
+        else:
+            end, path = (float("inf"), root), []
+        found[op] = "_".join([end[1], *path])
+        merges = len({id(x) for x in inputs}) > 1
+        for i, x in enumerate(inputs, 1):
+            users[id(x)].append((end, (*path, f"b{i}") if merges else path))
+    return found
+
+
+def kind(op: keras.Operation) -> str:
+    """What an operation is called: conv, bn, pool, relu ...; never ends in a digit."""
+    name = type(op).__name__
+    if isinstance(op, layers.Activation):
+        name = getattr(op.activation, "__name__", name)
+    return KINDS.get(name, name).lower().rstrip("0123456789")
+
+
+def rename(op: keras.Operation, name: str) -> None:
+    """Gives an operation a name, and its weights the paths they would have had with it."""
+    op.name = name
+    for v in getattr(op, "weights", ()):
+        # The path is fixed when a weight is made; a saved model would come back with another.
+        v._path = "/".join([name, *v.path.split("/")[1:]])
+
+
+def name_layers(
+    model: keras.Model, root: str = "head", counts: Counter[tuple[str, str]] | None = None
+) -> None:
+    """Renames all layers of a new model but its taps: the same names at every build.
+
+    '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
+    1 for each beginning and kind.  Layers in a gate are named as if the gate were not there.
+    """
+    counts = Counter() if counts is None else counts
+    graph = calls(model)
+    starts = prefixes(graph, root)
+    for op in dict.fromkeys(call.op for call in graph):
+        start, what = starts[op], kind(op)
+        if isinstance(op, layers.InputLayer):
+            op.name = f"{root}_input" if "_" in root else "input"
+        elif op not in TAPS:
+            counts[start, what] += 1
+            rename(op, f"{start}_{what}{counts[start, what]}")
+        if inner := inside(op):
+            inner.name = f"{op.name}_branch"
+            name_layers(inner, start, counts)
+
+
+def one_name() -> AbstractContextManager[Any]:
+    """A scope in which TensorFlow's own variables all have one name; Keras' keep theirs.
+
+    TensorFlow prepares its operation anew for a variable of a new name, and that takes three
+    quarters of the time of making one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return nullcontext()
+    import tensorflow as tf
+
+    def named(make, **letters):
+        # A graph would take two variables of a name for one; with the slash no scope goes before.
+        return make(**letters | ({"name": "variable/"} if tf.executing_eagerly() else {}))
+
+    return tf.variable_creator_scope(named)
+
+
+def all_layers(model: keras.Model) -> list[keras.Layer]:
+    """The layers of a model, those in nested models and in gates included."""
+    return [layer for _, layer in located(model)]
+
+
+def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.Layer]]:
+    """Yields (path, layer) for all layers: a path is the names of what a layer is in, and its."""
+    for layer in model.layers:
+        yield within + layer.name, layer
+        if inner := inside(layer):
+            yield from located(inner, f"{within}{layer.name}/")
+
+
+def get_layer(model: keras.Model, name: str) -> keras.Layer:
+    """model.get_layer(name) that sees into gates and nested models too.
+
+    Where nested models have layers of the same name, name has theirs before it: left/stage1.  To
+    make an output of what is inside, lay it open first: get_layer(flat(model), name).output.
+    Raises ValueError for a name that no layer has, or several have.
+    """
+    found = dict(located(model))
+    if name in found:
+        return found[name]
+    ends = {path: layer for path, layer in found.items() if path.endswith(f"/{name}")}
+    if len({*ends.values()}) == 1:
+        return next(iter(ends.values()))
+    if ends:
+        raise ValueError(
+            f"name={name!r}: {model.name} has several: name must be {' or '.join(ends)}"
+        )
+    short = [path.split("/")[-1] for path in found]
+    near = ", ".join(get_close_matches(str(name), short, 5, 0)) or "none"
+    raise ValueError(f"name={name!r}: {model.name} has no such layer; nearest: {near}")

@@ -1,0 +1,169 @@
+"""Names of layers in keras.applications: tables as in torch_names.
+
+Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto.conv1, auto.bn1 and
+so on here, in the order in which keras.applications made them: they have no other name.
+"""
+
+from convbook.architectures import mobilenet
+from convbook.architectures.weights.torch_names import Rows, counted
+
+HEAD = {"predictions": "logits"}
+
+
+def made(*parts: tuple[str, str]) -> Rows:
+    """Rows of unnamed convolutions with their batch norms: (block, layers) in the order made."""
+    rows = [f"{block}_{layer}" for block, layers in parts for layer in layers.split()]
+    return {f"auto.&{i}": row for i, row in enumerate(rows, 1)}
+
+
+def blocks(stage: str, depth: int, layers: str) -> list[tuple[str, str]]:
+    return [(f"{stage}_block{j}", layers) for j in range(1, depth + 1)]
+
+
+def resnet() -> Rows:
+    stages = counted("conv", "stage", 4, 2)
+    first = {f"{a}_block#_0_&": f"{b}_block#_b1_&1" for a, b in stages.items()}
+    rest = {f"{a}_block#_#_&": f"{b}_block#_b2_&#" for a, b in stages.items()}
+    return {"conv1_&": "stem_&1", **first, **rest, **HEAD}
+
+
+def resnet_v2() -> Rows:
+    """The first unit of a stage projects, so that its first batch norm is before the shortcut."""
+    rows = {"conv1_conv": "stem_conv1", "post_bn": "last_bn1", **HEAD}
+    for i in range(1, 5):
+        first, rest = f"stage{i}_block1_", f"stage{i}_block#_b2_"
+        there = f"conv{i + 1}_block"
+        rows |= {f"{there}1_preact_bn": f"{first}bn1", f"{there}1_0_conv": f"{first}b1_conv1"}
+        rows |= {f"{there}1_#_bn": f"{first}b2_bn#", f"{there}#_#_conv": f"{rest}conv#"}
+        rows |= {f"{there}#_preact_bn": f"{rest}bn1"}
+        rows |= {f"{there}#_{j}_bn": f"{rest}bn{j + 1}" for j in (1, 2)}
+    return rows
+
+
+def densenet() -> Rows:
+    rows = {"conv1_&": "stem_&1", "bn": "last_bn1", **HEAD}
+    for i in range(1, 5):
+        for j in (1, 2):
+            rows[f"conv{i + 1}_block#_{j - 1}_bn"] = f"stage{i}_block#_b2_bn{j}"
+        rows[f"conv{i + 1}_block#_#_conv"] = f"stage{i}_block#_b2_conv#"
+        rows[f"pool{i + 1}_&"] = f"transition{i}_&1"
+    return rows
+
+
+def mobilenet_v1() -> Rows:
+    rows, i, j = {"conv1": "stem_conv1", "conv1_bn": "stem_bn1", "conv_preds": "logits"}, 1, 0
+    for n, (_, s) in enumerate(mobilenet.V1, 1):
+        i, j = (i + 1, 1) if s == 2 else (i, j + 1)
+        for part, layer, bn in (("dw", "dwconv1", "bn1"), ("pw", "conv1", "bn2")):
+            rows[f"conv_{part}_{n}"] = f"stage{i}_block{j}_{layer}"
+            rows[f"conv_{part}_{n}_bn"] = f"stage{i}_block{j}_{bn}"
+    return rows
+
+
+def mobilenet_v2() -> Rows:
+    rows, n = {"Conv1": "stem_conv1", "bn_Conv1": "stem_bn1", "Conv_1": "last_conv1"}, 0
+    rows |= {"Conv_1_bn": "last_bn1", **HEAD}
+    full = {
+        "expand": ("conv1", "bn1"),
+        "depthwise": ("dwconv1", "bn2"),
+        "project": ("conv2", "bn3"),
+    }
+    bare = {"depthwise": ("dwconv1", "bn1"), "project": ("conv1", "bn2")}
+    for i, (t, _, depth, _) in enumerate(mobilenet.V2, 1):
+        for j in range(1, depth + 1):
+            there, here = f"block_{n}" if n else "expanded_conv", f"stage{i}_block{j}"
+            for part, (layer, bn) in (full if t > 1 else bare).items():
+                rows[f"{there}_{part}"] = here + "_b2" * (j > 1) + f"_{layer}"
+                rows[f"{there}_{part}_BN"] = here + "_b2" * (j > 1) + f"_{bn}"
+            n += 1
+    return rows
+
+
+def xception() -> Rows:
+    """Blocks are counted through the flows; the projections have no name."""
+    here = {1: "stem", 13: "stage3_block1_b2", 14: "stage3"}
+    here |= {i + 1: f"stage1_block{i}_b2" for i in (1, 2, 3)}
+    here |= {i + 4: f"stage2_block{i}_b2" for i in range(1, 9)}
+    rows = {f"block{i}_{k}conv#": f"{b}_{k}conv#" for i, b in here.items() for k in ("sep", "")}
+    rows |= {f"block{i}_(?:sep)?conv#_bn": f"{b}_bn#" for i, b in here.items()}
+    projected = [(f"stage{i}_block{j}_b1", "&1") for i, j in ((1, 1), (1, 2), (1, 3), (3, 1))]
+    return rows | made(*projected) | HEAD
+
+
+def inception_v3() -> Rows:
+    a = "b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
+    b = "b1_&1 b2_&1 b2_&2 b2_&3 b3_&1 b3_&2 b3_&3 b3_&4 b3_&5 b4_&1"
+    c = "b1_&1 b2_&1 b2_b1_&1 b2_b2_&1 b3_&1 b3_&2 b3_b1_&1 b3_b2_&1 b4_&1"
+    parts = [("stem", "pool1_&1 pool1_&2 pool1_&3 &1 &2"), *blocks("stage1", 3, a)]
+    parts += [("stage2_reduction", "b1_&1 b2_&1 b2_&2 b2_&3"), *blocks("stage2", 4, b)]
+    parts += [("stage3_reduction", "b1_&1 b1_&2 b2_&1 b2_&2 b2_&3 b2_&4"), *blocks("stage3", 2, c)]
+    return made(*parts) | HEAD
+
+
+def inception_resnet_v2() -> Rows:
+    a, b = "b2_b1_&1 b2_b2_&1 b2_b2_&2 b2_b3_&1 b2_b3_&2 b2_b3_&3", "b2_b1_&1 b2_b2_&1 b2_b2_&2"
+    stem = "pool2_&1 pool2_&2 pool2_&3 pool2_&4 pool2_&5 b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
+    parts = [("stem", stem), *blocks("stage1", 10, a)]
+    parts += [("stage2_reduction", "b1_&1 b2_&1 b2_&2 b2_&3")]
+    parts += blocks("stage2", 20, f"{b} b2_b2_&3")
+    parts += [("stage3_reduction", "b1_&1 b1_&2 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3")]
+    parts += blocks("stage3", 10, f"{b} b2_b2_&3")
+    ends = {"block35": "stage1", "block17": "stage2", "block8": "stage3"}
+    ends = {f"{i}_#_conv": f"{j}_block#_b2_conv1" for i, j in ends.items()}
+    return made(*parts) | ends | {"conv_7b": "stage4_conv1", "conv_7b_bn": "stage4_bn1"} | HEAD
+
+
+def nasnet(depth: int) -> Rows:
+    """Names end in the cell: stem_1, stem_2, then numbers; the first reduction has taken one."""
+    rows = {"stem_conv1": "stem_conv1", "stem_bn1": "stem_bn1", **HEAD}
+    paths = {"left1": "b2_b1", "right1": "b2_b2", "left2": "b3_b1", "right2": "b3_b2"}
+    normal = {there: (f"{b}_", 0, 0) for there, b in (paths | {"left5": "b6_b1"}).items()}
+    for i in range(3):
+        for j in range(depth):
+            n, cell = i * depth + bool(i) + j, f"stage{i + 1}_block{j + 1}"
+            rows |= nasnet_cell("normal", n, cell, normal, ("conv1", "bn2"))
+            rows |= {
+                f"adjust_conv_projection_{n}": f"{cell}_conv2",
+                f"adjust_bn_{n}": f"{cell}_bn1",
+            }
+            rows[f"adjust_conv_#_{n}"] = f"{cell}_b#_conv1"
+    cells = {"stem_1": "stem_cell1", "stem_2": "stem_cell2"}
+    for there, cell in (cells | {f"reduce_{i * depth}": f"reduction{i}" for i in (1, 2)}).items():
+        p = int(cell != "stem_cell1")  # batch norms that h_prev has had
+        ops = {"left1": ("b1_", 0, 0), "right1": ("b2_", 0, p), "right2": ("b2_", 2, 2 + p)}
+        ops |= {"right3": ("b2_b2_", 0, 0), "left4": ("b4_b1_", 0, 0)}
+        rows |= nasnet_cell("reduction", there, cell, ops, ("conv1", "bn1"))
+        rows |= {
+            f"adjust_conv_projection_{there}": f"{cell}_b2_conv1",
+            f"adjust_bn_{there}": f"{cell}_b2_bn1",
+        }
+        rows[f"adjust_conv_#_{there}"] = f"{cell}_b2_b#_conv1"
+    return rows
+
+
+def nasnet_cell(
+    kind: str, n: int | str, cell: str, ops: dict[str, tuple[str, int, int]], first: tuple[str, str]
+) -> Rows:
+    """ops: {name there: (path here, how far its convolutions and its batch norms are shifted)}."""
+    rows = {f"{kind}_conv_1_{n}": f"{cell}_{first[0]}", f"{kind}_bn_1_{n}": f"{cell}_{first[1]}"}
+    for there, (path, convs, bns) in ops.items():
+        for i in (1, 2):
+            op = f"{kind}_{there}_{n}"
+            rows[f"separable_conv_{i}_{op}"] = f"{cell}_{path}sepconv{i + convs}"
+            rows[f"separable_conv_{i}_bn_{op}"] = f"{cell}_{path}bn{i + bns}"
+    return rows
+
+
+TABLES = {
+    "keras.applications VGG": {"block#_conv#": "stage#_conv#", "fc#": "head_dense#", **HEAD},
+    "keras.applications ResNet": resnet(),
+    "keras.applications ResNetV2": resnet_v2(),
+    "keras.applications InceptionV3": inception_v3(),
+    "keras.applications InceptionResNetV2": inception_resnet_v2(),
+    "keras.applications Xception": xception(),
+    "keras.applications MobileNet": mobilenet_v1(),
+    "keras.applications MobileNetV2": mobilenet_v2(),
+    "keras.applications DenseNet": densenet(),
+    "keras.applications NASNetMobile": nasnet(4),
+    "keras.applications NASNetLarge": nasnet(6),
+}

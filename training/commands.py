@@ -1,0 +1,133 @@
+"""The commands convbook train and convbook recipes: what they are given, and what can be refused
+without waiting for TensorFlow."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from convbook import names, terminal
+from convbook.options import Command, Parser, number, pair, whole
+
+Add = Callable[..., Any]  # the method add_argument of a group
+
+EXAMPLES = """
+    convbook train resnet20 --data digits                 about three minutes on two cores
+    convbook train lenet5 --epochs 5 --out runs/quick
+    convbook train resnet50 --data folder:photos --weights imagenet --freeze body
+
+A run leaves model.keras, best.keras, history.csv, curves.png, result.json, checkpoints and
+TensorBoard's logs in the folder --out; the same command goes on where a run was stopped."""
+
+
+def train(parser: Parser) -> Command:
+    """convbook train: its arguments; returns what trains."""
+    parser.description = f"{parser.description}\n{EXAMPLES}"
+    parser.add_argument("model", metavar="NAME", help="a network; convbook nets lists them")
+    for of in (of_data, of_recipe, of_weights, of_devices, of_run):
+        of(parser.add_argument_group(of.__name__.removeprefix("of_")).add_argument)
+    return trained
+
+
+def trained(options: Namespace) -> int:
+    """Trains; returns the exit code.  Raises ValueError for what cannot be."""
+    finished(options)
+    names.network(options.model)
+    names.data_source(options.data)
+    from convbook.training import recipes
+    from convbook.training.devices import cluster
+
+    recipes.asked(options)
+    machines = cluster.find(options.workers, options.index)
+    terminal.load_keras()
+    from convbook.training.fit.run import run
+
+    return run(options, machines)
+
+
+def parse(argv: list[str]) -> Namespace:
+    """The options of a run from a command line; what is None there is the recipe's, or the
+    network's."""
+    parser = Parser("convbook train", description="")
+    train(parser)
+    return finished(parser.parse_args(argv))
+
+
+def finished(options: Namespace) -> Namespace:
+    """The options with what follows from others.  Raises ValueError where they contradict."""
+    options.option, options.set = dict(options.option), dict(options.set)
+    if options.out is None:
+        options.out = f"runs/{options.model}-{options.data}".replace(":", "-")
+        if "/" in options.data:
+            raise ValueError(f"--data {options.data}: name a folder for the results with --out")
+    if not options.out.strip():
+        raise ValueError("--out is empty: name a folder")
+    if options.unfreeze and not options.freeze:
+        raise ValueError(f"--unfreeze {options.unfreeze}: without --freeze nothing is frozen")
+    if options.weights and options.init_from:
+        raise ValueError("--weights and --init-from: give one of the two")
+    return options
+
+
+def of_data(add: Add) -> None:
+    sources = ", ".join(names.DATA_SOURCES)
+    add("--data", default="digits", help=f"{sources}; default: digits")
+    add("--size", type=whole(1), help="pixels a side; default: the paper's, less for small images")
+    add("--skip-broken", action="store_true", help="leave out what cannot be read, and list it")
+    add("--first-label", type=whole(0), help="of tfrecord: the label of the first class")
+
+
+def of_recipe(add: Add) -> None:
+    kinds = ("paper", "modern", "digits")
+    add("--recipe", choices=kinds, help="default: paper; of digits its own")
+    add("--epochs", type=whole(1))
+    add("--steps", type=whole(1), help="in place of epochs")
+    add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")
+    add("--lr", type=number, help="the peak of the learning rate")
+    add("--lr-scale", default="none", choices=("none", "linear", "sqrt"), help="with the batch")
+    repeatable = dict(type=pair, action="append", default=[], metavar="NAME=VALUE")
+    add("--set", **repeatable, help="a field of the recipe, such as weight_decay=0; repeatable")
+    of_network = "of the network, such as survival=0.5 (see architectures.create); repeatable"
+    add("--option", **repeatable, help=of_network)
+
+
+def of_weights(add: Add) -> None:
+    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
+    add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
+    add("--init-only", metavar="REGEX", help="with --init-from FILE: only layers whose names match")
+    add("--freeze", metavar="STAGE", help="body, or a stage up to which nothing is trained")
+    add("--unfreeze", type=whole(1), metavar="EPOCH", help="after so many epochs all is trained")
+
+
+def of_devices(add: Add) -> None:
+    add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
+    add("--accumulate", type=whole(1), default=1, metavar="PARTS", help="of a batch, one by one")
+    add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
+    add("--jit", action="store_true", help="compile with XLA")
+    add("--no-synchronize", dest="synchronize", action="store_false", help="batch norm by device")
+    add("--workers", metavar="HOST:PORT,...", help="all machines, the chief first; with --index")
+    add("--index", type=whole(0), help="which of the workers this is")
+    add("--tpu", metavar="NAME", help="train on that TPU; local on a TPU's own machine")
+
+
+def of_run(add: Add) -> None:
+    add("--seed", type=whole(0, 2**31 - 1), default=0)
+    add("--deterministic", action="store_true", help="the same bits at every run, but slower")
+    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
+    add("--monitor", default="val_accuracy", help="what progress is; default: val_accuracy")
+    add("--save-every", type=whole(1), metavar="STEPS", help="and at the end of each epoch")
+    add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints; default: 2")
+    add("--log-every", type=whole(1), metavar="STEPS", help="a line for each so many steps")
+    add("--no-tensorboard", dest="tensorboard", action="store_false")
+    add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
+
+
+def recipes(parser: Parser) -> Command:
+    """convbook recipes: its argument; returns what prints all recipes, or one field by field."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a network, or a recipe")
+
+    def printed(options: Namespace) -> None:
+        from convbook.training.recipes.fields import describe, listing
+
+        print("\n".join(describe(options.name) if options.name else listing()))
+
+    return printed

@@ -1,0 +1,1 @@
+"""Runs compared: what differs between their options, and what came of them."""

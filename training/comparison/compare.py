@@ -1,0 +1,94 @@
+"""Put runs side by side: in a table and in a plot.
+
+    convbook compare runs/a runs/b --plot both.png
+
+Reads result.json and history.csv of each folder; a run that has not ended is shown as far as it is.
+"""
+
+import csv
+import json
+import math
+from argparse import Namespace
+from collections import namedtuple
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from convbook.options import Command, Parser
+from convbook.training.comparison.run_table import aligned, table, titles
+
+# name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
+Run = namedtuple("Run", "name result history")
+TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
+
+
+def compare(parser: Parser) -> Command:
+    """convbook compare: its arguments; returns what compares."""
+    parser.description = __doc__
+    parser.add_argument("runs", nargs="+", metavar="OUT", help="folders that runs left")
+    parser.add_argument(
+        "--plot", metavar="FILE.png", help="draw the curves of all into one picture"
+    )
+    return printed
+
+
+def printed(options: Namespace) -> None:
+    """Prints the table, and draws the plot.  Raises ValueError for what cannot be."""
+    runs = [read(folder) for folder in options.runs]
+    if options.plot:
+        draw(options.plot, runs)
+    print("\n".join(aligned(table(runs))))
+    if options.plot:
+        print(f"curves: {options.plot}")
+
+
+def read(folder: str | Path) -> Run:
+    """The Run in a folder.  Raises ValueError if there is none."""
+    at = Path(folder)
+    result, history = None, {}
+    try:
+        if (at / "result.json").exists():
+            result = json.loads((at / "result.json").read_text(encoding="utf-8"))
+        if (at / "history.csv").exists():
+            history = columns((at / "history.csv").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder}: its files cannot be read: {error}") from error
+    if result is None and not history:
+        raise ValueError(f"{folder}: no result.json and no history.csv: it is not of a run")
+    if result is not None and not isinstance(result, dict):
+        raise ValueError(f"{folder}: result.json is not of a run")
+    return Run(str(folder), result, history)
+
+
+def columns(text: str) -> dict[str, list[float]]:
+    """{column: numbers} of a history.csv; a line cut short at its end is left out."""
+    head, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines())
+    rows = [line for line in lines if len(line) == len(head)]
+    return {key: [as_number(row[i]) for row in rows] for i, key in enumerate(head)}
+
+
+def as_number(text: str) -> float:
+    return float(text) if text else math.nan
+
+
+def draw(path: str | Path, runs: list[Run]) -> None:
+    """Loss and error of all runs against the epoch: validation drawn through, training dashed."""
+    figure = Figure((12, 4.5), layout="constrained")
+    loss, error = figure.subplots(1, 2)
+    for i, (run, title) in enumerate(zip(runs, titles(runs), strict=True)):
+        title += "" if run.result else ", unfinished"
+        for key, style, label in (("val_", "-", title), ("", "--", None)):
+            told = dict(linestyle=style, color=f"C{i}", label=label)
+            if {"epoch", f"{key}loss", f"{key}accuracy"} <= set(run.history):
+                epochs, errors = run.history["epoch"], run.history[f"{key}accuracy"]
+                loss.plot(epochs, run.history[f"{key}loss"], **told)
+                error.plot(epochs, [100 * (1 - a) for a in errors], **told)
+    loss.set(xlabel="epoch", ylabel="loss", title="validation; dashed: training, augmented")
+    error.set(xlabel="epoch", ylabel="error, %", yscale="symlog")
+    error.set_yticks(TICKS, list(map(str, TICKS)))
+    if loss.lines:
+        loss.legend()
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"--plot {path!r} cannot be written: {problem}") from problem

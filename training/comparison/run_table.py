@@ -1,0 +1,107 @@
+"""The table of convbook compare: what differs between runs, and what came of them."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from convbook.training.recipes.fields import text_of
+
+FREE = {"out", "index"}  # options that say nothing of the training
+Figure = Callable[[dict[str, Any], dict[str, list[float]]], str]  # of a result and a history
+WIDEST = 30  # letters of a value
+
+
+def table(runs: Sequence[Any]) -> list[list[str]]:
+    """Rows of texts: what differs between the runs, and what came of them."""
+    told = [said(run) for run in runs]
+    ended = [one for one, run in zip(told, runs, strict=True) if run.result]
+    keys = dict.fromkeys(k for one in ended for k in one)
+    differ = [key for key in keys if len({one.get(key, "-") for one in ended}) > 1]
+    rows = [["", *titles(runs)], ["state", *map(state, runs)]]
+    rows += [[key, *(short(one.get(key, "-")) for one in told)] for key in differ]
+    for label, figure in FIGURES.items():
+        found = [figure(run.result or {}, run.history) for run in runs]
+        if any(text != "-" for text in found):
+            rows.append([label, *found])
+    return rows
+
+
+def said(run: Any) -> dict[str, str]:
+    """{key: text} of the recipe and the options of a run."""
+    if run.result is None:
+        return {}
+    recipe = {k: v for k, v in (run.result.get("recipe") or {}).items() if k != "words"}
+    values = flat(recipe) | flat(run.result.get("options", {}))
+    return {key: text_of(value) for key, value in values.items() if key not in FREE}
+
+
+def flat(value: Any, key: str = "") -> dict[str, Any]:
+    """{key: value} of what is nested: dictionaries, and lists of pairs [name, dictionary]."""
+    pairs = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
+    if pairs and all(len(v) == 2 and isinstance(v[1], dict) for v in value):
+        value = {name: inner or True for name, inner in value}
+    if not isinstance(value, dict):
+        return {key: value}
+    start = f"{key}." if key else ""
+    return {k: v for name, inner in value.items() for k, v in flat(inner, start + name).items()}
+
+
+def titles(runs: Sequence[Any]) -> list[str]:
+    """The names of the folders; their paths where two have the same."""
+    names = [Path(run.name).name for run in runs]
+    return names if len(set(names)) == len(names) else [run.name for run in runs]
+
+
+def state(run: Any) -> str:
+    """Whether a run has ended, and how many epochs it has done."""
+    epochs = len(run.history.get("epoch", ()))
+    return f"{'finished' if run.result else 'unfinished'}, {epochs} epochs"
+
+
+def short(text: str) -> str:
+    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."
+
+
+def of_result(key: str, form: str) -> Figure:
+    def figure(result, history):
+        return form.format(result[key]) if result.get(key) is not None else "-"
+
+    return figure
+
+
+def last(result: dict[str, Any], history: dict[str, list[float]]) -> str:
+    column = history.get("val_accuracy")
+    return f"{column[-1]:.2%}" if column else "-"
+
+
+def best(result: dict[str, Any], history: dict[str, list[float]]) -> str:
+    column = [v for v in history.get("val_accuracy", ()) if not math.isnan(v)]
+    if not column:
+        return "-"
+    at = history["val_accuracy"].index(max(column))
+    return f"{max(column):.2%}, epoch {history['epoch'][at]:.0f}"
+
+
+def pace(result: dict[str, Any], history: dict[str, list[float]]) -> str:
+    column = history.get("images_per_second", ())
+    found = result.get("images_per_second") or (column and median(column[1:] or column))
+    return f"{found:.1f}" if found else "-"
+
+
+FIGURES = {
+    "test accuracy": of_result("test_accuracy", "{:.2%}"),
+    "validation accuracy": last,
+    "best validation accuracy": best,
+    "seconds": of_result("seconds", "{:.0f}"),
+    "images per second": pace,
+    "parameters": of_result("parameters", "{:,}"),
+}
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of rows of texts, columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = ([t.ljust(w) for t, w in zip(row, widths, strict=True)] for row in rows)
+    return ["  ".join(line).rstrip() for line in cells]

@@ -1,0 +1,72 @@
+"""Augmentation by name, as recipes have it: pure functions of images and a seed, so runs repeat.
+
+A recipe's augmentation is a dictionary, or a list of pairs: a name and its options, such as
+`dict(pad_crop=4, flip=True)` or `[("random_area_crop", dict(area=(0.05, 1))), ("flip", {})]`.
+Whatever its order, they act in five stages: a crop of each image, colours of values in [0, 1],
+normalisation, places, mixtures; in its order within a stage.  Of two mixtures each step takes one.
+Images for evaluation get the normalisation too.
+"""
+
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from convbook.training.data.augment.colour import colour_jitter, pca_noise
+from convbook.training.data.augment.crop import centre_crop, random_area_crop, scale_jitter
+from convbook.training.data.augment.mix import cutmix, mixup
+from convbook.training.data.augment.normalise import standardise, subtract_mean
+from convbook.training.data.augment.place import affine, flip, pad_crop
+from convbook.training.data.augment.rand import rand_augment
+
+__all__ = ["options", "plan"]
+
+STAGES: dict[str, tuple[Callable[..., Any], ...]] = dict(
+    crops=(random_area_crop, scale_jitter, centre_crop),
+    colours=(pca_noise, colour_jitter, rand_augment),
+    normalisations=(subtract_mean, standardise),
+    places=(affine, pad_crop, flip),
+    mixtures=(mixup, cutmix),
+)
+GIVEN = {"h", "w", "x", "y", "seed", "size", "share", "statistics"}  # by the pipeline
+NAMES = {f.__name__: (stage, f) for stage, fs in STAGES.items() for f in fs}
+
+Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe has it
+# Of each stage (place in the recipe, function, options)
+Plan = namedtuple("Plan", "crops colours normalisations places mixtures")
+
+
+def options(f: Callable[..., Any]) -> list[str]:
+    """The names of what a recipe may say to f."""
+    return [name for name in inspect.signature(f).parameters if name not in GIVEN]
+
+
+def plan(augmentation: Augmentation) -> Plan:
+    """What a recipe's augmentation asks for, as a Plan.
+
+    The value of a name is its options, or True for none, False to leave it out, or its first
+    option.  Raises ValueError for what is unknown, and for two crops or normalisations.
+    """
+    pairs = augmentation.items() if isinstance(augmentation, Mapping) else augmentation or ()
+    found: dict[str, list[Any]] = {stage: [] for stage in STAGES}
+    for k, (name, told) in enumerate(pairs):
+        if name not in NAMES:
+            raise ValueError(f"augmentation {name!r}: must be one of {', '.join(NAMES)}")
+        stage, f = NAMES[name]
+        if told is False or told is None:
+            continue
+        if told is True:
+            told = {}
+        if not isinstance(told, dict):
+            if not options(f):
+                raise ValueError(f"augmentation {name!r} has no options: {told!r} must be True")
+            told = {options(f)[0]: told}
+        if unknown := [option for option in told if option not in options(f)]:
+            may = f"options are {', '.join(options(f))}"
+            raise ValueError(f"augmentation {name!r} has no option {unknown[0]!r}: its {may}")
+        found[stage].append((k, f, told))
+    for stage in ("crops", "normalisations"):
+        if len(found[stage]) > 1:
+            names = " and ".join(f.__name__ for _, f, _ in found[stage])
+            raise ValueError(f"augmentation {names}: one of the {stage} at most")
+    return Plan(**found)

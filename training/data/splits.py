@@ -1,0 +1,179 @@
+"""Parts of a data set, and what is held out for validation and test: always the same.
+
+A part has random access: any image by its number, in any order, in tf.data.  It knows its count,
+len(part); its labels, part.y (N,); the size and channels of the images it gives.  Split holds
+pixels, Files and Records read encoded images when they are asked for.
+"""
+
+from collections import namedtuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import train_test_split
+
+from convbook.training.data.augment import crop
+
+MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+
+
+def on_cpu(a: Any) -> tf.Tensor:
+    """a as a tensor that the graphs of tf.data share, rather than each holding a copy."""
+    with tf.device("CPU"):
+        return tf.constant(a)
+
+
+class Split:
+    """Images in memory: x (N, H, W, C), float in [0, 1] or uint8; y (N,); size, if other than H."""
+
+    def __init__(self, x: Any, y: Any, size: int | None = None):
+        self.x, self.y, self.pixels = x, np.asarray(y), on_cpu(x)
+        self.size, self.channels = size or x.shape[1], x.shape[-1]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def images(self, i: tf.Tensor) -> tf.Tensor:
+        """The images numbered i (B,), whole, (B, size, size, C) in [0, 1]."""
+        return crop.resize(tf.gather(self.pixels, i), self.size)
+
+    def window(self, i: tf.Tensor, window: crop.Window) -> tf.Tensor:
+        """The window of image i: see crop."""
+        return crop.cut(tf.gather(self.pixels, i), window)
+
+
+class Encoded:
+    """Images to be read and decoded: what Files and Records have in common."""
+
+    y: np.ndarray
+    size: int
+    channels: int
+
+    def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The encoded image and the label of number i, in a graph."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def window(self, i: tf.Tensor, window: crop.Window) -> tf.Tensor:
+        return crop.decode(self.example(i)[0], self.channels, window)
+
+
+class Files(Encoded):
+    """An image a file: paths, labels y."""
+
+    def __init__(self, paths: Iterable[str], y: Any, size: int, channels: int):
+        self.paths, self.y = list(paths), np.asarray(y, "int64")
+        self.size, self.channels = size, channels
+        self.tensors = on_cpu(self.paths), on_cpu(self.y)
+
+    def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The encoded image and the label of number i, in a graph."""
+        path, y = (tf.gather(t, i) for t in self.tensors)
+        return tf.io.read_file(path), y
+
+    def name(self, i: SupportsIndex) -> str:
+        return self.paths[i]
+
+    def take(self, good: Iterable[int], y: Any) -> "Files":
+        return Files([self.paths[i] for i in good], y, self.size, self.channels)
+
+
+class Records(Encoded):
+    """An image a record of TFRecord files: number i begins at byte offset[i] of files[shard[i]].
+
+    features: the names of the encoded image and of the label in the record, a tf.train.Example.
+    Each record is read for itself, its checksums verified.
+    """
+
+    def __init__(self, files: Iterable[str], shard: Any, offset: Any, y: Any, size: int,
+                 channels: int, features: Sequence[str]):  # fmt: skip
+        self.files, self.shard, self.offset = list(files), np.asarray(shard), np.asarray(offset)
+        self.y, self.size, self.channels, self.features = y, size, channels, features
+        self.tensors = on_cpu(self.files), on_cpu(self.shard), on_cpu(self.offset)
+
+    def record(self, i: SupportsIndex | tf.Tensor) -> tf.Tensor:
+        files, shard, offset = self.tensors
+        dataset = tf.raw_ops.TFRecordDatasetV2(
+            filenames=[tf.gather(files, tf.gather(shard, i))],
+            compression_type="",
+            buffer_size=1 << 18,
+            byte_offsets=[tf.gather(offset, i)],
+        )
+        spec = tf.TensorSpec((), tf.string)
+        return tf.data.experimental.from_variant(dataset, spec).take(1).get_single_element()
+
+    def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, label = self.features
+        kinds = {
+            image: tf.io.FixedLenFeature((), tf.string),
+            label: tf.io.FixedLenFeature((), tf.int64),
+        }
+        found = tf.io.parse_single_example(self.record(i), kinds)
+        return found[image], found[label]
+
+    def name(self, i: SupportsIndex) -> str:
+        return f"{self.files[self.shard[i]]}, record at byte {self.offset[i]}"
+
+    def take(self, good: Any, y: Any) -> "Records":
+        at = self.shard[good], self.offset[good]
+        return Records(self.files, *at, y, self.size, self.channels, self.features)
+
+
+Part = Split | Files | Records
+
+# Three parts (see Part); the number of classes; their names, if known; what was left out, as
+# (file, reason).
+Data = namedtuple("Data", "train val test classes names skipped", defaults=(None, ()))
+
+# The words that name a part: of a folder, in the name of a file, of TensorFlow Datasets.
+PART = dict(train="train", val="val", valid="val", validation="val", test="test")
+
+LEAST = 7  # images of a class, so that validation gets one of each class even if all are so few
+HELD, MOST = 0.1, 10_000  # for validation where a test part is given: CIFAR's 5,000 in ResNet
+
+
+def split(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of train, validation and test: 20 % for test, then 20 % of the rest for validation.
+
+    Every class is split alike, and always the same way: the seed of a run has no part in it.
+    """
+    rest, test = train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=0)
+    train, val = train_test_split(rest, test_size=0.2, stratify=y[rest], random_state=0)
+    return train, val, test
+
+
+def hold_out(y: np.ndarray) -> list[np.ndarray]:
+    """Indices of train and validation where the test part is given: 10 %, at most 10,000."""
+    held = min(max(round(len(y) * HELD), len(np.unique(y))), MOST)
+    return train_test_split(np.arange(len(y)), test_size=held, stratify=y, random_state=0)
+
+
+def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -> None:
+    """Raises ValueError for a class with too few images to hold some of them out."""
+    labels, counts = np.unique(y, return_counts=True)
+    if counts.min() < LEAST:
+        label = labels[counts.argmin()]
+        which = f"{names[label]!r}" if names else f"{label}"
+        raise ValueError(
+            f"--data {name!r}: class {which} has {counts.min()} images to train on; to hold some "
+            f"out for validation and test it takes {LEAST}, or give train, val and test yourself"
+        )
+
+
+def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[str] | None,
+           skipped: Sequence[tuple[str, str]]) -> Data:  # fmt: skip
+    """Data of the parts there are; the others are held out from train.  Raises ValueError."""
+    train = parts["train"]
+    if len(np.unique(train.y)) < 2:
+        raise ValueError(f"--data {name!r}: one class only: there is nothing to tell apart")
+    if "val" in parts and "test" in parts:
+        return Data(train, parts["val"], parts["test"], classes, names, skipped)
+    check_counts(name, train.y, names)
+    # One that is given is the test: what chooses a model must be another.
+    given = [parts[p] for p in ("val", "test") if p in parts]
+    held = hold_out(train.y) if given else split(train.y)
+    train, val, test = [*(train.take(i, train.y[i]) for i in held), *given]
+    return Data(train, val, test, classes, names, skipped)

@@ -1,0 +1,1 @@
+"""Devices: which of them train, the workers of a run, what several of them need."""

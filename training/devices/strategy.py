@@ -1,0 +1,138 @@
+"""Devices: which of them train, what several of them need, and each one's share of the data."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from convbook.training.devices import multiworker
+from convbook.training.devices.cluster import Cluster
+from convbook.training.devices.lost_workers import meeting
+
+
+def choose(
+    cluster: Cluster | None = None, tpu: str | None = None, seconds: float = 300.0
+) -> tf.distribute.Strategy:
+    """The tf.distribute strategy of a run.
+
+    Several workers (cluster, of cluster.find), or the TPU of that name, or all GPUs if there are
+    several, or the one device there is.  Raises WorkerLost if not all workers start in seconds.
+    """
+    if cluster and tpu:
+        raise ValueError(f"--tpu {tpu!r} with several workers: give one of the two")
+    if tpu:
+        return of_tpu(tpu)
+    if cluster:
+        with meeting(cluster, seconds):
+            return multiworker.MultiWorkerMirroredStrategy()
+    several = len(tf.config.list_logical_devices("GPU")) > 1
+    return multiworker.MirroredStrategy() if several else tf.distribute.get_strategy()
+
+
+def of_tpu(name: str) -> tf.distribute.TPUStrategy:
+    """TPUStrategy of the TPU called name, "local" on a TPU's own machine."""
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+REFUSED = {  # by Keras with several replicas (docs/strategies.md): what to do instead
+    "gradient_accumulation_steps": "use accumulate (training/devices/accumulate.py) for it",
+    "ema_overwrite_frequency": "leave it out: the averages are put in place when fit ends",
+    "steps_per_execution": "leave it at 1",
+    "jit_compile": "leave it off",
+}
+
+
+def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None:
+    """Raises ValueError for what does not work on the devices of strategy, before time is spent.
+
+    options: a mapping of those of REFUSED, with batch_size, the images of a step on all devices,
+    and accumulate, the parts of a step (1 if not given).
+    """
+    shares, parts = strategy.num_replicas_in_sync, options.get("accumulate") or 1
+    for name in REFUSED if shares > 1 else ():
+        if options.get(name) and (name, options[name]) != ("steps_per_execution", 1):
+            said = f"does not work on several devices ({shares} here)"
+            raise ValueError(f"{name}={options[name]!r} {said}: {REFUSED[name]}")
+    batch, each = options["batch_size"], shares * parts
+    if batch % each:
+        of = f" in {parts} parts" if parts > 1 else ""
+        near = max(batch // each * each, each)
+        raise ValueError(
+            f"--batch-size {batch}: must be a multiple of {each}, for {shares} devices{of}: {near}"
+        )
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes files."""
+    return getattr(strategy, "is_chief", True)
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, make: Callable[[int, int], tf.data.Dataset]
+) -> Any:
+    """The data of model.fit, evaluate or predict, of which each worker makes only its own part.
+
+    make(share, shares) returns the tf.data of one replica: of every global batch, in step, the rows
+    of that share (see rows).  What is random in it must depend on the image and the step, not on
+    the share.  It is repeated without end, so Keras must be told the number of steps; for data that
+    may end, TensorFlow would ask all workers before each step whether there is more.
+    """
+
+    def dataset(context):
+        shares = strategy.num_replicas_in_sync
+        here = shares // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+        each = [make(share, shares) for share in range(first, first + here)]
+        turns = tf.data.Dataset.range(here).repeat()  # replicas are served in turn
+        found = tf.data.Dataset.choose_from_datasets(each, turns, False) if here > 1 else each[0]
+        # TensorFlow's tuner sleeps for 10, 20, 40 ... ms, and at the end of fit or evaluate the
+        # iterator may wait for it, up to as long again.  Without it AUTOTUNE means all threads.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return found.repeat().with_options(options)
+
+    return strategy.distribute_datasets_from_function(dataset)
+
+
+def rows(images: int, step: Any, steps: int, share: int, shares: int) -> tuple[Any, Any]:
+    """(first, last): the rows that share gets in step; all of images go to one share of one step.
+
+    Steps differ by one image at most, and so do the shares of a step; equal where they divide.
+    """
+    first, last = images * step // steps, images * (step + 1) // steps
+    n = last - first
+    return first + n * share // shares, first + n * (share + 1) // shares
+
+
+def steps_of(images: int, batch: int, shares: int) -> int:
+    """Steps of a pass with about batch images each, in which no share is empty.
+
+    Raises ValueError if there are fewer images than shares.
+    """
+    if images < shares:
+        raise ValueError(f"{images} images are too few for {shares} devices: one each, at least")
+    return min(math.ceil(images / batch), images // shares)
+
+
+def each_once(
+    strategy: tf.distribute.Strategy, images: int, batch: int, take: Callable[[Any, Any], Any]
+) -> tuple[Any, int]:
+    """(data, steps) of one pass that takes every image once, whatever the number of replicas.
+
+    take(first, last) returns the batch of these rows.  There is no padding: replicas get one row
+    more or less, which losses and metrics allow for; evaluate returns the same as on one device.
+    """
+    steps = steps_of(images, batch, strategy.num_replicas_in_sync)
+
+    def make(share, shares):
+        def part(step):
+            return take(*rows(images, step, steps, share, shares))
+
+        each = tf.data.Dataset.range(steps).map(part, num_parallel_calls=tf.data.AUTOTUNE)
+        return each.prefetch(tf.data.AUTOTUNE)
+
+    return distribute(strategy, make), steps

@@ -1,0 +1,1 @@
+"""Trained networks: evaluated by a protocol, asked for what they see, compared run by run."""

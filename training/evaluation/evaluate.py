@@ -1,0 +1,162 @@
+"""Evaluate trained networks on a set of images.
+
+    convbook evaluate runs/resnet20-digits/model.keras --data digits
+    convbook evaluate A.keras B.keras --data folder:birds --protocol ten
+
+Several networks are an ensemble: their probabilities are averaged.  It leaves evaluation.json,
+confusion.png and reliability.png in the folder --out.
+"""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convbook import terminal
+from convbook.names import data_source
+from convbook.options import Command, Parser, saved_model, whole
+from convbook.training.evaluation import protocols
+from convbook.training.evaluation.protocols import Protocol
+
+if TYPE_CHECKING:
+    from convbook.training.data import Data
+    from convbook.training.evaluation.trained_network import Trained
+
+FILES = ("confusion.png", "reliability.png", "evaluation.json")
+
+
+def evaluate(parser: Parser) -> Command:
+    """convbook evaluate: its arguments; returns what evaluates."""
+    parser.description, parser.epilog = __doc__, protocols.__doc__
+    add = parser.add_argument
+    add("models", nargs="+", type=saved_model, metavar="MODEL.keras")
+    add("--data", required=True, metavar="D", help="as for training: digits, folder:PATH ...")
+    add("--part", default="test", choices=("test", "val", "train"))
+    add("--protocol", default="centre", metavar="P", help="default: centre")
+    add("--batch-size", type=whole(1), default=64, metavar="N", help="views at a time")
+    add("--size", type=whole(1), help="pixels a side, for networks that take any")
+    add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
+    add("--skip-broken", action="store_true", help="evaluate without what cannot be read")
+    add("--first-label", type=whole(0), metavar="N", help="of TFRecord files: what class 0 is")
+    return printed
+
+
+def printed(options: Namespace) -> None:
+    """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
+    told = protocols.protocol(options.protocol)
+    data_source(options.data)
+    terminal.load_keras()
+    from convbook.training.evaluation.scores import lines
+    from convbook.training.fit import report
+
+    networks, loaded = prepared(options, told)
+    folder = Path(options.out or beside(options))
+    report.claim(folder)
+    found, reliability = evaluated(networks, loaded, options, told)
+    write(folder, found, reliability)
+    print("\n".join(lines(found)))
+    print(f"{folder}: {', '.join(FILES)}")
+
+
+def beside(options: Namespace) -> Path:
+    name = "".join(c if c.isalnum() else "-" for c in options.protocol)
+    return Path(options.models[0]).parent / f"evaluation-{name}-{options.part}"
+
+
+def prepared(options: Namespace, told: Protocol) -> tuple[list, list]:
+    """(networks, data of each), all that can be refused before time is spent.  ValueError."""
+    from convbook.training import data
+    from convbook.training.evaluation import trained_network
+
+    networks = [trained_network.load(path, options.size) for path in options.models]
+    loaded = {}
+    for network in networks:
+        protocols.sides_of(told, network.size)
+        shape = network.size, network.channels
+        if shape not in loaded:
+            loaded[shape] = data.load(
+                options.data, *shape, options.skip_broken, options.first_label
+            )
+        check(network, loaded[shape], options.data)
+    return networks, [loaded[network.size, network.channels] for network in networks]
+
+
+def check(network: "Trained", parts: "Data", name: str) -> None:
+    """Raises ValueError if a network does not tell the classes of the data apart."""
+    if parts.classes != network.classes:
+        has = f"{network.path} tells {network.classes} classes apart"
+        raise ValueError(f"{has}, --data {name!r} has {parts.classes}")
+    known, theirs = (network.told or {}).get("classes"), parts.names
+    for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
+        if str(pair[0]) != str(pair[1]):
+            said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
+            raise ValueError(f"class {i} is {said}")
+
+
+def evaluated(
+    networks: list, loaded: list, options: Namespace, told: Protocol
+) -> tuple[dict[str, Any], Any]:
+    """(what evaluation.json says, the reliability of the answers).  Raises ValueError."""
+    from convbook.training.evaluation import scores, trained_network
+
+    pairs = zip(networks, loaded, strict=True)
+    each = [answered(network, parts, options, told) for network, parts in pairs]
+    p, y = np.sum(each, 0) / len(each), getattr(loaded[0], options.part).y
+    confused = scores.confusion(p, y)
+    found = dict(
+        models=[network.path for network in networks],
+        data=options.data,
+        part=options.part,
+        protocol=options.protocol,
+        words=[line for network in networks for line in words(network, told)],
+        images=len(y),
+        **scores.summary(p, y),
+        top_1_of_each=[scores.top(own, y) for own in each],
+        skipped=[[str(file), why] for file, why in loaded[0].skipped],
+        classes=trained_network.names(networks[0], loaded[0]),
+        accuracy_of_class=scores.per_class(confused),
+        confusion=confused.tolist(),
+    )
+    return found, scores.reliability(p, y)
+
+
+def words(network: "Trained", told: Protocol) -> Iterator[str]:
+    """Lines on what the answers of a network depend on that its user may not know."""
+    from convbook.training.evaluation import trained_network
+
+    flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
+    if network.told is None:
+        yield f"{network.path}: no result.json beside it: images in [0, 1] as they are"
+    elif told.kind in ("ten", "crops", "dense") and not flips:
+        yield f"{network.path}: shown mirror images, without which it was trained"
+
+
+def answered(network: "Trained", parts: "Data", options: Namespace, told: Protocol) -> np.ndarray:
+    """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
+    from convbook.training.evaluation import probabilities, trained_network
+
+    augmentation, statistics, short = trained_network.preparation(network, options.data, parts)
+    args = getattr(parts, options.part), told, options.batch_size, short, augmentation, statistics
+    p = probabilities.probabilities(network.model, *args)
+    if not np.isfinite(p).all():
+        raise ValueError(f"{network.path} answers with numbers that are not finite")
+    return p
+
+
+def write(folder: Path, found: dict[str, Any], reliability: Any) -> None:
+    """The files of an evaluation.  Raises ValueError where they cannot be written."""
+    from convbook.training.evaluation import plots
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        confused = np.asarray(found["confusion"])
+        plots.draw_confusion(folder / FILES[0], confused, found["classes"])
+        plots.draw_reliability(folder / FILES[1], reliability, found["calibration_error"])
+        # a key a line, whatever it holds: a matrix of 1,000 classes has a million numbers
+        each = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in found.items())
+        (folder / FILES[2]).write_text(f"{{\n{each}\n}}\n", encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"--out {str(folder)!r} cannot be written: {error.strerror}") from error

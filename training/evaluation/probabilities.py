@@ -1,0 +1,105 @@
+"""The probabilities that a network gives for the images of a part, by an evaluation protocol."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from convbook.architectures.graph.fully_convolutional import fully_convolutional, is_softmax
+from convbook.training.data import Split, Statistics, batches
+from convbook.training.data.augment import Augmentation, plan
+from convbook.training.data.batches import AUTOTUNE, check, normalised
+from convbook.training.data.splits import Part
+from convbook.training.evaluation.protocols import Protocol, sides_of
+from convbook.training.evaluation.views import resized, views
+
+
+def probabilities(model: keras.Model, part: Part, told: Protocol, batch: int = 64,
+                  short: int | None = None, augmentation: Augmentation = None,
+                  statistics: Statistics | None = None) -> np.ndarray:  # fmt: skip
+    """(N, classes): for each image of a part the mean over what the Protocol told shows of it.
+
+    model: returns logits, or probabilities if its last layer is a softmax.  batch: views at a
+    time.  short, augmentation, statistics: see shown.  Raises ValueError.
+    """
+    seen = shown(part, told, batch, short, augmentation, statistics)
+    if told.kind == "dense":
+        maps = fully_convolutional(model)
+        return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), seen, len(part))
+    after = (lambda y: y) if is_softmax(model.layers[-1]) else softmax
+    return averaged(lambda x: after(model.predict_on_batch(x)), seen, len(part))
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(-1, keepdims=True), dtype="float64")
+    return e / e.sum(-1, keepdims=True)
+
+
+def averaged(predict: Callable[[Any], np.ndarray], seen: tf.data.Dataset, n: int) -> np.ndarray:
+    """The mean of predict(x) for each of n images, over all (numbers, x) of seen."""
+    total: Any = 0.0
+    count = np.zeros(n)
+    bar = keras.utils.Progbar(None, unit_name="batch", verbose=int(sys.stdout.isatty()))
+    for done, (numbers, x) in enumerate(seen.as_numpy_iterator(), 1):
+        p = predict(x)
+        bar.update(done)
+        total = total if count.any() else np.zeros((n, p.shape[-1]))
+        np.add.at(total, numbers, p)
+        np.add.at(count, numbers, 1)
+    bar.update(done, finalize=True)
+    return total / count[:, None]
+
+
+def shown(part: Part, told: Protocol, batch: int, short: int | None = None,
+          augmentation: Augmentation = None,
+          statistics: Statistics | None = None) -> tf.data.Dataset:  # fmt: skip
+    """The tf.data of what a Protocol shows of a part: (numbers of the images (B,), x (B, h, w, C)).
+
+    short: the recipe's short side, where the protocol does not say one.  augmentation: the
+    recipe's, of which its normalisation counts; statistics: of the training part.  For `dense`
+    the mean of a channel stands in for the means of its pixels: images have many sizes.
+    """
+    sides = sides_of(told, part.size, short)
+    if told.kind == "centre":
+        found = batches(part, batch, 1, (0, 1), sides[0], augmentation, statistics)
+        return numbered(found.map(lambda x, y: x), len(part), batch)
+    todo = plan(augmentation)._replace(crops=[], colours=[], places=[], mixtures=[])
+    if told.kind == "dense":
+        todo = todo._replace(normalisations=[(k, f, {}) for k, f, _ in todo.normalisations])
+    check(todo, part, batch, (0, 1), statistics)
+
+    def passed(look):
+        def seen(i):
+            x = normalised(look(whole(part, i)), todo, statistics)
+            return tf.repeat(i, tf.shape(x)[0]), x
+
+        return tf.data.Dataset.range(len(part)).map(seen, num_parallel_calls=2)
+
+    if told.kind != "dense":
+        found = passed(lambda x: views(told, x, part.size, short))
+        return found.unbatch().batch(batch).prefetch(AUTOTUNE)
+    found = [passed(lambda x, s=s: both_ways(resized(x, s))) for s in sides]
+    if isinstance(part, Split):  # of one size
+        found = [f.unbatch().batch(batch) for f in found]
+    for more in found[1:]:
+        found[0] = found[0].concatenate(more)
+    return found[0].prefetch(AUTOTUNE)
+
+
+def numbered(found: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:
+    """found, the batches of n images in order, with the numbers of the images."""
+    numbers = tf.data.Dataset.range(n).batch(batch)
+    return tf.data.Dataset.zip(numbers, found)
+
+
+def whole(part: Part, i: tf.Tensor) -> tf.Tensor:
+    """Image i of a part, uncropped, (H, W, C) in [0, 1]."""
+    x = tf.image.convert_image_dtype(part.window(i, lambda h, w: (0, 0, h, w)), tf.float32)
+    return tf.ensure_shape(x, (None, None, part.channels))
+
+
+def both_ways(x: tf.Tensor) -> tf.Tensor:
+    return tf.stack([x, tf.reverse(x, [1])])

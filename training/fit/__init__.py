@@ -1,0 +1,1 @@
+"""The run of convbook train: run.py from its command to its results; the rest is its detail."""

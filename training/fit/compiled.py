@@ -1,0 +1,44 @@
+"""The model of a run as model.fit takes it: optimizer, losses of all heads, what is frozen."""
+
+import keras
+
+from convbook.training.devices import multiworker
+from convbook.training.devices.accumulate import Accumulated
+from convbook.training.fit.job import Job
+from convbook.training.recipes import optimizers, schedules
+from convbook.training.recipes.decay import decay
+from convbook.training.recipes.transfer import freeze
+
+
+def compiled(job: Job, frozen: str | None = None) -> keras.Model:
+    """A twin of the model, on the same layers, that can be fitted; the model stays clean to save.
+
+    frozen: the stage up to which the layers are left as they are.
+    """
+    model, recipe, options = job.model, job.recipe, job.options
+    freeze(model, frozen)
+    decay(model, recipe["weight_decay"], recipe["decays"])
+    optimizer = optimizers.build(recipe, schedules.build(recipe, job.epoch)[0])
+    if options.precision == "mixed_float16":
+        optimizer = multiworker.LossScaleOptimizer(optimizer)
+    heads = len(model.outputs)
+    twin = (Accumulated if options.accumulate > 1 else keras.Model)(model.inputs, model.outputs)
+    twin.parts = options.accumulate
+    loss = keras.losses.CategoricalCrossentropy(True, recipe["label_smoothing"])
+    twin.compile(
+        optimizer,
+        loss if heads == 1 else [loss] * heads,
+        loss_weights=None if heads == 1 else [1.0, *recipe["aux_weights"]],
+        metrics=["accuracy"] if heads == 1 else [["accuracy"]] + [[]] * (heads - 1),
+        # XLA on a CPU: ResNet-20 compiles for 6 s more and then trains at half the speed
+        jit_compile=options.jit,
+        steps_per_execution=options.steps_per_execution,
+    )
+    optimizer.build(twin.trainable_variables)
+    return twin
+
+
+def frozen_at(job: Job, epoch: int) -> str | None:
+    """The stage up to which nothing is trained in an epoch; None: all is."""
+    freeze, unfreeze = job.options.freeze, job.options.unfreeze
+    return freeze if unfreeze is None or epoch < unfreeze else None

@@ -1,0 +1,63 @@
+"""The tf.data of a run: each device gets its share, each output of the model gets the labels."""
+
+import math
+from argparse import Namespace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from convbook.training import data
+from convbook.training.data.splits import Part
+from convbook.training.devices import strategy
+from convbook.training.fit.job import Job
+
+
+def training_data(job: Job, start: int) -> Any:
+    """The tf.data of the steps from start on; each output of the model gets the labels."""
+    options = Namespace(
+        batch_size=job.recipe["batch_size"],
+        seed=job.options.seed,
+        augmentation=job.recipe["augmentation"],
+    )
+
+    def make(share=0, shares=1):
+        args = job.data.train, job.steps, job.data.classes, options, start, (share, shares)
+        return to_heads(data.training_batches(*args, statistics=job.statistics), job.model)
+
+    several = job.devices.num_replicas_in_sync > 1
+    return strategy.distribute(job.devices, make) if several else make()
+
+
+def held_out(job: Job, part: Part) -> tuple[Any, int | None]:
+    """(data, steps) of one pass over a part, each image once, whatever the number of devices."""
+    replicas, images = job.devices.num_replicas_in_sync, len(part)
+    batch = shared(images, replicas)
+
+    def make(share=0, shares=1):
+        batches = data.batches(
+            *(part, batch, job.data.classes, (share, shares)),
+            short=job.recipe["evaluation"]["resize"],
+            augmentation=job.recipe["augmentation"],
+            statistics=job.statistics,
+        )
+        return to_heads(batches, job.model)
+
+    if replicas == 1:
+        return make(), None
+    return strategy.distribute(job.devices, make), math.ceil(images / batch)
+
+
+def to_heads(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
+    heads = len(model.outputs)
+    return batches.map(lambda x, y: (x, (y,) * heads)) if heads > 1 else batches
+
+
+def shared(images: int, replicas: int, most: int = 256) -> int:
+    """The batch of an evaluation, at most 256 images, that leaves no replica without an image."""
+    if images < replicas:
+        raise ValueError(f"{images} images to evaluate are too few for {replicas} devices")
+    for batch in range(min(images, most) // replicas * replicas, 0, -replicas):
+        if images % batch == 0 or images % batch >= replicas:
+            return batch
+    return replicas

@@ -1,0 +1,128 @@
+"""The job of a run: data, model and recipe, and all that can be refused before time is spent."""
+
+import math
+from argparse import Namespace
+from collections import namedtuple
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from convbook import architectures
+from convbook.architectures.catalog import find
+from convbook.architectures.common import Net
+from convbook.blocks.stochastic_depth import StochasticDepth
+from convbook.training import data, recipes
+from convbook.training.devices import strategy
+from convbook.training.devices.cluster import Cluster
+from convbook.training.devices.norms import batch_norms
+from convbook.training.recipes import schedules
+from convbook.training.recipes.initial import initialise
+from convbook.training.recipes.transfer import freeze, taken_over
+
+# options: as the command line gave them, completed; data: see training.data; recipe: see
+# training.recipes; statistics: of the training images, or None; steps: in an epoch, and in all
+Job = namedtuple("Job", "options model data devices recipe statistics epoch steps")
+
+
+def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
+            cluster: Cluster | None = None) -> Job:  # fmt: skip
+    """Loads the data and builds the model: a Job.
+
+    options: as convbook train makes them; size and what the recipe says are filled in if None.
+    devices: the tf.distribute strategy, chosen from what is there if not given.  Raises ValueError.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
+    _, net = find(options.model)
+    for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
+        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+    size, channels = pixels(options, net), net.shape[-1]
+    recipe = chosen_recipe(options)
+    # Workers must meet before TensorFlow does anything else
+    devices = devices or strategy.choose(cluster, options.tpu)
+    broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
+    images = data.load(options.data, size, channels, **broken)
+    if recipe["batch_size"] > len(images.train):
+        few = f"there are only {len(images.train)} images to train on"
+        raise ValueError(f"--batch-size {recipe['batch_size']}: {few}")
+    asked = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
+    strategy.refuse(vars(options) | asked, devices)
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(options.precision)
+    with devices.scope():
+        model = network(options, recipe, (size, size, channels), images.classes)
+    settle(options, recipe, model, devices.num_replicas_in_sync > 1)
+    epoch = math.ceil(len(images.train) / recipe["batch_size"])
+    statistics = data.statistics(images.train) if needs_statistics(recipe) else None
+    steps = schedules.total_steps(recipe, epoch)
+    return Job(options, model, images, devices, recipe, statistics, epoch, steps)
+
+
+def pixels(options: Namespace, net: Net) -> int:
+    """Fills in options.size: the paper's, less for small images, where that would only cost."""
+    if options.size is None:
+        small = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
+        options.size = min(net.shape[0], small.get(options.data, net.shape[0]))
+    return options.size
+
+
+def chosen_recipe(options: Namespace) -> dict[str, Any]:
+    """The recipe with what the command line puts in its places; its pixels are for options.size."""
+    recipe = recipes.asked(options)
+    evaluation = recipe["evaluation"]
+    ratio = options.size / (evaluation["crop"] or options.size)
+    if evaluation["resize"]:
+        evaluation["resize"] = round(evaluation["resize"] * ratio)
+    for name, keywords in recipe["augmentation"]:
+        if name == "scale_jitter":
+            sides = {key: max(round(side * ratio), options.size) for key, side in keywords.items()}
+            keywords.update(sides)
+    return recipe
+
+
+def needs_statistics(recipe: dict[str, Any]) -> bool:
+    """Whether an augmentation of the recipe reads the statistics of the training images."""
+    names = {name for name, _ in recipe["augmentation"]}
+    return bool(names & {"standardise", "subtract_mean", "pca_noise"})
+
+
+def network(
+    options: Namespace, recipe: dict[str, Any], shape: tuple[int, ...], classes: int
+) -> keras.Model:
+    """The model as the recipe trains it: gates, auxiliary heads, first weights."""
+    chosen, net = dict(options.option), find(options.model)[1]
+    for gate in {"survival", "drop_path"} & set(net.options):
+        if recipe[gate] is not None and not {"survival", "drop_path"} & set(options.option):
+            chosen[gate] = recipe[gate]
+    if recipe["aux_weights"]:
+        chosen["aux"] = True
+    model = architectures.create(options.model, input_shape=shape, classes=classes, **chosen)
+    if options.weights or options.init_from:
+        chosen.pop("aux", None)
+        print(taken_over(model, options, shape, chosen), flush=True)
+    else:
+        initialise(model, recipe["init"])
+    return model
+
+
+def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, several: bool) -> None:
+    """What the network has a say in: the rate without batch norm, and batch norm's momentum."""
+    norms = batch_norms(model)
+    if not norms and recipe["lr_without_norm"]:
+        recipe["lr"] = recipe["lr_without_norm"]
+    if recipe["norm_momentum"]:
+        for layer in norms:
+            layer.momentum = min(layer.momentum, recipe["norm_momentum"])
+    for key in recipes.OPTIONS:
+        setattr(options, key, recipe[key])
+    freeze(model, options.freeze)  # raises for a stage that the network does not have
+    freeze(model, None)
+    gated = any(isinstance(layer, StochasticDepth) for layer in model.layers)
+    if gated and several and options.synchronize:
+        raise ValueError(
+            "--option survival: batch norm cannot be synchronised in a block that may not run;"
+            " on several devices use drop_path, or --no-synchronize"
+        )

@@ -1,0 +1,223 @@
+"""Exact resume: a callback that keeps all that a run goes on from, and gives it back."""
+
+import contextlib
+import json
+import math
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras.callbacks import EarlyStopping
+
+from convbook.training.devices import strategy
+from convbook.training.fit import checkpoints, report
+from convbook.training.fit.compiled import compiled, frozen_at
+from convbook.training.fit.job import Job
+from convbook.training.recipes import schedules
+
+FREE = {"out", "keep", "save_every", "log_every", "workers", "index"}  # may change on resume
+
+
+def as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+class Stopped(RuntimeError):
+    """The run ends before its end; code is the exit code."""
+
+    def __init__(self, message: str, code: int = 1):
+        super().__init__(message)
+        self.code = code
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps all that a run goes on from.
+
+    Restores it where a fit begins; saves it at the end of an epoch, every save_every steps and
+    where a signal asks to stop; stops where the loss is not finite.  Behind others, the callbacks
+    with counters, so that what they decided is in what is saved.
+    """
+
+    COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+    def __init__(self, job: Job, folder: Path):
+        super().__init__()
+        self.job, self.folder, options = job, folder, job.options
+        self.chief = strategy.is_chief(job.devices)
+        self.info: dict[str, Any] = dict(step=0, history=[], partial=None, best=None)
+        self.info |= dict(counters=[], ended=False)
+        self.arrays: dict[str, Any] = {}
+        self.signal: int | None = None
+        self.last_saved: Path | None = None
+        self.frozen: str | None = "not known"
+        self.kept = {k: v for k, v in vars(options).items() if k not in FREE}
+        self.plateau = schedules.build(job.recipe, job.epoch)[1]
+        self.others = list(self.plateau)
+        if options.patience:
+            self.others.append(EarlyStopping(options.monitor, patience=options.patience))
+
+    def fit_to(self, frozen: str | None) -> None:
+        """Takes the compiled twin in which the layers up to the stage frozen are not trained."""
+        if frozen != self.frozen:
+            with self.job.devices.scope():
+                self.set_model(compiled(self.job, frozen))
+            self.frozen = frozen
+
+    def averaged_model(self) -> keras.Model:
+        """The twin at its end, with the moving average of the weights, if the recipe has one."""
+        if self.arrays:
+            self.restore()
+        with self.job.devices.scope():
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        return self.model
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """By number and path, without the numbers that Keras gives to what has no name."""
+        each = [*self.model.variables, *self.model.optimizer.variables]
+        return {f"{i:05}/{re.sub(r'_[0-9]+/', '/', v.path)}": v for i, v in enumerate(each)}
+
+    def capture(self) -> None:
+        """The state of now, in self.arrays and self.info."""
+        self.arrays = {k: keras.ops.convert_to_numpy(v) for k, v in self.variables().items()}
+        counters = [{k: getattr(c, k) for k in self.COUNTERS if hasattr(c, k)} for c in self.others]
+        self.info |= dict(counters=counters, options=self.kept)
+
+    def restore(self) -> None:
+        with self.job.devices.scope():
+            for name, v in self.variables().items():
+                v.assign(self.arrays[name])
+        for callback, counters in zip(self.others, self.info["counters"], strict=False):
+            vars(callback).update(counters)
+
+    def save(self) -> None:
+        self.capture()
+        if self.chief:
+            at, step, keep = self.folder / "checkpoints", self.info["step"], self.job.options.keep
+            self.last_saved = checkpoints.save(at, step, self.arrays, self.info, keep)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.fresh = True
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.batch, self.before = -1, self.info["partial"]
+        if self.fresh and self.arrays:  # not before: on_train_begin sets counters back
+            self.restore()
+        self.fresh = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        before, step = self.info["step"], self.info["step"] + batch - self.batch
+        if not math.isfinite(logs["loss"]):
+            last = self.last_saved or "none yet"
+            raise Stopped(
+                f"the loss is {logs['loss']} at step {step}: stopped; the last good checkpoint is "
+                f"{last}; a lower --lr may help, with another --out"
+            )
+        self.info["step"], self.batch = step, batch
+        if step % self.job.epoch == 0 or step == self.job.steps:
+            return  # what ends an epoch is still to come: validation, and who decides by it
+        every = self.job.options.save_every
+        if self.signal or (every and step // every > before // every):
+            self.info["partial"] = self.averaged(logs)
+            self.save()
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        if self.signal:
+            name, step = signal.Signals(self.signal).name, self.info["step"]
+            done = "saved" if self.chief else "stopped; the chief has the checkpoints"
+            message = f"{name} at step {step}: {done}; the same command goes on from there"
+            raise Stopped(message, 128 + self.signal)
+
+    def averaged(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Means of the epoch so far, of what was before this fit and since."""
+        old, here = self.before, self.batch + 1
+        if not old:
+            return dict(steps=here, logs={k: float(v) for k, v in logs.items()})
+        steps = old["steps"] + here
+        sums = {k: old["steps"] * v + here * float(logs[k]) for k, v in old["logs"].items()}
+        return dict(steps=steps, logs={k: v / steps for k, v in sums.items()})
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Of the moving average of the weights, where the recipe has one."""
+        accuracy = logs.get("accuracy", logs.get("logits_accuracy"))
+        best, found = self.info["best"], [float(accuracy), -float(logs["loss"])]
+        if best is None or found > best["value"]:
+            epoch = len(self.info["history"]) + 1
+            self.info["best"] = dict(epoch=epoch, val_accuracy=found[0], value=found)
+            if self.chief:
+                report.save_model(self.folder / "best.keras", self.job.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        row = {k: float(v) for k, v in logs.items()}
+        if self.before:
+            row |= self.averaged(logs)["logs"]
+        self.info["history"].append(row)
+        self.info |= dict(partial=None, ended=bool(self.model.stop_training))
+        self.save()
+        if self.chief:
+            report.write_history(self.folder / "history.csv", self.info["history"])
+        self.stop_if_asked()
+
+
+def resumed(job: Job, folder: Path) -> Keeper:
+    """A Keeper with the state of the folder's last checkpoint, or of a new run.
+
+    Raises ValueError for options that are not those of the run that left it.
+    """
+    keeper = Keeper(job, folder)
+
+    def shapes(info):
+        differ = [k for k, v in keeper.kept.items() if info["options"].get(k) != as_json(v)]
+        if differ:
+            k, was = differ[0], info["options"].get(differ[0])
+            now = f"{k}={keeper.kept[k]!r}: the run in {folder} has {k}={was!r}"
+            raise checkpoints.Refused(f"{now}; give that, or another --out")
+        keeper.fit_to(frozen_at(job, max(info["step"] - 1, 0) // job.epoch))
+        return {k: tuple(v.shape) for k, v in keeper.variables().items()}
+
+    keeper.fit_to(frozen_at(job, 0))
+    found, words = checkpoints.latest(folder / "checkpoints", shapes)
+    for line in words:
+        print(line, flush=True)
+    if found:
+        keeper.arrays, keeper.info = found
+        keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
+        print(f"{folder}: goes on from step {keeper.info['step']} of {job.steps}", flush=True)
+    return keeper
+
+
+def thaw(job: Job, keeper: Keeper) -> None:
+    """All layers are trained from now on, by an optimizer that begins anew but for its step."""
+    keeper.restore()
+    rate = keeper.model.optimizer.learning_rate
+    keeper.fit_to(None)
+    optimizer = keeper.model.optimizer
+    with job.devices.scope():
+        optimizer.iterations.assign(keeper.info["step"])
+        if keeper.plateau:
+            optimizer.learning_rate = float(rate)
+    keeper.capture()
+
+
+@contextlib.contextmanager
+def signals(keeper: Keeper) -> Iterator[None]:
+    """Ctrl-C and SIGTERM only leave word for the keeper; a second Ctrl-C ends at once."""
+
+    def leave_word(number, frame):
+        if keeper.signal:
+            raise KeyboardInterrupt
+        keeper.signal = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, leave_word) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

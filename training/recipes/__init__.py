@@ -1,0 +1,154 @@
+"""Recipes: how the papers trained, as data.  recipes.json has the values, these files read them.
+
+    convbook recipes             all recipes and their networks
+    convbook recipes resnet50    one, field by field: value, tag, source, text as printed
+
+training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
+
+    name, data         of the recipe, and the data set it was made for
+    optimizer          {name: SGD or RMSprop, kwargs: Keras' own}; see training.optimizers
+    momentum_form      caffe: the rate is inside the velocity; torch: outside
+    lr                 peak learning rate, for batch_size
+    lr_without_norm    what to put in its place for a network without batch norm; None: nothing
+    schedule           {name, kwargs}; kwargs have their own unit; see training.schedules
+    batch_size         images a step, of all devices together
+    epochs, steps      the length of the run: one of them, the other is None
+    planned            {epochs or steps: number}, the recipe's own length: schedules are stretched
+                       by what the run is longer or shorter
+    weight_decay       rate of w that is added to its gradient before the momentum
+    decays             what is decayed: kernels, kernels_but_depthwise or all
+    init               None: the network's own; else see training.initial
+    dropout            rates of the network's dropout layers, in order: they stand in it, no one
+                       need set them; None: as they are
+    label_smoothing    share of the target that is spread over all classes
+    aux_weights        a weight for the loss of each auxiliary head, from the input side
+    survival           stochastic depth: probability that the last block runs; None: off
+    drop_path          probability that the last block's path is dropped for a sample; None: off
+    ema                factor of the moving average of the weights, a step; None: off
+    norm_momentum      batch norm's, at most; None: the network's own
+    augmentation       [(name, kwargs), ...] in order; see training.augment
+    evaluation         {resize: pixels of the short side, crop: pixels, views: centre, ten or
+                       dense}; both for images of `crop` pixels, to scale with other sizes; None:
+                       the images as they are
+    words              lines to print: what holds where the run departs from the recipe
+"""
+
+import json
+import math
+from argparse import Namespace
+from typing import Any
+
+from convbook.training.recipes.fields import entries, family, fields, text_of
+
+SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
+OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the recipe's places
+CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
+
+
+def entry_of(model: str, data: str, name: str | None = None) -> str:
+    """The entry for a network, a data set and 'paper', 'modern' or 'digits'; None: the default."""
+    name = name or ("digits" if data == "digits" else "paper")
+    if name == "paper":
+        return family(model)
+    if name == "modern":
+        small = "modern_glyphs" if data in GLYPHS else "modern_small"
+        return small if data in CIFAR | GLYPHS else "modern"
+    if name == "digits":
+        return name
+    raise ValueError(f"recipe={name!r}: recipe must be paper, modern or digits")
+
+
+def asked(options: Namespace) -> dict[str, Any]:
+    """The recipe that a command line asks for, with what it puts in its places."""
+    given = {key: getattr(options, key) for key in OPTIONS} | options.set
+    return recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
+
+
+def recipe(
+    model: str, data: str, name: str | None = None, lr_scale: str = "none", **overrides: Any
+) -> dict[str, Any]:
+    """The recipe for a network and a data set, as a dictionary of one's own (keys: see above).
+
+    name: 'paper', the network's own; 'modern'; or 'digits', the default for that data.  overrides:
+    fields in the places of the recipe's, also epochs or steps; None leaves the recipe's.  lr_scale:
+    what another batch_size does to the recipe's rate: none, linear or sqrt (of the ratio).
+
+    Raises ValueError, naming the argument, for what is unknown or contradicts itself.
+    """
+    chosen = entry_of(model, data, name)
+    given = {k: v for k, v in overrides.items() if v is not None}
+    own = {k: v["value"] for k, v in fields(chosen).items()}
+    planned = own.pop("length")
+    check(given, own, lr_scale)
+    length: dict[str, Any] = {k: given.pop(k) for k in ("epochs", "steps") if k in given}
+    values = own | given
+    ratio = values["batch_size"] / own["batch_size"]
+    if "lr" in given:
+        values["lr_without_norm"] = given.get("lr_without_norm")
+    else:
+        for rate in ("lr", "lr_without_norm"):
+            values[rate] = values[rate] and values[rate] * SCALES[lr_scale](ratio)
+    made = dict(name=chosen, data=entries()[chosen]["data"]) | assembled(values, own["lr"])
+    made |= {"epochs": None, "steps": None} | (length or planned) | {"planned": planned}
+    made["words"] = words(made, own, given, length, lr_scale, data)
+    return json.loads(json.dumps(made))  # nothing shared with what is cached
+
+
+def check(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
+    known = {*own, "epochs", "steps"}
+    for key in given:
+        if key not in known:
+            raise ValueError(f"{key}={given[key]!r}: a recipe has {', '.join(sorted(known))}")
+    if lr_scale not in SCALES:
+        raise ValueError(f"lr_scale={lr_scale!r}: lr_scale must be {', '.join(SCALES)}")
+    if "lr" in given and lr_scale != "none":
+        raise ValueError(f"lr_scale={lr_scale!r}: lr={given['lr']} is given, so it must be none")
+    if {"epochs", "steps"} <= set(given):
+        both = f"epochs={given['epochs']}, steps={given['steps']}"
+        raise ValueError(f"{both}: give one of the two")
+
+
+def assembled(values: dict[str, Any], lr: float) -> dict[str, Any]:
+    """Fields as a trainer reads them; rates within a schedule become shares of lr."""
+    v = dict(values)
+    kwargs: dict[str, Any] = {
+        k: v.pop(k) for k in ("momentum", "nesterov", "rho", "epsilon") if k in v
+    }
+    if v["optimizer"] != "SGD":
+        kwargs.pop("nesterov", None)
+    if (clip := v.pop("clip")) is not None:
+        kwargs["global_clipnorm"] = clip
+    schedule = dict(v["schedule"])
+    if "rates" in schedule:
+        rates = schedule.pop("rates")
+        schedule["shares"] = [rate / rates[0] for rate in rates]
+    if "first" in schedule:
+        first = dict(schedule["first"])
+        schedule["first"] = {"share": first.pop("lr") / lr} | first
+    v["schedule"] = {"name": schedule.pop("name"), "kwargs": schedule}
+    v["optimizer"] = {"name": v["optimizer"], "kwargs": kwargs}
+    return v
+
+
+def words(made: dict[str, Any], own: dict[str, Any], given: dict[str, Any], length: dict[str, Any],
+          lr_scale: str, data: str) -> list[str]:  # fmt: skip
+    """What holds where a run departs from its recipe, a line each."""
+    lines, batch, lr = [], made["batch_size"], made["lr"]
+    if batch != own["batch_size"]:
+        told = "as given" if "lr" in given else f"--lr-scale {lr_scale}"
+        rate = f"{lr:g} ({told}; the recipe's is {own['lr']:g})"
+        if other := made["lr_without_norm"]:
+            rate += f", {other:g} without batch norm"
+        lines.append(f"batch size {batch} instead of {own['batch_size']}: learning rate {rate}")
+    elif lr != own["lr"]:
+        lines.append(f"learning rate {lr:g} instead of {own['lr']:g}")
+    if length and length != made["planned"]:
+        lines.append(
+            f"{text_of(length)} instead of {text_of(made['planned'])}:"
+            " the times of the schedule are scaled alike"
+        )
+    elif batch != own["batch_size"] and made["steps"]:
+        lines.append(f"{made['steps']} steps as in the recipe: with such batches other epochs")
+    if data in CIFAR | GLYPHS and made["data"] not in (data, "cifar10" if data in CIFAR else data):
+        lines.append(f"the recipe {made['name']} was made for {made['data']}, not for {data}")
+    return lines

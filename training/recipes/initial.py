@@ -1,0 +1,39 @@
+"""Initial weights as a recipe says, where that is not what the network has by itself."""
+
+import math
+from typing import Any
+
+import keras
+from keras import initializers
+
+from convbook.training.recipes.decay import depthwise, kernel
+
+
+def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
+    """Draws the kernels of a built model anew, from Keras' global seed.
+
+    init: a recipe's; None leaves the model as it is.  kernel: {name: one of Keras' initializers, or
+    FanInUniform: evenly from -scale / fan-in to scale / fan-in; and its keywords; variance for
+    stddev}.  last: the same for the last kernel.  ones: names of layers whose biases are set to 1.
+    Depthwise kernels are left: Keras counts all channels in their fan.
+    """
+    if init is None:
+        return
+    weights = model.trainable_weights
+    kernels = [w for w in weights if kernel(w) and not depthwise(w)]
+    for i, w in enumerate(kernels):
+        told = init["last"] if "last" in init and i == len(kernels) - 1 else init["kernel"]
+        w.assign(initializer(w.shape, **told)(w.shape))
+    for name in init.get("ones", ()):
+        bias = model.get_layer(name).bias
+        bias.assign(bias * 0 + 1)
+
+
+def initializer(shape: Any, name: str, **kwargs: Any) -> keras.initializers.Initializer:
+    """The Keras initializer for a kernel of this shape, with a seed of its own."""
+    if name == "FanInUniform":
+        limit = kwargs["scale"] / math.prod(shape[:-1])
+        return initializers.RandomUniform(-limit, limit)
+    if "variance" in kwargs:
+        kwargs["stddev"] = math.sqrt(kwargs.pop("variance"))
+    return getattr(initializers, name)(**kwargs)

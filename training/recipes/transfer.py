@@ -1,0 +1,63 @@
+"""Weights from elsewhere, and layers that are left as they are: to fine-tune, or to go deeper."""
+
+import re
+from argparse import Namespace
+from typing import Any
+
+import keras
+import numpy as np
+
+from convbook import architectures
+from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.weights import loading
+
+
+def taken_over(
+    model: keras.Model, options: Namespace, shape: tuple[int, ...], told: dict[str, Any]
+) -> str:
+    """Takes weights over into the model, as options.weights or init_from say; words on what.
+
+    weights: as of architectures.create, but for the head, which is of these classes.  init_from:
+    the path of a .keras or such file, of the same network or of another: layers of the same name
+    and shapes are taken, of those whose name options.init_only (a regular expression) fits.
+    Raises ValueError if there are none.
+    """
+    path = options.weights or options.init_from
+    if options.weights and loading.foreign(options.weights):
+        whole = dict(input_shape=shape, top=False, weights=options.weights) | told
+        source = architectures.create(options.model, **whole)
+    else:
+        source = loading.opened(path)
+    theirs = {layer.name: layer.get_weights() for layer in all_layers(source)}
+    taken: list[str] = []
+    left: list[str] = []
+    for layer in all_layers(model):
+        ours, other = layer.get_weights(), theirs.get(layer.name, [])
+        fits = [np.shape(v) for v in ours] == [np.shape(v) for v in other]
+        if ours:
+            wanted = fits and re.search(options.init_only or "", layer.name)
+            (taken if wanted else left).append(layer.name)
+        if ours and layer.name in taken:
+            layer.set_weights(other)
+    if not taken:
+        raise ValueError(f"{path!r}: no layer has the name and shapes of one of {model.name}")
+    drawn = f"; drawn anew: {', '.join(left)}" if left else ""
+    return f"{model.name}: {len(taken)} layers of {path}{drawn}"
+
+
+def freeze(model: keras.Model, stage: str | None) -> None:
+    """Layers up to a stage are not trained, and their batch norms keep their statistics.
+
+    stage: a stage's name, such as stage2; 'body', all but the head; or None: all are trained.
+    Raises ValueError, naming the stages, for one that the model does not have.
+    """
+    for layer in all_layers(model):
+        layer.trainable = True
+    if stage is None:
+        return
+    names = [layer.name for layer in model.layers if re.fullmatch(r"stem|stage\d+", layer.name)]
+    if stage not in ("body", *names):
+        raise ValueError(f"--freeze {stage!r}: must be body or one of {', '.join(names)}")
+    last = names[-1] if stage == "body" else stage
+    for layer in keras.Model(model.input, model.get_layer(last).output).layers:
+        layer.trainable = False
