@@ -15,7 +15,8 @@ from test_weights import randomise
 from convbook import architectures
 from convbook.architectures import flat, fold
 from convbook.architectures.catalog import NETS, build
-from convbook.architectures.graph.layer_names import all_layers, inside
+from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.layer_names import inside as nested_in
 from convbook.blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
@@ -395,7 +396,7 @@ def test_flat_lays_gates_open(unit):
     model = fill(keras.Model(i, unit(i)))
     whole, x = flat(model), images(model)
     assert difference(model, whole, x) < SAME
-    assert not [layer for layer in whole.layers if inside(layer)]
+    assert not [layer for layer in whole.layers if nested_in(layer)]
     gates = [layer for layer in model.layers if hasattr(layer, "branch")]
     for gate in gates:
         read = keras.Model(model.input, keras.tree.flatten(gate.input)[-1])(x, training=False)
@@ -443,7 +444,7 @@ def test_flat_of_networks(name):
     model = randomise(architectures.create(name, (16, 16, 3), 5, **options))
     whole = flat(model)
     assert difference(model, whole) < SAME
-    named = {layer.name for layer in all_layers(model) if not inside(layer)}
+    named = {layer.name for layer in all_layers(model) if not nested_in(layer)}
     assert {layer.name for layer in whole.layers} <= named
 
 
