@@ -1,12 +1,14 @@
-# Each environment is made once, and brought up to date when pyproject.toml changes.
+# Each environment is made once, and brought up to date when pyproject.toml changes.  Another Python
+# has one of its own: make test PYTHON=python3.13
 PYTHON ?= python3
+VENV := .venv$(patsubst -python3,,-$(notdir $(PYTHON)))
 # Where the index has only CUDA builds of PyTorch: make test-backends TORCH='torch --index-url ...'
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-BIN := .venv/bin
+BIN := $(VENV)/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 APART := --ignore tests/backends --ignore tests/site
 PACKAGES := blocks architectures gallery training
@@ -19,26 +21,26 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: export TF_CPP_MIN_LOG_LEVEL := 1
-train: .venv/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
+train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
 	@$(BIN)/convbook train resnet20 --data digits
 
-bench: .venv/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
+bench: $(VENV)/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
 test: lint ## lint, then prove every block and architecture
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not texts'
 
-test-texts: .venv/made ## the printed file of every network below 30 M weights is that network
+test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
 	@$(BIN)/python -m pytest -q -m texts tests/test_show_networks.py
 
-notebooks: .venv/made ## execute all notebooks, about 12 minutes; writes those that changed
+notebooks: $(VENV)/made ## execute all notebooks, about 12 minutes; writes those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
-experiments: .venv/made ## run what the bake-off and the lab plot; see notebooks/results
+experiments: $(VENV)/made ## run what the bake-off and the lab plot; see notebooks/results
 	@$(BIN)/python -m notebooks.bake_off --more
 	@$(BIN)/python -m notebooks.lab
 
-proofs: .venv/made ## train, save and load every network below 300 M weights: hours; resumes
+proofs: $(VENV)/made ## train, save and load every network below 300 M weights: hours; resumes
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
 
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
@@ -56,7 +58,7 @@ docs: .venv-docs/made ## build the site into docs/_build/html
 test-site: docs ## open every page of the site in a headless Chromium, if there is one
 	@.venv-docs/bin/python -m pytest -q --confcutdir tests/site tests/site
 
-ledger: .venv/made ## measure what docs/ledger.md shows and write it, ten minutes
+ledger: $(VENV)/made ## measure what docs/ledger.md shows and write it, ten minutes
 	@$(BIN)/python tests/measured.py
 
 lint: types ## check the code with ruff, its types with mypy
@@ -64,21 +66,21 @@ lint: types ## check the code with ruff, its types with mypy
 	@$(BIN)/ruff format --check --quiet || { echo "not formatted: make format"; exit 1; }
 
 # The folders as one package, convbook, as they are installed
-types: .venv/made ## check the types alone
+types: $(VENV)/made ## check the types alone
 	@rm -rf build/types; mkdir -p build/types/convbook
 	@ln -s $(addprefix $(CURDIR)/,$(PACKAGES) $(wildcard package/*.py)) build/types/convbook
 	@$(BIN)/mypy
 
-format: .venv/made ## mend and format the code with ruff
+format: $(VENV)/made ## mend and format the code with ruff
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
-wheel: .venv/made ## build a wheel in dist/
+wheel: $(VENV)/made ## build a wheel in dist/
 	@rm -rf build  # setuptools takes along what an earlier build left there
 	@$(BIN)/pip wheel -qq --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
 
 clean: ## remove all that these targets made, save runs/
-	rm -rf .venv .venv-oldest .venv-backends .venv-docs build dist *.egg-info
+	rm -rf .venv .venv-* build dist *.egg-info
 	rm -rf docs/_build docs/networks docs/notebooks
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
@@ -88,7 +90,7 @@ clean: ## remove all that these targets made, save runs/
 	@$(INSTALL)
 	@touch $@
 
-.venv/made: INSTALL = .venv/bin/pip install -qq -e '.[tests]'
+$(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
 # Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
