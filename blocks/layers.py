@@ -88,8 +88,7 @@ def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor
     require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
     if isinstance(p, str):
         return x, p
-    sides = zip(*map(pair, (k, s, p, d)), strict=True)
-    same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in sides)
+    same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in zip(*map(pair, (k, s, p, d))))
     return (x, "same") if same else (layers.ZeroPadding2D(p)(x), "valid")
 
 
