@@ -23,7 +23,9 @@ PLAIN = {
     "ops": "core einops image math nn numpy",
 }
 PLAIN_CORE = (layers.Embedding, layers.Identity, layers.InputLayer, layers.Masking)
-MORE = (layers.Dot, layers.Wrapper, layers.Pipeline, layers.STFTSpectrogram, layers.MelSpectrogram)
+LATER = ("Pipeline", "STFTSpectrogram")  # layers that the oldest Keras does not have
+MORE = (layers.Dot, layers.Wrapper, layers.MelSpectrogram)
+MORE += tuple(getattr(layers, name) for name in LATER if hasattr(layers, name))
 UNKNOWN = """AssociativeScan Cond ForiLoop Map Scan Switch VectorizedMap WhileLoop CTCLoss CTCDecode
 ElasticTransform GaussianBlur SobelEdges SSIM CDist FFT FFT2 IFFT2 RFFT IRFFT STFT ISTFT Corrcoef
 Correlate Kron Logdet Slogdet"""
