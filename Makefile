@@ -11,9 +11,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 BIN := $(VENV)/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 APART := --ignore tests/backends --ignore tests/site
+FAST := $(addprefix tests/test_,house.py layers.py find.py menu.py cut.py reference_pages.py)
 PACKAGES := blocks architectures gallery training
 
-.PHONY: help train bench test test-texts notebooks experiments proofs test-oldest test-backends docs \
+.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs test-oldest test-backends docs \
 	test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
@@ -27,8 +28,17 @@ train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, abo
 bench: $(VENV)/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then prove every block and architecture
-	@$(BIN)/python $(PYTEST) $(APART) -m 'not texts'
+test: lint ## lint, then what proves every block and architecture, about eight minutes
+	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
+
+test-fast: lint ## lint, then the letters, the texts and the rules of the house, within a minute
+	@$(BIN)/python $(PYTEST) $(FAST) -m 'not slow'
+
+test-slow: $(VENV)/made ## what make test leaves out: tests/tiers.py
+	@$(BIN)/python $(PYTEST) $(APART) -m slow
+
+prove: test test-slow test-texts notebooks test-backends test-site test-oldest proofs ## all, hours
+	@$(BIN)/python tests/kills.py
 
 test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
 	@$(BIN)/python -m pytest -q -m texts tests/test_show_networks.py

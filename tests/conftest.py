@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from tiers import is_slow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -29,6 +30,13 @@ def pytest_configure(config):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_slow(item.path, item.name):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,6 @@ SMALL = ["lenet5", "resnet20_cifar", "plain20_cifar", "resnet18", "resnet50"]
 SIZES = {"lenet5": (32, 32, 1)}
 
 
-def slow(name):
-    return [pytest.mark.slow] if "1202" in name else []
-
-
 def images(shape, n=2):
     return np.random.default_rng(0).standard_normal((n, *shape)).astype("float32")
 
@@ -40,7 +36,7 @@ def create(name, /, **options):
 
 @pytest.mark.parametrize(
     ("name", "variant"),
-    [pytest.param(n, v, marks=slow(n)) for n, v in ROWS if architectures.facts(n)],
+    [(n, v) for n, v in ROWS if architectures.facts(n)],
 )
 def test_counts_and_sizes_are_the_papers(name, variant):
     """Weights, trainable, total, multiply-adds and every stage's output, as its table has them."""
@@ -456,7 +452,7 @@ def strides_of(name):
     return found[0] if found else CIFAR if "cifar" in name else IMAGENET
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=slow(n)) for n in NETS])
+@pytest.mark.parametrize("name", [*NETS])
 def test_features_of_every_network(name, monkeypatch):
     """One map a stride, about as large as the input over it, whatever the size of the image."""
     quick = lambda _, shape, dtype=None: keras.ops.zeros(shape, dtype)  # noqa: E731
@@ -558,7 +554,6 @@ def test_recursion_limit_is_never_lowered():
         " assert sys.getrecursionlimit() == 77777")  # fmt: skip
 
 
-@pytest.mark.slow
 def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
     """Builds, saves, and loads again where only blocks is known: no other model chains as deep."""
     path = tmp_path / "model.keras"

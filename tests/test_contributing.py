@@ -113,7 +113,6 @@ def test_the_block_is_found(run):
     assert "wide_block" in run("convbook find --all skip")
 
 
-@pytest.mark.slow
 def test_what_is_shown_is_the_block(run, copy):
     paste = "i = keras.Input((32, 32, 32)); print(keras.Model(i, wide_block(i)).count_params())"
     text = f"{run('convbook show wide_block')}\n\nimport keras\n{paste}\n"
@@ -121,7 +120,6 @@ def test_what_is_shown_is_the_block(run, copy):
     assert int(run("python -I pasted.py")) == 2 * 9 * 32 * 32 + 2 * 4 * 32
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_every_check_passes(line, run, copy):
     said = run(line)

@@ -18,7 +18,6 @@ REFUTED = {
     "normal_concat_3",
     "reduction_concat_3",
 }
-HUGE = {"amoebanet_a_6_448", "preresnet1001_cifar", "stochastic_depth_resnet1202_cifar"}
 # test_architectures.py holds these to their stages by name.
 ELSEWHERE = {*lenet.NETS, *resnet.NETS}
 
@@ -28,8 +27,7 @@ def rows():
         facts = architectures.facts(name)
         for variant in [None, *facts.get("variants", {})] if facts else []:
             if name not in ELSEWHERE and variant not in REFUTED:
-                marks = [pytest.mark.slow] if name in HUGE else []
-                yield pytest.param(name, variant, marks=marks, id=f"{name}-{variant}")
+                yield pytest.param(name, variant, id=f"{name}-{variant}")
 
 
 @pytest.mark.parametrize(("name", "variant"), [*rows()])

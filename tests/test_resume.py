@@ -358,7 +358,6 @@ def test_recipes_are_printed(capsys):
     assert convbook(["recipes", "resnet21"]) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kills", "workers"), [(2, 1), (1, 2)])
 def test_killed_runs_end_bit_for_bit_alike(tmp_path, kills, workers):
     """SIGKILL at random steps; python tests/kills.py does it twenty times."""

@@ -75,7 +75,6 @@ def values(options):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_text_is_the_block(tmp_path, part):
     rng = np.random.default_rng(0)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-
-import blocks
-from blocks.lenet import squash
 from training.fused import FusedBatchNormalization
 from training.multiworker import LossScaleOptimizer
 from training.optimizers import TensorFlowRMSprop, TorchSGD
+
+import blocks
+from blocks.lenet import squash
 
 FOLDER = Path(__file__).parent
 X = np.random.default_rng(0).normal(size=(2, 7, 7, 4)).astype("float32")

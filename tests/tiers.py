@@ -1,0 +1,85 @@
+"""What `make test` leaves to `make prove`: the tests marked slow, and why it can.
+
+`make test` holds every block, every family, every network's counts, the outputs of other libraries,
+resume, two devices, two workers, the command line and copied texts.  A test is slow here where a
+quicker one beside it holds the same on fewer networks, sizes or kills.
+"""
+
+from fnmatch import fnmatchcase
+
+# {file: {pattern of a test and its parameters: what of it stays in make test}}
+SLOW = {
+    "test_learning": {
+        "test_fits_digits*": "test_every_weight_gets_a_real_gradient, test_training",
+        "test_a_graph_is_of_what_is_trained": "the digest of the code alone",
+        "test_a_network_that_other_code_makes*": "the digest of the code alone",
+    },
+    "test_benchmarks": {
+        "test_every_benchmark_runs*": "the statistics and pages of all benchmarks",
+    },
+    "test_architectures": {
+        "test_features_of_every_network*": "a network of each kind: FEATURES",
+        "test_resnet_1202_in_a_fresh_interpreter": "its counts",
+        "test_counts_and_sizes_are_the_papers?resnet1202_cifar-option_B?": "the paper's option",
+        "test_saving*": "files of each layer in test_saved, of blocks in test_blocks",
+    },
+    "test_papers": {
+        "*?preresnet1001_cifar-original_unit?": "the paper's unit",
+        "*?amoebanet_a_6_448-with_aux?": "without the head; smaller cells have it",
+        "*?amoebanet_a_6_448-at_331?": "at 224",
+    },
+    "test_resume": {
+        "test_killed_runs_end_bit_for_bit_alike*": "SIGTERM at steps of each kind",
+        "test_sigterm_saves_and_the_same_command_goes_on?8?": "steps 1 to 6",
+        "test_sigterm_saves_and_the_same_command_goes_on?6?": "steps 1 to 4",
+        "test_fine_tuning": "the refusals, and a deeper network from a shallower",
+        "test_what_counts_goes_on*": "SIGTERM",
+        "test_accumulation_is_the_whole_batch": "test_accumulate",
+        "test_the_moving_average_is_what_is_saved": "moving averages of test_optimizers",
+    },
+    "test_weights": {
+        f"test_keras_applications_give_the_same_logits?{name}*": "the others of its family"
+        for name in (
+            "inception_resnet_v2",
+            "nasnet_a_large",
+            "preresnet152",
+            "preresnet101",
+            "resnet152",
+            "resnet101",
+            "densenet201",
+            "densenet169",
+            "vgg_E",
+        )
+    },
+    "test_sizes": {
+        "test_auxiliary_heads*": "their counts",
+        "test_styles_of_nasnet_at_every_size*": "cells of unknown size in test_cells",
+        "test_sizes?nasnet_a_cifar_6at768?": "test_cells",
+        "test_sizes?amoebanet_a_cifar_6_32?": "test_cells",
+        "test_sizes?pnasnet5_mobile?": "test_cells",
+        "test_sizes?inception_resnet_v?*": "inception_v3",
+        "test_sizes?inception_v4?": "inception_v3",
+    },
+    "test_blocks": {
+        "test_mixed_precision?mixed_float16-inception_v4_*": "bfloat16, and float16 of the others",
+        "test_mixed_precision?mixed_float16-inception_v3_c?": "bfloat16",
+    },
+    "test_multiworker": {
+        "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
+    },
+    "test_fold": {
+        "test_flat_of_networks*": "gates and nested models laid open",
+    },
+    "test_errata": {
+        "test_what_the_page_computes_is_so*": "that its code runs is left to make prove",
+    },
+    "test_contributing": {
+        "test_what_is_shown_is_the_block": "the block is written and found",
+        "test_every_check_passes*": "the block is written and found",
+    },
+}
+
+
+def is_slow(path, name):
+    """Whether a test of a file, with its parameters, is left to make prove."""
+    return any(fnmatchcase(name, pattern) for pattern in SLOW.get(path.stem, {}))
