@@ -3,13 +3,21 @@ alone, so that a run may begin at any step, and each worker reads only its share
 
 import inspect
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from convbook.training.data.augment import Augmentation, Plan, centre_crop, plan, scale_jitter
+from convbook.training.data.augment import (
+    Augmentation,
+    Plan,
+    Transform,
+    centre_crop,
+    plan,
+    scale_jitter,
+)
 from convbook.training.data.augment.crop import Window, resize
 from convbook.training.data.augment.draw import Share
 from convbook.training.data.splits import Part, Split
@@ -28,10 +36,10 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
     equal parts of each batch, read and made alone; in order, they are the whole.  statistics: of
     the training part, for what needs them.  Raises ValueError.
     """
-    todo = plan(options.augmentation)
+    stages = plan(options.augmentation)
     batch, seed, n = options.batch_size, options.seed, len(part)
-    b, first = rows(batch, share)
-    check(todo, part, b, share, statistics)
+    b, first = size_of_share(batch, share)
+    refuse_plan(stages, part, b, share, statistics)
     labels = tf.constant(part.y)
 
     def draw(j):
@@ -40,56 +48,62 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
         seeds = [seed, place // n]
         return tf.random.experimental.index_shuffle(place % n, seeds, np.int64(n - 1)), step, row
 
-    def make(step, told):
-        i, x = told if isinstance(told, tuple) else (told, whole(part, told))
+    def read(i, step, row):
+        return i, view(part, i, window(part, stages, seed, step, row))
+
+    def finish(step, numbered):
+        i, x = numbered
         y = tf.one_hot(tf.gather(labels, i), classes)
         seeds = [tf.random.fold_in([seed, k], step) for k in range(len(options.augmentation or ()))]
-        return augmented(x, y, todo, seeds, share, statistics)
-
-    def look(i, step, row):
-        return i, view(part, i, window(part, todo, seed, step, row))
+        return augmented(x, y, stages, seeds, share, statistics)
 
     drawn = tf.data.Dataset.range((steps - start) * b).map(draw)
-    if isinstance(part, Split) and not todo.crops:  # a batch at a time
-        drawn = drawn.map(lambda i, *_: i)
+    if isinstance(part, Split) and not stages.crops:
+        numbers = drawn.map(lambda i, step, row: i).batch(b, drop_remainder=True)
+        numbered = whole_images(part, numbers)
     else:
-        drawn = drawn.map(look, num_parallel_calls=AUTOTUNE)
-    batches = drawn.batch(b, drop_remainder=True).enumerate(start)
-    return batches.map(make, num_parallel_calls=AUTOTUNE).prefetch(AUTOTUNE)
+        numbered = drawn.map(read, num_parallel_calls=AUTOTUNE).batch(b, drop_remainder=True)
+    return numbered.enumerate(start).map(finish, num_parallel_calls=AUTOTUNE).prefetch(AUTOTUNE)
 
 
-def whole(part: Any, i: tf.Tensor) -> tf.Tensor:
-    """The images numbered i of a Split."""
-    return part.images(i)
+def whole_images(part: Split, numbers: tf.data.Dataset) -> tf.data.Dataset:
+    """(numbers, images) of batches of numbers: what is in memory is read a batch at a time."""
+    return numbers.map(lambda i: (i, part.images(i)), num_parallel_calls=AUTOTUNE)
 
 
-def window(part: Part, todo: Plan, seed: int, step: tf.Tensor, row: tf.Tensor) -> Window:
+def window(part: Part, stages: Plan, seed: int, step: tf.Tensor, row: tf.Tensor) -> Window:
     """What a row of a batch shows, a function of h and w: what the crop draws, or the centre."""
-    for k, crop, told in todo.crops:
-        own = tf.random.fold_in(tf.random.fold_in([seed, k], step), row)
-        return lambda h, w: crop(h, w, own, part.size, **told)
-    return lambda h, w: centre_crop(h, w, None, part.size)
+    if not stages.crops:
+        return lambda h, w: centre_crop(h, w, None, part.size)
+    (crop,) = stages.crops
+    seeds = tf.random.fold_in(tf.random.fold_in([seed, crop.entry], step), row)
+    return lambda h, w: crop.function(h, w, seeds, part.size, **crop.options)
 
 
-def augmented(x: tf.Tensor, y: tf.Tensor, todo: Plan, seeds: Sequence[tf.Tensor], share: Share,
+def augmented(x: tf.Tensor, y: tf.Tensor, stages: Plan, seeds: Sequence[tf.Tensor], share: Share,
               statistics: Any) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
     """A share of a batch after all stages but the crops; seeds: of each entry of the recipe."""
-    for k, f, told in todo.colours:
-        known = dict(statistics=statistics) if "statistics" in arguments(f) else {}
-        x = f(x, seeds[k], share, **known, **told)
-    x = normalised(x, todo, statistics)
-    for k, f, told in todo.places:
-        x = f(x, seeds[k], share, **told)
-    if not todo.mixtures:
+    for colour in stages.colours:
+        known = dict(statistics=statistics) if needs_statistics(colour) else {}
+        x = colour.function(x, seeds[colour.entry], share, **known, **colour.options)
+    x = normalised(x, stages, statistics)
+    for place in stages.places:
+        x = place.function(x, seeds[place.entry], share, **place.options)
+    if not stages.mixtures:
         return x, y
-    mixed = [lambda m=m: m[1](x, y, seeds[m[0]], share, **m[2]) for m in todo.mixtures]
-    own = tf.random.fold_in(seeds[todo.mixtures[0][0]], 2)  # 0 and 1 may be the mixture's
-    return tf.switch_case(tf.random.stateless_uniform((), own, 0, len(mixed), tf.int32), mixed)
+
+    def mix(mixture):
+        return mixture.function(x, y, seeds[mixture.entry], share, **mixture.options)
+
+    choices = [partial(mix, mixture) for mixture in stages.mixtures]
+    seed = tf.random.fold_in(seeds[stages.mixtures[0].entry], 2)  # 0 and 1 may be the mixture's
+    chosen = tf.random.stateless_uniform((), seed, 0, len(choices), tf.int32)
+    return tf.switch_case(chosen, choices)
 
 
-def normalised(x: tf.Tensor, todo: Plan, statistics: Any) -> tf.Tensor:
-    for _, f, told in todo.normalisations:
-        x = f(x, statistics, **told)
+def normalised(x: tf.Tensor, stages: Plan, statistics: Any) -> tf.Tensor:
+    for normalisation in stages.normalisations:
+        x = normalisation.function(x, statistics, **normalisation.options)
     return x
 
 
@@ -109,62 +123,63 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
     share (i, n): as of training_batches; the last batch is dealt out as evenly as can be, so that
     all shares have equally many batches, the last perhaps of no image.  Raises ValueError.
     """
-    todo = plan(augmentation)
-    todo = todo._replace(crops=[], colours=[], mixtures=[])
-    b, _ = rows(batch, share)
-    check(todo, part, b, share, statistics)
+    stages = plan(augmentation)._replace(crops=[], colours=[], mixtures=[])
+    b, _ = size_of_share(batch, share)
+    refuse_plan(stages, part, b, share, statistics)
     if short and short < part.size:
         raise ValueError(f"{short=}: the short side is below the {part.size} pixels of the crop")
     labels = tf.constant(part.y)
-    mine, steps = dealt(len(part), batch, share)
+    mine, steps = numbers_of_share(len(part), batch, share)
 
-    def look(i):
+    def read(i):
         return i, view(part, i, lambda h, w: centre_crop(h, w, None, part.size, short))
 
-    def make(*told):
-        i, x = told if len(told) > 1 else (*told, whole(part, *told))
-        return normalised(x, todo, statistics), tf.one_hot(tf.gather(labels, i), classes)
+    def finish(i, x):
+        return normalised(x, stages, statistics), tf.one_hot(tf.gather(labels, i), classes)
 
-    found = tf.data.Dataset.from_tensor_slices(mine)
-    if short not in (None, part.size) or not isinstance(part, Split):
-        found = found.map(look, num_parallel_calls=AUTOTUNE)
-    found = found.batch(b).map(make)
+    numbers = tf.data.Dataset.from_tensor_slices(mine)
+    if isinstance(part, Split) and short in (None, part.size):
+        numbered = whole_images(part, numbers.batch(b))
+    else:
+        numbered = numbers.map(read, num_parallel_calls=AUTOTUNE).batch(b)
+    found = numbered.map(finish)
     if len(mine) <= (steps - 1) * b:  # the last batch has no image for this share
         none = tuple(tf.zeros((0, *s.shape[1:]), s.dtype) for s in found.element_spec)
         found = found.concatenate(tf.data.Dataset.from_tensors(none))
     return found.prefetch(AUTOTUNE)
 
 
-def dealt(n: int, batch: int, share: Share) -> tuple[np.ndarray, int]:
+def numbers_of_share(n: int, batch: int, share: Share) -> tuple[np.ndarray, int]:
     """The numbers of a share of each batch, one after the other, and how many batches there are."""
-    i, parts = share
-    cut = [np.arange(s, min(s + batch, n)) for s in range(0, n, batch)]
-    return np.concatenate([c[len(c) * i // parts : len(c) * (i + 1) // parts] for c in cut]), len(
-        cut
-    )
+    i, shares = share
+    whole = [np.arange(s, min(s + batch, n)) for s in range(0, n, batch)]
+    own = [rows[len(rows) * i // shares : len(rows) * (i + 1) // shares] for rows in whole]
+    return np.concatenate(own), len(whole)
 
 
-def rows(batch: int, share: Share) -> tuple[int, int]:
+def size_of_share(batch: int, share: Share) -> tuple[int, int]:
     """How many rows of a batch a share has, and the first.  Raises ValueError."""
-    i, parts = share
-    if not 0 <= i < parts or batch % parts:
+    i, shares = share
+    if not 0 <= i < shares or batch % shares:
         raise ValueError(f"{batch=}, {share=}: must be (i, n), i below n, and n divide the batch")
-    return batch // parts, i * batch // parts
+    return batch // shares, i * batch // shares
 
 
-def arguments(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(f).parameters
+def needs_statistics(transform: Transform) -> bool:
+    return "statistics" in inspect.signature(transform.function).parameters
 
 
-def check(todo: Plan, part: Part, b: int, share: Share, statistics: Any) -> None:
+def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any) -> None:
     """Raises ValueError for a plan that cannot be carried out on shares of b images."""
-    for _, f, told in todo.crops:
-        low = told.get("low", 256)
-        if f is scale_jitter and low < part.size:
+    for crop in stages.crops:
+        low = crop.options.get("low", 256)
+        if crop.function is scale_jitter and low < part.size:
             raise ValueError(f"augmentation scale_jitter {low=}: below the {part.size} of an image")
-    for _, f, _ in (*todo.normalisations, *todo.colours):
-        if statistics is None and "statistics" in arguments(f):
-            raise ValueError(f"augmentation {f.__name__} needs statistics=data.statistics(train)")
-    for _, f, _ in todo.mixtures:
+    for transform in (*stages.normalisations, *stages.colours):
+        if statistics is None and needs_statistics(transform):
+            name = transform.function.__name__
+            raise ValueError(f"augmentation {name} needs statistics=data.statistics(train)")
+    for mixture in stages.mixtures:
         if share[1] > 1 and b % 2:
-            raise ValueError(f"augmentation {f.__name__}: a worker's {b} images are not in pairs")
+            name = mixture.function.__name__
+            raise ValueError(f"augmentation {name}: a worker's {b} images are not in pairs")

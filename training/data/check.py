@@ -47,15 +47,14 @@ def survey(part: Files | Records) -> tuple[np.ndarray, np.ndarray, dict[int, str
         return i, label, tf.cond(is_readable(encoded), whole, lambda: False)
 
     n = len(part)
-    seen = tf.data.Dataset.range(n).map(look, num_parallel_calls=tf.data.AUTOTUNE)
-    seen = list(seen.ignore_errors().batch(1024).as_numpy_iterator())
-    i, labels, fine = (np.concatenate(a) for a in zip(*seen, strict=True)) if seen else [[]] * 3
-    good = np.asarray(i, int)[np.asarray(fine, bool)]
-    return (
-        good,
-        np.asarray(labels, "int64")[np.asarray(fine, bool)],
-        {int(k): reason(part, k) for k in np.setdiff1d(np.arange(n), good)},
-    )
+    readable = tf.data.Dataset.range(n).map(look, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = list(readable.ignore_errors().batch(1024).as_numpy_iterator())
+    if not batches:
+        return np.zeros(0, int), np.zeros(0, "int64"), {i: reason(part, i) for i in range(n)}
+    i, labels, decodes = (np.concatenate(columns) for columns in zip(*batches, strict=True))
+    good = i[decodes]
+    broken = {int(k): reason(part, k) for k in np.setdiff1d(np.arange(n), good)}
+    return good, labels[decodes].astype("int64"), broken
 
 
 def reason(part: Files | Records, i: SupportsIndex) -> str:

@@ -52,17 +52,19 @@ def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None
     options: a mapping of those of REFUSED, with batch_size, the images of a step on all devices,
     and accumulate, the parts of a step (1 if not given).
     """
-    shares, parts = strategy.num_replicas_in_sync, options.get("accumulate") or 1
-    for name in REFUSED if shares > 1 else ():
-        if options.get(name) and (name, options[name]) != ("steps_per_execution", 1):
-            said = f"does not work on several devices ({shares} here)"
-            raise ValueError(f"{name}={options[name]!r} {said}: {REFUSED[name]}")
-    batch, each = options["batch_size"], shares * parts
+    devices, parts = strategy.num_replicas_in_sync, options.get("accumulate") or 1
+    allowed = {"steps_per_execution": 1}
+    for name in REFUSED if devices > 1 else ():
+        value = options.get(name)
+        if value and value != allowed.get(name):
+            why = f"does not work on several devices ({devices} here)"
+            raise ValueError(f"{name}={value!r} {why}: {REFUSED[name]}")
+    batch, each = options["batch_size"], devices * parts
     if batch % each:
         of = f" in {parts} parts" if parts > 1 else ""
         near = max(batch // each * each, each)
         raise ValueError(
-            f"--batch-size {batch}: must be a multiple of {each}, for {shares} devices{of}: {near}"
+            f"--batch-size {batch}: must be a multiple of {each}, for {devices} devices{of}: {near}"
         )
 
 

@@ -89,7 +89,7 @@ def check(network: "Trained", parts: "Data", name: str) -> None:
     if parts.classes != network.classes:
         has = f"{network.path} tells {network.classes} classes apart"
         raise ValueError(f"{has}, --data {name!r} has {parts.classes}")
-    known, theirs = (network.told or {}).get("classes"), parts.names
+    known, theirs = (network.result or {}).get("classes"), parts.names
     for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
         if str(pair[0]) != str(pair[1]):
             said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
@@ -128,7 +128,7 @@ def words(network: "Trained", told: Protocol) -> Iterator[str]:
     from convbook.training.evaluation import trained_network
 
     flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
-    if network.told is None:
+    if network.result is None:
         yield f"{network.path}: no result.json beside it: images in [0, 1] as they are"
     elif told.kind in ("ten", "crops", "dense") and not flips:
         yield f"{network.path}: shown mirror images, without which it was trained"

@@ -35,7 +35,7 @@ def printed(options: Namespace) -> int:
 
     network = trained_network.load(options.model, options.size)
     good, p, broken = predicted(network, options.images)
-    if network.told is None:
+    if network.result is None:
         print("no result.json beside the model: images in [0, 1] as they are, classes by number")
     names, rows = trained_network.names(network), dict(zip(good, p, strict=True))
     for i, path in enumerate(options.images):

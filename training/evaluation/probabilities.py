@@ -11,7 +11,7 @@ import tensorflow as tf
 from convbook.architectures.graph.fully_convolutional import fully_convolutional, is_softmax
 from convbook.training.data import Split, Statistics, batches
 from convbook.training.data.augment import Augmentation, plan
-from convbook.training.data.batches import AUTOTUNE, check, normalised
+from convbook.training.data.batches import AUTOTUNE, normalised, refuse_plan
 from convbook.training.data.splits import Part
 from convbook.training.evaluation.protocols import Protocol, sides_of
 from convbook.training.evaluation.views import resized, views
@@ -66,14 +66,15 @@ def shown(part: Part, told: Protocol, batch: int, short: int | None = None,
     if told.kind == "centre":
         found = batches(part, batch, 1, (0, 1), sides[0], augmentation, statistics)
         return numbered(found.map(lambda x, y: x), len(part), batch)
-    todo = plan(augmentation)._replace(crops=[], colours=[], places=[], mixtures=[])
+    stages = plan(augmentation)._replace(crops=[], colours=[], places=[], mixtures=[])
     if told.kind == "dense":
-        todo = todo._replace(normalisations=[(k, f, {}) for k, f, _ in todo.normalisations])
-    check(todo, part, batch, (0, 1), statistics)
+        per_channel = [each._replace(options={}) for each in stages.normalisations]
+        stages = stages._replace(normalisations=per_channel)
+    refuse_plan(stages, part, batch, (0, 1), statistics)
 
     def passed(look):
         def seen(i):
-            x = normalised(look(whole(part, i)), todo, statistics)
+            x = normalised(look(uncropped(part, i)), stages, statistics)
             return tf.repeat(i, tf.shape(x)[0]), x
 
         return tf.data.Dataset.range(len(part)).map(seen, num_parallel_calls=2)
@@ -95,7 +96,7 @@ def numbered(found: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:
     return tf.data.Dataset.zip(numbers, found)
 
 
-def whole(part: Part, i: tf.Tensor) -> tf.Tensor:
+def uncropped(part: Part, i: tf.Tensor) -> tf.Tensor:
     """Image i of a part, uncropped, (H, W, C) in [0, 1]."""
     x = tf.image.convert_image_dtype(part.window(i, lambda h, w: (0, 0, h, w)), tf.float32)
     return tf.ensure_shape(x, (None, None, part.channels))

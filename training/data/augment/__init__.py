@@ -10,7 +10,7 @@ Images for evaluation get the normalisation too.
 import inspect
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from convbook.training.data.augment.colour import colour_jitter, pca_noise
 from convbook.training.data.augment.crop import centre_crop, random_area_crop, scale_jitter
@@ -32,8 +32,16 @@ GIVEN = {"h", "w", "x", "y", "seed", "size", "share", "statistics"}  # by the pi
 NAMES = {f.__name__: (stage, f) for stage, fs in STAGES.items() for f in fs}
 
 Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe has it
-# Of each stage (place in the recipe, function, options)
+# Of each stage its Transforms
 Plan = namedtuple("Plan", "crops colours normalisations places mixtures")
+
+
+class Transform(NamedTuple):
+    """A function of this package and what a recipe says to it; entry: its place in the recipe."""
+
+    entry: int
+    function: Callable[..., Any]
+    options: dict[str, Any]
 
 
 def options(f: Callable[..., Any]) -> list[str]:
@@ -48,25 +56,25 @@ def plan(augmentation: Augmentation) -> Plan:
     option.  Raises ValueError for what is unknown, and for two crops or normalisations.
     """
     pairs = augmentation.items() if isinstance(augmentation, Mapping) else augmentation or ()
-    found: dict[str, list[Any]] = {stage: [] for stage in STAGES}
-    for k, (name, told) in enumerate(pairs):
+    stages: dict[str, list[Transform]] = {stage: [] for stage in STAGES}
+    for entry, (name, value) in enumerate(pairs):
         if name not in NAMES:
             raise ValueError(f"augmentation {name!r}: must be one of {', '.join(NAMES)}")
         stage, f = NAMES[name]
-        if told is False or told is None:
+        if value is False or value is None:
             continue
-        if told is True:
-            told = {}
-        if not isinstance(told, dict):
+        if value is True:
+            value = {}
+        if not isinstance(value, dict):
             if not options(f):
-                raise ValueError(f"augmentation {name!r} has no options: {told!r} must be True")
-            told = {options(f)[0]: told}
-        if unknown := [option for option in told if option not in options(f)]:
+                raise ValueError(f"augmentation {name!r} has no options: {value!r} must be True")
+            value = {options(f)[0]: value}
+        if unknown := [option for option in value if option not in options(f)]:
             may = f"options are {', '.join(options(f))}"
             raise ValueError(f"augmentation {name!r} has no option {unknown[0]!r}: its {may}")
-        found[stage].append((k, f, told))
+        stages[stage].append(Transform(entry, f, value))
     for stage in ("crops", "normalisations"):
-        if len(found[stage]) > 1:
-            names = " and ".join(f.__name__ for _, f, _ in found[stage])
+        if len(stages[stage]) > 1:
+            names = " and ".join(each.function.__name__ for each in stages[stage])
             raise ValueError(f"augmentation {names}: one of the {stage} at most")
-    return Plan(**found)
+    return Plan(**stages)
