@@ -1,6 +1,12 @@
-"""What a run shows and measures while it goes on."""
+"""What a run shows before it begins, while it goes on and when it has ended."""
 
+import os
+import shlex
+import shutil
+import sys
 import time
+from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,6 +15,38 @@ from keras.callbacks import SwapEMAWeights, TensorBoard
 from convbook.training.fit.job import Job
 from convbook.training.fit.resume import Keeper
 
+HALF_A_MINUTE = 30.0  # seconds without a line, where there is no bar
+
+
+def plan(job: Job) -> str:
+    """What a run will do, in a line."""
+    options, parts = job.options, (job.data.train, job.data.val, job.data.test)
+    counts = "{:,} images to train, {:,} to validate, {:,} to test".format(*map(len, parts))
+    epochs = f"{-(-job.steps // job.epoch)} epochs of {job.epoch} steps"
+    return f"{options.model} on {options.data}: {counts}; {epochs}; into {options.out}"
+
+
+def next_commands(options: Namespace) -> list[str]:
+    """What to type when a run has ended."""
+    run, data = shlex.quote(str(options.out)), shlex.quote(options.data)
+    convbook = called()
+    return [
+        "next:",
+        f"  {convbook} evaluate {run}/model.keras --data {data}",
+        f"  {convbook} predict {run}/model.keras IMAGE",
+        f"  {convbook} compare {run} ANOTHER_RUN",
+    ]
+
+
+def called() -> str:
+    """How to call convbook here: by its name if the shell finds it, else by its path."""
+    path = Path(sys.executable).with_name("convbook")
+    return "convbook" if shutil.which("convbook") else shlex.quote(os.path.relpath(path))
+
+
+def has_bar(options: Namespace) -> bool:
+    return sys.stdout.isatty() and not options.log_every
+
 
 def callbacks(job: Job, keeper: Keeper) -> list[keras.callbacks.Callback]:
     """In their order: what measures, what decides, what keeps, what only shows."""
@@ -16,7 +54,9 @@ def callbacks(job: Job, keeper: Keeper) -> list[keras.callbacks.Callback]:
     found = [Pace(job.recipe["batch_size"]), *keeper.others, keeper]
     if job.recipe["ema"]:
         found.append(SwapEMAWeights())
-    if options.log_every:
+    if keeper.chief:
+        found.append(Estimate(keeper, job.steps))
+    if options.log_every or (keeper.chief and not has_bar(options)):
         found.append(Lines(keeper, options.log_every, job.steps))
     if keeper.chief and options.tensorboard:
         found.append(TensorBoard(keeper.folder / "tensorboard", write_graph=False))
@@ -46,15 +86,59 @@ class Pace(keras.callbacks.Callback):
         logs["images_per_second"] = self.batch * self.done / self.seconds
 
 
-class Lines(keras.callbacks.Callback):
-    """A line every so many steps, for a log file."""
+class Estimate(keras.callbacks.Callback):
+    """Says once how long the run will still take, as soon as a few steps tell."""
 
-    def __init__(self, keeper: Keeper, every: int, steps: int):
+    AFTER = 10.0  # seconds
+
+    def __init__(self, keeper: Keeper, steps: int):
+        super().__init__()
+        self.keeper, self.steps = keeper, steps
+        self.begun: tuple[float, int] | None = None  # behind the first step, which is compiled
+        self.said = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.begun is None:
+            self.begun = time.perf_counter(), self.keeper.info["step"]
+        elif time.perf_counter() - self.begun[0] > self.AFTER:
+            self.say("\n" if has_bar(self.keeper.job.options) else "")  # the bar's line goes on
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.say()
+
+    def say(self, before: str = "") -> None:
+        step = self.keeper.info["step"]
+        if self.said or self.begun is None or step in (self.begun[1], self.steps):
+            return
+        a_step = (time.perf_counter() - self.begun[0]) / (step - self.begun[1])
+        left = self.steps - step
+        print(f"{before}about {duration(left * a_step)} for the {left} steps left", flush=True)
+        self.said = True
+
+
+def duration(seconds: float) -> str:
+    """In the unit that suits: 40 seconds, 3 minutes, 2.5 hours."""
+    for unit, size in {"hours": 3600, "minutes": 60}.items():
+        if seconds >= 1.5 * size:
+            digits = 1 if unit == "hours" else 0
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+class Lines(keras.callbacks.Callback):
+    """A line every so many steps, for a log file; every half minute if no number is given."""
+
+    def __init__(self, keeper: Keeper, every: int | None, steps: int):
         super().__init__()
         self.keeper, self.every, self.steps = keeper, every, steps
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.said = time.perf_counter()  # the end of an epoch has a line of its own
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if (step := self.keeper.info["step"]) % self.every == 0:
+        step, now = self.keeper.info["step"], time.perf_counter()
+        if step % self.every == 0 if self.every else now - self.said >= HALF_A_MINUTE:
             metrics = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
             rate = float(self.model.optimizer.learning_rate)
             print(f"step {step}/{self.steps}  {metrics}  learning_rate {rate:.6g}", flush=True)
+            self.said = now

@@ -17,7 +17,7 @@ from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
 from convbook.training.fit.inputs import held_out, training_data
 from convbook.training.fit.job import Job, prepare
-from convbook.training.fit.progress import callbacks
+from convbook.training.fit.progress import callbacks, has_bar, next_commands, plan
 from convbook.training.fit.resume import Keeper, Stopped, resumed, signals, thaw
 from convbook.training.recipes.transfer import freeze
 
@@ -40,6 +40,8 @@ def run(options: Namespace, machines: Cluster | None = None) -> int:
         return getattr(error, "code", 1)
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
     print(f"test accuracy {done['test_accuracy']:.2%}")
+    if machines is None or machines.is_chief:
+        print("\n".join(next_commands(options)))
     return 0
 
 
@@ -52,6 +54,7 @@ def announce(job: Job) -> None:
     if job.data.skipped:
         report.write_skipped(out, job.data.skipped)
         print(f"{len(job.data.skipped)} left out: see {out}/skipped.csv", flush=True)
+    print(plan(job), flush=True)
 
 
 def train(job: Job, folder: str | Path) -> dict[str, Any]:
@@ -80,7 +83,6 @@ def fit(job: Job, keeper: Keeper) -> None:
     options = job.options
     val, val_steps = held_out(job, job.data.val)
     thawing = options.unfreeze if options.freeze else None
-    bar = sys.stdout.isatty() and not options.log_every
     for start, first, size, last in spans(keeper.info["step"], job.steps, job.epoch, thawing):
         if keeper.info["ended"]:  # by patience
             break
@@ -95,7 +97,7 @@ def fit(job: Job, keeper: Keeper) -> None:
             validation_steps=val_steps,
             callbacks=callbacks(job, keeper),
             shuffle=False,  # Keras' own: the batches come shuffled
-            verbose=(1 if bar else 2) if keeper.chief else 0,
+            verbose=(1 if has_bar(options) else 2) if keeper.chief else 0,
         )
 
 

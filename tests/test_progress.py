@@ -1,0 +1,67 @@
+"""What a run shows: its plan, how long it takes, that it goes on, what to type next."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from convbook.__main__ import main, parsed
+from convbook.training.fit import progress
+
+
+def shown(capsys, folder, *more):
+    """What a short run shows, as lines."""
+    told = [
+        "train",
+        "lenet5",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "384",
+        "--no-tensorboard",
+        "--out",
+        str(folder),
+        *more,
+    ]
+    assert main(told) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_run_says_what_it_will_do_how_long_it_takes_and_what_to_type_next(tmp_path, capsys):
+    folder = tmp_path / "my run"
+    lines = shown(capsys, folder)
+    counts = "1,149 images to train, 288 to validate, 360 to test"
+    assert f"lenet5 on digits: {counts}; 2 epochs of 3 steps; into {folder}" in lines
+    (left,) = [line for line in lines if line.endswith("for the 3 steps left")]
+    assert re.fullmatch(r"about [\d.]+ (seconds|minutes|hours) for the 3 steps left", left)
+    head, *commands = lines[-4:]
+    assert head == "next:"
+    for command, line in zip(("evaluate", "predict", "compare"), commands, strict=True):
+        program, *argv = shlex.split(line)
+        assert Path(program).name == "convbook"
+        options = parsed(argv[0], argv[1:])[1]
+        assert argv[0] == command
+        assert str(folder) in str(options)
+
+
+def test_without_a_terminal_a_line_comes_every_half_minute(tmp_path, capsys, monkeypatch):
+    def steps(lines):
+        return [line.split()[1] for line in lines if line.startswith("step ")]
+
+    assert steps(shown(capsys, tmp_path / "fast")) == []
+    monkeypatch.setattr(progress, "HALF_A_MINUTE", 0.0)
+    assert steps(shown(capsys, tmp_path / "slow")) == [f"{i}/6" for i in range(1, 7)]
+    assert steps(shown(capsys, tmp_path / "asked", "--log-every", "4")) == ["4/6"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = shown(capsys, tmp_path / "terminal")
+    assert steps(lines) == []
+    assert any("━" in line for line in lines)  # the bar
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.4, "4 seconds"), (170, "3 minutes"), (9000, "2.5 hours")]
+)
+def test_durations_have_the_unit_that_suits(seconds, text):
+    assert progress.duration(seconds) == text
