@@ -46,18 +46,18 @@ def evaluate(parser: Parser) -> Command:
 
 def printed(options: Namespace) -> None:
     """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
-    told = protocols.protocol(options.protocol)
+    protocol = protocols.protocol(options.protocol)
     data_source(options.data)
     terminal.load_keras()
-    from convbook.training.evaluation.scores import lines
+    from convbook.training.evaluation.scores import describe
     from convbook.training.fit import report
 
-    networks, loaded = prepared(options, told)
+    networks, loaded = prepared(options, protocol)
     folder = Path(options.out or beside(options))
     report.claim(folder)
-    found, reliability = evaluated(networks, loaded, options, told)
-    write(folder, found, reliability)
-    print("\n".join(lines(found)))
+    evaluation, reliability = evaluated(networks, loaded, options, protocol)
+    write(folder, evaluation, reliability)
+    print("\n".join(describe(evaluation)))
     print(f"{folder}: {', '.join(FILES)}")
 
 
@@ -66,7 +66,7 @@ def beside(options: Namespace) -> Path:
     return Path(options.models[0]).parent / f"evaluation-{name}-{options.part}"
 
 
-def prepared(options: Namespace, told: Protocol) -> tuple[list, list]:
+def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
     """(networks, data of each), all that can be refused before time is spent.  ValueError."""
     from convbook.training import data
     from convbook.training.evaluation import trained_network
@@ -74,22 +74,22 @@ def prepared(options: Namespace, told: Protocol) -> tuple[list, list]:
     networks = [trained_network.load(path, options.size) for path in options.models]
     loaded = {}
     for network in networks:
-        protocols.sides_of(told, network.size)
+        protocols.sides_of(protocol, network.size)
         shape = network.size, network.channels
         if shape not in loaded:
             loaded[shape] = data.load(
                 options.data, *shape, options.skip_broken, options.first_label
             )
-        check(network, loaded[shape], options.data)
+        refuse_classes(network, loaded[shape], options.data)
     return networks, [loaded[network.size, network.channels] for network in networks]
 
 
-def check(network: "Trained", parts: "Data", name: str) -> None:
+def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
     """Raises ValueError if a network does not tell the classes of the data apart."""
-    if parts.classes != network.classes:
+    if images.classes != network.classes:
         has = f"{network.path} tells {network.classes} classes apart"
-        raise ValueError(f"{has}, --data {name!r} has {parts.classes}")
-    known, theirs = (network.result or {}).get("classes"), parts.names
+        raise ValueError(f"{has}, --data {name!r} has {images.classes}")
+    known, theirs = (network.result or {}).get("classes"), images.names
     for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
         if str(pair[0]) != str(pair[1]):
             said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
@@ -97,66 +97,68 @@ def check(network: "Trained", parts: "Data", name: str) -> None:
 
 
 def evaluated(
-    networks: list, loaded: list, options: Namespace, told: Protocol
+    networks: list, loaded: list, options: Namespace, protocol: Protocol
 ) -> tuple[dict[str, Any], Any]:
     """(what evaluation.json says, the reliability of the answers).  Raises ValueError."""
     from convbook.training.evaluation import scores, trained_network
 
     pairs = zip(networks, loaded, strict=True)
-    each = [answered(network, parts, options, told) for network, parts in pairs]
+    each = [probabilities_of(network, images, options, protocol) for network, images in pairs]
     p, y = np.sum(each, 0) / len(each), getattr(loaded[0], options.part).y
-    confused = scores.confusion(p, y)
-    found = dict(
+    evaluation = dict(
         models=[network.path for network in networks],
         data=options.data,
         part=options.part,
         protocol=options.protocol,
-        words=[line for network in networks for line in words(network, told)],
+        words=[line for network in networks for line in words(network, protocol)],
         images=len(y),
         **scores.summary(p, y),
         top_1_of_each=[scores.top(own, y) for own in each],
         skipped=[[str(file), why] for file, why in loaded[0].skipped],
         classes=trained_network.names(networks[0], loaded[0]),
-        accuracy_of_class=scores.per_class(confused),
-        confusion=confused.tolist(),
+        accuracy_of_class=scores.per_class(p, y),
+        confusion=scores.confusion(p, y).tolist(),
     )
-    return found, scores.reliability(p, y)
+    return evaluation, scores.reliability(p, y)
 
 
-def words(network: "Trained", told: Protocol) -> Iterator[str]:
+def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
     """Lines on what the answers of a network depend on that its user may not know."""
     from convbook.training.evaluation import trained_network
 
     flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
     if network.result is None:
         yield f"{network.path}: no result.json beside it: images in [0, 1] as they are"
-    elif told.kind in ("ten", "crops", "dense") and not flips:
+    elif protocol.kind in ("ten", "crops", "dense") and not flips:
         yield f"{network.path}: shown mirror images, without which it was trained"
 
 
-def answered(network: "Trained", parts: "Data", options: Namespace, told: Protocol) -> np.ndarray:
+def probabilities_of(
+    network: "Trained", images: "Data", options: Namespace, protocol: Protocol
+) -> np.ndarray:
     """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
     from convbook.training.evaluation import probabilities, trained_network
 
-    augmentation, statistics, short = trained_network.preparation(network, options.data, parts)
-    args = getattr(parts, options.part), told, options.batch_size, short, augmentation, statistics
+    augmentation, statistics, short = trained_network.preparation(network, options.data, images)
+    part, batch = getattr(images, options.part), options.batch_size
+    args = part, protocol, batch, short, augmentation, statistics
     p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
         raise ValueError(f"{network.path} answers with numbers that are not finite")
     return p
 
 
-def write(folder: Path, found: dict[str, Any], reliability: Any) -> None:
+def write(folder: Path, evaluation: dict[str, Any], reliability: Any) -> None:
     """The files of an evaluation.  Raises ValueError where they cannot be written."""
     from convbook.training.evaluation import plots
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        confused = np.asarray(found["confusion"])
-        plots.draw_confusion(folder / FILES[0], confused, found["classes"])
-        plots.draw_reliability(folder / FILES[1], reliability, found["calibration_error"])
+        confused = np.asarray(evaluation["confusion"])
+        plots.draw_confusion(folder / FILES[0], confused, evaluation["classes"])
+        plots.draw_reliability(folder / FILES[1], reliability, evaluation["calibration_error"])
         # a key a line, whatever it holds: a matrix of 1,000 classes has a million numbers
-        each = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in found.items())
+        each = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in evaluation.items())
         (folder / FILES[2]).write_text(f"{{\n{each}\n}}\n", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"--out {str(folder)!r} cannot be written: {error.strerror}") from error

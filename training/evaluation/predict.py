@@ -34,16 +34,17 @@ def printed(options: Namespace) -> int:
     from convbook.training.evaluation import trained_network
 
     network = trained_network.load(options.model, options.size)
-    good, p, broken = predicted(network, options.images)
+    good, probabilities, broken = predicted(network, options.images)
     if network.result is None:
         print("no result.json beside the model: images in [0, 1] as they are, classes by number")
-    names, rows = trained_network.names(network), dict(zip(good, p, strict=True))
+    names, seen = trained_network.names(network), dict(zip(good, probabilities, strict=True))
     for i, path in enumerate(options.images):
-        if i in rows:
-            likeliest = (-rows[i]).argsort(kind="stable")[: options.top]
-            print(f"{path}: " + ", ".join(f"{names[c]} {rows[i][c]:.1%}" for c in likeliest))
-        else:
+        if i in broken:
             print(f"{path}: {broken[i]}", file=sys.stderr)
+            continue
+        p = seen[i]
+        likeliest = (-p).argsort(kind="stable")[: options.top]
+        print(f"{path}: " + ", ".join(f"{names[c]} {p[c]:.1%}" for c in likeliest))
     return 1 if broken else 0
 
 
@@ -62,7 +63,7 @@ def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dic
     if not good:
         return [], [], broken
     augmentation, statistics, short = trained_network.preparation(network)
-    told = protocols.Protocol("centre", None)
+    centre = protocols.Protocol("centre", None)
     part = every.take(good, [0] * len(good))
-    args = part, told, 64, short, augmentation, statistics
+    args = part, centre, 64, short, augmentation, statistics
     return good, probabilities.probabilities(network.model, *args), broken

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import keras
@@ -17,20 +18,20 @@ from convbook.training.evaluation.protocols import Protocol, sides_of
 from convbook.training.evaluation.views import resized, views
 
 
-def probabilities(model: keras.Model, part: Part, told: Protocol, batch: int = 64,
+def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int = 64,
                   short: int | None = None, augmentation: Augmentation = None,
                   statistics: Statistics | None = None) -> np.ndarray:  # fmt: skip
-    """(N, classes): for each image of a part the mean over what the Protocol told shows of it.
+    """(N, classes): for each image of a part the mean over what the Protocol shows of it.
 
     model: returns logits, or probabilities if its last layer is a softmax.  batch: views at a
     time.  short, augmentation, statistics: see shown.  Raises ValueError.
     """
-    seen = shown(part, told, batch, short, augmentation, statistics)
-    if told.kind == "dense":
+    images = shown(part, protocol, batch, short, augmentation, statistics)
+    if protocol.kind == "dense":
         maps = fully_convolutional(model)
-        return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), seen, len(part))
+        return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), images, len(part))
     after = (lambda y: y) if is_softmax(model.layers[-1]) else softmax
-    return averaged(lambda x: after(model.predict_on_batch(x)), seen, len(part))
+    return averaged(lambda x: after(model.predict_on_batch(x)), images, len(part))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -38,12 +39,12 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum(-1, keepdims=True)
 
 
-def averaged(predict: Callable[[Any], np.ndarray], seen: tf.data.Dataset, n: int) -> np.ndarray:
-    """The mean of predict(x) for each of n images, over all (numbers, x) of seen."""
+def averaged(predict: Callable[[Any], np.ndarray], images: tf.data.Dataset, n: int) -> np.ndarray:
+    """The mean of predict(x) for each of n images, over all (numbers, x) of images."""
     total: Any = 0.0
     count = np.zeros(n)
     bar = keras.utils.Progbar(None, unit_name="batch", verbose=int(sys.stdout.isatty()))
-    for done, (numbers, x) in enumerate(seen.as_numpy_iterator(), 1):
+    for done, (numbers, x) in enumerate(images.as_numpy_iterator(), 1):
         p = predict(x)
         bar.update(done)
         total = total if count.any() else np.zeros((n, p.shape[-1]))
@@ -53,7 +54,7 @@ def averaged(predict: Callable[[Any], np.ndarray], seen: tf.data.Dataset, n: int
     return total / count[:, None]
 
 
-def shown(part: Part, told: Protocol, batch: int, short: int | None = None,
+def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
           augmentation: Augmentation = None,
           statistics: Statistics | None = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of what a Protocol shows of a part: (numbers of the images (B,), x (B, h, w, C)).
@@ -62,38 +63,36 @@ def shown(part: Part, told: Protocol, batch: int, short: int | None = None,
     recipe's, of which its normalisation counts; statistics: of the training part.  For `dense`
     the mean of a channel stands in for the means of its pixels: images have many sizes.
     """
-    sides = sides_of(told, part.size, short)
-    if told.kind == "centre":
-        found = batches(part, batch, 1, (0, 1), sides[0], augmentation, statistics)
-        return numbered(found.map(lambda x, y: x), len(part), batch)
+    sides = sides_of(protocol, part.size, short)
+    if protocol.kind == "centre":
+        centred = batches(part, batch, 1, (0, 1), sides[0], augmentation, statistics)
+        return numbered(centred.map(lambda x, y: x), len(part), batch)
     stages = plan(augmentation)._replace(crops=[], colours=[], places=[], mixtures=[])
-    if told.kind == "dense":
+    if protocol.kind == "dense":
         per_channel = [each._replace(options={}) for each in stages.normalisations]
         stages = stages._replace(normalisations=per_channel)
     refuse_plan(stages, part, batch, (0, 1), statistics)
 
-    def passed(look):
-        def seen(i):
-            x = normalised(look(uncropped(part, i)), stages, statistics)
+    def of_each_image(views_of):
+        def read(i):
+            x = normalised(views_of(uncropped(part, i)), stages, statistics)
             return tf.repeat(i, tf.shape(x)[0]), x
 
-        return tf.data.Dataset.range(len(part)).map(seen, num_parallel_calls=2)
+        return tf.data.Dataset.range(len(part)).map(read, num_parallel_calls=2)
 
-    if told.kind != "dense":
-        found = passed(lambda x: views(told, x, part.size, short))
-        return found.unbatch().batch(batch).prefetch(AUTOTUNE)
-    found = [passed(lambda x, s=s: both_ways(resized(x, s))) for s in sides]
+    if protocol.kind != "dense":
+        crops = of_each_image(lambda x: views(protocol, x, part.size, short))
+        return crops.unbatch().batch(batch).prefetch(AUTOTUNE)
+    scales = [of_each_image(lambda x, s=s: both_ways(resized(x, s))) for s in sides]
     if isinstance(part, Split):  # of one size
-        found = [f.unbatch().batch(batch) for f in found]
-    for more in found[1:]:
-        found[0] = found[0].concatenate(more)
-    return found[0].prefetch(AUTOTUNE)
+        scales = [images.unbatch().batch(batch) for images in scales]
+    return reduce(tf.data.Dataset.concatenate, scales).prefetch(AUTOTUNE)
 
 
-def numbered(found: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:
-    """found, the batches of n images in order, with the numbers of the images."""
+def numbered(images: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:
+    """images, the batches of n images in order, with the numbers of the images."""
     numbers = tf.data.Dataset.range(n).batch(batch)
-    return tf.data.Dataset.zip(numbers, found)
+    return tf.data.Dataset.zip(numbers, images)
 
 
 def uncropped(part: Part, i: tf.Tensor) -> tf.Tensor:

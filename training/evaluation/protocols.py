@@ -31,21 +31,24 @@ def protocol(text: str) -> Protocol:
     if kind not in most or (kind == "scales" and not colon):
         right = "centre, ten, crops:144, scales:S1,S2,... or dense"
         raise ValueError(f"--protocol {text!r}: must be {right}, see --help")
-    told = rest.split(",")
-    if colon and not (all(s.isascii() and s.isdigit() for s in told) and len(told) <= most[kind]):
+    sides = rest.split(",")
+    whole = all(side.isascii() and side.isdigit() for side in sides)
+    if colon and not (whole and len(sides) <= most[kind]):
         right = "one whole number" if most[kind] == 1 else "whole numbers with commas between"
         raise ValueError(f"--protocol {text!r}: after the colon must stand {right}")
-    return Protocol(kind, tuple(map(int, told)) if colon else None)
+    return Protocol(kind, tuple(map(int, sides)) if colon else None)
 
 
-def sides_of(told: Protocol, size: int, short: int | None = None) -> list[int]:
+def sides_of(protocol: Protocol, size: int, short: int | None = None) -> list[int]:
     """The short sides of a Protocol for a network of (size, size) pixels.  Raises ValueError.
 
     short: the recipe's, which stands in for what the protocol does not say.
     """
-    if told.kind == "crops":
+    if protocol.kind == "crops":
         return [round(size * s / INCEPTION[0] * USUAL) for s in INCEPTION]
-    sides = told.sides or [short or round(size * (1 if told.kind == "centre" else USUAL))]
+    sides = protocol.sides or [short or round(size * (1 if protocol.kind == "centre" else USUAL))]
     if min(sides) < size:
-        raise ValueError(f"--protocol {told.kind}: short side {min(sides)}: the input has {size}")
+        raise ValueError(
+            f"--protocol {protocol.kind}: short side {min(sides)}: the input has {size}"
+        )
     return list(sides)

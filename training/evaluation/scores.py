@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import confusion_matrix, recall_score
 
 BINS = 15
 
@@ -20,26 +21,26 @@ def summary(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 def top(p: np.ndarray, y: np.ndarray, k: int = 1) -> float:
     """The share of images whose true class is among the k likeliest; of equals the first counts."""
-    own = p[np.arange(len(y)), y][:, None]
-    before = np.arange(p.shape[1]) < y[:, None]
-    rank = (p > own).sum(1) + ((p == own) & before).sum(1)
-    return float((rank < k).mean())
+    # top_k_accuracy_score has the last of equals first, unlike argmax, and refuses two classes.
+    likeliest = (-p).argsort(1, kind="stable")[:, :k]
+    return float((likeliest == y[:, None]).any(1).mean())
 
 
 def confusion(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(classes, classes): how many images of the class of the row were taken for the column's."""
-    found = np.zeros((p.shape[1],) * 2, int)
-    np.add.at(found, (y, p.argmax(1)), 1)
-    return found
+    return confusion_matrix(y, p.argmax(1), labels=range(p.shape[1]))
 
 
-def per_class(confused: np.ndarray) -> list[float | None]:
-    """The share of each class that was recognised; None for one without images."""
-    return [float(row[i] / row.sum()) if row.sum() else None for i, row in enumerate(confused)]
+def per_class(p: np.ndarray, y: np.ndarray) -> list[float | None]:
+    """The recall of each class, the share that was recognised; None for one without images."""
+    present, classes = np.unique(y), range(p.shape[1])
+    recall = recall_score(y, p.argmax(1), labels=classes, average=None, zero_division=0)
+    return [float(recall[c]) if c in present else None for c in classes]
 
 
 def negative_log_likelihood(p: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log p of the true class, in nats; p is at least the smallest float32."""
+    # log_loss cuts p at 2e-16: what is surer and wrong would cost no more.
     least = np.finfo("float32").tiny
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], least)).mean())
 
@@ -49,6 +50,7 @@ def reliability(p: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndar
 
     (count, mean confidence, accuracy) of each bin (low, high], NaN where it is empty.
     """
+    # calibration_curve is for two classes, and leaves out empty bins and the counts.
     confidence, right = p.max(1), p.argmax(1) == y
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(which, minlength=bins)
@@ -66,19 +68,22 @@ def calibration_error(count: np.ndarray, confidence: np.ndarray, accuracy: np.nd
     return float((count * abs(accuracy - confidence))[there].sum() / count.sum())
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def describe(evaluation: dict[str, Any]) -> list[str]:
     """What evaluation.json says, as lines for people."""
-    of = f"{found['part']} of {found['data']}, {found['images']} images"
-    said = [f"protocol {found['protocol']} on {of}, {len(found['classes'])} classes"]
-    for path, top_1 in zip(found["models"], found["top_1_of_each"], strict=True):
-        said.append(f"{top_1:8.2%}  top-1 of {path}")
-    said += ["", f"{found['top_1']:8.2%}  top-1" + (", ensemble" * (len(found["models"]) > 1))]
-    said += [f"{found['top_5']:8.2%}  top-5"] if "top_5" in found else []
-    said.append(f"{found['negative_log_likelihood']:8.4f}  negative log likelihood")
-    said.append(f"{found['calibration_error']:8.2%}  expected calibration error")
-    each = zip(found["accuracy_of_class"], found["classes"], strict=True)
+    of = f"{evaluation['part']} of {evaluation['data']}, {evaluation['images']} images"
+    lines = [f"protocol {evaluation['protocol']} on {of}, {len(evaluation['classes'])} classes"]
+    for path, top_1 in zip(evaluation["models"], evaluation["top_1_of_each"], strict=True):
+        lines.append(f"{top_1:8.2%}  top-1 of {path}")
+    lines += [
+        "",
+        f"{evaluation['top_1']:8.2%}  top-1" + (", ensemble" * (len(evaluation["models"]) > 1)),
+    ]
+    lines += [f"{evaluation['top_5']:8.2%}  top-5"] if "top_5" in evaluation else []
+    lines.append(f"{evaluation['negative_log_likelihood']:8.4f}  negative log likelihood")
+    lines.append(f"{evaluation['calibration_error']:8.2%}  expected calibration error")
+    each = zip(evaluation["accuracy_of_class"], evaluation["classes"], strict=True)
     worst = sorted(pair for pair in each if pair[0] is not None)[:3]
-    said.append("worst classes: " + ", ".join(f"{name} {share:.1%}" for share, name in worst))
-    if found["skipped"]:
-        said.append(f"{len(found['skipped'])} left out, listed in evaluation.json")
-    return said + found["words"]
+    lines.append("worst classes: " + ", ".join(f"{name} {share:.1%}" for share, name in worst))
+    if evaluation["skipped"]:
+        lines.append(f"{len(evaluation['skipped'])} left out, listed in evaluation.json")
+    return lines + evaluation["words"]

@@ -63,14 +63,14 @@ def centres(x: tf.Tensor, size: int, shorts: Sequence[int]) -> tf.Tensor:
     return tf.stack([cut(y, corners_and_centre(*sides(y), size)[4], size) for y in each])
 
 
-def views(told: Protocol, x: tf.Tensor, size: int, short: int | None = None) -> tf.Tensor:
+def views(protocol: Protocol, x: tf.Tensor, size: int, short: int | None = None) -> tf.Tensor:
     """What a Protocol shows of an image x (H, W, C) in [0, 1]: (views, size, size, C).
 
     The mirror images come behind.  Not for `dense`, which shows the whole image.
     """
-    shorts = sides_of(told, size, short)
-    show = dict(centre=centres, scales=centres, ten=five, crops=crops)[told.kind]
+    shorts = sides_of(protocol, size, short)
+    show = dict(centre=centres, scales=centres, ten=five, crops=crops)[protocol.kind]
     seen = show(x, size, shorts)
-    if told.kind in ("ten", "crops"):
+    if protocol.kind in ("ten", "crops"):
         seen = tf.concat([seen, tf.reverse(seen, [2])], 0)
     return tf.ensure_shape(seen, (None, size, size, x.shape[-1]))
