@@ -241,6 +241,24 @@ def test_options_reach_the_blocks():
     assert architectures.measure(create("resnet50", aux=False, se=None)).trainable < way.trainable
 
 
+@pytest.mark.parametrize(("name", "style"), [("resnet18", "keras"), ("densenet40", "keras")])
+def test_what_a_user_gives_goes_before_a_style(name, style):
+    assert "eps" in NETS[ALIASES.get(name, name)].styles[style]
+    model = create(name, style=style, eps=1e-2)
+    norms = [m for m in model.layers if isinstance(m, keras.layers.BatchNormalization)]
+    assert {m.epsilon for m in norms} == {1e-2}
+
+
+def test_dropout_in_densenet_is_behind_each_convolution_but_the_first():
+    """Section 4.2: those of the transitions too, before the pool."""
+    model = create("densenet40", rate=0.2)
+    rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]
+    assert rates == [0.2] * (3 * 12 + 2)
+    pools = [m for m in model.layers if isinstance(m, keras.layers.AveragePooling2D)]
+    before = [m.input._keras_history.operation for m in pools]
+    assert [type(m) for m in before] == [keras.layers.Dropout] * 2
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_probabilities(name):
     logits, chances = create(name), create(name, a="softmax")

@@ -334,6 +334,18 @@ def test_rand_augment():
     assert abs((once == x).all((1, 2, 3)).mean() - 1 / 14) < 0.05
 
 
+def test_rand_augment_draws_the_sign_of_each_strength(monkeypatch):
+    """Of each operation of each image: to the left and to the right, darker and brighter."""
+    monkeypatch.setattr(rand, "OPERATIONS", (lambda x, m: x + m,))
+    x = np.zeros((400, 2, 2, 1), "float32")
+    once = augment.rand_augment(x, SEED, n=1, m=7).numpy()[:, 0, 0, 0]
+    np.testing.assert_allclose(np.unique(once), [-0.7, 0.7])
+    assert abs((once > 0).mean() - 0.5) < 0.1
+    twice = augment.rand_augment(x, SEED, n=2, m=7).numpy()[:, 0, 0, 0]
+    np.testing.assert_allclose(np.unique(twice), [-1.4, 0, 1.4])  # each sign for itself
+    assert abs((twice == 0).mean() - 0.5) < 0.1
+
+
 def test_plan():
     """A dictionary or pairs, as Python or as JSON has them; the order of the stages."""
     told = dict(flip=True, pad_crop=3, mixup=None, colour_jitter=dict(contrast=0.1))

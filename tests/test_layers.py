@@ -332,6 +332,20 @@ def test_batch_norm_constants_arrive(n, momentum, epsilon):
         assert (layer.momentum, layer.epsilon) == (momentum, epsilon)
 
 
+def test_group_norm_constants_arrive():
+    n = {"groups": 2, "epsilon": 1e-2, "center": False, "gamma_initializer": "zeros"}
+    for model in (
+        built(norm, (5, 5), 4, n),
+        built(conv, (5, 5), 4, 4, n=n),
+        built(conv, (5, 5), 4, 4, n=n, pre=True),
+        built(sepconv, (5, 5), 4, 4, n=n),
+        built(dwconv, (5, 5), 4, n=n),
+    ):
+        (layer,) = [l for l in model.layers if isinstance(l, layers.GroupNormalization)]
+        assert (layer.groups, layer.epsilon, layer.center) == (2, 1e-2, False)
+        assert isinstance(layer.gamma_initializer, keras.initializers.Zeros)
+
+
 def test_batch_norm_in_training():
     """Moments of the batch; moving statistics go 1 - momentum of the way to them."""
     model = built(norm, (5, 5), 4, BN)

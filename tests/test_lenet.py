@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from convbook import architectures
 from convbook.blocks import lenet
 
 
@@ -35,6 +36,19 @@ def test_each_map_of_c3_sees_what_table_i_says():
 def test_partial_conv_refuses_a_bad_table():
     with pytest.raises(ValueError, match="table="):
         lenet.partial_conv(keras.Input((14, 14, 6)), table=((0, 6),))
+
+
+@pytest.mark.parametrize(
+    ("variant", "c3"), [(None, [100] * 16), ("c3_fully_connected_softmax", [150])]
+)
+def test_kernels_start_as_the_paper_says(variant, c3):
+    """Evenly within 2.4 / fan-in, appendix A: C1, C3, C5, F6."""
+    model = architectures.create("lenet5", variant=variant)
+    kernels = [w for w in model.weights if w.name == "kernel" and "logits" not in w.path]
+    for w, fan_in in zip(kernels, [25, *c3, 400, 120], strict=True):
+        most = np.abs(w.numpy()).max() * fan_in / 2.4
+        assert 0.85 < most <= 1 + 1e-6, w.path
+        assert abs(w.numpy().std() * fan_in / 2.4 * 3**0.5 - 1) < 0.25, w.path
 
 
 @pytest.mark.parametrize("size", [4, 5])

@@ -17,6 +17,7 @@ from test_weights import golden
 
 from convbook.__main__ import main as convbook
 from convbook.blocks import conv, gavgpool
+from convbook.training import data
 from convbook.training.commands import parse
 from convbook.training.fit import checkpoints, run
 from convbook.training.fit.job import prepare
@@ -209,6 +210,22 @@ def test_the_moving_average_is_what_is_saved(whole, tmp_path):
         return max(np.abs(x - y).max() for x, y in zip(a, b, strict=True))
 
     assert 0 < apart(near, plain) < 1e-3 < apart(far, plain)
+
+
+def test_the_moving_average_is_validated_and_is_the_best(tmp_path):
+    """After one epoch best.keras has the weights of model.keras, whose loss is that of history."""
+    told = ["--epochs", "1", "--set", "ema=0.9"]
+    ran(tmp_path, "lenet5", *SHORT[:2], *told, "--no-tensorboard")
+    assert equal(weights(tmp_path, "best.keras"), weights(tmp_path))
+    model, held = keras.models.load_model(tmp_path / "model.keras"), data.load("digits", 32, 1).val
+    recipe = json.loads((tmp_path / "result.json").read_text())["recipe"]
+    loss = keras.losses.CategoricalCrossentropy(True, recipe["label_smoothing"])
+    expected = float(loss(np.eye(10)[held.y], model.predict(held.x, verbose=0)))
+    for w in model.trainable_weights:
+        if w.name == "kernel":
+            expected += recipe["weight_decay"] / 2 * float((w.numpy() ** 2).sum())
+    (row,) = csv.DictReader((tmp_path / "history.csv").read_text().splitlines())
+    assert float(row["val_loss"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_accumulation_is_the_whole_batch(whole, tmp_path):

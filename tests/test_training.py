@@ -163,6 +163,29 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(argv, words, tmp_path, monke
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "precision", "peak"),
+    [
+        (["NVIDIA A100-SXM4-80GB"], "mixed_float16", 156e12),
+        (["Tesla T4"], "mixed_bfloat16", 32.5e12),
+        (["NVIDIA H200"] * 8, "mixed_bfloat16", 8 * 495e12),
+        (["NVIDIA A100-SXM4-80GB"], "float32", None),  # the peaks are those of 16 bits
+        (["NVIDIA A100-SXM4-80GB", "GeForce"], "mixed_float16", None),
+        ([], "mixed_float16", None),
+    ],
+)
+def test_share_of_peak(gpus, precision, peak, monkeypatch):
+    """Forward, and backward to maps and to weights: three times the multiply-adds of inference."""
+    named = lambda name: {"device_name": name}  # noqa: E731
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", named)
+    i = keras.Input((8, 8, 3))
+    model = keras.Model(i, conv(i, 4, k=3, bias=False))
+    found = report.share_of_peak(model, 1e6, precision)
+    macs = 8 * 8 * 3 * 3 * 3 * 4
+    assert found == (None if peak is None else pytest.approx(3 * macs * 1e6 / peak, rel=1e-12))
+
+
 def test_sizes_and_channels():
     """Defaults are the paper's, 64 where that is larger; grey is repeated."""
     for name, shape in (
