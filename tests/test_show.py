@@ -28,7 +28,10 @@ ARTICLE = list(MENU)[:9]
 # Modules of many paths, stems and operations, whose functions may be longer than others.
 LONG = {name for name in MENU if name.startswith(("inception", "reduction", "cell", "bn_incep"))}
 LONG |= {name for name in MENU if name.endswith("_cell")}
-PARTS = 6
+# Each block at its defaults first; then six lots of calls with options.
+PLAIN = [call for call in CALLS if not call.options]
+LOTS = {"defaults": PLAIN}
+LOTS |= {f"options{i}": [call for call in CALLS if call.options][i::6] for i in range(6)}
 
 # Runs in an interpreter that has never seen the library: pastes each text, builds its model, gives
 # it weights and inputs, and writes down its layers and outputs.
@@ -75,11 +78,11 @@ def values(options):
     }
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_a_text_is_the_block(tmp_path, part):
+@pytest.mark.parametrize("lot", LOTS)
+def test_a_text_is_the_block(tmp_path, lot):
     rng = np.random.default_rng(0)
     cases, expected, layers = [], [], []
-    for i, call in enumerate(CALLS[part::PARTS]):
+    for i, call in enumerate(LOTS[lot]):
         model = model_of(called(call), call.shapes, vars(blocks), values(call.options))
         # Off their initial zeros and ones, so that a bias or a norm left out is seen.
         given = [w + rng.uniform(0, 0.2, w.shape) for w in model.get_weights()]
@@ -91,7 +94,7 @@ def test_a_text_is_the_block(tmp_path, part):
         np.savez(tmp_path / f"{i}.npz", **weights, **{f"x{j}": x for j, x in enumerate(xs)})
         cases.append((called(call), text([call.name], call.options), call.shapes))
     results = in_fresh_interpreter(tmp_path, cases)
-    for i, (call, result) in enumerate(zip(CALLS[part::PARTS], results, strict=True)):
+    for i, (call, result) in enumerate(zip(LOTS[lot], results, strict=True)):
         assert result == layers[i], call
         np.testing.assert_allclose(
             np.load(tmp_path / f"{i}.npy"), expected[i], 1e-5, 1e-5, err_msg=call

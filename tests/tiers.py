@@ -14,11 +14,18 @@ SLOW = {
         "test_a_graph_is_of_what_is_trained": "the digest of the code alone",
         "test_a_network_that_other_code_makes*": "the digest of the code alone",
     },
+    "test_show": {
+        "test_a_text_is_the_block?options[1-5]?": "defaults of all blocks, a sixth of the options",
+    },
+    "test_gates": {
+        "test_what_is_dropped_counts_as_zeros*": "what a gate returns is what the block has",
+    },
     "test_benchmarks": {
         "test_every_benchmark_runs*": "the statistics and pages of all benchmarks",
     },
     "test_architectures": {
         "test_features_of_every_network*": "a network of each kind: FEATURES",
+        "test_features_are_the_networks_own_maps?[!r]*": "those of ResNets",
         "test_resnet_1202_in_a_fresh_interpreter": "its counts",
         "test_counts_and_sizes_are_the_papers?resnet1202_cifar-option_B?": "the paper's option",
         "test_saving*": "files of each layer in test_saved, of blocks in test_blocks",
@@ -59,10 +66,12 @@ SLOW = {
         "test_sizes?pnasnet5_mobile?": "test_cells",
         "test_sizes?inception_resnet_v?*": "inception_v3",
         "test_sizes?inception_v4?": "inception_v3",
+        "test_sizes?densenet121?": "its counts and sizes at 224",
+        "test_sizes?se_resnet50?": "resnet50",
+        "test_sizes?stochastic_depth_resnet110_cifar?": "resnet20",
     },
     "test_blocks": {
-        "test_mixed_precision?mixed_float16-inception_v4_*": "bfloat16, and float16 of the others",
-        "test_mixed_precision?mixed_float16-inception_v3_c?": "bfloat16",
+        "test_mixed_precision?mixed_float16-inception*": "bfloat16, and float16 of the others",
     },
     "test_multiworker": {
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",

@@ -1,5 +1,12 @@
-"""Training of the architectures: the only place for tf.data and tf.distribute."""
+"""Training of the architectures: the only place for tf.data and tf.distribute.
 
-# What is also of use without the commands
-__all__ = ["accumulate", "augment", "cluster", "data", "decay", "fully_convolutional", "fused",
-           "multiworker", "optimizers", "recipes", "schedules", "strategy", "trained"]  # fmt: skip
+commands      convbook train and convbook recipes, as the command line has them
+fit           a run: from its command to its results
+recipes       how the papers trained: fields, schedules, optimizers, decay, first weights
+data          images and labels: sources, checks, splits, batches, augmentation
+devices       strategies, workers, lost workers, accumulation, norms over all devices
+evaluation    what a trained network answers, by a protocol
+comparison    runs side by side
+"""
+
+__all__ = ["commands", "comparison", "data", "devices", "evaluation", "fit", "recipes"]
