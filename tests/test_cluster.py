@@ -142,19 +142,19 @@ def test_the_lost_worker_is_the_one_that_ceases_to_answer(monkeypatch):
     """TensorFlow may say that it broke off before its port is closed."""
     found, asked = Cluster(here(3), 2), []
 
-    def answers(worker):
+    def listens(worker):
         asked.append(worker)
         return worker != found.workers[1] or len(asked) < 5
 
-    monkeypatch.setattr(lost_workers, "answers", answers)
+    monkeypatch.setattr(lost_workers, "listens", listens)
     said = "Connection reset by peer: remote target /job:worker/replica:0/task:1 while calling"
     assert lost_workers.missed(found, said) == [1]
     assert len(asked) == 6  # the others, three times
     monkeypatch.setattr(lost_workers, "ENDING", 0.2)
-    monkeypatch.setattr(lost_workers, "answers", lambda worker: True)
+    monkeypatch.setattr(lost_workers, "listens", lambda worker: True)
     assert lost_workers.missed(found, said) == []
     assert lost_workers.missed(found, f"CoordinationService: {said}") == [0]
-    monkeypatch.setattr(lost_workers, "answers", lambda worker: worker != found.workers[0])
+    monkeypatch.setattr(lost_workers, "listens", lambda worker: worker != found.workers[0])
     assert lost_workers.missed(found, said) == [0]  # the other reports what it met itself
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from convbook.training.devices import strategy
 from convbook.training.devices.cluster import Cluster
-from convbook.training.devices.strategy import rows, steps_of
+from convbook.training.devices.strategy import rows_of_share, steps_of
 
 
 def test_a_tpu_is_joined_as_tensorflow_asks(monkeypatch):
@@ -66,7 +66,9 @@ def test_rows_are_taken_once(images, batch, shares):
             steps_of(images, batch, shares)
         return
     steps = steps_of(images, batch, shares)
-    parts = [rows(images, i, steps, j, shares) for i in range(steps) for j in range(shares)]
+    parts = [
+        rows_of_share(images, i, steps, j, shares) for i in range(steps) for j in range(shares)
+    ]
     assert [row for part in parts for row in range(*part)] == list(range(images))
     assert all(first < last for first, last in parts)
     assert max(b - a for a, b in parts) <= max(-(-batch // shares), 2)

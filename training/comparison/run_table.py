@@ -15,20 +15,20 @@ WIDEST = 30  # letters of a value
 
 def table(runs: Sequence[Any]) -> list[list[str]]:
     """Rows of texts: what differs between the runs, and what came of them."""
-    told = [said(run) for run in runs]
-    ended = [one for one, run in zip(told, runs, strict=True) if run.result]
-    keys = dict.fromkeys(k for one in ended for k in one)
-    differ = [key for key in keys if len({one.get(key, "-") for one in ended}) > 1]
+    settings = [settings_of(run) for run in runs]
+    ended = [own for own, run in zip(settings, runs, strict=True) if run.result]
+    keys = dict.fromkeys(key for own in ended for key in own)
+    differ = [key for key in keys if len({own.get(key, "-") for own in ended}) > 1]
     rows = [["", *titles(runs)], ["state", *map(state, runs)]]
-    rows += [[key, *(short(one.get(key, "-")) for one in told)] for key in differ]
+    rows += [[key, *(short(own.get(key, "-")) for own in settings)] for key in differ]
     for label, figure in FIGURES.items():
-        found = [figure(run.result or {}, run.history) for run in runs]
-        if any(text != "-" for text in found):
-            rows.append([label, *found])
+        figures = [figure(run.result or {}, run.history) for run in runs]
+        if any(text != "-" for text in figures):
+            rows.append([label, *figures])
     return rows
 
 
-def said(run: Any) -> dict[str, str]:
+def settings_of(run: Any) -> dict[str, str]:
     """{key: text} of the recipe and the options of a run."""
     if run.result is None:
         return {}
@@ -86,8 +86,8 @@ def best(result: dict[str, Any], history: dict[str, list[float]]) -> str:
 
 def pace(result: dict[str, Any], history: dict[str, list[float]]) -> str:
     column = history.get("images_per_second", ())
-    found = result.get("images_per_second") or (column and median(column[1:] or column))
-    return f"{found:.1f}" if found else "-"
+    rate = result.get("images_per_second") or (column and median(column[1:] or column))
+    return f"{rate:.1f}" if rate else "-"
 
 
 FIGURES = {

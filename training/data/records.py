@@ -84,15 +84,15 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
     part of ImageNet has no others.
     """
     paths = list(files)
-    told = remembered(paths, list(features), lambda: scan(paths, features))
-    shard, offset, raw = (np.asarray(told[k], "int64") for k in ("shard", "offset", "label"))
+    scanned = remembered(paths, list(features), lambda: scan(paths, features))
+    shard, offset, raw = (np.asarray(scanned[k], "int64") for k in ("shard", "offset", "label"))
     part = np.asarray([files[p] for p in paths])[shard]
     labelled = np.isin(part, np.unique(part[raw != -1]))
     every = Records(paths, shard, offset, raw - first_label, size, channels, features)
     every, part = every.take(labelled, every.y[labelled]), part[labelled]
     train = part == "train"
     classes = len(names) if names else int(every.y[train].max(initial=-1)) + 1
-    problems = [tuple(p) for p in told["problems"]]
+    problems = [tuple(p) for p in scanned["problems"]]
     taught = train
     if train.any():
         taught, more = judge(every, train, classes, first_label, names)

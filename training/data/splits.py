@@ -111,8 +111,8 @@ class Records(Encoded):
             image: tf.io.FixedLenFeature((), tf.string),
             label: tf.io.FixedLenFeature((), tf.int64),
         }
-        found = tf.io.parse_single_example(self.record(i), kinds)
-        return found[image], found[label]
+        values = tf.io.parse_single_example(self.record(i), kinds)
+        return values[image], values[label]
 
     def name(self, i: SupportsIndex) -> str:
         return f"{self.files[self.shard[i]]}, record at byte {self.offset[i]}"
@@ -147,8 +147,8 @@ def split(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def hold_out(y: np.ndarray) -> list[np.ndarray]:
     """Indices of train and validation where the test part is given: 10 %, at most 10,000."""
-    held = min(max(round(len(y) * HELD), len(np.unique(y))), MOST)
-    return train_test_split(np.arange(len(y)), test_size=held, stratify=y, random_state=0)
+    count = min(max(round(len(y) * HELD), len(np.unique(y))), MOST)
+    return train_test_split(np.arange(len(y)), test_size=count, stratify=y, random_state=0)
 
 
 def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -> None:
@@ -174,6 +174,6 @@ def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[st
     check_counts(name, train.y, names)
     # One that is given is the test: what chooses a model must be another.
     given = [parts[p] for p in ("val", "test") if p in parts]
-    held = hold_out(train.y) if given else split(train.y)
-    train, val, test = [*(train.take(i, train.y[i]) for i in held), *given]
+    indices = hold_out(train.y) if given else split(train.y)
+    train, val, test = [*(train.take(i, train.y[i]) for i in indices), *given]
     return Data(train, val, test, classes, names, skipped)

@@ -12,7 +12,7 @@ from convbook.training.devices.cluster import Cluster
 ENDING = 5.0  # seconds in which the port of a process that was killed may still answer
 
 
-def answers(worker: str, seconds: float = 2.0) -> bool:
+def listens(worker: str, seconds: float = 2.0) -> bool:
     """Whether a process listens at "host:port"."""
     host, port = apart(worker)
     try:
@@ -53,7 +53,7 @@ def wait(cluster: Cluster, seconds: float) -> None:
     missing = set(range(len(cluster.workers))) - {cluster.index}
     end = time.monotonic() + seconds
     with listening(cluster.name(cluster.index), port):
-        while missing := {i for i in missing if not answers(cluster.workers[i])}:
+        while missing := {i for i in missing if not listens(cluster.workers[i])}:
             if time.monotonic() > end:
                 who = " and ".join(map(cluster.name, sorted(missing)))
                 raise WorkerLost(f"{who} did not come up within {seconds:g} s")
@@ -99,14 +99,14 @@ def missed(cluster: Cluster, message: str) -> list[int]:
     others = [i for i in range(len(cluster.workers)) if i != cluster.index]
     named = re.search(r"stopped sending heartbeats\):((?:\s*/job:\S+)+)", message)
     if named:
-        told = {int(i) for i in re.findall(r"/task:(\d+)", named[1])}
-        return sorted(told & set(others))
+        silent = {int(i) for i in re.findall(r"/task:(\d+)", named[1])}
+        return sorted(silent & set(others))
     # Of several, the one that broke off: others may have ended since, for the same reason.
     broken = re.search(r"remote target /job:\w+/replica:\d+/task:(\d+)", message)
     gone: list[int] = []
     end = time.monotonic() + (ENDING if broken else 0)
     while not gone:
-        gone = [i for i in others if not answers(cluster.workers[i])]
+        gone = [i for i in others if not listens(cluster.workers[i])]
         if broken and int(broken[1]) in gone:
             return [int(broken[1])]
         if time.monotonic() > end:

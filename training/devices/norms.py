@@ -30,9 +30,9 @@ class FusedBatchNormalization(BatchNormalization):
         if outside or mask is not None or not self.fits(inputs, learns, training):
             return super().call(inputs, training=training, mask=mask)
         x = tf.cast(inputs, "float32")  # as Keras does where x has fewer bits
-        y, *found = self.together(x, replica) if among else self.alone(x, learns)
+        y, *moments = self.together(x, replica) if among else self.alone(x, learns)
         if learns:
-            for value, new in zip(self.moving, found, strict=True):
+            for value, new in zip(self.moving, moments, strict=True):
                 old = tf.convert_to_tensor(value)
                 value.assign(old * self.momentum + new * (1 - self.momentum))
         return tf.cast(y, self.compute_dtype)

@@ -79,9 +79,9 @@ def distribute(
     """The data of model.fit, evaluate or predict, of which each worker makes only its own part.
 
     make(share, shares) returns the tf.data of one replica: of every global batch, in step, the rows
-    of that share (see rows).  What is random in it must depend on the image and the step, not on
-    the share.  It is repeated without end, so Keras must be told the number of steps; for data that
-    may end, TensorFlow would ask all workers before each step whether there is more.
+    of that share (see rows_of_share).  What is random in it must depend on the image and the step,
+    not on the share.  It is repeated without end, so Keras must be told the number of steps; for
+    data that may end, TensorFlow would ask all workers before each step whether there is more.
     """
 
     def dataset(context):
@@ -90,17 +90,17 @@ def distribute(
         first = context.input_pipeline_id * here
         each = [make(share, shares) for share in range(first, first + here)]
         turns = tf.data.Dataset.range(here).repeat()  # replicas are served in turn
-        found = tf.data.Dataset.choose_from_datasets(each, turns, False) if here > 1 else each[0]
+        every = tf.data.Dataset.choose_from_datasets(each, turns, False) if here > 1 else each[0]
         # TensorFlow's tuner sleeps for 10, 20, 40 ... ms, and at the end of fit or evaluate the
         # iterator may wait for it, up to as long again.  Without it AUTOTUNE means all threads.
         options = tf.data.Options()
         options.autotune.enabled = False
-        return found.repeat().with_options(options)
+        return every.repeat().with_options(options)
 
     return strategy.distribute_datasets_from_function(dataset)
 
 
-def rows(images: int, step: Any, steps: int, share: int, shares: int) -> tuple[Any, Any]:
+def rows_of_share(images: int, step: Any, steps: int, share: int, shares: int) -> tuple[Any, Any]:
     """(first, last): the rows that share gets in step; all of images go to one share of one step.
 
     Steps differ by one image at most, and so do the shares of a step; equal where they divide.
@@ -132,7 +132,7 @@ def each_once(
 
     def make(share, shares):
         def part(step):
-            return take(*rows(images, step, steps, share, shares))
+            return take(*rows_of_share(images, step, steps, share, shares))
 
         each = tf.data.Dataset.range(steps).map(part, num_parallel_calls=tf.data.AUTOTUNE)
         return each.prefetch(tf.data.AUTOTUNE)

@@ -69,11 +69,11 @@ def latest(
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             words.append(f"{path} is truncated or corrupt ({error}): the one before it is used")
             continue
-        found, here = {name: array.shape for name, array in arrays.items()}, shapes(info)
-        if found == here:
+        there, here = {name: array.shape for name, array in arrays.items()}, shapes(info)
+        if there == here:
             return (arrays, info), words
-        name = min(k for k in {*found, *here} if found.get(k) != here.get(k))
-        why = f"{name} is {found.get(name, 'missing')} there, {here.get(name, 'missing')} here"
+        name = min(k for k in {*there, *here} if there.get(k) != here.get(k))
+        why = f"{name} is {there.get(name, 'missing')} there, {here.get(name, 'missing')} here"
         words.append(f"{path} is of another run ({why}): the one before it is used")
     return None, words
 

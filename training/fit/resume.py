@@ -144,10 +144,10 @@ class Keeper(keras.callbacks.Callback):
     def on_test_end(self, logs: Any = None) -> None:
         """Of the moving average of the weights, where the recipe has one."""
         accuracy = logs.get("accuracy", logs.get("logits_accuracy"))
-        best, found = self.info["best"], [float(accuracy), -float(logs["loss"])]
-        if best is None or found > best["value"]:
+        best, value = self.info["best"], [float(accuracy), -float(logs["loss"])]
+        if best is None or value > best["value"]:
             epoch = len(self.info["history"]) + 1
-            self.info["best"] = dict(epoch=epoch, val_accuracy=found[0], value=found)
+            self.info["best"] = dict(epoch=epoch, val_accuracy=value[0], value=value)
             if self.chief:
                 report.save_model(self.folder / "best.keras", self.job.model)
 
@@ -180,11 +180,11 @@ def resumed(job: Job, folder: Path) -> Keeper:
         return {k: tuple(v.shape) for k, v in keeper.variables().items()}
 
     keeper.fit_to(frozen_at(job, 0))
-    found, words = checkpoints.latest(folder / "checkpoints", shapes)
+    kept, words = checkpoints.latest(folder / "checkpoints", shapes)
     for line in words:
         print(line, flush=True)
-    if found:
-        keeper.arrays, keeper.info = found
+    if kept:
+        keeper.arrays, keeper.info = kept
         keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
         print(f"{folder}: goes on from step {keeper.info['step']} of {job.steps}", flush=True)
     return keeper

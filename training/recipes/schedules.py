@@ -39,8 +39,8 @@ def build(recipe: Mapping[str, Any], epoch: int) -> tuple[Any, list[Any]]:
         raise ValueError(f"schedule={name!r}: schedule must be one of {', '.join(SCHEDULES)}")
     steps = total_steps(recipe, epoch)
     run = Run(steps, epoch, steps / total_steps(recipe["planned"], epoch))
-    made = SCHEDULES[name](recipe["lr"], run, **kwargs)
-    return made if isinstance(made, tuple) else (made, [])
+    rate = SCHEDULES[name](recipe["lr"], run, **kwargs)
+    return rate if isinstance(rate, tuple) else (rate, [])
 
 
 def in_steps(times: Iterable[float], unit: str, run: Run) -> list[int]:
@@ -107,6 +107,6 @@ def plateau(lr: float, run: Run, factor: float, times: int | None = None,
 
 
 SCHEDULES = {
-    made.__name__: made
-    for made in (constant, step, rates, exponential, polynomial, cosine, plateau)
+    schedule.__name__: schedule
+    for schedule in (constant, step, rates, exponential, polynomial, cosine, plateau)
 }

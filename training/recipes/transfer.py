@@ -13,7 +13,7 @@ from convbook.architectures.weights import loading
 
 
 def taken_over(
-    model: keras.Model, options: Namespace, shape: tuple[int, ...], told: dict[str, Any]
+    model: keras.Model, options: Namespace, shape: tuple[int, ...], chosen: dict[str, Any]
 ) -> str:
     """Takes weights over into the model, as options.weights or init_from say; words on what.
 
@@ -24,7 +24,7 @@ def taken_over(
     """
     path = options.weights or options.init_from
     if options.weights and loading.foreign(options.weights):
-        whole = dict(input_shape=shape, top=False, weights=options.weights) | told
+        whole = dict(input_shape=shape, top=False, weights=options.weights) | chosen
         source = architectures.create(options.model, **whole)
     else:
         source = loading.opened(path)

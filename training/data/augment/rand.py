@@ -97,12 +97,12 @@ def rand_augment(
     which = tf.transpose(choose(u[:n], len(OPERATIONS)))
     strength = tf.transpose(tf.where(u[n:] < 0.5, -m / 10, m / 10))
 
-    def one(told):
-        image, which, strength = told
+    def augmented(drawn):
+        image, which, strength = drawn
         shape = image.shape
         for i in range(n):
             doing = [lambda f=f, i=i: f(image, strength[i]) for f in OPERATIONS]  # noqa: B023
             image = tf.ensure_shape(tf.switch_case(which[i], doing), shape)
         return image
 
-    return tf.map_fn(one, (x, which, strength), fn_output_signature=tf.float32)
+    return tf.map_fn(augmented, (x, which, strength), fn_output_signature=tf.float32)
