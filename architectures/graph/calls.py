@@ -1,4 +1,4 @@
-"""A model as a list of calls, and a layer opened into one: the only reader of Keras' own graph."""
+"""A model as a list of calls, and a layer opened into one."""
 
 import inspect
 from collections import namedtuple
@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+
+from convbook.architectures.graph.private import (
+    layers_within,
+    node_lists,
+    node_of,
+    nodes_by_depth,
+)
 
 
 class Call(namedtuple("Call", "op inputs outputs")):
@@ -35,14 +42,9 @@ def call_of(node: Any) -> Call:
     return call
 
 
-def nodes_of(model: Any) -> dict[int, list[Any]] | None:
-    # Keras has no public list of calls: layer.input and layer.output tell of the first call only.
-    return getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None)
-
-
 def has_calls(model: keras.Model) -> bool:
     """Whether a model has a graph: it is functional, or Sequential with known inputs."""
-    return nodes_of(model) is not None
+    return nodes_by_depth(model) is not None
 
 
 def calls(model: keras.Model) -> list[Call]:
@@ -53,7 +55,7 @@ def calls(model: keras.Model) -> list[Call]:
     A layer that is called twice gives two calls.  Nested models are one call; ask again for theirs.
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
-    nodes = nodes_of(model)
+    nodes = nodes_by_depth(model)
     if nodes is None:
         raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
     return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
@@ -73,8 +75,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     run = run or op.call
     if "training" in inspect.signature(run).parameters:
         kwargs["training"] = False
-    parts = op._flatten_layers() if isinstance(op, keras.Layer) else [op]
-    before = [(links, len(links)) for x in parts for links in (x._inbound_nodes, x._outbound_nodes)]
+    before = [(nodes, len(nodes)) for x in layers_within(op) for nodes in node_lists(x)]
     try:
         with keras.StatelessScope():
             outputs = keras.tree.flatten(run(*args, **kwargs))
@@ -83,24 +84,18 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     except Exception:  # whatever other people's code raises on tensors without values
         return None
     finally:
-        for links, length in before:
-            del links[length:]
+        for nodes, length in before:
+            del nodes[length:]
 
 
 def leading_to(outputs: Iterable[keras.KerasTensor]) -> list[Call]:
     """The calls that lead to symbolic tensors, every call after those it needs."""
     done: dict[Any, None] = {}
-    waiting = [made_by(x) for x in outputs]
+    waiting = [node_of(x) for x in outputs]
     while waiting:
         node = waiting[-1]
-        needed = [n for n in map(made_by, node.input_tensors) if n not in done]
+        needed = [n for n in map(node_of, node.input_tensors) if n not in done]
         waiting += needed
         if not needed:
             done[waiting.pop()] = None
     return [call_of(node) for node in done]
-
-
-def made_by(x: keras.KerasTensor) -> Any:
-    """Keras' record of the call that made a symbolic tensor."""
-    op, index, _ = x._keras_history  # type: ignore[attr-defined]  # Keras sets it later
-    return op._inbound_nodes[index]

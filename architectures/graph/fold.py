@@ -11,7 +11,8 @@ from keras import layers
 
 from convbook.architectures.graph.arithmetic import CONVOLUTIONS
 from convbook.architectures.graph.calls import Call, calls, has_calls
-from convbook.architectures.graph.layer_names import maker, summed
+from convbook.architectures.graph.layer_names import summed
+from convbook.architectures.graph.private import maker
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 from convbook.blocks.stochastic_depth import StochasticDepth

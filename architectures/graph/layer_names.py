@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 from convbook.architectures.graph.calls import Call, calls, has_calls
+from convbook.architectures.graph.private import maker, set_path
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 from convbook.blocks.types import Tensor
 
@@ -32,12 +33,6 @@ KINDS = {  # Keras' class: what a layer of it is called; else the class's name i
 TAPS: weakref.WeakKeyDictionary[Any, str] = (
     weakref.WeakKeyDictionary()
 )  # tapped layer: how the names of the layers before it begin
-
-
-def maker(x: Tensor) -> keras.Operation:
-    """The operation that made the symbolic tensor x."""
-    # Keras has no public way from a tensor to its layer, short of building a model.
-    return x._keras_history.operation  # type: ignore[attr-defined]  # Keras sets it later
 
 
 def tap(x: Tensor, name: str) -> Tensor:
@@ -116,8 +111,8 @@ def rename(op: keras.Operation, name: str) -> None:
     """Gives an operation a name, and its weights the paths they would have had with it."""
     op.name = name
     for v in getattr(op, "weights", ()):
-        # The path is fixed when a weight is made; a saved model would come back with another.
-        v._path = "/".join([name, *v.path.split("/")[1:]])
+        # A saved model would come back with other paths.
+        set_path(v, "/".join([name, *v.path.split("/")[1:]]))
 
 
 def name_layers(

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.layers import BatchNormalization
 
+from convbook.architectures.graph.private import change_class, layers_within
 from convbook.blocks.legacy import known_as
 
 
@@ -81,8 +82,7 @@ known_as("training", FusedBatchNormalization)
 
 def batch_norms(model: keras.Model) -> list[BatchNormalization]:
     """The batch norms of model, those inside other layers too."""
-    # No public call sees into a layer that holds layers, such as a stochastic depth gate.
-    return [layer for layer in model._flatten_layers() if isinstance(layer, BatchNormalization)]
+    return [layer for layer in layers_within(model) if isinstance(layer, BatchNormalization)]
 
 
 def synchronize(model: keras.Model, on: bool = True) -> None:
@@ -103,7 +103,7 @@ def fuse(model: keras.Model, on: bool = True) -> None:
     # Both classes have the same state, so a layer can change from one to the other.
     for layer in batch_norms(model):
         if type(layer) in (BatchNormalization, FusedBatchNormalization):
-            layer.__class__ = FusedBatchNormalization if on else BatchNormalization
+            change_class(layer, FusedBatchNormalization if on else BatchNormalization)
 
 
 @contextmanager
@@ -118,4 +118,5 @@ def plain(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         for layer, (kind, together) in zip(norms, before, strict=True):
-            layer.__class__, layer.synchronized = kind, together
+            change_class(layer, kind)
+            layer.synchronized = together

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from convbook.architectures.graph.private import slot_of
 from convbook.blocks.legacy import known_as
 
 
@@ -28,8 +29,7 @@ class TorchSGD(keras.optimizers.SGD):
         self.assign_sub(variable, ops.multiply(step, lr))
 
     def velocity(self, variable: Any) -> Any:
-        # No public call finds the slot of a variable, which under tf.distribute is one of several.
-        return self.momentums[self._get_variable_index(variable)]
+        return self.momentums[slot_of(self, variable)]
 
 
 @keras.saving.register_keras_serializable("convbook")
