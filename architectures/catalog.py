@@ -80,7 +80,7 @@ def facts(name: str) -> dict[str, Any]:
 
 def find(name: str) -> tuple[str, Net]:
     """(the paper's name, its row).  Raises ValueError with the nearest names."""
-    full = ALIASES.get(name, name)
+    full = ALIASES.get(name, name) if isinstance(name, str) else None
     if full not in NETS:
         raise ValueError(unknown(name, names()))
     return full, NETS[full]
@@ -122,6 +122,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     """
     key, net = find(network)
     check_call(top, features, name, classes, options.get("a"))
+    loading.refuse(weights)
     given = loading.needed(key, weights, options)
     options = dict(given)
     a = options.pop("a", None)
@@ -188,7 +189,7 @@ def built(name: str, net: Net, top: bool, a: str | None) -> keras.Model:
 def checked_shape(net: Net, shape: Any) -> tuple[int | None, ...]:
     shape = net.shape if shape is None else shape
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else ()
-    known = all(hasattr(i, "__index__") and i >= 1 for i in sizes if i is not None)
+    known = all(is_whole(i) for i in sizes if i is not None)
     if len(sizes) != 3 or not known or sizes[-1] is None:
         right = "(rows, columns, channels), at least 1 each; rows and columns may be None"
         raise ValueError(f"input_shape={shape!r}: input_shape must be {right}")

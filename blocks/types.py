@@ -1,7 +1,6 @@
 """The types of the letters; each carries what a value must be, which blocks.checks enforces."""
 
 from collections.abc import Callable, Mapping
-from math import isfinite
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
@@ -9,7 +8,8 @@ import keras
 
 
 def is_whole(v: Any, least: int = 1) -> bool:
-    return isinstance(v, Integral) and not isinstance(v, bool) and int(v) >= least
+    whole = isinstance(v, Integral) and not isinstance(v, bool)
+    return whole and least <= int(v) < 2**31  # no backend counts further
 
 
 def is_pair(v: Any, least: int = 1) -> bool:
@@ -40,7 +40,7 @@ def is_path(way: Any) -> bool:
 
 
 def is_number(v: Any) -> bool:
-    return isinstance(v, Real) and not isinstance(v, bool) and isfinite(v)
+    return isinstance(v, Real) and not isinstance(v, bool) and abs(v) < 3.4e38  # of float32
 
 
 def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
@@ -49,6 +49,20 @@ def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
         return callable(v) or (isinstance(v, str) and callable(get(v)))
     except ValueError:
         return False
+
+
+def is_keyword(named: tuple[Any, Any]) -> bool:
+    """Whether a normalisation takes the value of this keyword, if it has one of that name."""
+    name, value = named
+    if name in ("epsilon", "momentum"):
+        return is_number(value) and value >= 0
+    if name in ("center", "scale", "trainable", "renorm"):
+        return isinstance(value, bool)
+    if str(name).endswith("_initializer"):
+        return is_found(value, keras.initializers.get)
+    if name == "name":
+        return isinstance(value, str) and "/" not in value
+    return name != "axis" or (isinstance(value, int) and value in (-1, 1, 2, 3))
 
 
 def is_tensor(x: Any) -> bool:
@@ -127,7 +141,7 @@ Act = Annotated[
 Norm = Annotated[
     Mapping[str, Any] | None,
     Rule(
-        lambda n: n is None or isinstance(n, Mapping),
+        lambda n: n is None or (isinstance(n, Mapping) and all(map(is_keyword, n.items()))),
         "None or keywords of a normalisation, such as BN",
     ),
 ]

@@ -60,7 +60,7 @@ def listing() -> Iterator[str]:
     yield LEGEND
 
 
-def report(name: str, **options: Any) -> Iterator[str]:
+def report(name: str, /, **options: Any) -> Iterator[str]:
     """The lines that set a network of ours beside its paper."""
     from convbook.architectures import create, facts, measure
 
@@ -146,7 +146,7 @@ def measure(parser: Parser) -> Command:
     return shown
 
 
-def model_of(name: str, **options: Any) -> "keras.Model":
+def model_of(name: str, /, **options: Any) -> "keras.Model":
     """The network of that name, or the model of that file; only its input_shape can be chosen."""
     import keras
 

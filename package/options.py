@@ -2,7 +2,7 @@
 
 import argparse
 import ast
-import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 Command = Callable[[argparse.Namespace], int | None]  # takes its options, returns the exit code
 
 
+MOST = 2**31 - 1  # a whole number of 32 bits
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -18,26 +19,36 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
-def whole(least: int, most: float = math.inf) -> Callable[[str], int]:
+def whole(least: int, most: int = MOST) -> Callable[[str], int]:
     """The type of an option that is a whole number from least to most."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            limit = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limit}")
+        digits = text.isascii() and text.isdigit()
+        if not (digits and len(text) < 20 and least <= int(text) <= most):
+            right = f"a whole number from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {right}")
         return int(text)
 
     return parse
 
 
 def number(text: str) -> float:
-    """The type of an option that is a number above 0."""
+    """The type of an option that is a number above 0, which float32 can hold."""
     try:
-        if 0 < float(text) < math.inf:
+        if 1e-38 < float(text) < 3e38:
             return float(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and below 3e38")
+
+
+def regex(text: str) -> str:
+    """The type of an option that is a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+    return text
 
 
 def pair(text: str) -> tuple[str, Any]:

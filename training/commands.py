@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from convbook import names, terminal
-from convbook.options import Command, Parser, number, pair, whole
+from convbook.options import Command, Parser, number, pair, regex, whole
+from convbook.training.recipes.rules import MONITORS
 
 Add = Callable[..., Any]  # the method add_argument of a group
 
@@ -65,13 +66,17 @@ def finished(options: Namespace) -> Namespace:
         raise ValueError(f"--unfreeze {options.unfreeze}: without --freeze nothing is frozen")
     if options.weights and options.init_from:
         raise ValueError("--weights and --init-from: give one of the two")
+    if options.init_only is not None and not options.init_from:
+        only = f"--init-only {options.init_only!r}"
+        raise ValueError(f"{only}: without --init-from there is nothing to take layers of")
     return options
 
 
 def of_data(add: Add) -> None:
     sources = ", ".join(names.DATA_SOURCES)
     add("--data", default="digits", help=f"{sources}; default: digits")
-    add("--size", type=whole(1), help="pixels a side; default: the paper's, less for small images")
+    pixels = "pixels a side; default: the paper's, less for small images"
+    add("--size", type=whole(1, 4096), help=pixels)
     add("--skip-broken", action="store_true", help="leave out what cannot be read, and list it")
     add("--first-label", type=whole(0), help="of tfrecord: the label of the first class")
 
@@ -93,7 +98,8 @@ def of_recipe(add: Add) -> None:
 def of_weights(add: Add) -> None:
     add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
     add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
-    add("--init-only", metavar="REGEX", help="with --init-from FILE: only layers whose names match")
+    only = "with --init-from FILE: only layers whose names match"
+    add("--init-only", type=regex, metavar="REGEX", help=only)
     add("--freeze", metavar="STAGE", help="body, or a stage up to which nothing is trained")
     add("--unfreeze", type=whole(1), metavar="EPOCH", help="after so many epochs all is trained")
 
@@ -110,10 +116,11 @@ def of_devices(add: Add) -> None:
 
 
 def of_run(add: Add) -> None:
-    add("--seed", type=whole(0, 2**31 - 1), default=0)
+    add("--seed", type=whole(0), default=0)
     add("--deterministic", action="store_true", help="the same bits at every run, but slower")
     add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
-    add("--monitor", default="val_accuracy", help="what progress is; default: val_accuracy")
+    progress = "what progress is; default: val_accuracy"
+    add("--monitor", default="val_accuracy", choices=MONITORS, help=progress)
     add("--save-every", type=whole(1), metavar="STEPS", help="and at the end of each epoch")
     add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints; default: 2")
     add("--log-every", type=whole(1), metavar="STEPS", help="a line for each so many steps")

@@ -22,6 +22,19 @@ def foreign(weights: Any) -> bool:
     return named or str(weights).endswith(".safetensors")
 
 
+def refuse(weights: Any) -> None:
+    """Raises ValueError for weights that are none, or a file that is not there."""
+    if weights is None or (isinstance(weights, str) and weights == "imagenet"):
+        return
+    path = str(weights) if isinstance(weights, (str, Path)) else ""
+    if not path.startswith("timm/") and not path.endswith((*OURS, ".safetensors")):
+        right = "None, 'imagenet', 'timm/NAME.TAG', or the path of a .keras, .weights.h5 or "
+        raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
+    if not path.startswith("timm/") and not Path(path).is_file():
+        right = "the path of a file that is there"
+        raise ValueError(f"weights={weights!r}: weights must be {right}")
+
+
 def needed(name: str, weights: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The options of a network with those that named weights need.  Raises ValueError."""
     needs = {}
@@ -54,11 +67,8 @@ def load(model: keras.Model, weights: Any) -> None:
         from_torch(model, safetensors(fetched(weights)))
     elif str(weights).endswith(".safetensors"):
         from_torch(model, safetensors(weights))
-    elif str(weights).endswith(OURS):
-        load_ours(model, weights)
     else:
-        right = "None, 'imagenet', 'timm/NAME.TAG', or the path of a .keras, .weights.h5 or "
-        raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
+        load_ours(model, weights)
 
 
 def opened(path: Any) -> keras.Model:

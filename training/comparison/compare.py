@@ -11,6 +11,7 @@ import math
 from argparse import Namespace
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -55,14 +56,23 @@ def read(folder: str | Path) -> Run:
         raise ValueError(f"{folder}: its files cannot be read: {error}") from error
     if result is None and not history:
         raise ValueError(f"{folder}: no result.json and no history.csv: it is not of a run")
-    if result is not None and not isinstance(result, dict):
+    if result is not None and not of_a_run(result):
         raise ValueError(f"{folder}: result.json is not of a run")
     return Run(str(folder), result, history)
 
 
+def of_a_run(result: Any) -> bool:
+    """Whether this is what result.json holds: numbers, and the options and the recipe by name."""
+    figures = ("test_accuracy", "seconds", "images_per_second", "parameters")
+    if not isinstance(result, dict):
+        return False
+    numbers = all(isinstance(result.get(key), (int, float, type(None))) for key in figures)
+    return numbers and all(isinstance(result.get(k) or {}, dict) for k in ("options", "recipe"))
+
+
 def columns(text: str) -> dict[str, list[float]]:
     """{column: numbers} of a history.csv; a line cut short at its end is left out."""
-    head, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines())
+    head, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines() or [""])
     rows = [line for line in lines if len(line) == len(head)]
     return {key: [as_number(row[i]) for row in rows] for i, key in enumerate(head)}
 

@@ -32,6 +32,8 @@ def of_channels(name: str, x: np.ndarray, channels: int) -> np.ndarray:
 
 
 def load_digits_data(name: str, size: int, channels: int) -> Data:
+    if size > 512:
+        raise ValueError(f"--size {size}: the digits, of 8 pixels a side, take at most 512")
     x, y = digits()
     x = tf.image.resize(x, (size, size), "bilinear", antialias=True).numpy()
     x = of_channels(name, x, channels)

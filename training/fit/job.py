@@ -13,6 +13,7 @@ from convbook.architectures.catalog import find
 from convbook.architectures.common import Net
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.training import data, recipes
+from convbook.training.data.augment import plan
 from convbook.training.devices import strategy
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.norms import batch_norms
@@ -72,10 +73,14 @@ def pixels(options: Namespace, net: Net) -> int:
 def chosen_recipe(options: Namespace) -> dict[str, Any]:
     """The recipe with what the command line puts in its places; its pixels are for options.size."""
     recipe = recipes.asked(options)
+    plan(recipe["augmentation"])  # raises for two that exclude each other
     evaluation = recipe["evaluation"]
     ratio = options.size / (evaluation["crop"] or options.size)
     if evaluation["resize"]:
         evaluation["resize"] = round(evaluation["resize"] * ratio)
+        if evaluation["resize"] < options.size:
+            short = f"its resize is below the {options.size} pixels of --size"
+            raise ValueError(f"--set evaluation={evaluation}: {short}")
     for name, keywords in recipe["augmentation"]:
         if name == "scale_jitter":
             sides = {key: max(round(side * ratio), options.size) for key, side in keywords.items()}
@@ -97,9 +102,13 @@ def network(
     for gate in {"survival", "drop_path"} & set(net.options):
         if recipe[gate] is not None and not {"survival", "drop_path"} & set(options.option):
             chosen[gate] = recipe[gate]
-    if recipe["aux_weights"]:
+    if recipe["aux_weights"] and "aux" in net.options:
         chosen["aux"] = True
     model = architectures.create(options.model, input_shape=shape, classes=classes, **chosen)
+    heads, told = len(model.outputs) - 1, recipe["aux_weights"]
+    if len(told) != heads:
+        right = f"{heads} numbers, one for each auxiliary head of {options.model}"
+        raise ValueError(f"aux_weights={told}: aux_weights must be {right}")
     if options.weights or options.init_from:
         chosen.pop("aux", None)
         print(taken_over(model, options, shape, chosen), flush=True)

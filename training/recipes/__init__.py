@@ -38,7 +38,10 @@ import math
 from argparse import Namespace
 from typing import Any
 
+from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
+
+__all__ = ["OPTIONS", "asked", "recipe"]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the recipe's places
@@ -60,6 +63,9 @@ def entry_of(model: str, data: str, name: str | None = None) -> str:
 
 def asked(options: Namespace) -> dict[str, Any]:
     """The recipe that a command line asks for, with what it puts in its places."""
+    for key, value in options.set.items():
+        if key not in rules.RULES:
+            raise ValueError(f"{key}={value!r}: a recipe has {', '.join(rules.RULES)}")
     given = {key: getattr(options, key) for key in OPTIONS} | options.set
     return recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
 
@@ -103,6 +109,10 @@ def check(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
         raise ValueError(f"lr_scale={lr_scale!r}: lr_scale must be {', '.join(SCALES)}")
     if "lr" in given and lr_scale != "none":
         raise ValueError(f"lr_scale={lr_scale!r}: lr={given['lr']} is given, so it must be none")
+    rules.refuse(given)
+    optimizer, form = ((own | given)[key] for key in ("optimizer", "momentum_form"))
+    if (optimizer, form) == ("RMSprop", "torch"):
+        raise ValueError(f"momentum_form={form!r}: momentum_form must be caffe with RMSprop")
     if {"epochs", "steps"} <= set(given):
         both = f"epochs={given['epochs']}, steps={given['steps']}"
         raise ValueError(f"{both}: give one of the two")
@@ -118,6 +128,7 @@ def assembled(values: dict[str, Any], lr: float) -> dict[str, Any]:
         kwargs.pop("nesterov", None)
     if (clip := v.pop("clip")) is not None:
         kwargs["global_clipnorm"] = clip
+    v["augmentation"] = rules.pairs(v["augmentation"])
     schedule = dict(v["schedule"])
     if "rates" in schedule:
         rates = schedule.pop("rates")

@@ -24,8 +24,12 @@ def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
     for i, w in enumerate(kernels):
         told = init["last"] if "last" in init and i == len(kernels) - 1 else init["kernel"]
         w.assign(initializer(w.shape, **told)(w.shape))
+    biased = {v.name: v for v in model.layers if getattr(v, "bias", None) is not None}
     for name in init.get("ones", ()):
-        bias = model.get_layer(name).bias
+        if name not in biased:
+            right = f"names of layers with a bias: {', '.join(biased) or 'there are none'}"
+            raise ValueError(f"init: ones={name!r}: ones must be {right}")
+        bias = biased[name].bias
         bias.assign(bias * 0 + 1)
 
 
