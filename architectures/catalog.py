@@ -127,7 +127,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     options = dict(given)
     a = options.pop("a", None)
     net = choose(key, net, options)
-    net = replace(net, shape=checked_shape(net, input_shape), classes=classes or net.classes)
+    net = replace(net, shape=checked_shape(net, input_shape), classes=int(classes or net.classes))
     whole = top and not features
     model = built(key, net, whole, a)
     if weights is not None and whole:

@@ -31,10 +31,14 @@ def choose(
 
 
 def of_tpu(name: str) -> tf.distribute.TPUStrategy:
-    """TPUStrategy of the TPU called name, "local" on a TPU's own machine."""
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
-    tf.config.experimental_connect_to_cluster(resolver)
-    tf.tpu.experimental.initialize_tpu_system(resolver)
+    """TPUStrategy of the TPU called name, "local" on a TPU's own machine.  Raises ValueError."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (tf.errors.OpError, OSError, ValueError, RuntimeError) as error:
+        right = "the name of a TPU of this project, or local on a TPU's own machine"
+        raise ValueError(f"--tpu {name!r}: must be {right}: {error}") from error
     return tf.distribute.TPUStrategy(resolver)
 
 

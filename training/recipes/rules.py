@@ -85,7 +85,7 @@ AUGMENTATIONS: dict[str, dict[str, Rule]] = {
         "tries": WHOLE,
     },
     "scale_jitter": {"low": WHOLE, "high": WHOLE},
-    "centre_crop": {},
+    "centre_crop": {"short": WHOLE},
     "pca_noise": {"scale": NOT_BELOW},
     "colour_jitter": dict.fromkeys(("brightness", "contrast", "saturation"), NOT_BELOW),
     "rand_augment": {"n": COUNT, "m": Rule(lambda v: is_number(v, 0, 10), "from 0 to 10")},
