@@ -40,7 +40,8 @@ def is_path(way: Any) -> bool:
 
 
 def is_number(v: Any) -> bool:
-    return isinstance(v, Real) and not isinstance(v, bool) and abs(v) < 3.4e38  # of float32
+    real = isinstance(v, Real) and not isinstance(v, bool)
+    return real and abs(v) < 3.4e38  # of float32
 
 
 def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
