@@ -279,7 +279,10 @@ class Statements(Application):
             if getattr(builtins, name, None) is not value:
                 raise NotImplementedError(f"{value!r} cannot be written down")
             return cst.Name(name)
-        return cst.parse_expression(repr(value))
+        try:
+            return cst.parse_expression(repr(value))
+        except cst.ParserSyntaxError:
+            raise NotImplementedError(f"{value!r} cannot be written down") from None
 
     def local(self, func: Function, hint: str | None) -> Node:
         """A function of the text: a lambda if it is one and that will do, else a def before."""
