@@ -321,14 +321,15 @@ figure(
 # </details>
 #
 # 2. In evaluation no image may be left out or counted twice, though 360 images do not fall into
-#    equal batches for 7 devices. Check `strategy.rows` for all numbers of devices up to 16.
+#    equal batches for 7 devices. Check `strategy.rows_of_share` for all numbers of devices up to
+#    16.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # for shares in range(1, 17):
 #     steps = strategy.steps_of(360, 100, shares)
-#     parts = [strategy.rows(360, step, steps, share, shares)
+#     parts = [strategy.rows_of_share(360, step, steps, share, shares)
 #              for step in range(steps) for share in range(shares)]
 #     assert [i for first, last in sorted(parts) for i in range(first, last)] == list(range(360))
 #     sizes = [last - first for first, last in parts]
