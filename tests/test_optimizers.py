@@ -159,9 +159,11 @@ def test_build():
     assert type(made) is TorchSGD
     assert (made.momentum, made.nesterov, made.use_ema) == (0.9, True, False)
     assert type(optimizers.build(recipe("vgg_A", "imagenet"), 0.1)) is keras.optimizers.SGD
-    told = recipe("inception_v3", "imagenet", momentum_form="torch")
+    with pytest.raises(ValueError, match="momentum_form='torch': momentum_form must be caffe"):
+        recipe("inception_v3", "imagenet", momentum_form="torch")
+    other = recipe("inception_v3", "imagenet") | {"momentum_form": "torch"}
     with pytest.raises(ValueError, match="'RMSprop torch': must be one of SGD caffe"):
-        optimizers.build(told, 0.1)
+        optimizers.build(other, 0.1)
 
 
 def net():

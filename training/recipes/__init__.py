@@ -41,7 +41,7 @@ from typing import Any
 from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
 
-__all__ = ["OPTIONS", "asked", "assembled", "entry_of", "recipe"]
+__all__ = ["OPTIONS", "asked", "assembled", "entry_of", "recipe", "words"]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the recipe's places
