@@ -22,7 +22,8 @@ def plan(job: Job) -> str:
     """What a run will do, in a line."""
     options, parts = job.options, (job.data.train, job.data.val, job.data.test)
     counts = "{:,} images to train, {:,} to validate, {:,} to test".format(*map(len, parts))
-    epochs = f"{-(-job.steps // job.epoch)} epochs of {job.epoch} steps"
+    count = -(-job.steps // job.epoch)
+    epochs = f"{count} epoch{'s' * (count != 1)} of {job.epoch} steps"
     return f"{options.model} on {options.data}: {counts}; {epochs}; into {options.out}"
 
 
@@ -39,9 +40,13 @@ def next_commands(options: Namespace) -> list[str]:
 
 
 def called() -> str:
-    """How to call convbook here: by its name if the shell finds it, else by its path."""
+    """How to call convbook here: by its name if the shell finds it, else by its path or module."""
+    if shutil.which("convbook"):
+        return "convbook"
     path = Path(sys.executable).with_name("convbook")
-    return "convbook" if shutil.which("convbook") else shlex.quote(os.path.relpath(path))
+    if path.exists():
+        return shlex.quote(os.path.relpath(path))
+    return f"{shlex.quote(sys.executable)} -m convbook"
 
 
 def has_bar(options: Namespace) -> bool:
