@@ -316,32 +316,31 @@ def test_activations():
     assert norm(x, None) is x
 
 
+def normalisations(n, kind):
+    """The one layer of a kind that each letter with a normalisation n has."""
+    for model in (
+        built(norm, (5, 5), 4, n),
+        built(conv, (5, 5), 4, 4, n=n),
+        built(conv, (5, 5), 4, 4, n=n, pre=True),
+        built(sepconv, (5, 5), 4, 4, n=n),
+        built(dwconv, (5, 5), 4, n=n),
+    ):
+        (layer,) = [l for l in model.layers if isinstance(l, kind)]
+        yield layer
+
+
 @pytest.mark.parametrize(
     ("n", "momentum", "epsilon"),
     [(BN, 0.9, 1e-5), (BN_TF, 0.9997, 1e-3), ({"momentum": 0.5, "epsilon": 1e-2}, 0.5, 1e-2)],
 )
 def test_batch_norm_constants_arrive(n, momentum, epsilon):
-    for model in (
-        built(norm, (5, 5), 4, n),
-        built(conv, (5, 5), 4, 4, n=n),
-        built(conv, (5, 5), 4, 4, n=n, pre=True),
-        built(sepconv, (5, 5), 4, 4, n=n),
-        built(dwconv, (5, 5), 4, n=n),
-    ):
-        (layer,) = [l for l in model.layers if isinstance(l, layers.BatchNormalization)]
+    for layer in normalisations(n, layers.BatchNormalization):
         assert (layer.momentum, layer.epsilon) == (momentum, epsilon)
 
 
 def test_group_norm_constants_arrive():
     n = {"groups": 2, "epsilon": 1e-2, "center": False, "gamma_initializer": "zeros"}
-    for model in (
-        built(norm, (5, 5), 4, n),
-        built(conv, (5, 5), 4, 4, n=n),
-        built(conv, (5, 5), 4, 4, n=n, pre=True),
-        built(sepconv, (5, 5), 4, 4, n=n),
-        built(dwconv, (5, 5), 4, n=n),
-    ):
-        (layer,) = [l for l in model.layers if isinstance(l, layers.GroupNormalization)]
+    for layer in normalisations(n, layers.GroupNormalization):
         assert (layer.groups, layer.epsilon, layer.center) == (2, 1e-2, False)
         assert isinstance(layer.gamma_initializer, keras.initializers.Zeros)
 
