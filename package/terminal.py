@@ -24,8 +24,9 @@ NOISE = "|".join(
         r".*\] computation placer already registered",
         # 303: there is no driver of NVIDIA on this machine.  Other numbers say that one fails.
         r".*\] failed call to cuInit.*\(303\)",
-        # Workers that end do not ask each other for more
+        # Workers that end do not ask each other for more, nor wait for what they have asked
         r".*\] Local rendezvous is aborting with status: CANCELLED: GetNextFromShard was cancelled",
+        r".*\] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled",
         r"\t \[\[\{\{node MultiDeviceIteratorGetNextFromShard\}\}\]\]",
         # Of the batches dealt out to several devices: they are ready, there is nothing to optimise
         r".*\] Input of GeneratorDatasetOp::Dataset will not be optimized",

@@ -222,6 +222,7 @@ To enable the following instructions: AVX2 FMA, in other operations, rebuild Ten
 E0000 00:00:1795913788.068735    4868 cuda_dnn.cc:8310] Unable to register cuDNN factory: Attempting
 E0000 00:00:1795914058.565507    5807 cuda.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
 W0000 00:00:17 4756 dataset.cc:997] Input of GeneratorDatasetOp::Dataset will not be optimized as
+W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled
 """
 WORDS = """\
 W0000 00:00:1795913788.068735    4868 allocator.cc:37] Allocation of 512 exceeds 10% of memory.
