@@ -1,8 +1,8 @@
 """python -m notebooks [NAME ...]: executes the notebooks, and writes those that changed.
 
 The text of NAME is notebooks/source/NAME.py; notebooks/NAME.ipynb is what a run of it gave, with
-a digest of that text.  A run that fails, a claim that does not hold, and an output longer than a
-screen write nothing.
+a digest of the code that ran.  A run that fails, a claim that does not hold, and an output longer
+than a screen write nothing.  Where only prose changed, --prose writes it without a run.
 """
 
 import argparse
@@ -27,10 +27,6 @@ def names():
     return sorted(path.stem for path in (HERE / "source").glob("*.py"))
 
 
-def digest(name):
-    return hashlib.sha256((HERE / "source" / f"{name}.py").read_bytes()).hexdigest()
-
-
 def text_of(name):
     """The notebook as written, without outputs; cells are named by their place."""
     import jupytext
@@ -39,9 +35,19 @@ def text_of(name):
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i:02}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata = {"kernelspec": kernel, "source": digest(name)}
+    notebook.metadata = {"kernelspec": kernel, "code": digest(notebook)}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def digest(notebook):
+    """Of all code that a run executes: its cells' and the solutions'."""
+    cells = [*code_cells(notebook), *solutions(notebook)]
+    return hashlib.sha256("\0".join(cell.source for cell in cells).encode()).hexdigest()
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def solutions(notebook):
@@ -101,13 +107,31 @@ def faults(notebook):
 
 
 def stale():
-    """The notebooks whose text has changed since they were run."""
+    """The notebooks whose text has changed since they were written."""
     import nbformat
 
     for name in names():
         path = HERE / f"{name}.ipynb"
-        if not path.exists() or nbformat.read(path, 4).metadata.get("source") != digest(name):
+        if not path.exists() or words(nbformat.read(path, 4)) != words(text_of(name)):
             yield name
+
+
+def words(notebook):
+    """All that an author wrote, and the digest of the code that ran."""
+    written = [(cell.cell_type, cell.id, cell.source) for cell in notebook.cells]
+    return notebook.metadata.get("code"), written
+
+
+def write_prose(name):
+    """The notebook of the text as it is, with the outputs kept.  Raises SystemExit for new code."""
+    import nbformat
+
+    kept, text = nbformat.read(HERE / f"{name}.ipynb", 4), text_of(name)
+    if kept.metadata.get("code") != text.metadata["code"]:
+        raise SystemExit(f"{name}: its code changed too; type: python -m notebooks {name}")
+    for cell, ran in zip(code_cells(text), code_cells(kept), strict=True):
+        cell.update(outputs=ran.outputs, execution_count=ran.execution_count, metadata=ran.metadata)
+    nbformat.write(text, HERE / f"{name}.ipynb")
 
 
 def one(name, limit):
@@ -139,6 +163,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser("python -m notebooks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
     parser.add_argument("--stale", action="store_true", help="only those whose text changed")
+    parser.add_argument("--prose", action="store_true", help="write changed prose, run nothing")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time (1)")
     parser.add_argument("--limit", type=int, default=600, help="seconds for a cell (600)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -149,9 +174,14 @@ def main(argv=None):
     if options.one:
         return one(*options.names, options.limit)
     todo, failed, start = options.names or names(), [], time.monotonic()
-    if options.stale:
+    if options.stale or options.prose:
         changed = {*stale()}
         todo = [name for name in todo if name in changed]
+    if options.prose:
+        for name in todo:
+            write_prose(name)
+        print(f"{len(todo)} written: {', '.join(todo)}")
+        return 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, (seconds, wrong) in zip(
             todo, pool.map(lambda name: apart(name, options.limit), todo), strict=True

@@ -41,11 +41,8 @@ def words(notebook):
 def test_kept_is_a_run_of_the_text(name):
     text, notebook = runner.text_of(name), kept(name)
     nbformat.validate(notebook)
-    assert notebook.metadata["source"] == runner.digest(name), f"python -m notebooks {name}"
-    same = ("cell_type", "source", "id")
-    assert [[c[k] for k in same] for c in text.cells] == [
-        [c[k] for k in same] for c in notebook.cells
-    ]
+    assert notebook.metadata["code"] == text.metadata["code"], f"python -m notebooks {name}"
+    assert runner.words(notebook) == runner.words(text), f"python -m notebooks --prose {name}"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
     assert not any(o.output_type == "error" for cell in code for o in cell.outputs)
@@ -109,6 +106,20 @@ def test_a_run_is_kept_until_the_text_changes(folder):
     assert [*runner.stale()] == []
     assert nbformat.read(folder / "a.ipynb", 4).cells[0].outputs[0].text == "2\n"
     write(folder, "# %%\nprint(1 + 2)")
+    assert [*runner.stale()] == ["a"]
+
+
+def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
+    write(folder, "# %% [markdown]\n# Behind it", "# %%\nprint(1 + 1)")
+    runner.one("a", 60)
+    write(folder, "# %% [markdown]\n# After it", "# %%\nprint(1 + 1)")
+    assert runner.main(["--prose"]) == 0
+    prose, code = nbformat.read(folder / "a.ipynb", 4).cells
+    assert (prose.source, code.outputs[0].text, code.execution_count) == ("After it", "2\n", 1)
+    assert capsys.readouterr().out == "1 written: a\n"
+    write(folder, "# %% [markdown]\n# After it", "# %%\nprint(1 + 2)")
+    with pytest.raises(SystemExit, match="code changed"):
+        runner.main(["--prose"])
     assert [*runner.stale()] == ["a"]
 
 
