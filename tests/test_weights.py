@@ -13,7 +13,7 @@ from keras import layers
 from convbook import architectures
 from convbook.architectures import catalog, weights
 from convbook.architectures.weights import convert, loading
-from convbook.architectures.weights.published import APPLICATIONS
+from convbook.architectures.weights.published import APPLICATIONS, row
 from convbook.gallery import ledger
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -187,6 +187,17 @@ def test_published_names_are_networks_and_options_of_ours():
     assert weights.published()["timm/resnet50"] == ("resnet50", {"stride_on": "3x3"})
     assert "torchvision/googlenet" in weights.published()
     assert "pytorchcv/resnet110_cifar10" in weights.published()
+
+
+def test_a_published_row_is_found_by_its_name():
+    assert row("timm/resnet50") == ("resnet50", {"stride_on": "3x3"})
+    for of, message in (
+        ("torchvision/resnet5", "of='torchvision/resnet5': of must be .*torchvision/resnet50"),
+        (["timm/resnet50"], r"of=\['timm/resnet50'\]: of must be .*timm/resnet50"),
+        (None, "of=None: of must be .*weights.published"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            row(of)
 
 
 def randomise(model):

@@ -5,6 +5,7 @@ names, {ours: [its function, arguments of it, options of create]}.
 """
 
 import json
+from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
 
@@ -29,3 +30,13 @@ def published() -> dict[str, tuple[str, dict[str, Any]]]:
         for library, rows in ROWS.items()
         for name, row in rows.items()
     }
+
+
+def row(of: str) -> tuple[str, dict[str, Any]]:
+    """(name, options) of such as 'timm/resnet50'.  Raises ValueError with the nearest names."""
+    rows = published()
+    if isinstance(of, str) and of in rows:
+        name, options = rows[of]
+        return name, dict(options)
+    near = ", ".join(get_close_matches(str(of), rows, 5, 0.5)) or "one of weights.published()"
+    raise ValueError(f"of={of!r}: of must be a library and its network, as {near}")
