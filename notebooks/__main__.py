@@ -159,7 +159,7 @@ def apart(name, limit):
     return time.monotonic() - start, wrong[-2000:]
 
 
-def main(argv=None):
+def asked(argv):
     parser = argparse.ArgumentParser("python -m notebooks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
     parser.add_argument("--stale", action="store_true", help="only those whose text changed")
@@ -171,6 +171,11 @@ def main(argv=None):
     unknown = sorted({*options.names} - {*names()})
     if unknown:
         parser.error(f"NAME: {', '.join(unknown)}: there is {', '.join(names())}")
+    return options
+
+
+def main(argv=None):
+    options = asked(argv)
     if options.one:
         return one(*options.names, options.limit)
     todo, failed, start = options.names or names(), [], time.monotonic()
@@ -183,14 +188,12 @@ def main(argv=None):
         print(f"{len(todo)} written: {', '.join(todo)}")
         return 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for name, (seconds, wrong) in zip(
-            todo, pool.map(lambda name: apart(name, options.limit), todo), strict=True
-        ):
+        runs = pool.map(lambda name: apart(name, options.limit), todo)
+        for name, (seconds, wrong) in zip(todo, runs, strict=True):
             print(f"{name}: {wrong or f'{seconds:.0f} s'}", flush=True)
             failed += [name] if wrong else []
-    print(
-        f"{len(todo) - len(failed)} of {len(todo)} notebooks ran, {time.monotonic() - start:.0f} s"
-    )
+    ran, seconds = len(todo) - len(failed), time.monotonic() - start
+    print(f"{ran} of {len(todo)} notebooks ran, {seconds:.0f} s")
     return 1 if failed else 0
 
 
