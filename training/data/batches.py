@@ -1,7 +1,6 @@
 """Batches: tf.data of (images, one-hot labels).  The batch of a step depends on (seed, step)
 alone, so that a run may begin at any step, and each worker reads only its share."""
 
-import inspect
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +12,6 @@ import tensorflow as tf
 from convbook.training.data.augment import (
     Augmentation,
     Plan,
-    Transform,
     centre_crop,
     plan,
     scale_jitter,
@@ -84,7 +82,7 @@ def augmented(x: tf.Tensor, y: tf.Tensor, stages: Plan, seeds: Sequence[tf.Tenso
               statistics: Any) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
     """A share of a batch after all stages but the crops; seeds: of each entry of the recipe."""
     for colour in stages.colours:
-        known = dict(statistics=statistics) if needs_statistics(colour) else {}
+        known = dict(statistics=statistics) if colour.needs_statistics else {}
         x = colour.function(x, seeds[colour.entry], share, **known, **colour.options)
     x = normalised(x, stages, statistics)
     for place in stages.places:
@@ -165,10 +163,6 @@ def size_of_share(batch: int, share: Share) -> tuple[int, int]:
     return batch // shares, i * batch // shares
 
 
-def needs_statistics(transform: Transform) -> bool:
-    return "statistics" in inspect.signature(transform.function).parameters
-
-
 def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any) -> None:
     """Raises ValueError for a plan that cannot be carried out on shares of b images."""
     for crop in stages.crops:
@@ -176,7 +170,7 @@ def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any)
         if crop.function is scale_jitter and low < part.size:
             raise ValueError(f"augmentation scale_jitter {low=}: below the {part.size} of an image")
     for transform in (*stages.normalisations, *stages.colours):
-        if statistics is None and needs_statistics(transform):
+        if statistics is None and transform.needs_statistics:
             name = transform.function.__name__
             raise ValueError(f"augmentation {name} needs statistics=data.statistics(train)")
     for mixture in stages.mixtures:

@@ -24,6 +24,7 @@ from convbook.training.recipes.transfer import freeze, taken_over
 # options: as the command line gave them, completed; data: see training.data; recipe: see
 # training.recipes; statistics: of the training images, or None; steps: in an epoch, and in all
 Job = namedtuple("Job", "options model data devices recipe statistics epoch steps")
+GATES = {"survival", "drop_path"}  # options of networks, of which one may be given
 
 
 def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
@@ -57,7 +58,8 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
         model = network(options, recipe, (size, size, channels), images.classes)
     settle(options, recipe, model, devices.num_replicas_in_sync > 1)
     epoch = math.ceil(len(images.train) / recipe["batch_size"])
-    statistics = data.statistics(images.train) if needs_statistics(recipe) else None
+    stages = plan(recipe["augmentation"])
+    statistics = data.statistics(images.train) if stages.needs_statistics else None
     steps = schedules.total_steps(recipe, epoch)
     return Job(options, model, images, devices, recipe, statistics, epoch, steps)
 
@@ -88,20 +90,14 @@ def chosen_recipe(options: Namespace) -> dict[str, Any]:
     return recipe
 
 
-def needs_statistics(recipe: dict[str, Any]) -> bool:
-    """Whether an augmentation of the recipe reads the statistics of the training images."""
-    names = {name for name, _ in recipe["augmentation"]}
-    return bool(names & {"standardise", "subtract_mean", "pca_noise"})
-
-
 def network(
     options: Namespace, recipe: dict[str, Any], shape: tuple[int, ...], classes: int
 ) -> keras.Model:
     """The model as the recipe trains it: gates, auxiliary heads, first weights."""
     chosen, net = dict(options.option), find(options.model)[1]
-    for gate in {"survival", "drop_path"} & set(net.options):
-        if recipe[gate] is not None and not {"survival", "drop_path"} & set(options.option):
-            chosen[gate] = recipe[gate]
+    if not GATES & set(chosen):
+        gates = {gate: recipe[gate] for gate in GATES & set(net.options)}
+        chosen |= {gate: rate for gate, rate in gates.items() if rate is not None}
     if recipe["aux_weights"] and "aux" in net.options:
         chosen["aux"] = True
     model = architectures.create(options.model, input_shape=shape, classes=classes, **chosen)

@@ -8,7 +8,6 @@ Images for evaluation get the normalisation too.
 """
 
 import inspect
-from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -32,8 +31,6 @@ GIVEN = {"h", "w", "x", "y", "seed", "size", "share", "statistics"}  # by the pi
 NAMES = {f.__name__: (stage, f) for stage, fs in STAGES.items() for f in fs}
 
 Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe has it
-# Of each stage its Transforms
-Plan = namedtuple("Plan", "crops colours normalisations places mixtures")
 
 
 class Transform(NamedTuple):
@@ -42,6 +39,26 @@ class Transform(NamedTuple):
     entry: int
     function: Callable[..., Any]
     options: dict[str, Any]
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether it reads the statistics of the training images."""
+        return "statistics" in inspect.signature(self.function).parameters
+
+
+class Plan(NamedTuple):
+    """What a recipe's augmentation asks for, stage by stage."""
+
+    crops: list[Transform]
+    colours: list[Transform]
+    normalisations: list[Transform]
+    places: list[Transform]
+    mixtures: list[Transform]
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether any of it reads the statistics of the training images."""
+        return any(transform.needs_statistics for stage in self for transform in stage)
 
 
 def options(f: Callable[..., Any]) -> list[str]:
