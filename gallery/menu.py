@@ -21,7 +21,7 @@ MENU = {
     # The article's blocks, in its order and its bare form.
     "bottleneck": Row("1x1 down, 3x3, 1x1 up", "ResNet", 2015),
     "naive_inception_module": Row("1x1, 3x3, 5x5, max pool side by side", "GoogLeNet", 2014),
-    "inception_module": Row("the same behind 1x1 bottlenecks", "GoogLeNet", 2014),
+    "inception_module": Row("the same after 1x1 bottlenecks", "GoogLeNet", 2014),
     "residual_block": Row("bottleneck with a shortcut", "ResNet", 2015),
     "resnext_block": Row("c bottlenecks summed, with a shortcut", "ResNeXt", 2016),
     "dense_block": Row("each layer reads all before it", "DenseNet", 2016),

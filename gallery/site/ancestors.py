@@ -22,16 +22,16 @@ NODES = {
         large one, and a pool after each row; normalisation does not help and goes, but in net
         A-LRN, which shows it.""",
         [By("architectures.alexnet:body", "architectures.vgg:body")]),
-    "nin": Node("Network in Network", "nin_imagenet", "alexnet", """1x1 convolutions behind each
+    "nin": Node("Network in Network", "nin_imagenet", "alexnet", """1x1 convolutions after each
         convolution, and the mean of one map for each class in place of the dense layers.""",
         [By("architectures.alexnet:body", "architectures.nin:body"),
          By("dense_head(x, 1000)", "maps_head(mlpconv(x, (1024, 1024, 1000), k=3))", (6, 6, 16))]),
     "googlenet": Node("GoogLeNet", "googlenet", "nin", """Kernels of several sizes side by side
         (the naive module); Network in Network's 1x1 convolutions, set before the large kernels and
-        behind the pool, make that affordable.""",
+        after the pool, make that affordable.""",
         [By("naive_inception_module(x, 64)", "inception_module(x, 64)"),
          By("blocks.inception:naive_inception_module", "blocks.inception:inception_module")]),
-    "bn-inception": Node("BN-Inception", "bn_inception", "googlenet", """Batch norm behind every
+    "bn-inception": Node("BN-Inception", "bn_inception", "googlenet", """Batch norm after every
         convolution, and two 3x3 in place of the 5x5. Module 3a of both:""",
         [By("inception_module(x, (64, 96, 128, 16, 32, 32))",
             "bn_inception_module(x, (64, 64, 64, 64, 96, 32))", (28, 28, 192))]),
@@ -79,7 +79,7 @@ NODES = {
     "se-resnext": Node("SE-ResNeXt", "se_resnext50_32x4d", "resnext", """The same weighting in the
         branches of ResNeXt: one option.""",
         [By("resnext50_32x4d", "se_resnext50_32x4d")], ["se-resnet"]),
-    "se-inception": Node("SE-BN-Inception", "se_inception_bn", "bn-inception", """And behind the
+    "se-inception": Node("SE-BN-Inception", "se_inception_bn", "bn-inception", """And after the
         modules of BN-Inception: the same option.""",
         [By("bn_inception", "se_inception_bn")], ["se-resnet"]),
     "senet-154": Node("SENet-154", "senet154", "se-resnext", """The authors' largest: 64 groups, the
@@ -96,7 +96,7 @@ NODES = {
         3); Xception's separable convolution has neither between the two.""",
         [By("conv(x, 64, n=BN_TF)", "mobilenet_block(x, 64)")], ["xception"]),
     "mobilenet-v2": Node("MobileNetV2", "mobilenet_v2_1.0_224", "mobilenet", """A 1x1 widens before
-        the depthwise kernel, the 1x1 behind it narrows and is linear, and the narrow ends are
+        the depthwise kernel, the 1x1 after it narrows and is linear, and the narrow ends are
         added.""",
         [By("mobilenet_block(x, 64)", "inverted_residual_block(x, 64)")], ["resnet"]),
     "shufflenet": Node("ShuffleNet", "shufflenet_v1_g3_1x", "resnext", """ResNeXt groups its 3x3

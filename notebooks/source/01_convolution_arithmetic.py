@@ -57,8 +57,8 @@ def conv2d(image, kernel, **letters):
 # $$s(t) = (x * w)(t) = \sum_a x(a)\, w(t - a)$$
 #
 # $x$ is the *input*, $w$ the *kernel*, $s$ the *feature map*. Here $w$ must be a probability
-# density, or it is no mean, and zero for negative arguments, or it reads the future. In general a
-# kernel may be any function. Convolution commutes: $x * w = w * x$.
+# density (it must sum to one for $s$ to be a mean) and zero for negative arguments (it must not
+# read the future). In general a kernel may be any function. Convolution commutes: $x * w = w * x$.
 
 # %%
 time = np.arange(200)
@@ -617,8 +617,8 @@ grid(["network", "pixels", "test accuracy"], [[*key, v] for key, v in mean.items
 
 # %% [markdown]
 # Two of the three held. The convolutional network lost 2.9 points, not 3: on 8 x 8 pixels its last
-# layer, which reads the whole map, can put right much of what the permutation did. What is seen is
-# the order: true pixels favour the convolution, permuted ones the dense network. That a dense
+# layer, which reads the whole map, can undo much of the permutation. The ranking still
+# holds: true pixels favour the convolution, permuted ones the dense network. That a dense
 # network does not notice is exact, if its weights are permuted too:
 
 # %%
@@ -688,7 +688,7 @@ assert np.allclose(keras.Model(i, linear)(x[None, ..., None])[0, ..., 0], conv2d
 #
 # Both have the same expectation in training and test. The inverted form is the common one: a
 # network at test time is the network as it stands. Keras takes the rate $1 - q$ to *drop*. The
-# agreement is exact for what is linear in the units; a nonlinear layer behind makes it an
+# agreement is exact for what is linear in the units; a nonlinear layer after makes it an
 # approximation.
 
 # %%
@@ -815,7 +815,7 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 # Those that are equal to themselves turned: three free numbers of nine.
 # </details>
 #
-# 4. Five layers of 3x3 and pools of 2x2/2 behind the first three. Which dilations reach the same
+# 4. Five layers of 3x3 and pools of 2x2/2 after the first three. Which dilations reach the same
 #    receptive field without a pool?
 #
 # <details><summary>Solution</summary>

@@ -157,7 +157,7 @@ figure(
 # ## Small kernels
 #
 # $n$ kernels of width $k'$ see what one of width $k$ sees if $k - 1 = n (k' - 1)$. Two 3x3 have
-# 72 % of the weights of a 5x5, five have 37 % of an 11x11, and there is a relu behind each. 3x3 is
+# 72 % of the weights of a 5x5, five have 37 % of an 11x11, and there is a relu after each. 3x3 is
 # the smallest that has a middle: 1x1 sees no neighbour, and 2x2 must be padded to one side.
 
 # %%
@@ -296,7 +296,7 @@ figure(
 )
 
 # %% [markdown]
-# Behind the relu a quarter of the channels still holds all but 8 % (expected: all
+# After the relu a quarter of the channels still holds all but 8 % (expected: all
 # but 5 %): maps of real images are of low *effective* rank. That is what bottlenecks live on.
 # Halving the size of a map loses too, which is why networks double the channels where they do so.
 
@@ -331,7 +331,7 @@ assert np.allclose(depthwise(x), grouped(x), atol=1e-4)
 
 # %% [markdown]
 # Its forms: the depthwise half alone (`dwconv`); both with nothing between, as in Xception
-# (`sepconv`); batch norm and relu behind both, as in MobileNet (`mobilenet_block`); the 1x1 in
+# (`sepconv`); batch norm and relu after both, as in MobileNet (`mobilenet_block`); the 1x1 in
 # groups, as in ShuffleNet (`grouped_sepconv`, and `shufflenet_unit` with shuffle).
 
 # %%
@@ -357,7 +357,7 @@ grid(["64 channels", "weights", "multiply-adds"], rows)
 # $$z_c = \frac{1}{HW} \sum_{j,k} u_{j,k,c}, \qquad
 # s = \sigma(W_2 \max(W_1 z, 0)), \qquad \tilde u_{j,k,c} = s_c\, u_{j,k,c}$$
 #
-# To a convolution behind it, weighted channels are the same as a kernel with weighted input
+# To a convolution after it, weighted channels are the same as a kernel with weighted input
 # channels, $K_{m,n,l,i}\, s_l$: a kernel that is chosen by the image.
 
 # %%

@@ -384,7 +384,7 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many steps must `refinement_head` have, behind one 3x3, to see 31 pixels?
+# 1. How many steps must `refinement_head` have, after one 3x3, to see 31 pixels?
 #
 # <details><summary>Solution</summary>
 #

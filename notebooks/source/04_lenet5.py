@@ -15,7 +15,7 @@
 #
 # > **Paper** Section II
 #
-# A fully connected network can learn to read digits from pixels, but it must learn each stroke anew
+# A fully connected network can learn to read digits from pixels, but it must learn each stroke again
 # at every place, and it may do the same with shuffled pixels: that an image has two dimensions is
 # not built into it. Can a network be given this knowledge, so that one gradient descent learns the
 # features and the classifier together, with few free parameters and little hurt by a shift?
@@ -164,8 +164,8 @@ f"17 windows at once cost {share:.0%} of the multiply-adds of 17 windows one by 
 # were too few to fit its training set). Written before the first run: sharing lets it use in all
 # places what it learnt in one, so that at 3 pixels it is at least 10 points better.
 #
-# **That does not show either:** with such copies the fully connected network reads as many. What
-# does show is the price: within 5 points at every shift, with a fifth of the parameters.
+# **That does not show either:** with such copies the fully connected network is just as accurate.
+# What does show is the price: within 5 points at every shift, with a fifth of the parameters.
 
 # %%
 x, y, test, truth = digits(20)

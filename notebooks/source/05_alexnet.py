@@ -16,7 +16,7 @@
 #
 # > **Paper** Abstract; Table 1
 #
-# By 2012 a million labelled photographs were at hand, and the best classifiers were still built on
+# By 2012 a million labelled photographs were available, and the best classifiers were still built on
 # features made by hand. Can a large convolutional network, trained on nothing but the labels, use
 # such a set? It must train in days (rectified units, two graphics cards) and must not just remember
 # the set (augmentation, dropout). On ILSVRC-2010 it made 37.5 % top-1 errors.
@@ -128,7 +128,7 @@ grid(["convolution", "neurons, paper", "ours"], [[f"conv{n}", printed[n], ours[n
 # convolutions and a dense layer on scikit-learn's 1,437 training digits of 16 x 16 pixels, the mean
 # image subtracted, SGD with momentum 0.9 at 0.01, 0.03 and 0.1, batch 256, 15 epochs, seed 0.
 #
-# Written before the first run: each at the rate that gets it there first, ReLU reaches 25 %
+# Written before the first run: each at its best learning rate, ReLU reaches 25 %
 # training error in at most half the epochs of tanh.
 
 # %%
@@ -178,8 +178,8 @@ grid(["unit", "epochs to 25 % training error, at its best rate"], needed.items()
 # inputs are within -1 and 1, and Glorot's start, the library's (the paper draws its weights from
 # N(0, 0.01)), keeps the units of these four layers where tanh is nearly linear.
 #
-# What does show is the reason that the paper gives. Tanh *saturates*: where its input is large, its
-# slope is nil, and nothing is learnt. A rectified unit has slope 1 wherever it is positive, however
+# What does show is the reason that the paper gives. Tanh *saturates*: where its input is large, the
+# gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is positive, however
 # large its input. So the same start, with the pixels 1, 16 and 255 times as large (the paper feeds
 # its network 0 to 255, less the mean). Written before the first run: at 255 more than half of the
 # first layer's tanh units have a slope below 0.01 for an image, at 1 less than a hundredth; exactly
@@ -233,7 +233,7 @@ grid(
 # 1.4 million weights more, all in conv2, 4 and 5, and 60 % more multiply-adds in the convolutions.
 # </details>
 #
-# 3. The pools overlap: 3x3 windows 2 apart (section 3.4). What size has the map behind the first if
+# 3. The pools overlap: 3x3 windows 2 apart (section 3.4). What size has the map after the first if
 #    they do not?
 #
 # <details><summary>Solution</summary>

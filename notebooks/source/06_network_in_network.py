@@ -142,7 +142,7 @@ grid(
 # training accuracy smaller; (2) in at least 90 % of the wide images, the map of the left digit's
 # class is stronger in the left half than in the right, and the other way round.
 #
-# Changed after it: the ten maps are linear. With relu behind them, as in mlpconv, a map that is
+# Changed after it: the ten maps are linear. With relu after them, as in mlpconv, a map that is
 # zero for all images has no gradient and stays zero, and some classes were never named.
 
 # %%
@@ -286,7 +286,7 @@ assert np.mean(found) >= 0.9
 # ```
 #
 # Yes while the maps are linear, so later networks take the mean first, which is cheaper; with relu
-# behind the maps, as in the paper's block, no.
+# after the maps, as in the paper's block, no.
 # </details>
 #
 # 3. How many multiply-adds of the CIFAR-10 network are in its six 1x1 convolutions?

@@ -66,7 +66,7 @@ grid(["receptive field", "3x3 in the stack", "weights of the stack", "of one ker
 # %% [markdown]
 # > **Paper** Section 2.1; Table 1
 #
-# The whole network is stages of such stacks, with a 2x2 pool behind each. `respond` is network
+# The whole network is stages of such stacks, with a 2x2 pool after each. `respond` is network
 # A-LRN, which showed that response normalisation does not help.
 
 # %%
@@ -121,7 +121,7 @@ grid(
 #
 # > **Paper** Section 4.1: a stack of two 3x3 is better than one 5x5, whose receptive field it has
 #
-# Three stages of 8, 16 and 32 maps, a pool behind each, a dense layer at the end; in each stage two
+# Three stages of 8, 16 and 32 maps, a pool after each, a dense layer at the end; in each stage two
 # 3x3 or one 5x5. Training: scikit-learn's 1,437 training digits of 16 x 16 pixels, Adam at 0.001,
 # batch 64, 8 epochs, seeds 0, 1 and 2. Written before the first run: the mean test accuracy of the
 # stacks is not lower than that of the 5x5.
@@ -193,7 +193,7 @@ grid(
 
 # %% [markdown]
 # Is it the same? Take two stages of two 3x3 convolutions without padding, of 8 and 16 maps, a pool
-# behind each, and dense layers of 32 and 10, for windows of 24 pixels. Training: the digits of 16 x
+# after each, and dense layers of 32 and 10, for windows of 24 pixels. Training: the digits of 16 x
 # 16, three times each at a random place of 24 x 24, Adam at 0.001, batch 64, 10 epochs, seed 0.
 # Written before the first run: over a strip of the 360 test digits, each in the middle of 24
 # pixels, the slid network says in each of its 2,155 positions, 4 pixels apart, what the network
@@ -241,7 +241,7 @@ assert read > 0.8  # as seen, not as predicted
 
 # %% [markdown]
 # The two agree to rounding. The network reads 88 % of the digits, not 90: between two digits it has
-# never been asked, and its neighbours' strokes it has never seen.
+# never trained, and its neighbours' strokes it has never seen.
 
 # %%
 fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6.4, 3))

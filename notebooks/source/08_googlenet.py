@@ -15,9 +15,10 @@
 #
 # > **Paper** Sections 1 and 3
 #
-# More layers and wider layers make a network better, and dearer: in two chained convolutions, cost
-# grows with the square of the width, and if most of the weights end near zero, most of the work was
-# for nothing. How can a network be made deeper and wider at a fixed budget of multiply-adds?
+# More layers and wider layers make a network more accurate, at a higher cost: in two chained
+# convolutions, cost grows with the square of the width, and if most of the weights end near zero,
+# most of the work was for nothing. How can a network be made deeper and wider at a fixed budget of
+# multiply-adds?
 
 # %%
 import keras
@@ -84,7 +85,7 @@ grid(["module", "input", "output", "naive output", "multiply-adds", "naive", "ra
 # %% [markdown]
 # > **Paper** Section 5: auxiliary classifiers
 #
-# Two small networks behind 4a and 4d predict the classes too. While training, 0.3 of their losses
+# Two small networks after 4a and 4d predict the classes too. While training, 0.3 of their losses
 # is added; afterwards they are thrown away.
 
 # %%
@@ -141,9 +142,9 @@ grid(
 #
 # > **Paper** Section 5: the heads give the early layers more gradient, and regularise
 #
-# The nine modules of Table 1 at an eighth of the width, without batch norm as in the paper, behind
+# The nine modules of Table 1 at an eighth of the width, without batch norm as in the paper, after
 # a 3x3 stem with stride 2, on scikit-learn's 1,437 training digits of 16 x 16 pixels: 3a to 4e see
-# 8 x 8, 5a and 5b 4 x 4. Heads behind 4a and 4d as above, with 16 maps and 128 units. Seed 0: all
+# 8 x 8, 5a and 5b 4 x 4. Heads after 4a and 4d as above, with 16 maps and 128 units. Seed 0: all
 # weights that both networks have are the same at the start.
 #
 # Written before the first run: (1) before training, on 256 images, the gradient at the stem's

@@ -74,7 +74,7 @@ grid(
 # > **Paper** BN: appendix, Figure 5
 #
 # The module: GoogLeNet's, with two 3x3 in place of the 5x5, a mean pool in most, and a batch norm
-# behind every convolution and before its relu (`n`), which therefore needs no bias. `f` is a row of
+# after every convolution and before its relu (`n`), which therefore needs no bias. `f` is a row of
 # the paper's table.
 
 # %%
@@ -154,7 +154,7 @@ grid(["one", "two", "sees", "multiply-adds", "then", "saved"], rows)
 #
 # > **Paper** BN: Figure 5
 #
-# BN-Inception. The rows 4c and 4d add up to 608; the paper prints 576 behind them.
+# BN-Inception. The rows 4c and 4d add up to 608; the paper prints 576 after them.
 
 # %%
 modules = [f"stage{i}_block{j}" for i, n in ((1, 3), (2, 5), (3, 2)) for j in range(1, n + 1)]
@@ -234,8 +234,9 @@ figure(
 # %% [markdown]
 # Seen: all but one part holds. At 0.3 batch norm gives by far the lowest training loss, but the
 # test accuracy jumps and ends below 0.9. Inference normalises with moving averages over the last
-# ten or so steps, and at this rate the weights outrun them. To check (written before that was run):
-# with the statistics of the test images themselves the same weights reach 0.9.
+# ten or so steps, and at this rate the moving averages lag behind the weights. To check (written
+# before that was run): with the statistics of the test images themselves the same weights reach
+# 0.9.
 
 # %%
 with_bn, without = histories["batch norm", 0.01], histories["without", 0.01]

@@ -180,7 +180,7 @@ grid(["scale", "growth over 20 blocks"], list(ends.items()))
 #
 # The same blocks with the shortcut and without it (the branch alone, then relu), eight of them on
 # the digits of 8 x 8 pixels; Adam at 0.001, batch 128, 6 epochs, seed 0. Written before the first
-# run: behind every epoch the training loss with the shortcut (scale 0.17) is lower than without it;
+# run: after every epoch the training loss with the shortcut (scale 0.17) is lower than without it;
 # in the last epoch at most half.
 
 
@@ -221,7 +221,7 @@ figure(
 )
 
 # %% [markdown]
-# Seen: the same behind the first epoch, against what was written, lower behind every other one, and
+# Seen: equal after the first epoch, contrary to our prediction, lower after every other one, and
 # in the last by a seventh and not by half. In test accuracy the difference is large after these 72
 # steps: 0.72 with shortcuts, 0.22 without.
 

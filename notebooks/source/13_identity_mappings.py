@@ -15,7 +15,7 @@
 # > **Paper** Equations (1) to (5); Figure 1
 #
 # ResNet's unit adds, and then applies relu: the shortcut is not quite free. What if nothing at all
-# stood on the way, neither on the shortcut ($h$) nor behind the addition ($f$)? Then
+# stood on the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
 #
 # $$x_{l+1} = x_l + \mathcal{F}(x_l), \qquad x_L = x_l + \sum_{i=l}^{L-1} \mathcal{F}(x_i),
 # \qquad \frac{\partial E}{\partial x_l} = \frac{\partial E}{\partial x_L}
@@ -103,7 +103,7 @@ code(
 #
 # > **Paper** Table 4 (164 layers, 1.7M); CIFAR-10
 #
-# Three stages of 18 bottlenecks, behind them a last batch norm and relu, which in ResNet's unit
+# Three stages of 18 bottlenecks, after them a last batch norm and relu, which in ResNet's unit
 # each unit has within. The sizes are those of the text.
 
 # %%
@@ -117,7 +117,7 @@ table("preresnet164_cifar", errata=["preresnet164_cifar: where the stride is"])
 # First the 1 of equation (5), exactly. Set $\mathcal{F} = 0$ in a stack of 16 units (all their 3x3
 # kernels to zero), so that only the shortcuts are left, and send a random gradient back from the
 # last unit. Past the full pre-activation, with nothing on the way, it arrives unchanged in each
-# number. ResNet's relu behind the addition keeps the part that belongs to positive $x$. Each factor
+# number. ResNet's relu after the addition keeps the part that belongs to positive $x$. Each factor
 # $\frac12$ halves it again, so that of 16 units $2^{-16}$ is left: equation (8), $\prod \lambda_i$.
 # Dropout doubles one half and loses the other, so that after 16 units next to nothing has a way
 # back (its line is what is left, doubled again and again).
@@ -251,7 +251,7 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # assert 2 * (behind_conv1 + projections + first_units - last) == 896
 # ```
 #
-# All of it is batch norm's. With ResNet's unit there is one behind conv1 and behind each
+# All of it is batch norm's. With ResNet's unit there is one after conv1 and after each
 # projection; with the new one there is one at the end, and the first of each stage reads the
 # narrower input.
 # </details>

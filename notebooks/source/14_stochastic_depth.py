@@ -35,7 +35,7 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 #
 # > **Paper** Equations (2), (3) and (5)
 #
-# Any residual block, its branch behind a gate: $b_\ell$ is 1 with probability $p_\ell$, drawn once
+# Any residual block, its branch inside a gate: $b_\ell$ is 1 with probability $p_\ell$, drawn once
 # for the whole mini-batch. Where it is 0 the block is its shortcut, and the branch is not computed.
 # In inference all branches run, each weighted by how often it was there.
 
@@ -166,7 +166,7 @@ print(f"relu: off by {error:.4f}; without p_l by {unscaled:.4f}")
 # %% [markdown]
 # > **Paper** Training time: what is not drawn is not computed
 #
-# A branch that counts its own runs, behind a gate of $p = 0.3$, in 300 steps of `fit`. Expected: 90
+# A branch that counts its own runs, inside a gate of $p = 0.3$, in 300 steps of `fit`. Expected: 90
 # runs, and a number within 4 standard deviations (32).
 
 

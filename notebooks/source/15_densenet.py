@@ -17,8 +17,8 @@
 #
 # > **Paper** Section 3; Figure 1
 #
-# A residual network adds each layer's result to what was there, and what was there can no longer be
-# told apart. If a layer could read the results of *all* layers before it as they are, it need not
+# A residual network adds each layer's result to what was there, and the two can no longer be
+# separated. If a layer could read the results of *all* layers before it as they are, it need not
 # learn again what another has found: it could be very narrow. Is a network of narrow layers, each
 # of which reads everything, better for its parameters?
 

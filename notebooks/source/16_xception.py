@@ -139,8 +139,8 @@ grid(
 #
 # > **Paper** Figure 10: no activation between depthwise and pointwise
 #
-# Inception puts a relu behind both of its steps. In a separable convolution the paper found that a
-# relu (or elu) between the two makes training slower and worse: behind the depthwise step each
+# Inception puts a relu after both of its steps. In a separable convolution the paper found that a
+# relu (or elu) between the two makes training slower and worse: after the depthwise step each
 # channel stands alone, and what a relu cuts from it is lost.
 #
 # Four residual modules of one separable convolution each, 24 channels, on the digits of 8 x 8

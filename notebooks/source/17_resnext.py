@@ -245,7 +245,7 @@ grid(
 
 # %% [markdown]
 # It does *not* show at this scale, but the reverse: four small blocks learn the digits faster with
-# one wide path. Paths one channel wide are few weights each, and 8 epochs tell how fast a network
+# one wide path. Paths one channel wide have few weights each, and 8 epochs tell how fast a network
 # learns, not what it can express in the end; the paper trains 50 and 101 layers on 1.3 million
 # images, and gains 1.7 and 0.8 points. What holds at any scale is that the cost is the same, and
 # that the three forms are one function.

@@ -101,7 +101,7 @@ grid(
 # > **Paper** v2: Table 1; Figure 4d
 #
 # ResNet's bottleneck turned inside out: narrow at its ends, where the shortcut is, and $t$ times
-# as wide (`r`) in the middle. No activation behind the last 1x1.
+# as wide (`r`) in the middle. No activation after the last 1x1.
 
 # %%
 code(
@@ -374,7 +374,7 @@ grid(
 # > **Paper** v2: Figure 6a
 #
 # Three inverted residuals of only (4, 8, 8) channels, $t = 6$, once as they are and once with relu6
-# behind the last 1x1 of each; 6 epochs, the rest as above. Written before the first run (of a
+# after the last 1x1 of each; 6 epochs, the rest as above. Written before the first run (of a
 # larger net): in the mean over three seeds the linear net's training loss (last two epochs) is
 # lower.
 

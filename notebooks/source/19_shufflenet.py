@@ -58,7 +58,7 @@ assert np.ravel(back).tolist() == list(range(12))
 #
 # > **Paper** Section 3.2; Figure 2b, and with stride 2 Figure 2c
 #
-# A ResNet bottleneck with grouped 1x1, shuffled once, and a depthwise 3x3 with no relu behind it.
+# A ResNet bottleneck with grouped 1x1, shuffled once, and a depthwise 3x3 with no relu after it.
 # With stride 2 the shortcut is a mean, and is concatenated: so more channels cost nothing.
 
 # %%
@@ -233,7 +233,7 @@ figure(
 #
 # Written before a first run: on scikit-learn's digits, a net of four units has a lower training
 # loss with the shuffle than without, in the mean over three seeds. **That does not show**: 1.69 and
-# 1.66 behind six epochs. All groups read the same image there, each can tell the digit alone, and
+# 1.66 after six epochs. All groups read the same image there, each can tell the digit alone, and
 # the last, dense layer adds up what they say.
 #
 # So the groups must see different things. Two channels hold two digits, each a 0 or a 1, and

@@ -63,7 +63,7 @@ picture(
 )
 
 # %% [markdown]
-# In the networks separable convolutions are doubled, relu stands before and batch norm behind each,
+# In the networks separable convolutions are doubled, relu stands before and batch norm after each,
 # and both inputs are first brought to `f` filters:
 
 # %%
@@ -299,7 +299,7 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # 4.9 million, not the printed 5.3: the output of the cell before the last goes in as well.
 # </details>
 #
-# 3. The reduction cell halves the grid of both inputs by strides. What of `h_prev`, which behind a
+# 3. The reduction cell halves the grid of both inputs by strides. What of `h_prev`, which after a
 #    reduction is twice as large as `h`?
 #
 # <details><summary>Solution</summary>

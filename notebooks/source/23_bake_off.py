@@ -101,7 +101,7 @@ figure(
 )
 
 # %% [markdown]
-# Nothing was predicted. What is seen: on images this small the plain 3x3 convolution with batch
+# We predicted nothing. The result: on images this small the plain 3x3 convolution with batch
 # norm is first at both budgets, wide where the blocks are narrow; the two blocks without batch
 # norm are last at the rate that suits the others; and four times the budget helps every block,
 # most those that were far behind.

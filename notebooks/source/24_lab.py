@@ -186,7 +186,7 @@ figure(
 )
 
 # %% [markdown]
-# The first block of all cannot be missed; any one of the second half can, and the error rises by
+# The first block of all is indispensable; any one of the second half is not, and the error rises by
 # some images. The plain network is left with a guess, whichever two layers are gone.
 #
 # Training with each block switched off half of the time, so that only short paths are trained (here

@@ -243,8 +243,8 @@ figure(
 # ## A run that is killed
 #
 # `convbook train` writes checkpoints: weights, optimizer, order of the data, random state,
-# history. LeNet-5 on the digits, four epochs of three steps, a checkpoint behind each epoch and
-# behind step 7; one run is ended with SIGKILL once it has printed step 8 and started again with the
+# history. LeNet-5 on the digits, four epochs of three steps, a checkpoint after each epoch and
+# after step 7; one run is ended with SIGKILL once it has printed step 8 and started again with the
 # same command, another is left alone. Written before the first run: the weights at the end are the
 # same, bit for bit.
 
@@ -299,8 +299,8 @@ figure(
 )
 
 # %% [markdown]
-# (Behind a restart within an epoch the mean is printed from there on; in the history it is the
-# epoch's.)
+# (After a restart within an epoch the log averages only the remaining steps; in the history it is
+# the epoch's.)
 #
 # ## Exercises
 #
