@@ -240,8 +240,8 @@ assert difference < 1e-5
 assert read > 0.8  # as seen, not as predicted
 
 # %% [markdown]
-# The two agree to rounding. The network reads 88 % of the digits, not 90: between two digits it has
-# never trained, and its neighbours' strokes it has never seen.
+# The two agree to rounding. The network reads 88 % of the digits, not 90: it was never trained
+# between two digits, and has never seen the strokes of a neighbour.
 
 # %%
 fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6.4, 3))
