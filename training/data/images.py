@@ -69,7 +69,8 @@ def listed(path: str | os.PathLike[str]) -> Listing:
         why = why_not(top)
         return Listing([] if why else [top], [], [(top, why)] if why else [])
     found = Listing([], [], [])
-    links = walk(top, found, seen := set())
+    seen: set[tuple[int, int]] = set()
+    links = walk(top, found, seen)
     for link in links:  # behind all real folders; more may come while it goes on
         if where := known(link, seen):
             found.left_out.append((link, f"a link to {where}"))
