@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import types
+from pathlib import Path
 
 import files
 import keras
@@ -12,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from convbook.training import data
-from convbook.training.data import check, records
+from convbook.training.data import check, records, sources
 from convbook.training.data.splits import hold_out
 
 TWO = {"cat": 8, "dog": 9}
@@ -36,7 +37,7 @@ def keras_files(tmp_path, monkeypatch):
         kept = tmp_path / (f"{fname}_archive" if extract else fname)
         return keras.utils.get_file(fname, kept.as_uri(), extract=extract, cache_dir=str(fetched))
 
-    for name in ("mnist", "cifar10", "cifar100"):
+    for name in ("mnist", "fashion_mnist", "cifar10", "cifar100"):
         # Keras has no option for another place or checksum; this is the one door to it.
         monkeypatch.setattr(f"keras.src.datasets.{name}.get_file", get_file)
     return tmp_path
@@ -258,6 +259,27 @@ def test_cifar100(keras_files):
     images, _ = every(parts.test, 4)
     held = x.reshape(40, 3, 32, 32).transpose(0, 2, 3, 1) / 255
     np.testing.assert_allclose(images, held, atol=1e-6)
+
+
+def test_fashion_mnist_of_the_system(monkeypatch):
+    """The first 60 + 20 images of the data set, in its own format, found where Debian puts it."""
+    monkeypatch.setattr(sources, "FASHION_MNIST", Path(__file__).parent / "data" / "fashion_mnist")
+    parts = data.load("fashion_mnist", 28, 1)
+    assert sum(len(p) for p in parts[:2]) == 60
+    assert parts.names[9] == "Ankle boot"
+    # https://github.com/zalandoresearch/fashion-mnist shows the first images of the test part
+    assert parts.test.y[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
+    images, _ = every(parts.test, 20)
+    assert images.shape == (20, 28, 28, 1)
+    trousers = images[2, ..., 0] > 0.5  # two legs: the lower rows are bright, dark, bright
+    assert trousers[20].any()
+    assert not trousers[20, 14]
+
+
+def test_fashion_mnist_that_is_nowhere(keras_files, monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path / "none")
+    with pytest.raises(ValueError, match=r"keras.datasets cannot load it: .*dataset-fashion-mnist"):
+        data.load("fashion_mnist", 28, 1)
 
 
 def test_what_keras_cannot_fetch(keras_files):

@@ -1,6 +1,8 @@
 """Sources of data, by name."""
 
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,10 +13,27 @@ from convbook.names import KERAS_DATASETS, data_source
 from convbook.training.data import folder, records
 from convbook.training.data.splits import Data, Split, hold_out, split
 
+Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 FILES: dict[str, Callable[..., Data]] = {
     "folder": folder.load,
     "tfrecord": records.tfrecord,
     "tfds": records.tfds,
+}
+
+# Where Debian's and Ubuntu's package dataset-fashion-mnist has it
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+FASHION_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+CLASS_NAMES = {  # as the data sets' own pages have them
+    "mnist": [*"0123456789"],
+    "fashion_mnist": [
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ],
+    "cifar10": [
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ],
 }
 
 
@@ -42,19 +61,39 @@ def load_digits_data(name: str, size: int, channels: int) -> Data:
     return Data(train, val, test, classes=int(y.max()) + 1, names=names)
 
 
+def idx(path: Path) -> np.ndarray:
+    """The bytes of a file in MNIST's format, gzipped, as an array of its shape."""
+    with gzip.open(path) as file:
+        found = file.read()
+    sizes = np.frombuffer(found, ">i4", count=found[3], offset=4)  # after two zeros and the type
+    return np.frombuffer(found, "uint8", offset=4 + sizes.nbytes).reshape(sizes)
+
+
+def arrays(name: str) -> Pairs:
+    """(images, labels) to train and to test.  Raises ValueError where they cannot be had."""
+    try:
+        if name != "fashion_mnist" or not FASHION_MNIST.is_dir():
+            return getattr(keras.datasets, name).load_data()
+        x, y, test_x, test_y = (idx(FASHION_MNIST / f"{file}-ubyte.gz") for file in FASHION_FILES)
+        return (x, y), (test_x, test_y)
+    except Exception as error:  # what Keras raises is an Exception, or of the archive's reader
+        said = str(error).strip().split("\n")[0]
+        why = f"--data {name!r}: keras.datasets cannot load it: {said}"
+        if name == "fashion_mnist":
+            why = f"{why}; or install Debian's package dataset-fashion-mnist in {FASHION_MNIST}"
+        raise ValueError(why) from error
+
+
 def load_keras(name: str, size: int, channels: int) -> Data:
     """Of keras.datasets, which fetches it once; 10 % of the training images are for validation,
     5,000 of CIFAR's as in arXiv:1512.03385, section 4.2."""
-    try:
-        (x, y), (test_x, test_y) = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # what Keras raises is an Exception, or of the archive's reader
-        said = str(error).strip().split("\n")[0]
-        raise ValueError(f"--data {name!r}: keras.datasets cannot load it: {said}") from error
+    (x, y), (test_x, test_y) = arrays(name)
     x, test_x = (a[..., None] if a.ndim == 3 else a for a in (x, test_x))
     x, test_x = (of_channels(name, a, channels) for a in (x, test_x))
     y, test_y = y.ravel().astype("int64"), test_y.ravel().astype("int64")
     train, val = (Split(x[i], y[i], size) for i in hold_out(y))
-    return Data(train, val, Split(test_x, test_y, size), classes=int(y.max()) + 1)
+    test = Split(test_x, test_y, size)
+    return Data(train, val, test, classes=int(y.max()) + 1, names=CLASS_NAMES.get(name))
 
 
 def load(
