@@ -13,6 +13,7 @@ from keras import layers
 from convbook import architectures
 from convbook.architectures import catalog, weights
 from convbook.architectures.weights import convert, loading
+from convbook.architectures.weights.patterns import layer_of
 from convbook.architectures.weights.published import APPLICATIONS, row
 from convbook.gallery import ledger
 
@@ -389,3 +390,21 @@ def test_dense_layer_behind_a_flatten():
     model.set_weights([ours(w)])
     y = model(x.transpose(0, 2, 3, 1).astype("float32"))
     np.testing.assert_allclose(y, x.reshape(2, -1) @ w.T, rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_of_names_reads_as_it_says():
+    rows = {
+        "stem": "first",
+        "layer<stage>.<block-1>.<kind><i>": "stage<stage>_block<block>_<kind><i>",
+        "(?:fc|head.fc)": "logits",
+    }
+    for module, layer in (
+        ("layer2.0.conv3", "stage2_block1_conv3"),
+        ("layer10.22.bn1", "stage10_block23_bn1"),
+        ("stem", "first"),
+        ("head.fc", "logits"),
+        ("layer2x0.conv3", None),  # a dot is a dot
+        ("layer2.0.pool3", None),
+        ("fc ", None),
+    ):
+        assert layer_of(module, rows) == layer

@@ -1,8 +1,7 @@
 """Weights of other libraries: which of their entries is which weight of ours, and its layout."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import keras
@@ -12,6 +11,7 @@ from keras import layers, ops
 from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights import keras_names, torch_names
+from convbook.architectures.weights.patterns import layer_of
 
 Roles = Mapping[str, tuple[str, ...]]
 Layout = tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]  # see layout
@@ -97,29 +97,11 @@ def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
-@cache
-def pattern(module: str) -> re.Pattern[str]:
-    """The regular expression of a table's row."""
-    for sign, means in ((".", r"\."), ("#", r"(\d+)"), ("@", r"(\d+)"), ("&", "(conv|bn)")):
-        module = module.replace(sign, means)
-    return re.compile(module)
-
-
 def translate(entry: str, table: Mapping[str, str], roles: Roles) -> tuple[str, str] | None:
     """(our layer, the library's name of the weight), or None if the table has no row."""
     module, _, role = entry.rpartition(".")
-    for theirs, ours in table.items():
-        if role in roles and (match := pattern(theirs).fullmatch(module)):
-            found = [*zip(re.findall("[#@&]", theirs), match.groups(), strict=True)]
-            kinds = iter([v for sign, v in found if sign == "&"])
-            numbers = iter([str(int(v) + (sign == "@")) for sign, v in found if sign != "&"])
-            return filled(ours, {"&": kinds, "#": numbers, "@": numbers}), role
-    return None
-
-
-def filled(ours: str, values: Mapping[str, Iterator[str]]) -> str:
-    """A name of ours with the next of its values in the place of each sign."""
-    return re.sub("[#@&]", lambda m: next(values[m[0]]), ours)
+    layer = layer_of(module, table) if role in roles else None
+    return (layer, role) if layer else None
 
 
 def targets(state: Mapping[str, np.ndarray], found: Mapping[str, keras.Layer],

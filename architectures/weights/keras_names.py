@@ -1,19 +1,26 @@
-"""Names of layers in keras.applications: tables as in torch_names.
+"""Names of layers in keras.applications: tables of rows, see patterns.
 
 Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto.conv1, auto.bn1 and
 so on here, in the order in which keras.applications made them: they have no other name.
 """
 
 from convbook.architectures import mobilenet
-from convbook.architectures.weights.torch_names import Rows, counted
+from convbook.architectures.weights.patterns import Rows, counted
 
 HEAD = {"predictions": "logits"}
 
 
 def made(*parts: tuple[str, str]) -> Rows:
-    """Rows of unnamed convolutions with their batch norms: (block, layers) in the order made."""
-    rows = [f"{block}_{layer}" for block, layers in parts for layer in layers.split()]
-    return {f"auto.&{i}": row for i, row in enumerate(rows, 1)}
+    """Rows of unnamed convolutions with their batch norms: (block, layers) in the order made.
+
+    A layer b2_1 is both b2_conv1 and b2_bn1 of the block.
+    """
+    rows = [
+        f"{block}_{layer[:-1]}<kind>{layer[-1]}"
+        for block, layers in parts
+        for layer in layers.split()
+    ]
+    return {f"auto.<kind>{i}": row for i, row in enumerate(rows, 1)}
 
 
 def blocks(stage: str, depth: int, layers: str) -> list[tuple[str, str]]:
@@ -22,31 +29,38 @@ def blocks(stage: str, depth: int, layers: str) -> list[tuple[str, str]]:
 
 def resnet() -> Rows:
     stages = counted("conv", "stage", 4, 2)
-    first = {f"{a}_block#_0_&": f"{b}_block#_b1_&1" for a, b in stages.items()}
-    rest = {f"{a}_block#_#_&": f"{b}_block#_b2_&#" for a, b in stages.items()}
-    return {"conv1_&": "stem_&1", **first, **rest, **HEAD}
+    first = {
+        f"{a}_block<block>_0_<kind>": f"{b}_block<block>_b1_<kind>1" for a, b in stages.items()
+    }
+    rest = {
+        f"{a}_block<block>_<i>_<kind>": f"{b}_block<block>_b2_<kind><i>" for a, b in stages.items()
+    }
+    return {"conv1_<kind>": "stem_<kind>1", **first, **rest, **HEAD}
 
 
 def resnet_v2() -> Rows:
     """The first unit of a stage projects, so that its first batch norm is before the shortcut."""
     rows = {"conv1_conv": "stem_conv1", "post_bn": "last_bn1", **HEAD}
     for i in range(1, 5):
-        first, rest = f"stage{i}_block1_", f"stage{i}_block#_b2_"
+        first, rest = f"stage{i}_block1_", f"stage{i}_block<block>_b2_"
         there = f"conv{i + 1}_block"
         rows |= {f"{there}1_preact_bn": f"{first}bn1", f"{there}1_0_conv": f"{first}b1_conv1"}
-        rows |= {f"{there}1_#_bn": f"{first}b2_bn#", f"{there}#_#_conv": f"{rest}conv#"}
-        rows |= {f"{there}#_preact_bn": f"{rest}bn1"}
-        rows |= {f"{there}#_{j}_bn": f"{rest}bn{j + 1}" for j in (1, 2)}
+        rows |= {
+            f"{there}1_<i>_bn": f"{first}b2_bn<i>",
+            f"{there}<block>_<i>_conv": f"{rest}conv<i>",
+        }
+        rows |= {f"{there}<block>_preact_bn": f"{rest}bn1"}
+        rows |= {f"{there}<block>_{j}_bn": f"{rest}bn{j + 1}" for j in (1, 2)}
     return rows
 
 
 def densenet() -> Rows:
-    rows = {"conv1_&": "stem_&1", "bn": "last_bn1", **HEAD}
+    rows = {"conv1_<kind>": "stem_<kind>1", "bn": "last_bn1", **HEAD}
     for i in range(1, 5):
         for j in (1, 2):
-            rows[f"conv{i + 1}_block#_{j - 1}_bn"] = f"stage{i}_block#_b2_bn{j}"
-        rows[f"conv{i + 1}_block#_#_conv"] = f"stage{i}_block#_b2_conv#"
-        rows[f"pool{i + 1}_&"] = f"transition{i}_&1"
+            rows[f"conv{i + 1}_block<block>_{j - 1}_bn"] = f"stage{i}_block<block>_b2_bn{j}"
+        rows[f"conv{i + 1}_block<block>_<i>_conv"] = f"stage{i}_block<block>_b2_conv<i>"
+        rows[f"pool{i + 1}_<kind>"] = f"transition{i}_<kind>1"
     return rows
 
 
@@ -84,32 +98,32 @@ def xception() -> Rows:
     here = {1: "stem", 13: "stage3_block1_b2", 14: "stage3"}
     here |= {i + 1: f"stage1_block{i}_b2" for i in (1, 2, 3)}
     here |= {i + 4: f"stage2_block{i}_b2" for i in range(1, 9)}
-    rows = {f"block{i}_{k}conv#": f"{b}_{k}conv#" for i, b in here.items() for k in ("sep", "")}
-    rows |= {f"block{i}_(?:sep)?conv#_bn": f"{b}_bn#" for i, b in here.items()}
-    projected = [(f"stage{i}_block{j}_b1", "&1") for i, j in ((1, 1), (1, 2), (1, 3), (3, 1))]
+    rows = {f"block{i}_{k}conv<i>": f"{b}_{k}conv<i>" for i, b in here.items() for k in ("sep", "")}
+    rows |= {f"block{i}_(?:sep)?conv<i>_bn": f"{b}_bn<i>" for i, b in here.items()}
+    projected = [(f"stage{i}_block{j}_b1", "1") for i, j in ((1, 1), (1, 2), (1, 3), (3, 1))]
     return rows | made(*projected) | HEAD
 
 
 def inception_v3() -> Rows:
-    a = "b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
-    b = "b1_&1 b2_&1 b2_&2 b2_&3 b3_&1 b3_&2 b3_&3 b3_&4 b3_&5 b4_&1"
-    c = "b1_&1 b2_&1 b2_b1_&1 b2_b2_&1 b3_&1 b3_&2 b3_b1_&1 b3_b2_&1 b4_&1"
-    parts = [("stem", "pool1_&1 pool1_&2 pool1_&3 &1 &2"), *blocks("stage1", 3, a)]
-    parts += [("stage2_reduction", "b1_&1 b2_&1 b2_&2 b2_&3"), *blocks("stage2", 4, b)]
-    parts += [("stage3_reduction", "b1_&1 b1_&2 b2_&1 b2_&2 b2_&3 b2_&4"), *blocks("stage3", 2, c)]
+    a = "b1_1 b2_1 b2_2 b3_1 b3_2 b3_3 b4_1"
+    b = "b1_1 b2_1 b2_2 b2_3 b3_1 b3_2 b3_3 b3_4 b3_5 b4_1"
+    c = "b1_1 b2_1 b2_b1_1 b2_b2_1 b3_1 b3_2 b3_b1_1 b3_b2_1 b4_1"
+    parts = [("stem", "pool1_1 pool1_2 pool1_3 1 2"), *blocks("stage1", 3, a)]
+    parts += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3"), *blocks("stage2", 4, b)]
+    parts += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b2_3 b2_4"), *blocks("stage3", 2, c)]
     return made(*parts) | HEAD
 
 
 def inception_resnet_v2() -> Rows:
-    a, b = "b2_b1_&1 b2_b2_&1 b2_b2_&2 b2_b3_&1 b2_b3_&2 b2_b3_&3", "b2_b1_&1 b2_b2_&1 b2_b2_&2"
-    stem = "pool2_&1 pool2_&2 pool2_&3 pool2_&4 pool2_&5 b1_&1 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3 b4_&1"
+    a, b = "b2_b1_1 b2_b2_1 b2_b2_2 b2_b3_1 b2_b3_2 b2_b3_3", "b2_b1_1 b2_b2_1 b2_b2_2"
+    stem = "pool2_1 pool2_2 pool2_3 pool2_4 pool2_5 b1_1 b2_1 b2_2 b3_1 b3_2 b3_3 b4_1"
     parts = [("stem", stem), *blocks("stage1", 10, a)]
-    parts += [("stage2_reduction", "b1_&1 b2_&1 b2_&2 b2_&3")]
-    parts += blocks("stage2", 20, f"{b} b2_b2_&3")
-    parts += [("stage3_reduction", "b1_&1 b1_&2 b2_&1 b2_&2 b3_&1 b3_&2 b3_&3")]
-    parts += blocks("stage3", 10, f"{b} b2_b2_&3")
+    parts += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3")]
+    parts += blocks("stage2", 20, f"{b} b2_b2_3")
+    parts += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b3_1 b3_2 b3_3")]
+    parts += blocks("stage3", 10, f"{b} b2_b2_3")
     ends = {"block35": "stage1", "block17": "stage2", "block8": "stage3"}
-    ends = {f"{i}_#_conv": f"{j}_block#_b2_conv1" for i, j in ends.items()}
+    ends = {f"{i}_<block>_conv": f"{j}_block<block>_b2_conv1" for i, j in ends.items()}
     return made(*parts) | ends | {"conv_7b": "stage4_conv1", "conv_7b_bn": "stage4_bn1"} | HEAD
 
 
@@ -126,7 +140,7 @@ def nasnet(depth: int) -> Rows:
                 f"adjust_conv_projection_{n}": f"{cell}_conv2",
                 f"adjust_bn_{n}": f"{cell}_bn1",
             }
-            rows[f"adjust_conv_#_{n}"] = f"{cell}_b#_conv1"
+            rows[f"adjust_conv_<path>_{n}"] = f"{cell}_b<path>_conv1"
     cells = {"stem_1": "stem_cell1", "stem_2": "stem_cell2"}
     for there, cell in (cells | {f"reduce_{i * depth}": f"reduction{i}" for i in (1, 2)}).items():
         p = int(cell != "stem_cell1")  # batch norms that h_prev has had
@@ -137,7 +151,7 @@ def nasnet(depth: int) -> Rows:
             f"adjust_conv_projection_{there}": f"{cell}_b2_conv1",
             f"adjust_bn_{there}": f"{cell}_b2_bn1",
         }
-        rows[f"adjust_conv_#_{there}"] = f"{cell}_b2_b#_conv1"
+        rows[f"adjust_conv_<path>_{there}"] = f"{cell}_b2_b<path>_conv1"
     return rows
 
 
@@ -155,7 +169,11 @@ def nasnet_cell(
 
 
 TABLES = {
-    "keras.applications VGG": {"block#_conv#": "stage#_conv#", "fc#": "head_dense#", **HEAD},
+    "keras.applications VGG": {
+        "block<stage>_conv<i>": "stage<stage>_conv<i>",
+        "fc<i>": "head_dense<i>",
+        **HEAD,
+    },
     "keras.applications ResNet": resnet(),
     "keras.applications ResNetV2": resnet_v2(),
     "keras.applications InceptionV3": inception_v3(),

@@ -1,43 +1,29 @@
-"""Names of weights in other libraries: a table of patterns for each library and family.
+"""Names of weights in PyTorch's libraries: a table of rows for each library and family.
 
-A row is {a module there: the layer here}.  A module is a regular expression in which . is a dot, #
-a number, @ a number counted from 0 there and from 1 here, & conv or bn.  What is two modules there
-and one layer here ends in the attribute, as sepconv1.pointwise_kernel.  The first row that fits
-holds, so that exceptions come first.
+How a row reads: see patterns.
 """
 
 from collections.abc import Iterable, Sequence
 
 from convbook.architectures import mobilenet, squeezenet, vgg
+from convbook.architectures.weights.patterns import Rows, counted, within
 
-Rows = dict[str, str]
-
-
-def within(blocks: Rows, layers: Rows) -> Rows:
-    """The rows of every layer within every block."""
-    return {f"{a}.{i}": f"{b}_{j}" for a, b in blocks.items() for i, j in layers.items()}
-
-
-def counted(there: str, here: str, depth: int, first: int = 1) -> Rows:
-    """{block: block} where the library counts from first, and here from 1."""
-    return {f"{there}{first + j}": f"{here}{1 + j}" for j in range(depth)}
-
-
-BODY = {"body.conv#.&": "b2_&#", "se.(?:conv|fc)#": "b2_b2_dense#"}
-PCV_UNITS = {"features.stage#.unit#": "stage#_block#"}
-PCV_STEM = {"features.init_block.(?:conv.)?&": "stem_&1", "output(?:.fc)?": "logits"}
-PCV_STEM |= {"features.init_block.conv#.&": "stem_&#"}  # SENet-154's, Xception's, Inception's
+BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
+PCV_UNITS = {"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}
+PCV_STEM = {"features.init_block.(?:conv.)?<kind>": "stem_<kind>1", "output(?:.fc)?": "logits"}
+# Of SENet-154, Xception and the Inceptions:
+PCV_STEM |= {"features.init_block.conv<i>.<kind>": "stem_<kind><i>"}
 
 # A unit that projects has its first batch norm before the shortcut leaves.
 PREACT_FIRST = {"body.conv1.bn": "bn1", "body.conv2.bn": "b2_bn1", "body.conv3.bn": "b2_bn2"}
-PREACT_FIRST |= {"body.conv#.conv": "b2_conv#", "identity_conv": "b1_conv1"}
+PREACT_FIRST |= {"body.conv<i>.conv": "b2_conv<i>", "identity_conv": "b1_conv1"}
 PREACT_STEM = PCV_STEM | {"features.init_block": "stem_conv1", "features.post_activ.bn": "last_bn1"}
 
 
 def preact(*plain: int) -> Rows:
     """plain: the stages whose first unit does not project."""
     first = {f"features.stage{i}.unit1": f"stage{i}_block1" for i in plain}
-    rest = within({"features.stage#.unit1": "stage#_block1"}, PREACT_FIRST)
+    rest = within({"features.stage<stage>.unit1": "stage<stage>_block1"}, PREACT_FIRST)
     return PREACT_STEM | within(first, BODY) | rest | within(PCV_UNITS, BODY)
 
 
@@ -54,7 +40,7 @@ def vgg_convs(stages: Iterable[tuple[int, ...]]) -> Rows:
 VGG_HEADS = {
     "torchvision": {"classifier.0": "head_dense1", "classifier.3": "head_dense2"}
     | {"classifier.6": "logits"},
-    "timm": {"pre_logits.fc#": "head_dense#", "head.fc": "logits"},
+    "timm": {"pre_logits.fc<i>": "head_dense<i>", "head.fc": "logits"},
 }
 
 
@@ -92,11 +78,11 @@ def timm_inverted() -> Rows:
     """timm's MobileNets: a block's modules by what they do."""
     rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
     rows |= {"bn2": "last_bn1", "classifier": "logits"}
-    bare = {"conv_dw": "dwconv1", "bn#": "bn#", "conv_pw": "conv1"}
-    full = {"conv_pw": "conv1", "bn#": "bn#", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
+    bare = {"conv_dw": "dwconv1", "bn<i>": "bn<i>", "conv_pw": "conv1"}
+    full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
     first = within({"blocks.0.0": "stage1_block1"}, bare)
-    rows |= first | within({"blocks.@.0": "stage@_block1"}, full)
-    return rows | within({"blocks.@.@": "stage@_block@_b2"}, full)
+    rows |= first | within({"blocks.<stage-1>.0": "stage<stage>_block1"}, full)
+    return rows | within({"blocks.<stage-1>.<block-1>": "stage<stage>_block<block>_b2"}, full)
 
 
 def xception() -> Rows:
@@ -127,47 +113,78 @@ def pcv_xception() -> Rows:
     blocks = {f"features.stage{i}.unit1": f"stage1_block{i}" for i in (1, 2, 3)}
     blocks |= counted("features.stage3.unit", "stage2_block", 8, 2)
     blocks |= {"features.stage4.unit1": "stage3_block1"}
-    separable = {"conv.dw_conv": "sepconv#.depthwise_kernel", "bn": "bn#"}
-    separable |= {"conv.pw_conv": "sepconv#.pointwise_kernel"}
-    rows = {f"body.block#.{i}": f"b2_{j}" for i, j in separable.items()}
-    rows |= {"identity_conv.&": "b1_&1"}
-    last = {f"features.final_block.conv#.{i}": f"stage3_{j}" for i, j in separable.items()}
+    separable = {"conv.dw_conv": "sepconv<i>.depthwise_kernel", "bn": "bn<i>"}
+    separable |= {"conv.pw_conv": "sepconv<i>.pointwise_kernel"}
+    rows = {f"body.block<i>.{part}": f"b2_{layer}" for part, layer in separable.items()}
+    rows |= {"identity_conv.<kind>": "b1_<kind>1"}
+    there = "features.final_block.conv<i>"
+    last = {f"{there}.{part}": f"stage3_{layer}" for part, layer in separable.items()}
     return PCV_STEM | within(blocks, rows) | last
 
 
 # Inception v3's modules name their paths by kernel.
-V3_STEM = {"1a_3x3": "pool1_&1", "2a_3x3": "pool1_&2", "2b_3x3": "pool1_&3"}
-V3_STEM |= {"3b_1x1": "&1", "4a_3x3": "&2"}
-V3_A = {"branch1x1.&": "b1_&1", "branch5x5_#.&": "b2_&#", "branch3x3dbl_#.&": "b3_&#"}
-V3_A |= {"branch_pool.&": "b4_&1"}
-V3_B = {"branch1x1.&": "b1_&1", "branch7x7_#.&": "b2_&#", "branch7x7dbl_#.&": "b3_&#"}
-V3_B |= {"branch_pool.&": "b4_&1"}
-V3_C = {"branch1x1.&": "b1_&1", "branch3x3_1.&": "b2_&1", "branch3x3dbl_#.&": "b3_&#"}
-V3_C |= {f"branch3x3_2{i}.&": f"b2_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
-V3_C |= {f"branch3x3dbl_3{i}.&": f"b3_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
-V3_C |= {"branch_pool.&": "b4_&1"}
+V3_STEM = {"1a_3x3": "pool1_<kind>1", "2a_3x3": "pool1_<kind>2", "2b_3x3": "pool1_<kind>3"}
+V3_STEM |= {"3b_1x1": "<kind>1", "4a_3x3": "<kind>2"}
+V3_A = {
+    "branch1x1.<kind>": "b1_<kind>1",
+    "branch5x5_<i>.<kind>": "b2_<kind><i>",
+    "branch3x3dbl_<i>.<kind>": "b3_<kind><i>",
+}
+V3_A |= {"branch_pool.<kind>": "b4_<kind>1"}
+V3_B = {
+    "branch1x1.<kind>": "b1_<kind>1",
+    "branch7x7_<i>.<kind>": "b2_<kind><i>",
+    "branch7x7dbl_<i>.<kind>": "b3_<kind><i>",
+}
+V3_B |= {"branch_pool.<kind>": "b4_<kind>1"}
+V3_C = {
+    "branch1x1.<kind>": "b1_<kind>1",
+    "branch3x3_1.<kind>": "b2_<kind>1",
+    "branch3x3dbl_<i>.<kind>": "b3_<kind><i>",
+}
+V3_C |= {f"branch3x3_2{i}.<kind>": f"b2_{b}_<kind>1" for i, b in (("a", "b1"), ("b", "b2"))}
+V3_C |= {f"branch3x3dbl_3{i}.<kind>": f"b3_{b}_<kind>1" for i, b in (("a", "b1"), ("b", "b2"))}
+V3_C |= {"branch_pool.<kind>": "b4_<kind>1"}
 V3_REDUCTIONS = (
-    {"branch3x3.&": "b1_&1", "branch3x3dbl_#.&": "b2_&#"},
-    {"branch3x3_#.&": "b1_&#", "branch7x7x3_#.&": "b2_&#"},
+    {"branch3x3.<kind>": "b1_<kind>1", "branch3x3dbl_<i>.<kind>": "b2_<kind><i>"},
+    {"branch3x3_<i>.<kind>": "b1_<kind><i>", "branch7x7x3_<i>.<kind>": "b2_<kind><i>"},
 )
 
 # Inception v4's and Inception-ResNet's count paths and their convolutions.
-PATHS = {"branch3.1.&": "b4_&1", "branch0.&": "b1_&1", "branch@.@.&": "b@_&@"}
-V4_C = {f"branch1_1{i}.&": f"b2_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
-V4_C |= {f"branch2_3{i}.&": f"b3_{b}_&1" for i, b in (("a", "b1"), ("b", "b2"))}
-V4_C |= {"branch@_@.&": "b@_&@", **PATHS}
-V4_STEM = {"@.&": "&@", "3.conv.&": "b2_&1", "5.conv.&": "b1_&3"}
+PATHS = {
+    "branch3.1.<kind>": "b4_<kind>1",
+    "branch0.<kind>": "b1_<kind>1",
+    "branch<path-1>.<i-1>.<kind>": "b<path>_<kind><i>",
+}
+V4_C = {f"branch1_1{i}.<kind>": f"b2_{b}_<kind>1" for i, b in (("a", "b1"), ("b", "b2"))}
+V4_C |= {f"branch2_3{i}.<kind>": f"b3_{b}_<kind>1" for i, b in (("a", "b1"), ("b", "b2"))}
+V4_C |= {"branch<path-1>_<i-1>.<kind>": "b<path>_<kind><i>", **PATHS}
+V4_STEM = {
+    "<i-1>.<kind>": "<kind><i>",
+    "3.conv.<kind>": "b2_<kind>1",
+    "5.conv.<kind>": "b1_<kind>3",
+}
 V4_STEM = {f"features.{i}": j for i, j in V4_STEM.items()}
-RESIDUAL = {"branch0.&": "b2_b1_&1", "branch@.@.&": "b2_b@_&@", "conv2d": "b2_conv1"}
+RESIDUAL = {
+    "branch0.<kind>": "b2_b1_<kind>1",
+    "branch<path-1>.<i-1>.<kind>": "b2_b<path>_<kind><i>",
+    "conv2d": "b2_conv1",
+}
 
 # pytorchcv's Inceptions: the first unit of stages 2 and 3 is the reduction before.
-PCV_PATHS = {"branch#.conv.&": "b#_&1", "branch#.conv_list.conv#.&": "b#_&#"}
-PCV_PATHS |= {"branch#.conv1x3.&": "b#_b1_&1", "branch#.conv3x1.&": "b#_b2_&1"}
+PCV_PATHS = {
+    "branch<path>.conv.<kind>": "b<path>_<kind>1",
+    "branch<path>.conv_list.conv<i>.<kind>": "b<path>_<kind><i>",
+}
+PCV_PATHS |= {
+    "branch<path>.conv1x3.<kind>": "b<path>_b1_<kind>1",
+    "branch<path>.conv3x1.<kind>": "b<path>_b2_<kind>1",
+}
 PCV_PATHS = {f"branches.{i}": j for i, j in PCV_PATHS.items()}
 
 
 def pcv_inception(depths: Iterable[int], stem: Rows, rows: Rows) -> Rows:
-    blocks = {"features.stage1.unit#": "stage1_block#"}
+    blocks = {"features.stage1.unit<block>": "stage1_block<block>"}
     reductions = {f"features.stage{i}.unit1": f"stage{i}_reduction" for i in (2, 3)}
     for i, depth in enumerate(depths, 2):
         blocks |= counted(f"features.stage{i}.unit", f"stage{i}_block", depth, 2)
@@ -176,18 +193,27 @@ def pcv_inception(depths: Iterable[int], stem: Rows, rows: Rows) -> Rows:
     return {f"features.init_block.{i}": f"stem_{j}" for i, j in stem.items()} | rest
 
 
-V3_PCV = {f"conv{i}.&": j for i, j in enumerate(V3_STEM.values(), 1)}
-V4_PCV = {"conv#.&": "&#", "block1.branches.branch2.conv.&": "b2_&1"}
-V4_PCV |= {"block2.branches.branch1.conv_list.conv#.&": "b1_&#"}
-V4_PCV |= {f"block2.branches.branch2.conv_list.conv{i}.&": f"b2_&{i + 1}" for i in range(1, 5)}
-V4_PCV |= {"block3.branches.branch1.conv.&": "b1_&3"}
+V3_PCV = {f"conv{i}.<kind>": j for i, j in enumerate(V3_STEM.values(), 1)}
+V4_PCV = {"conv<i>.<kind>": "<kind><i>", "block1.branches.branch2.conv.<kind>": "b2_<kind>1"}
+V4_PCV |= {"block2.branches.branch1.conv_list.conv<i>.<kind>": "b1_<kind><i>"}
+V4_PCV |= {
+    f"block2.branches.branch2.conv_list.conv{i}.<kind>": f"b2_<kind>{i + 1}" for i in range(1, 5)
+}
+V4_PCV |= {"block3.branches.branch1.conv.<kind>": "b1_<kind>3"}
 RESIDUAL_PCV = {i: f"b2_{j}" for i, j in PCV_PATHS.items()} | {"conv": "b2_conv1"}
-V2_PCV = {"conv#.&": "pool2_&#"} | {f"block.{i}": j for i, j in PCV_PATHS.items()}
+V2_PCV = {"conv<i>.<kind>": "pool2_<kind><i>"} | {f"block.{i}": j for i, j in PCV_PATHS.items()}
 
 # BN-Inception: pytorchcv's stages begin with the module that strides.
-MODULE = {"branch1.&": "b1_&1", "branch#.conv#.&": "b#_&#", "branch4.conv.&": "b4_&1"}
+MODULE = {
+    "branch1.<kind>": "b1_<kind>1",
+    "branch<path>.conv<i>.<kind>": "b<path>_<kind><i>",
+    "branch4.conv.<kind>": "b4_<kind>1",
+}
 MODULE = {f"branches.{i}": j for i, j in MODULE.items()}
-BNI = {"features.stage1.unit#": "stage1_block#", "features.stage2.unit1": "stage1_block3"}
+BNI = {
+    "features.stage1.unit<block>": "stage1_block<block>",
+    "features.stage2.unit1": "stage1_block3",
+}
 BNI |= counted("features.stage2.unit", "stage2_block", 4, 2)
 BNI |= {"features.stage3.unit1": "stage2_block5"}
 BNI |= counted("features.stage3.unit", "stage3_block", 2, 2)
@@ -215,7 +241,7 @@ def inputs(path: str, h: tuple[int, int], h_prev: tuple[int, int]) -> Rows:
     rows = {"conv_?1x1.conv": f"conv{h[0]}", "conv_?1x1.bn": f"bn{h[1]}"}
     for name in ("conv1x1_prev", "conv_prev_1x1"):
         rows |= {f"{name}.conv": f"{path}conv{h_prev[0]}", f"{name}.bn": f"{path}bn{h_prev[1]}"}
-    rows["(?:path.|conv_prev_1x1.)?path_?#.conv"] = f"{path}b#_conv1"
+    rows["(?:path.|conv_prev_1x1.)?path_?<i>.conv"] = f"{path}b<i>_conv1"
     return rows | {"(?:path.bn|(?:conv_prev_1x1.)?final_path_bn)": f"{path}bn{h_prev[1]}"}
 
 
@@ -239,9 +265,9 @@ NORMAL = {"0_left": "b2_b1", "0_right": "b2_b2", "1_left": "b3_b1", "1_right": "
 NORMAL = operations(NORMAL | {"4_left": "b6_b1"}, separable()) | inputs("", (1, 2), (2, 1))
 PNASNET = {"0_left": "b1_b1", "1_left": "b2_b1", "2_left": "b1", "2_right": "b2"}
 PNASNET = operations(PNASNET | {"3_left": "b4_b1", "4_left": "b5_b1"}, separable())
-PNASNET |= operations({"0_right": "b1_b2", "4_right": "b5_b2"}, {"&": "&1"})
+PNASNET |= operations({"0_right": "b1_b2", "4_right": "b5_b2"}, {"<kind>": "<kind>1"})
 PNASNET |= inputs("", (1, 1), (2, 2))
-CELL_STEM = PCV_STEM | {"conv_?0.&": "stem_&1", "last_linear": "logits"}
+CELL_STEM = PCV_STEM | {"conv_?0.<kind>": "stem_<kind>1", "last_linear": "logits"}
 
 
 def reduction(prepared: int) -> Rows:
@@ -262,55 +288,75 @@ def nasnet(depth: int) -> Rows:
     return CELL_STEM | rows | within(blocks["normal"], NORMAL)
 
 
-RESNET = {"&#": "b2_&#", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
-RESNET |= {"(?:se|se_module).fc#": "b2_b2_dense#"}
-DENSE_UNIT = {"conv#": "b2_conv#", "norm#": "b2_bn#"}
+RESNET = {"<kind><i>": "b2_<kind><i>", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
+RESNET |= {"(?:se|se_module).fc<i>": "b2_b2_dense<i>"}
+DENSE_UNIT = {"conv<i>": "b2_conv<i>", "norm<i>": "b2_bn<i>"}
 FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
 BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
 PCV_SQUEEZE = {"features.init_block.conv": "stem_conv1", "output.final_conv": "head_conv1"}
 SEPARABLE = {"dw_conv.conv": "dwconv1", "dw_conv.bn": "bn1", "pw_conv.conv": "conv1"}
 SEPARABLE |= {"pw_conv.bn": "bn2"}
 V2_UNIT = {"downsample.conv": "b1_conv1", "norm1": "bn1", "norm2": "b2_bn1", "norm3": "b2_bn2"}
-GOOGLE = {"conv1.&": "stem_pool1_&1", "conv2.&": "stem_&1", "conv3.&": "stem_&2"}
-GOOGLE |= {"aux#.conv.&": "aux#_&1", "aux#.fc1": "aux#_dense1", "aux#.fc2": "aux#_logits"}
+GOOGLE = {
+    "conv1.<kind>": "stem_pool1_<kind>1",
+    "conv2.<kind>": "stem_<kind>1",
+    "conv3.<kind>": "stem_<kind>2",
+}
+GOOGLE |= {
+    "aux<aux>.conv.<kind>": "aux<aux>_<kind>1",
+    "aux<aux>.fc1": "aux<aux>_dense1",
+    "aux<aux>.fc2": "aux<aux>_logits",
+}
 GOOGLE_STAGES = {3: "ab", 4: "abcde", 5: "ab"}
 GOOGLE_BLOCKS = {
     f"inception{i}{j}": f"stage{i - 2}_block{n}"
     for i, letters in GOOGLE_STAGES.items()
     for n, j in enumerate(letters, 1)
 }
-SHUFFLE = {"compress_&1": "&1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"}
+SHUFFLE = {"compress_<kind>1": "<kind>1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"}
 SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
 
 TABLES = {
     "torchvision and timm ResNet": {
-        "(?:layer0.)?&#": "stem_&#",
-        **within({"layer#.@": "stage#_block@"}, RESNET),
+        "(?:layer0.)?<kind><i>": "stem_<kind><i>",
+        **within({"layer<stage>.<block-1>": "stage<stage>_block<block>"}, RESNET),
         "(?:fc|last_linear)": "logits",
     },
-    "pytorchcv ResNet": PCV_STEM | within(PCV_UNITS, BODY | {"identity_conv.&": "b1_&1"}),
+    "pytorchcv ResNet": PCV_STEM | within(PCV_UNITS, BODY | {"identity_conv.<kind>": "b1_<kind>1"}),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
     "pytorchcv pre-activation ResNet": preact(1),
     "timm pre-activation ResNet": {
         "stem.conv": "stem_conv1",
-        **within({"stages.@.blocks.0": "stage@_block1"}, V2_UNIT | {"conv#": "b2_conv#"}),
-        **within({"stages.@.blocks.@": "stage@_block@"}, {"norm#": "b2_bn#", "conv#": "b2_conv#"}),
+        **within(
+            {"stages.<stage-1>.blocks.0": "stage<stage>_block1"},
+            V2_UNIT | {"conv<i>": "b2_conv<i>"},
+        ),
+        **within(
+            {"stages.<stage-1>.blocks.<block-1>": "stage<stage>_block<block>"},
+            {"norm<i>": "b2_bn<i>", "conv<i>": "b2_conv<i>"},
+        ),
         "norm": "last_bn1",
         "head.fc": "logits",
     },
     "torchvision and timm DenseNet": {
         "features.conv0": "stem_conv1",
         "features.norm0": "stem_bn1",
-        **within({"features.denseblock#.denselayer#": "stage#_block#"}, DENSE_UNIT),
-        "features.transition#.conv": "transition#_conv1",
-        "features.transition#.norm": "transition#_bn1",
+        **within(
+            {"features.denseblock<stage>.denselayer<block>": "stage<stage>_block<block>"},
+            DENSE_UNIT,
+        ),
+        "features.transition<transition>.conv": "transition<transition>_conv1",
+        "features.transition<transition>.norm": "transition<transition>_bn1",
         "features.norm5": "last_bn1",
         "classifier": "logits",
     },
     "pytorchcv DenseNet": {
         **PREACT_STEM,
-        **within(PCV_UNITS, {"conv#.&": "b2_&#", "conv.&": "b2_&1"}),
-        **{f"features.stage{i}.trans{i}.conv.&": f"transition{i - 1}_&1" for i in (2, 3, 4)},
+        **within(PCV_UNITS, {"conv<i>.<kind>": "b2_<kind><i>", "conv.<kind>": "b2_<kind>1"}),
+        **{
+            f"features.stage{i}.trans{i}.conv.<kind>": f"transition{i - 1}_<kind>1"
+            for i in (2, 3, 4)
+        },
     },
     **{
         f"{library} VGG {letter}": vgg_convs(stages) | head
@@ -318,8 +364,8 @@ TABLES = {
         for letter, stages in vgg.TABLE.items()
     },
     "pytorchcv VGG": {
-        "features.stage#.unit#.conv": "stage#_conv#",
-        "output.fc#.fc": "head_dense#",
+        "features.stage<stage>.unit<i>.conv": "stage<stage>_conv<i>",
+        "output.fc<i>.fc": "head_dense<i>",
         "output.fc3": "logits",
     },
     "torchvision SqueezeNet 1.0": squeeze(squeezenet.V1_0[1:]),
@@ -333,15 +379,20 @@ TABLES = {
         "conv_stem": "stem_conv1",
         "bn1": "stem_bn1",
         **within(
-            {"blocks.@.@": "stage@_block@"},
-            {"conv_dw": "dwconv1", "bn#": "bn#", "conv_pw": "conv1"},
+            {"blocks.<stage-1>.<block-1>": "stage<stage>_block<block>"},
+            {"conv_dw": "dwconv1", "bn<i>": "bn<i>", "conv_pw": "conv1"},
         ),
         "classifier": "logits",
     },
     "torchvision GoogLeNet": {
         **GOOGLE,
         **within(
-            GOOGLE_BLOCKS, {"branch4.1.&": "b4_&1", "branch1.&": "b1_&1", "branch#.@.&": "b#_&@"}
+            GOOGLE_BLOCKS,
+            {
+                "branch4.1.<kind>": "b4_<kind>1",
+                "branch1.<kind>": "b1_<kind>1",
+                "branch<path>.<i-1>.<kind>": "b<path>_<kind><i>",
+            },
         ),
         "fc": "logits",
     },
@@ -350,29 +401,29 @@ TABLES = {
     "pytorchcv Inception v3": pcv_inception((4, 2), V3_PCV, PCV_PATHS),
     "pytorchcv Inception v4": pcv_inception((7, 3), V4_PCV, PCV_PATHS),
     "pytorchcv Inception-ResNet v1": {
-        **pcv_inception((10, 6), {"conv#.&": "&#"}, RESIDUAL_PCV),
+        **pcv_inception((10, 6), {"conv<i>.<kind>": "<kind><i>"}, RESIDUAL_PCV),
         "output.fc1": "head_dense1",
         "output.bn": "head_bn1",
         "output.fc2": "logits",
     },
     "pytorchcv Inception-ResNet v2": {
-        "features.final_conv.&": "stage4_&1",
+        "features.final_conv.<kind>": "stage4_<kind>1",
         **pcv_inception((20, 10), V2_PCV, RESIDUAL_PCV),
     },
     "torchvision and timm Inception v3": {
-        **{f"Conv2d_{i}.&": f"stem_{j}" for i, j in V3_STEM.items()},
+        **{f"Conv2d_{i}.<kind>": f"stem_{j}" for i, j in V3_STEM.items()},
         **within({f"Mixed_5{j}": f"stage1_block{i}" for i, j in enumerate("bcd", 1)}, V3_A),
         **within({"Mixed_6a": "stage2_reduction"}, V3_REDUCTIONS[0]),
         **within({f"Mixed_6{j}": f"stage2_block{i}" for i, j in enumerate("bcde", 1)}, V3_B),
         **within({"Mixed_7a": "stage3_reduction"}, V3_REDUCTIONS[1]),
         **within({f"Mixed_7{j}": f"stage3_block{i}" for i, j in enumerate("bc", 1)}, V3_C),
-        "AuxLogits.conv@.&": "aux1_&@",
+        "AuxLogits.conv<i-1>.<kind>": "aux1_<kind><i>",
         "AuxLogits.fc": "aux1_logits",
         "fc": "logits",
     },
     "timm Inception v4": {
-        **within({"features.4": "stem"}, {"branch0.@.&": "b1_&@"}),
-        **{f"features.4.branch1.{i}.&": f"stem_b2_&{i + 2}" for i in range(4)},
+        **within({"features.4": "stem"}, {"branch0.<i-1>.<kind>": "b1_<kind><i>"}),
+        **{f"features.4.branch1.{i}.<kind>": f"stem_b2_<kind>{i + 2}" for i in range(4)},
         **{i: f"stem_{j}" for i, j in V4_STEM.items()},
         **within(counted("features.", "stage1_block", 4, 6), PATHS),
         **within({"features.10": "stage2_reduction", "features.18": "stage3_reduction"}, PATHS),
@@ -382,31 +433,39 @@ TABLES = {
     },
     "timm Inception-ResNet v2": {
         **{
-            f"conv2d_{j}.&": f"stem_pool2_&{i}"
+            f"conv2d_{j}.<kind>": f"stem_pool2_<kind>{i}"
             for i, j in enumerate(("1a", "2a", "2b", "3b", "4a"), 1)
         },
         **within({"mixed_5b": "stem"}, PATHS),
         **within({"mixed_6a": "stage2_reduction", "mixed_7a": "stage3_reduction"}, PATHS),
-        **within({"repeat.@": "stage1_block@", "repeat_1.@": "stage2_block@"}, RESIDUAL),
-        **within({"repeat_2.@": "stage3_block@", "block8": "stage3_block10"}, RESIDUAL),
-        "conv2d_7b.&": "stage4_&1",
+        **within(
+            {
+                "repeat.<block-1>": "stage1_block<block>",
+                "repeat_1.<block-1>": "stage2_block<block>",
+            },
+            RESIDUAL,
+        ),
+        **within(
+            {"repeat_2.<block-1>": "stage3_block<block>", "block8": "stage3_block10"}, RESIDUAL
+        ),
+        "conv2d_7b.<kind>": "stage4_<kind>1",
         "classif": "logits",
     },
     "pytorchcv BN-Inception": {
-        "features.init_block.conv1.&": "stem_pool1_&1",
-        "features.init_block.conv2.conv#.&": "stem_&#",
+        "features.init_block.conv1.<kind>": "stem_pool1_<kind>1",
+        "features.init_block.conv2.conv<i>.<kind>": "stem_<kind><i>",
         **within(BNI, MODULE),
         "output": "logits",
     },
     "pytorchcv NIN": {
-        "features.stage3.unit#.conv": "head_conv#",
-        "features.stage#.unit#.conv": "stage#_conv#",
+        "features.stage3.unit<i>.conv": "head_conv<i>",
+        "features.stage<stage>.unit<i>.conv": "stage<stage>_conv<i>",
         "output.final_conv.conv": "head_conv3",
     },
     "pytorchcv ShuffleNet": {
         **PCV_STEM,
-        **within({"features.stage#.unit1": "stage#_block1_b1"}, SHUFFLE),
-        **within({"features.stage#.unit#": "stage#_block#_b2"}, SHUFFLE),
+        **within({"features.stage<stage>.unit1": "stage<stage>_block1_b1"}, SHUFFLE),
+        **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
     },
     "pytorchcv NASNet-A 4 @ 1056": nasnet(4),
     "timm and pytorchcv NASNet-A 6 @ 4032": nasnet(6),
