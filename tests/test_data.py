@@ -480,28 +480,26 @@ def test_words_that_cannot_be(told, words):
 
 
 def test_the_check_is_made_once(tmp_path, monkeypatch, home):
-    """Until a file changes; a verdict that cannot be kept or read only costs another pass."""
+    """Of each file, until it changes; what cannot be kept or read is looked at again."""
     root = files.folder(tmp_path / "images", TWO)
     calls = []
-    survey = check.survey
-    monkeypatch.setattr(
-        "convbook.training.data.folder.survey", lambda p: calls.append(1) or survey(p)
-    )
+    look = check.look
+    monkeypatch.setattr(check, "look", lambda x: calls.append(1) or look(x))
 
-    def passes():
+    def looks():
         calls.clear()
         data.load(f"folder:{root}", 16, 3, skip_broken=True)
         return len(calls)
 
-    assert [passes(), passes()] == [1, 0]
-    (root / "cat" / "0.jpg").write_bytes(b"")
-    assert [passes(), passes()] == [1, 0]
-    (verdict, *_) = (home / "checked").iterdir()
-    for verdict in (home / "checked").iterdir():
-        verdict.write_text("[")
-    assert [passes(), passes()] == [1, 0]
+    assert [looks(), looks()] == [17, 0]
+    (root / "cat" / "0.jpg").write_bytes(files.jpeg(files.picture(99)))
+    (root / "dog" / "more.jpg").write_bytes(files.jpeg(files.picture(98)))
+    assert [looks(), looks()] == [2, 0]
+    (table,) = (home / "checked").iterdir()
+    table.write_text("no table " * 100)
+    assert [looks(), looks()] == [18, 0]
     monkeypatch.setenv("KERAS_HOME", str(root / "cat" / "1.jpg"))
-    assert [passes(), passes()] == [1, 1]
+    assert [looks(), looks()] == [18, 18]
 
 
 def test_offsets_are_those_of_the_file(tmp_path):

@@ -31,7 +31,10 @@ LAZILY = {  # in the function that needs it
     "blocks": {"tensorflow"},  # its own calls, behind a backend check
     "architectures": {"tensorflow"},
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # that are called otherwise than what is imported
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+}  # that are called otherwise than what is imported
 
 
 def functions(tree):

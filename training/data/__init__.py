@@ -9,6 +9,7 @@ from convbook.training.data.batches import batches, training_batches
 from convbook.training.data.moments import Statistics, statistics
 from convbook.training.data.sources import digits, load
 from convbook.training.data.splits import Data, Files, Records, Split, split
+from convbook.training.data.summary import fingerprint, passport
 
 __all__ = [
     "Data",
@@ -18,7 +19,9 @@ __all__ = [
     "Statistics",
     "batches",
     "digits",
+    "fingerprint",
     "load",
+    "passport",
     "split",
     "statistics",
     "training_batches",

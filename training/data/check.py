@@ -1,127 +1,150 @@
-"""The check before training: every image decoded once, in parallel; what fails gets a reason.
+"""The check before training: every image is decoded once, in parallel; what fails gets a reason."""
 
-A file changed in its middle may still decode, with wrong pixels: JPEG has no checksum.
-"""
-
-import hashlib
-import json
+import contextlib
 import os
-import uuid
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any, SupportsIndex
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from PIL import Image
 
-from convbook.training.data.splits import MAGIC, Files, Records
+from convbook.training.data.facts import TABLE, Facts, Unusable, look
+from convbook.training.data.images import contents, shown, why_not
+from convbook.training.data.kept import Kept, stamp
+from convbook.training.data.splits import Files
 
-VERSION = 1  # of the verdicts that are kept
-OTHER = {
-    b"GIF8": "a GIF",
-    b"BM": "a BMP",
-    b"RIFF": "a WebP",
-    b"II*\0": "a TIFF",
-    b"MM\0*": "a TIFF",
-}
-SHOWN = 10
+SHOWN = 10  # reasons, behind which a check that refuses ends
+AT_ONCE = 256
+SECONDS = 10.0  # between two lines on how far it is
 
-
-def is_readable(encoded: bytes | tf.Tensor) -> tf.Tensor:
-    """Whether the bytes are of a JPEG, or of a PNG that is not animated."""
-    jpeg, png = (tf.strings.substr(encoded, 0, len(m)) == m for m in MAGIC)
-    # The chunk acTL says so; it stands among the first, before the pixels.
-    moving = tf.strings.regex_full_match(tf.strings.substr(encoded, 0, 4096), r"\C*acTL\C*")
-    return jpeg | (png & ~moving)
+Verdict = Facts | str  # what is to be known of an image, or why it cannot be used
 
 
-def survey(part: Files | Records) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Numbers of the images that can be used, their labels, and {number: reason} of the rest."""
+class Survey(NamedTuple):
+    """good: numbers of what can be used; facts: of these, a TABLE; broken: {number: why not} of
+    the others; looked: how many were looked at."""
 
-    def look(i):
-        encoded, label = part.example(i)
-
-        def whole():
-            return tf.size(tf.io.decode_image(encoded, part.channels, expand_animations=False)) > 0
-
-        return i, label, tf.cond(is_readable(encoded), whole, lambda: False)
-
-    n = len(part)
-    readable = tf.data.Dataset.range(n).map(look, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = list(readable.ignore_errors().batch(1024).as_numpy_iterator())
-    if not batches:
-        return np.zeros(0, int), np.zeros(0, "int64"), {i: reason(part, i) for i in range(n)}
-    i, labels, decodes = (np.concatenate(columns) for columns in zip(*batches, strict=True))
-    good = i[decodes]
-    broken = {int(k): reason(part, k) for k in np.setdiff1d(np.arange(n), good)}
-    return good, labels[decodes].astype("int64"), broken
+    good: np.ndarray
+    facts: np.ndarray
+    broken: dict[int, str]
+    looked: int
 
 
-def reason(part: Files | Records, i: SupportsIndex) -> str:
-    """Why image i cannot be used."""
+class Progress:
+    """A line on stderr now and then: how many of so many are checked."""
+
+    def __init__(self, total: int, what: str = "images"):
+        self.total, self.what, self.done = total, what, 0
+        self.said = time.monotonic()
+
+    def add(self, count: int) -> None:
+        self.done += count
+        if time.monotonic() - self.said > SECONDS:
+            self.said = time.monotonic()
+            print(f"checked {self.done:,} of {self.total:,} {self.what}", file=sys.stderr)
+
+
+def verdict_of(encoded: bytes) -> Verdict:
     try:
-        if isinstance(part, Records):
-            part.record(i)
-    except tf.errors.OpError:
-        return "the record is corrupt: its checksum is wrong"
+        return look(encoded)
+    except Unusable as error:
+        return str(error)
+
+
+def verdict(path: str) -> Verdict:
+    """What is to be known of a file."""
     try:
-        encoded = part.example(i)[0].numpy()
-    except tf.errors.NotFoundError:
-        return "not found"
-    except tf.errors.PermissionDeniedError:
-        return "may not be read"
-    except tf.errors.OpError as error:
-        if isinstance(part, Records):
-            return f"no {' and '.join(part.features)} in the record"
-        return str(error.message).split("\n")[0]
-    if not encoded:
-        return "empty"
-    for magic, kind in OTHER.items():
-        if encoded.startswith(magic):
-            return f"{kind}, neither JPEG nor PNG"
-    stored = next((MAGIC[m] for m in MAGIC if encoded.startswith(m)), None)
-    if stored is None:
-        return "neither JPEG nor PNG"
-    if not is_readable(encoded):
-        return "an animated PNG"
-    return f"a {stored} that is truncated or corrupt"
+        return verdict_of(contents(path))
+    except OSError as error:
+        return why_not(path) or ("may not be read" if error.errno == 13 else str(error.strerror))
 
 
-def stamp(file: str | Path) -> tuple[int | None, int | None]:
-    """What changes with a file: its size and time; None where there is none."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None, None
-    return found.st_size, found.st_mtime_ns
+@contextlib.contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads that look at images; the largest ones are no news."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield pool
 
 
-def remembered(files: Iterable[str | Path], what: Any, find: Callable[[], Any]) -> Any:
-    """find(), which JSON can hold; kept under KERAS_HOME/checked until one of the files changes.
+def verdicts(paths: Sequence[str]) -> Iterator[list[Verdict]]:
+    """Lists of verdicts on files, in order; the facts of good ones are kept and not found again."""
+    kept = Kept()
+    with workers() as pool:
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            stamps = [stamp(path) for path in some]
+            was = list(kept.find(some, stamps))
+            new = pool.map(verdict, [p for p, known in zip(some, was, strict=True) if not known])
+            answers = [Facts(*known) if known else next(new) for known in was]
+            pairs = zip(some, stamps, was, answers, strict=True)
+            kept.add((p, at, v) for p, at, known, v in pairs if not known and isinstance(v, Facts))
+            yield answers
 
-    what: further text that the answer depends on.
+
+def survey(paths: Sequence[str], most: int | None = None) -> Survey:
+    """What is to be known of files; it ends behind so many that cannot be used, if most is given.
+
+    Kept for each file, so that another survey is quick.
     """
-    stamps = [(str(f), *stamp(f)) for f in files]
-    key = hashlib.sha256(json.dumps([VERSION, what, stamps]).encode()).hexdigest()
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    path = home / "checked" / f"{key}.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = find()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(uuid.uuid4().hex)
-        aside.write_text(json.dumps(found), encoding="utf-8")
-        os.replace(aside, path)
-    except OSError:  # a home that cannot be written only costs the next run a pass
-        pass
-    return found
+    return gathered(verdicts(paths), Progress(len(paths)), most)
 
 
-def refuse(name: str, problems: Sequence[tuple[str, str]], skip_broken: bool) -> None:
-    """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped."""
+def gathered(lists: Iterable[list[Verdict]], progress: Progress, most: int | None) -> Survey:
+    good, table, broken = [], [], {}
+    for verdicts in lists:
+        for i, one in enumerate(verdicts, progress.done):
+            if isinstance(one, Facts):
+                good.append(i)
+                table.append(tuple(one))
+            else:
+                broken[i] = one
+        progress.add(len(verdicts))
+        if most and len(broken) >= most:
+            break
+    return Survey(np.asarray(good, int), np.array(table, TABLE), broken, progress.done)
+
+
+def checked(
+    paths: Sequence[str], size: int, channels: int, bits: int | None = None, most: int | None = None
+) -> tuple[Files, np.ndarray, dict[int, str], int]:
+    """(Files of what can be used, labelled 0; its numbers; {number: why not}; how many were looked
+    at) of paths to images; bits, most: see bits_in_use, survey."""
+    found = survey(paths, most)
+    facts, good, broken = found.facts, found.good, found.broken
+    if bits:
+        fits = bits_in(facts["top"]) <= bits
+        broken = broken | {
+            int(i): f"its values go up to {top}: the images of training have {bits} bits"
+            for i, top in zip(good[~fits], facts["top"][~fits], strict=True)
+        }
+        facts, good = facts[fits], good[fits]
+    some, y = [paths[i] for i in good], np.zeros(len(good))
+    part = Files(some, y, size, channels, facts, bits or bits_in_use(facts))
+    return part, good, dict(sorted(broken.items())), found.looked
+
+
+def bits_in(top: Any) -> np.ndarray:
+    """The bits that largest values take."""
+    return np.ceil(np.log2(np.asarray(top, "float64") + 1)).astype(int)
+
+
+def bits_in_use(facts: np.ndarray) -> int:
+    """The bits that the PNGs of 16 bits use in a TABLE of facts; 16 if there is none."""
+    deep = facts["top"][facts["bits"] == 16]
+    return max(int(bits_in(deep.max())), 1) if len(deep) else 16
+
+
+def refuse(
+    name: str, problems: Sequence[tuple[str, str]], skip_broken: bool, words: str = ""
+) -> None:
+    """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped;
+    words: to be added."""
     if problems and not skip_broken:
-        shown = "; ".join(f"{file}: {why}" for file, why in problems[:SHOWN])
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise ValueError(f"--data {name!r}: {shown}{more} (--skip-broken trains without)")
+        said = "; ".join(f"{shown(file)}: {why}" for file, why in problems[:SHOWN])
+        more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
+        raise ValueError(f"--data {name!r}: {said}{more}{words} (--skip-broken trains without)")

@@ -1,67 +1,123 @@
 """A folder of images, a folder a class; all of it is checked, once, before any is used."""
 
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.splits import PART, Data, Files, parted
+from convbook.training.data.check import SHOWN, checked, refuse
+from convbook.training.data.images import folders, listed, shown
+from convbook.training.data.part_names import part_roots
+from convbook.training.data.splits import Data, Files, check_counts, parted, refuse_one_class
 
-NO_IMAGES = {"Thumbs.db", "desktop.ini"}
-
-
-def images(folder: Path) -> list[str]:
-    """The files below a folder, in order, without those that systems hide or leave behind."""
-    found = []
-    for at, _, files in os.walk(folder, followlinks=True):
-        found += [os.path.join(at, f) for f in files if f[0] != "." and f not in NO_IMAGES]
-    return sorted(found)
+Row = tuple[str, str]  # a part, a class
 
 
-def folders(root: str | Path) -> list[Path]:
-    return sorted(p for p in Path(root).glob("*") if p.is_dir() and p.name[0] != ".")
+class Tree(NamedTuple):
+    """roots: {part: its folder}; files: {(part, class): paths}, a row for an empty class too;
+    problems: what cannot be read; left_out: what is left out by rule; both as (path, reason)."""
+
+    roots: dict[str, str]
+    files: dict[Row, list[str]]
+    problems: list[tuple[str, str]]
+    left_out: list[tuple[str, str]]
 
 
-def broken(paths: Sequence[str]) -> dict[int, str]:
-    """{number of a path: why it is of no use}."""
-    if not paths:
-        return {}
-    every = Files(paths, np.zeros(len(paths)), 1, 3)
-    return dict(remembered(paths, "folder", lambda: sorted(survey(every)[2].items())))
+def tree(path: str) -> Tree:
+    """What a folder holds.  Raises ValueError for one that can be taken in two ways."""
+    root = os.fspath(Path(path))
+    roots = part_roots(root)
+    files: dict[Row, list[str]] = {
+        (part, name): [] for part, at in roots.items() for name in folders(at)
+    }
+    if not any(part == "train" for part, _ in files):
+        raise ValueError(f"{shown(roots['train'])!r} holds no folder a class")
+    refuse_alike(name for _, name in files)
+    found, loose = listed(root), []
+    part_at = {os.path.join(at, ""): part for part, at in roots.items()}
+    for file in found.files:
+        at = next((at for at in part_at if file.startswith(at)), None)
+        name, *below = file[len(at) :].split(os.sep) if at else [""]
+        if at and below:
+            files[part_at[at], name].append(file)
+        else:
+            loose.append((file, "lies beside the classes, in none"))
+    return Tree(roots, files, found.unreadable, found.left_out + loose)
 
 
-def load(name: str, path: str, size: int, channels: int, skip_broken: bool) -> Data:
+def refuse_alike(names: Iterable[str]) -> None:
+    """Raises ValueError for classes whose names differ in capitals or in how accents are stored."""
+    seen: dict[str, str] = {}
+    for name in sorted({*names}):
+        plain = unicodedata.normalize("NFC", name).casefold().strip()
+        if plain in seen:
+            raise ValueError(
+                f"the classes {shown(seen[plain])!r} and {shown(name)!r} differ only in capitals, "
+                "spaces or how accents are stored: one class has one name"
+            )
+        seen[plain] = name
+
+
+def load(
+    name: str, path: str, size: int, channels: int, skip_broken: bool, bits: int | None = None
+) -> Data:
     """Data of a folder of JPEG and PNG images, a folder a class, maybe in train, val and test.
 
     Without them, 20 % of all is for test and 20 % of the rest for validation.  With train and
     one of the others, that is the test part, and 10 % of train are held out for validation.
+    bits: of PNGs of 16 bits, those in use, if known.
     """
-    roots = {PART[p.name]: p for p in folders(path) if p.name in PART}
-    if "train" not in roots:
-        roots = {"train": Path(path)}
-    classes = [(part, sub) for part, root in roots.items() for sub in folders(root)]
-    if not any(part == "train" for part, _ in classes):
-        raise ValueError(f"--data {name!r}: {str(roots['train'])!r} holds no folder a class")
-    found = [(part, sub, file) for part, sub in classes for file in images(sub)]
-    bad = broken([file for *_, file in found])
-    problems = [(found[i][-1], why) for i, why in bad.items()]
-    found = [f for i, f in enumerate(found) if i not in bad]
-    full = {(part, sub) for part, sub, _ in found}
-    names = sorted({sub.name for part, sub in full if part == "train"})
-    number = {name: i for i, name in enumerate(names)}
-    for part, sub in classes:
-        if (part, sub) not in full:
-            problems.append((str(sub), "a class without an image that can be used"))
-        elif sub.name not in number:
-            problems.append((str(sub), f"a class that {roots['train']} lacks"))
-    refuse(name, problems, skip_broken)
-    parts = {}
-    for part, root in roots.items():
-        kept = [(f, number[s.name]) for p, s, f in found if p == part and s.name in number]
-        if not kept:
-            raise ValueError(f"--data {name!r}: {str(root)!r} has no image that can be used")
-        paths, labels = zip(*kept, strict=True)
-        parts[part] = Files(paths, labels, size, channels)
-    return parted(name, parts, len(names), names, problems)
+    try:
+        found = tree(path)
+    except ValueError as error:
+        raise ValueError(f"--data {name!r}: {error}") from error
+    refuse_few(name, path, found)
+    rows = [(row, file) for row, files in found.files.items() for file in files]
+    paths = [file for _, file in rows]
+    some = None if skip_broken else SHOWN
+    every, numbers, broken, looked = checked(paths, size, channels, bits, some)
+    problems = found.problems + [(paths[i], why) for i, why in broken.items()]
+    seen = f"; {looked:,} of {len(paths):,} images were looked at" if looked < len(paths) else ""
+    good = [rows[i][0] for i in numbers]
+    problems += unusable_classes(found, {*good}) if not seen else []
+    refuse(name, problems, skip_broken, seen)
+    names = sorted({label for part, label in good if part == "train"})
+    number = {label: i for i, label in enumerate(names)}
+    parts: dict[str, Files] = {}
+    for part, root in found.roots.items():
+        at = [i for i, (p, label) in enumerate(good) if p == part and label in number]
+        if not at:
+            raise ValueError(f"--data {name!r}: {shown(root)!r} has no image that can be used")
+        parts[part] = every.take(at, [number[good[i][1]] for i in at])
+    data = parted(name, parts, len(names), [shown(label) for label in names], problems)
+    return data._replace(left_out=found.left_out)
+
+
+def refuse_few(name: str, path: str, found: Tree) -> None:
+    """Raises ValueError, before any image is looked at, where there are too few of them."""
+    counts = {label: len(files) for (part, label), files in found.files.items() if part == "train"}
+    full = sorted(label for label, count in counts.items() if count)
+    if len(full) == 1 and len(inner := [*folders(os.path.join(found.roots["train"], full[0]))]) > 1:
+        at = shown(os.path.join(found.roots["train"], full[0]))
+        few = f"one class only, {shown(full[0])!r}, which holds {len(inner)} folders"
+        raise ValueError(f"--data {name!r}: {few}: --data folder:{at} if these are the classes")
+    if full:
+        y = np.repeat(np.arange(len(full)), [counts[label] for label in full])
+        refuse_one_class(name, y)
+        if len(found.roots) < 3:
+            check_counts(name, y, [shown(label) for label in full])
+
+
+def unusable_classes(found: Tree, full: set[Row]) -> list[tuple[str, str]]:
+    """Classes, as problems, that no good image fills or that train lacks."""
+    problems, taught = [], {label for part, label in full if part == "train"}
+    for part, label in found.files:
+        at = os.path.join(found.roots[part], label)
+        if (part, label) not in full:
+            problems.append((at, "a class without an image that can be used"))
+        elif label not in taught:
+            problems.append((at, f"a class that {shown(found.roots['train'])} lacks"))
+    return problems

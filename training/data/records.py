@@ -6,16 +6,42 @@ any step; files that are read from end to end would have to be read again up to 
 
 import glob
 import os
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
-from convbook.training.data.check import refuse, remembered, survey
-from convbook.training.data.splits import PART, Data, Records, parted
+from convbook.training.data.check import (
+    AT_ONCE,
+    SHOWN,
+    Progress,
+    Verdict,
+    bits_in_use,
+    refuse,
+    verdict_of,
+    workers,
+)
+from convbook.training.data.facts import TABLE, Facts
+from convbook.training.data.images import why_not
+from convbook.training.data.kept import Kept, stamp
+from convbook.training.data.part_names import part_of, parts_of_files
+from convbook.training.data.splits import Data, Records, opened, parted
 
 INCEPTION = ("image/encoded", "image/class/label")  # of the ImageNet records of TensorFlow's models
+CORRUPT = "the record is corrupt: its checksum is wrong"
+
+
+class Shard(NamedTuple):
+    """A file: offset, label and Facts of each record that can be used, and (offset, reason) of the
+    others; offset None: of the file."""
+
+    offset: list[int]
+    label: list[int]
+    facts: list[Facts]
+    problems: list[tuple[int | None, str]]
 
 
 def offsets(file: str | os.PathLike[str]) -> tuple[list[int], str | None]:
@@ -39,17 +65,88 @@ def offsets(file: str | os.PathLike[str]) -> tuple[list[int], str | None]:
     return found, None if found else "empty"
 
 
-def scan(paths: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
-    """What the files hold: shard, offset and label of what can be used, problems of the rest."""
-    found = [offsets(p) for p in paths]
-    shard = np.repeat(np.arange(len(paths)), [len(at) for at, _ in found])
-    offset = np.concatenate([at for at, _ in found]).astype("int64")
-    every = Records(paths, shard, offset, np.zeros(len(shard), "int64"), 1, 3, features)
-    good, label, bad = survey(every)
-    problems = [(p, why) for p, (_, why) in zip(paths, found, strict=True) if why]
-    problems += [(every.name(i), why) for i, why in bad.items()]
-    kept = dict(shard=shard[good], offset=offset[good], label=label)
-    return {k: a.tolist() for k, a in kept.items()} | dict(problems=problems)
+def raw(file: str, at: Sequence[int]) -> Iterator[bytes | None]:
+    """The records of a file, which begin at these bytes; None for one with a wrong checksum."""
+    i = 0
+    while i < len(at):
+        try:
+            # Within another data set: an iterator cannot be made of this operation alone
+            begin = tf.data.Dataset.from_tensors(np.int64(at[i]))
+            records = begin.flat_map(partial(opened, os.fsencode(file)))
+            for record in islice(records.as_numpy_iterator(), len(at) - i):
+                yield record
+                i += 1
+        except tf.errors.DataLossError:
+            yield None
+            i += 1
+
+
+def looked(record: bytes | None, features: Sequence[str]) -> tuple[int, Verdict]:
+    """(label, what is to be known) of a record."""
+    if record is None:
+        return 0, CORRUPT
+    try:
+        found = tf.train.Example.FromString(record).features.feature
+    except Exception:  # of protobuf, which is TensorFlow's
+        return 0, f"no {' and '.join(features)} in the record, which is no tf.train.Example"
+    if missing := [key for key in features if key not in found]:
+        has = ", ".join(sorted(found)) or "nothing"
+        return 0, f"no {' and '.join(missing)} in the record, which has {has}"
+    images, labels = found[features[0]].bytes_list.value, found[features[1]].int64_list.value
+    if len(images) != 1:
+        return 0, f"{features[0]} is not one encoded image, in bytes"
+    if len(labels) != 1:
+        return 0, f"{features[1]} is not one whole number"
+    return labels[0], verdict_of(images[0])
+
+
+def scan(file: str, features: Sequence[str], most: int | None) -> Shard:
+    """The Shard of a file; it ends behind so many records that cannot be used, if most is given."""
+    shard = Shard([], [], [], [])
+    try:
+        at, why = ([], irregular) if (irregular := why_not(file)) else offsets(file)
+    except OSError:
+        at, why = [], "may not be read"
+    records, begins = raw(file, at), iter(at)
+    with workers() as pool:
+        while some := list(islice(records, AT_ONCE)):
+            answers = pool.map(looked, some, [features] * len(some))
+            for (label, verdict), offset in zip(answers, begins, strict=False):
+                if isinstance(verdict, Facts):
+                    shard.offset.append(offset)
+                    shard.label.append(label)
+                    shard.facts.append(verdict)
+                else:
+                    shard.problems.append((offset, verdict))
+            if most and len(shard.problems) >= most:
+                break
+    if why:
+        shard.problems.append((None, why))
+    return shard
+
+
+def shards(paths: Sequence[str], features: Sequence[str], most: int | None) -> list[Shard]:
+    """The Shards of files, as many as are looked at; those without a problem are kept."""
+    kept, progress = Kept(f"records {features}"), Progress(len(paths), "files")
+    found: list[Shard] = []
+    for path in paths:
+        if most and sum(len(shard.problems) for shard in found) >= most:
+            break
+        (known,) = kept.find([path], [at := stamp(path)])
+        shard = Shard(*known) if known else scan(path, features, most)
+        if not known and not shard.problems:
+            kept.add([(path, at, shard)])
+        found.append(shard)
+        progress.add(1)
+    return found
+
+
+def classes_of(y: np.ndarray) -> int:
+    """How many classes labels y speak of: those up to the first that is far above all below it,
+    for a wrong one must not make millions of classes."""
+    labels = np.unique(y[y >= 0])
+    far = labels > 2 * np.arange(len(labels)) + 10
+    return int(labels[: far.argmax() if far.any() else None].max(initial=-1)) + 1
 
 
 def judge(
@@ -64,7 +161,9 @@ def judge(
     for i in np.flatnonzero(~taught):
         label = every.y[i] + first_label
         why = f"label {label} is of a class that train lacks"
-        if every.y[i] < 0 or (names and every.y[i] >= classes):
+        if train[i] and every.y[i] >= classes and not names:
+            why = f"label {label} is far above the others: they go from {first_label} without a gap"
+        elif every.y[i] < 0 or (names and every.y[i] >= classes):
             last = first_label + classes - 1
             why = f"label {label} is out of range: it must be from {first_label} to {last}"
         problems.append((every.name(i), why))
@@ -83,24 +182,40 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
     names: of all classes, if known.  A part of which every label is -1 is left out: the test
     part of ImageNet has no others.
     """
-    paths = list(files)
-    scanned = remembered(paths, list(features), lambda: scan(paths, features))
-    shard, offset, raw = (np.asarray(scanned[k], "int64") for k in ("shard", "offset", "label"))
-    part = np.asarray([files[p] for p in paths])[shard]
-    labelled = np.isin(part, np.unique(part[raw != -1]))
-    every = Records(paths, shard, offset, raw - first_label, size, channels, features)
+    paths, parts_of = list(files), list(files.values())
+    found = shards(paths, features, None if skip_broken else SHOWN)
+    problems = [
+        (path if at is None else f"{path}, record at byte {at}", why)
+        for path, shard in zip(paths, found, strict=False)
+        for at, why in shard.problems
+    ]
+    if problems and len(found) < len(paths):
+        seen = f"; {len(found)} of {len(paths)} files were looked at"
+        refuse(name, problems, skip_broken, seen)
+    which = np.repeat(np.arange(len(found)), [len(shard.offset) for shard in found])
+    offset, label = ([v for shard in found for v in shard[k]] for k in (0, 1))
+    facts = np.array([tuple(f) for shard in found for f in shard.facts], TABLE)
+    at = np.asarray(which), np.asarray(offset, "int64"), np.asarray(label, "int64") - first_label
+    every = Records(paths, *at, size, channels, features, facts, bits_in_use(facts))
+    part = np.asarray([str(p) for p in parts_of])[which]
+    return taught(name, every, part, first_label, names, problems, skip_broken)
+
+
+def taught(name: str, every: Records, part: np.ndarray, first_label: int,
+           names: Sequence[str] | None, problems: list[tuple[str, str]],
+           skip_broken: bool) -> Data:  # fmt: skip
+    """Data of the Records of each part, those apart whose label is of no class that is trained."""
+    labelled = np.isin(part, np.unique(part[every.y != -1 - first_label]))
     every, part = every.take(labelled, every.y[labelled]), part[labelled]
     train = part == "train"
-    classes = len(names) if names else int(every.y[train].max(initial=-1)) + 1
-    problems = [tuple(p) for p in scanned["problems"]]
-    taught = train
+    good, classes = train, len(names) if names else classes_of(every.y[train])
     if train.any():
-        taught, more = judge(every, train, classes, first_label, names)
-        problems += more
+        good, more = judge(every, train, classes, first_label, names)
+        problems = problems + more
     refuse(name, problems, skip_broken)
-    if not (taught & train).any():
+    if not (good & train).any():
         raise ValueError(f"--data {name!r}: there is no record to train on")
-    at = {p: np.flatnonzero(taught & (part == p)) for p in np.unique(part).tolist()}
+    at = {p: np.flatnonzero(good & (part == p)) for p in np.unique(part).tolist()}
     parts = {p: every.take(i, every.y[i]) for p, i in at.items()}
     return parted(name, parts, classes, names, problems)
 
@@ -113,18 +228,13 @@ def tfrecord(
     A word train, val, validation or test in all of them, as in validation-00000-of-00128; in
     none of them: 20 % is for test and 20 % of the rest for validation.
     """
-    found = sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p))
+    found = sorted(p for p in glob.glob(pattern, recursive=True) if not os.path.isdir(p))
     if not found:
         raise ValueError(f"--data {name!r}: no file matches {pattern!r}")
-    words = [re.findall("[a-z]+", os.path.basename(p).lower()) for p in found]
-    parts = [next((PART[w] for w in ws if w in PART), None) for ws in words]
-    if not any(parts):
-        parts = ["train"] * len(found)
-    if None in parts:
-        raise ValueError(
-            f"--data {name!r}: {found[parts.index(None)]} is of which part? (of "
-            "train, val and test, others have one in their names)"
-        )
+    try:
+        parts = parts_of_files(found)
+    except ValueError as error:
+        raise ValueError(f"--data {name!r}: {error}") from error
     files = dict(zip(found, parts, strict=True))
     return records(name, files, size, channels, skip_broken, first_label)
 
@@ -146,7 +256,7 @@ def tfds(name: str, dataset: str, size: int, channels: int, skip_broken: bool) -
     info = builder.info
     if not {"image", "label"} <= set(info.features):
         raise ValueError(f"--data {name!r}: features must be image and label: {[*info.features]}")
-    splits = {s: PART[s] for s in info.splits if s in PART}
+    splits = {s: part for s in info.splits if (part := part_of(s))}
     files = {str(p): part for s, part in splits.items() for p in info.splits[s].filepaths}
     every, features = list(info.features["label"].names), ("image", "label")
     return records(name, files, size, channels, skip_broken, features=features, names=every)

@@ -5,6 +5,7 @@ len(part); its labels, part.y (N,); the size and channels of the images it gives
 pixels, Files and Records read encoded images when they are asked for.
 """
 
+import os
 from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
@@ -14,8 +15,6 @@ import tensorflow as tf
 from sklearn.model_selection import train_test_split
 
 from convbook.training.data.augment import crop
-
-MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 
 
 def on_cpu(a: Any) -> tf.Tensor:
@@ -44,11 +43,22 @@ class Split:
 
 
 class Encoded:
-    """Images to be read and decoded: what Files and Records have in common."""
+    """Images to be read and decoded: what Files and Records have in common.
+
+    facts: a TABLE of what the check found, or None; orientation is what the images are turned by.
+    bits: of 16, those that the PNGs of 16 bits use.
+    """
 
     y: np.ndarray
     size: int
     channels: int
+
+    def __init__(self, y: Any, size: int, channels: int, facts: np.ndarray | None, bits: int):
+        self.y, self.size, self.channels = np.asarray(y, "int64"), size, channels
+        self.facts, self.bits = facts, bits
+        self.turns = None
+        if facts is not None and (facts["orientation"] > 1).any():
+            self.turns = on_cpu(crop.TURNS[facts["orientation"]])
 
     def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The encoded image and the label of number i, in a graph."""
@@ -58,16 +68,26 @@ class Encoded:
         return len(self.y)
 
     def window(self, i: tf.Tensor, window: crop.Window) -> tf.Tensor:
-        return crop.decode(self.example(i)[0], self.channels, window)
+        encoded = self.example(i)[0]
+        if self.turns is None:
+            return crop.decode(encoded, self.channels, window, self.bits)
+        turn = tf.gather(self.turns, i)
+        stored = crop.decode(encoded, self.channels, crop.in_stored(window, turn), self.bits)
+        return crop.upright(stored, turn)
+
+    def facts_of(self, good: Any) -> np.ndarray | None:
+        return None if self.facts is None else self.facts[np.asarray(good, int)]
 
 
 class Files(Encoded):
     """An image a file: paths, labels y."""
 
-    def __init__(self, paths: Iterable[str], y: Any, size: int, channels: int):
-        self.paths, self.y = list(paths), np.asarray(y, "int64")
-        self.size, self.channels = size, channels
-        self.tensors = on_cpu(self.paths), on_cpu(self.y)
+    def __init__(self, paths: Iterable[str], y: Any, size: int, channels: int,
+                 facts: np.ndarray | None = None, bits: int = 16):  # fmt: skip
+        super().__init__(y, size, channels, facts, bits)
+        self.paths = list(paths)
+        # As bytes: a name may have any
+        self.tensors = on_cpu([os.fsencode(path) for path in self.paths]), on_cpu(self.y)
 
     def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The encoded image and the label of number i, in a graph."""
@@ -78,7 +98,17 @@ class Files(Encoded):
         return self.paths[i]
 
     def take(self, good: Iterable[int], y: Any) -> "Files":
-        return Files([self.paths[i] for i in good], y, self.size, self.channels)
+        good = list(good)
+        paths = [self.paths[i] for i in good]
+        return Files(paths, y, self.size, self.channels, self.facts_of(good), self.bits)
+
+
+def opened(file: bytes | tf.Tensor, offset: int | tf.Tensor) -> tf.data.Dataset:
+    """The records of a TFRecord file from the one on that begins at byte offset."""
+    dataset = tf.raw_ops.TFRecordDatasetV2(
+        filenames=[file], compression_type="", buffer_size=1 << 18, byte_offsets=[offset]
+    )
+    return tf.data.experimental.from_variant(dataset, tf.TensorSpec((), tf.string))
 
 
 class Records(Encoded):
@@ -89,21 +119,18 @@ class Records(Encoded):
     """
 
     def __init__(self, files: Iterable[str], shard: Any, offset: Any, y: Any, size: int,
-                 channels: int, features: Sequence[str]):  # fmt: skip
+                 channels: int, features: Sequence[str], facts: np.ndarray | None = None,
+                 bits: int = 16):  # fmt: skip
+        super().__init__(y, size, channels, facts, bits)
         self.files, self.shard, self.offset = list(files), np.asarray(shard), np.asarray(offset)
-        self.y, self.size, self.channels, self.features = y, size, channels, features
-        self.tensors = on_cpu(self.files), on_cpu(self.shard), on_cpu(self.offset)
+        self.features = features
+        names = on_cpu([os.fsencode(file) for file in self.files])
+        self.tensors = names, on_cpu(self.shard), on_cpu(self.offset)
 
     def record(self, i: SupportsIndex | tf.Tensor) -> tf.Tensor:
         files, shard, offset = self.tensors
-        dataset = tf.raw_ops.TFRecordDatasetV2(
-            filenames=[tf.gather(files, tf.gather(shard, i))],
-            compression_type="",
-            buffer_size=1 << 18,
-            byte_offsets=[tf.gather(offset, i)],
-        )
-        spec = tf.TensorSpec((), tf.string)
-        return tf.data.experimental.from_variant(dataset, spec).take(1).get_single_element()
+        file = tf.gather(files, tf.gather(shard, i))
+        return opened(file, tf.gather(offset, i)).take(1).get_single_element()
 
     def example(self, i: SupportsIndex | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = self.features
@@ -118,18 +145,16 @@ class Records(Encoded):
         return f"{self.files[self.shard[i]]}, record at byte {self.offset[i]}"
 
     def take(self, good: Any, y: Any) -> "Records":
-        at = self.shard[good], self.offset[good]
-        return Records(self.files, *at, y, self.size, self.channels, self.features)
+        at, facts = (self.shard[good], self.offset[good]), self.facts_of(good)
+        size, channels = self.size, self.channels
+        return Records(self.files, *at, y, size, channels, self.features, facts, self.bits)
 
 
 Part = Split | Files | Records
 
-# Three parts (see Part); the number of classes; their names, if known; what was left out, as
-# (file, reason).
-Data = namedtuple("Data", "train val test classes names skipped", defaults=(None, ()))
-
-# The words that name a part: of a folder, in the name of a file, of TensorFlow Datasets.
-PART = dict(train="train", val="val", valid="val", validation="val", test="test")
+# Three parts (see Part); the number of classes; their names, if known; as (file, reason) what was
+# left out because it cannot be used, and what no one would take for an image of the set.
+Data = namedtuple("Data", "train val test classes names skipped left_out", defaults=(None, (), ()))
 
 LEAST = 7  # images of a class, so that validation gets one of each class even if all are so few
 HELD, MOST = 0.1, 10_000  # for validation where a test part is given: CIFAR's 5,000 in ResNet
@@ -163,12 +188,16 @@ def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -
         )
 
 
+def refuse_one_class(name: str, y: np.ndarray) -> None:
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"--data {name!r}: one class only: there is nothing to tell apart")
+
+
 def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[str] | None,
            skipped: Sequence[tuple[str, str]]) -> Data:  # fmt: skip
     """Data of the parts there are; the others are held out from train.  Raises ValueError."""
     train = parts["train"]
-    if len(np.unique(train.y)) < 2:
-        raise ValueError(f"--data {name!r}: one class only: there is nothing to tell apart")
+    refuse_one_class(name, train.y)
     if "val" in parts and "test" in parts:
         return Data(train, parts["val"], parts["test"], classes, names, skipped)
     check_counts(name, train.y, names)

@@ -50,20 +50,16 @@ def printed(options: Namespace) -> int:
 
 def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dict[int, str]]:
     """(numbers of the paths, probabilities (N, classes) of these, {number: why not} of others)."""
-    from convbook.training.data.check import survey
-    from convbook.training.data.splits import Files
+    from convbook.training.data.check import checked
     from convbook.training.evaluation import probabilities, protocols, trained_network
 
     if network.channels not in (1, 3):
         right = "images have 1 or 3"
         raise ValueError(f"{network.path} takes images of {network.channels} channels: {right}")
-    every = Files(paths, [0] * len(paths), network.size, network.channels)
-    broken = survey(every)[2]
-    good = [i for i in range(len(paths)) if i not in broken]
-    if not good:
+    part, numbers, broken, _ = checked(paths, network.size, network.channels)
+    if not len(good := numbers.tolist()):
         return [], [], broken
     augmentation, statistics, short = trained_network.preparation(network)
     centre = protocols.Protocol("centre", None)
-    part = every.take(good, [0] * len(good))
     args = part, centre, 64, short, augmentation, statistics
     return good, probabilities.probabilities(network.model, *args), broken

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from convbook.training.data.augment.draw import Images, Seed, choose
@@ -82,11 +83,42 @@ def cut(x: Images, window: Window) -> tf.Tensor:
     return tf.slice(x, [top, left, 0], [tall, wide, x.shape[-1]])
 
 
-def decode(encoded: tf.Tensor, channels: int, window: Window) -> tf.Tensor:
+# Of EXIF's orientation 0 to 8: whether the stored image is transposed, then turned top to bottom,
+# then left to right, to stand upright; 0 is none.
+TURNS = np.array(
+    [[c == "1" for c in t] for t in ["000", "000", "001", "011", "010", "100", "101", "111", "110"]]
+)
+
+
+def in_stored(window: Window, turn: tf.Tensor) -> Window:
+    """A window of the upright image as one of the image as it is stored; turn: one of TURNS."""
+    transposed, vertical, horizontal = tf.unstack(turn)
+
+    def stored(h, w):
+        high, wide = tf.where(transposed, w, h), tf.where(transposed, h, w)
+        top, left, tall, broad = window(high, wide)
+        top = tf.where(vertical, high - top - tall, top)
+        left = tf.where(horizontal, wide - left - broad, left)
+        there = tf.stack([left, top, broad, tall]), tf.stack([top, left, tall, broad])
+        return tf.unstack(tf.where(transposed, *there), num=4)
+
+    return stored
+
+
+def upright(x: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
+    """A stored image x (h, w, C), or a window of it, as it is to be seen."""
+    transposed, vertical, horizontal = tf.unstack(turn)
+    x = tf.cond(transposed, lambda: tf.transpose(x, (1, 0, 2)), lambda: x)
+    x = tf.cond(vertical, lambda: tf.reverse(x, [0]), lambda: x)
+    return tf.cond(horizontal, lambda: tf.reverse(x, [1]), lambda: x)
+
+
+def decode(encoded: tf.Tensor, channels: int, window: Window, bits: int = 16) -> tf.Tensor:
     """The window of a JPEG or PNG, uint8 (h, w, channels); of a JPEG no more is decoded.
 
     libjpeg then lacks the neighbours that it interpolates colours with: some at the borders of
-    the window, and single rows in it, differ by a few of 256 levels; grey is exact.
+    the window, and single rows in it, differ by a few of 256 levels; grey is exact.  bits: of
+    16, those that a PNG of 16 bits uses, of which the first eight are taken.
     """
 
     def jpeg():
@@ -104,7 +136,14 @@ def decode(encoded: tf.Tensor, channels: int, window: Window) -> tf.Tensor:
         )
 
     def png():
-        return cut(tf.io.decode_png(encoded, channels), window)
+        if bits == 16:
+            return cut(tf.io.decode_png(encoded, channels), window)
+        deep = tf.strings.substr(encoded, 24, 1) == b"\x10"  # in IHDR, always the first chunk
+        return cut(tf.cond(deep, few_bits, lambda: tf.io.decode_png(encoded, channels)), window)
+
+    def few_bits():
+        x = tf.cast(tf.io.decode_png(encoded, channels, tf.uint16), tf.int32)
+        return tf.cast(tf.minimum(x * 256 // 2**bits, 255), tf.uint8)
 
     return tf.cond(tf.io.is_jpeg(encoded), jpeg, png)
 

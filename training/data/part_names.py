@@ -1,0 +1,129 @@
+"""Names of folders and files that say a part: train, val or test."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+from convbook.training.data.images import folders, shown
+
+WORDS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "validate", "validating", "dev", "development"),
+    "test": ("test", "testing", "eval", "evaluation", "holdout"),
+}
+PART = {word: part for part, words in WORDS.items() for word in words}
+# What may stand beside the word
+FILLERS = {"set", "data", "dataset", "images", "image", "imgs", "img", "photos", "split", "part"}
+RIGHT = "train, val and test"
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name in small letters, without digits and signs: trainset is train, set."""
+    found = re.findall("[a-z]+", name.lower())
+    return [w.removesuffix("set") if w.removesuffix("set") in PART else w for w in found]
+
+
+def part_of(name: str) -> str | None:
+    """The part that a name says and nothing else: Train, val_images, Test-Set; None for others."""
+    words = [word for word in words_of(name) if word not in FILLERS]
+    return PART.get(words[0]) if len(words) == 1 else None
+
+
+def part_roots(root: str) -> dict[str, str]:
+    """{part: its folder} of a root, {"train": root} where all is for the split.
+
+    A folder with a part's name is one if it holds folders.  Raises ValueError where the names can
+    be taken in two ways.
+    """
+    names = [*folders(root)]
+    inner = {name: [*folders(os.path.join(root, name))] for name in names}
+    parts = {name: part for name in names if (part := part_of(name)) and inner[name]}
+    if not parts:
+        refuse_look_alikes(root, inner)
+        return {"train": root}
+    others = [name for name in names if name not in parts]
+    if others:
+        flat = [name for name in others if part_of(name)]
+        raise ValueError(no_classes(root, flat) if flat else beside(root, others, [*parts]))
+    for part in WORDS:
+        if len(same := [name for name in names if parts[name] == part]) > 1:
+            raise ValueError(
+                f"{listing(root, same)} all mean {part}: put them together, or hide all but one: "
+                f"{rename(root, same[-1], f'.{same[-1]}')}"
+            )
+    if "train" not in parts.values():
+        raise ValueError(
+            f"there is no folder train beside {listing(root, names)}; name it so, or, if these are "
+            f"classes, call them otherwise: {rename(root, names[0], f'{names[0]}_class')}"
+        )
+    return {parts[name]: os.path.join(root, name) for name in names}
+
+
+def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
+    """Raises ValueError for folders that look like parts, and do not say which."""
+    flat = [name for name in inner if part_of(name)]
+    if len(flat) > 1 or flat == [*inner] != []:
+        raise ValueError(no_classes(root, flat))
+    names = [name for name, within in inner.items() if within]
+    hinted = [name for name in names if set(words_of(name)) & {*PART}]
+    first = set(inner[names[0]]) if names else set()
+    alike = len(first) > 1 and len(inner) > 1 and all(set(w) == first for w in inner.values())
+    numbered = len({re.sub(r"\d+", "", name) for name in names}) == 1
+    if hinted or (alike and (len(names) <= len(WORDS) or numbered)):
+        raise ValueError(ask(root, hinted or names, sorted(first)))
+
+
+def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:
+    """Which parts these are."""
+    first, *_ = names
+    inside = os.path.join(shown(root), shown(first))
+    return (
+        f"{listing(root, names)} look like parts: which? Name them {RIGHT}: "
+        f"{rename(root, first, 'train')}; if they are classes, put their images directly into "
+        f"them, not into folders such as {inside}/{shown(classes[0]) if classes else '...'}"
+    )
+
+
+def beside(root: str, others: Sequence[str], parts: Sequence[str]) -> str:
+    return (
+        f"{listing(root, others)} beside {listing(root, parts)}: of which part? Name it one of "
+        f"{RIGHT}, or hide it: {rename(root, others[0], f'.{others[0]}')}; if {shown(parts[0])} is "
+        f"a class, call it otherwise: {rename(root, parts[0], f'{parts[0]}_class')}"
+    )
+
+
+def no_classes(root: str, flat: Sequence[str]) -> str:
+    return (
+        f"{listing(root, flat)} must hold a folder for each class, as {RIGHT} do; to leave one "
+        f"out, hide it: {rename(root, flat[0], f'.{flat[0]}')}"
+    )
+
+
+def listing(root: str, names: Iterable[str]) -> str:
+    return " and ".join(repr(os.path.join(shown(root), shown(name))) for name in names)
+
+
+def rename(root: str, old: str, new: str) -> str:
+    """The command that renames a folder of a root."""
+    return f"mv {shlex.join(shown(os.path.join(root, name)) for name in (old, new))}"
+
+
+def parts_of_files(paths: Sequence[str]) -> list[str]:
+    """The part that each file's name says, as in validation-00000-of-00128; all train where none
+    does.  Raises ValueError."""
+    said = [[w for w in words_of(os.path.basename(path)) if w in PART] for path in paths]
+    if not any(said):
+        return ["train"] * len(paths)
+    for path, words in zip(paths, said, strict=True):
+        if len({PART[word] for word in words}) != 1:
+            raise ValueError(
+                f"{shown(path)} is of which part? (of {RIGHT}, others have one in their names)"
+            )
+    for part in WORDS:
+        of_it = [(said_by[0], path) for path, said_by in zip(paths, said, strict=True)]
+        firsts = {word: path for word, path in of_it if PART[word] == part}
+        if len(firsts) > 1:
+            some = " and ".join(map(shown, firsts.values()))
+            raise ValueError(f"{some} both mean {part}: name the files of one part alike")
+    return [PART[words[0]] for words in said]

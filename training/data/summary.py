@@ -1,0 +1,184 @@
+"""The passport of a data set: what was found in it, to be looked at before it costs anything.
+
+    convbook check folder:photos
+
+Counts, sizes, colours, what is turned upright, what is left out and why, equal images, imbalance.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from convbook.training.data import facts as of_images
+from convbook.training.data.facts import COLOURS, TABLE
+from convbook.training.data.images import shown
+from convbook.training.data.splits import Data, Part, Split
+
+PARTS = ("train", "val", "test")
+MANY = 12  # classes, beyond which only the smallest and the largest are printed
+LISTED = 100  # groups of equal images that are written down
+UNEQUAL = 3.0  # times as many images, from which on classes are unequal
+
+
+def table_of(part: Part) -> np.ndarray:
+    """The TABLE of facts of a part."""
+    if not isinstance(part, Split):
+        return part.facts if part.facts is not None else np.zeros(0, TABLE)
+    x = np.asarray(part.x)
+    _, h, w, c = x.shape
+    each = (of_images.digest(np.ascontiguousarray(image).tobytes()) for image in x)
+    colours, bits = (0 if c == 1 else 1), 8 * x.dtype.itemsize
+    return np.array([(digest, h, w, colours, bits, 1, 0) for digest in each], TABLE)
+
+
+def fingerprint(images: Data) -> str:
+    """A text that is equal for equal Data: classes, parts, order, labels and the content of every
+    image, wherever the files lie and whatever they are called."""
+    total = hashlib.blake2b(json.dumps([images.classes, images.names]).encode(), digest_size=16)
+    for name in PARTS:
+        part = getattr(images, name)
+        total.update(f"{name} {len(part)}".encode())
+        total.update(np.asarray(part.y, "<i8").tobytes())
+        total.update(table_of(part)["digest"].tobytes())
+    return total.hexdigest()
+
+
+def passport(images: Data) -> dict[str, Any]:
+    """What is known of Data, as JSON can hold it."""
+    parts = {name: getattr(images, name) for name in PARTS}
+    tables = {name: table_of(part) for name, part in parts.items()}
+    every = np.concatenate([*tables.values()])
+    counts = {p: np.bincount(part.y, minlength=images.classes) for p, part in parts.items()}
+    names = images.names or range(images.classes)
+    return dict(
+        fingerprint=fingerprint(images),
+        images={name: len(part) for name, part in parts.items()},
+        classes={
+            str(name): {p: int(count[i]) for p, count in counts.items()}
+            for i, name in enumerate(names)
+        },
+        **of_table(every),
+        bits_in_use=getattr(images.train, "bits", 16),
+        equal=equal(parts, tables, [str(name) for name in names]),
+        left_out=[[shown(file), why] for file, why in images.left_out],
+        cannot_be_used=[[shown(file), why] for file, why in images.skipped],
+    )
+
+
+def of_table(every: np.ndarray) -> dict[str, Any]:
+    """Counts of what a TABLE of facts says."""
+    h, w = (every[side].astype("int64") for side in ("height", "width"))
+    order = np.argsort(h * w, kind="stable")
+    at = dict(smallest=0, median=len(order) // 2, largest=-1)
+    sizes = {word: [int(h[order[i]]), int(w[order[i]])] for word, i in at.items() if len(order)}
+    return dict(
+        sizes=sizes,
+        colours={COLOURS[k]: n for k, n in counted(every["colours"])},
+        bits={str(k): n for k, n in counted(every["bits"])},
+        orientations={str(k): n for k, n in counted(every["orientation"])},
+    )
+
+
+def counted(values: np.ndarray) -> list[tuple[int, int]]:
+    return sorted(Counter(values.tolist()).items())
+
+
+def equal(
+    parts: dict[str, Part], tables: dict[str, np.ndarray], names: list[str]
+) -> dict[str, Any]:
+    """Images with the same bytes: under two classes, in two parts, or in one class and part; how
+    many each, and some of them."""
+    digests = np.concatenate([t["digest"] for t in tables.values()])
+    owner = [(p, i) for p, table in tables.items() for i in range(len(table))]
+    order = np.argsort(digests, kind="stable")
+    edges = np.flatnonzero(np.diff(np.unique(digests, return_inverse=True)[1][order]) != 0) + 1
+    found: dict[str, Any] = {}
+    for kind in ("classes", "parts", "alone"):
+        found[kind] = dict(images=0, some=[])
+    for group in np.split(order, edges):
+        if len(group) < 2:
+            continue
+        members = [owner[i] for i in group]
+        labels = {int(parts[p].y[i]) for p, i in members}
+        several = len({p for p, _ in members}) > 1
+        kind = "classes" if len(labels) > 1 else "parts" if several else "alone"
+        found[kind]["images"] += len(group)
+        if len(found[kind]["some"]) < LISTED:
+            some = [[p, names[parts[p].y[i]], named(parts[p], i)] for p, i in members[:LISTED]]
+            found[kind]["some"].append(some)
+    return found
+
+
+def named(part: Part, i: int) -> str:
+    return f"image {i}" if isinstance(part, Split) else shown(part.name(i))
+
+
+def describe(told: dict[str, Any]) -> list[str]:
+    """A passport as lines for people."""
+    total = sum(told["images"].values())
+    lines = [f"{total:,} images, {len(told['classes'])} classes", *table(told), ""]
+    if told["sizes"]:
+        small, middle, large = ("{}x{}".format(*told["sizes"][k]) for k in told["sizes"])
+        lines.append(f"height x width: {small} to {large}, in the middle {middle}")
+        for key, word in (("colours", ""), ("bits", " bits a channel")):
+            each = (f"{name}{word}: {count:,}" for name, count in told[key].items())
+            lines.append(", ".join(each))
+    return [*lines, "", *remarks(told)]
+
+
+def table(told: dict[str, Any]) -> Iterator[str]:
+    """How many images each class has in each part; of many classes those with the fewest and the
+    most."""
+    rows = list(told["classes"].items())
+    if len(rows) > MANY:
+        rows.sort(key=lambda row: row[1]["train"])
+        rows = [*rows[: MANY // 2], *rows[-MANY // 2 :]]
+    wide = max(len("class"), *(len(name) for name, _ in rows))
+    yield f"{'class':<{wide}}" + "".join(f"{p:>12}" for p in PARTS)
+    for i, (name, counts) in enumerate(rows):
+        if i == MANY // 2 and len(told["classes"]) > MANY:
+            yield f"... {len(told['classes']) - MANY} more"
+        yield f"{name:<{wide}}" + "".join(f"{counts[p]:>12,}" for p in PARTS)
+    yield f"{'all':<{wide}}" + "".join(f"{told['images'][p]:>12,}" for p in PARTS)
+
+
+def remarks(told: dict[str, Any]) -> Iterator[str]:
+    """What one would want to know before a run, a line each; none where all is plain."""
+    turned = sum(n for k, n in told["orientations"].items() if k != "1")
+    if turned:
+        yield f"{turned:,} images are turned upright, as their EXIF tags say"
+    if told["bits_in_use"] < 16:
+        top, bits = 2 ** told["bits_in_use"] - 1, told["bits_in_use"]
+        yield f"PNGs of 16 bits use {bits}: 0 to {top:,} is black to white"
+    yield from of_equal(told["equal"])
+    for key, words in (("left_out", "left out"), ("cannot_be_used", "that cannot be used")):
+        if told[key]:
+            yield f"{len(told[key]):,} {words}: " + "; ".join(some(told[key]))
+    counts = {name: counts["train"] for name, counts in told["classes"].items()}
+    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    if counts[most] >= UNEQUAL * counts[least]:
+        times = f"{counts[most] / max(counts[least], 1):.0f} times as many images as {least}"
+        yield f"{most} has {times}: mind the balanced accuracy, or --class-weights balanced"
+
+
+def some(pairs: Iterable[tuple[str, str]], most: int = 3) -> Iterator[str]:
+    pairs = list(pairs)
+    yield from (f"{file} ({why})" for file, why in pairs[:most])
+    if len(pairs) > most:
+        yield f"and {len(pairs) - most:,} more"
+
+
+def of_equal(found: dict[str, Any]) -> Iterator[str]:
+    words = {
+        "classes": "are equal to one of another class",
+        "parts": "stand in two parts, such as train and test",
+        "alone": "stand more than once in their class",
+    }
+    for kind, said in words.items():
+        if count := found[kind]["images"]:
+            first = " = ".join(name for _, _, name in found[kind]["some"][0][:3])
+            yield f"{count:,} images {said}: {first}" + " ..." * (len(found[kind]["some"]) > 1)
