@@ -31,10 +31,8 @@ LAZILY = {  # in the function that needs it
     "blocks": {"tensorflow"},  # its own calls, behind a backend check
     "architectures": {"tensorflow"},
 }
-DISTRIBUTIONS = {
-    "sklearn": "scikit-learn",
-    "PIL": "pillow",
-}  # that are called otherwise than what is imported
+# Distributions that are called otherwise than what is imported
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def functions(tree):

@@ -6,10 +6,11 @@ killed goes on where it stopped, and workers read their shares.
 """
 
 from convbook.training.data.batches import batches, training_batches
+from convbook.training.data.content import fingerprint
 from convbook.training.data.moments import Statistics, statistics
 from convbook.training.data.sources import digits, load
 from convbook.training.data.splits import Data, Files, Records, Split, split
-from convbook.training.data.summary import fingerprint, passport
+from convbook.training.data.summary import passport
 
 __all__ = [
     "Data",

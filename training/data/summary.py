@@ -5,46 +5,20 @@
 Counts, sizes, colours, what is turned upright, what is left out and why, equal images, imbalance.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from convbook.training.data import facts as of_images
-from convbook.training.data.facts import COLOURS, TABLE
+from convbook.training.data.content import PARTS, fingerprint, table_of
+from convbook.training.data.facts import COLOURS
 from convbook.training.data.images import shown
 from convbook.training.data.splits import Data, Part, Split
 
-PARTS = ("train", "val", "test")
 MANY = 12  # classes, beyond which only the smallest and the largest are printed
 LISTED = 100  # groups of equal images that are written down
 UNEQUAL = 3.0  # times as many images, from which on classes are unequal
-
-
-def table_of(part: Part) -> np.ndarray:
-    """The TABLE of facts of a part."""
-    if not isinstance(part, Split):
-        return part.facts if part.facts is not None else np.zeros(0, TABLE)
-    x = np.asarray(part.x)
-    _, h, w, c = x.shape
-    each = (of_images.digest(np.ascontiguousarray(image).tobytes()) for image in x)
-    colours, bits = (0 if c == 1 else 1), 8 * x.dtype.itemsize
-    return np.array([(digest, h, w, colours, bits, 1, 0) for digest in each], TABLE)
-
-
-def fingerprint(images: Data) -> str:
-    """A text that is equal for equal Data: classes, parts, order, labels and the content of every
-    image, wherever the files lie and whatever they are called."""
-    total = hashlib.blake2b(json.dumps([images.classes, images.names]).encode(), digest_size=16)
-    for name in PARTS:
-        part = getattr(images, name)
-        total.update(f"{name} {len(part)}".encode())
-        total.update(np.asarray(part.y, "<i8").tobytes())
-        total.update(table_of(part)["digest"].tobytes())
-    return total.hexdigest()
 
 
 def passport(images: Data) -> dict[str, Any]:
@@ -62,11 +36,18 @@ def passport(images: Data) -> dict[str, Any]:
             for i, name in enumerate(names)
         },
         **of_table(every),
-        bits_in_use=getattr(images.train, "bits", 16),
+        bits_in_use=bits_in_use(images),
         equal=equal(parts, tables, [str(name) for name in names]),
         left_out=[[shown(file), why] for file, why in images.left_out],
         cannot_be_used=[[shown(file), why] for file, why in images.skipped],
     )
+
+
+def bits_in_use(images: Data) -> int | None:
+    """The bits that PNGs of 16 bits use; None where there is none."""
+    parts = (part for part in images[:3] if not isinstance(part, Split) and part.facts is not None)
+    deep = any((part.facts["bits"] == 16).any() for part in parts)
+    return images.train.bits if deep else None
 
 
 def of_table(every: np.ndarray) -> dict[str, Any]:
@@ -127,6 +108,9 @@ def describe(told: dict[str, Any]) -> list[str]:
         for key, word in (("colours", ""), ("bits", " bits a channel")):
             each = (f"{name}{word}: {count:,}" for name, count in told[key].items())
             lines.append(", ".join(each))
+    if told["cannot_be_used"]:
+        unusable = "; ".join(some(told["cannot_be_used"]))
+        lines.append(f"{len(told['cannot_be_used']):,} cannot be used: {unusable}")
     return [*lines, "", *remarks(told)]
 
 
@@ -151,13 +135,12 @@ def remarks(told: dict[str, Any]) -> Iterator[str]:
     turned = sum(n for k, n in told["orientations"].items() if k != "1")
     if turned:
         yield f"{turned:,} images are turned upright, as their EXIF tags say"
-    if told["bits_in_use"] < 16:
-        top, bits = 2 ** told["bits_in_use"] - 1, told["bits_in_use"]
+    if (bits := told["bits_in_use"] or 16) < 16:
+        top = 2**bits - 1
         yield f"PNGs of 16 bits use {bits}: 0 to {top:,} is black to white"
     yield from of_equal(told["equal"])
-    for key, words in (("left_out", "left out"), ("cannot_be_used", "that cannot be used")):
-        if told[key]:
-            yield f"{len(told[key]):,} {words}: " + "; ".join(some(told[key]))
+    if told["left_out"]:
+        yield f"{len(told['left_out']):,} left out: " + "; ".join(some(told["left_out"]))
     counts = {name: counts["train"] for name, counts in told["classes"].items()}
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[most] >= UNEQUAL * counts[least]:
