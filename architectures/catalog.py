@@ -10,7 +10,9 @@ from keras import layers
 from convbook.architectures.common import Net, logits
 from convbook.architectures.graph.features import pyramid
 from convbook.architectures.graph.layer_names import name_layers, one_name, tap
+from convbook.architectures.graph.prepared import prepared
 from convbook.architectures.weights import loading
+from convbook.architectures.weights.known import Known, about
 from convbook.blocks.checks import require, rule_of
 from convbook.blocks.types import (
     WHOLE,
@@ -97,7 +99,8 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     leaves out the head.  weights of the same network: the path of a .keras or .weights.h5 file;
     'imagenet', those of keras.applications; or, as PyTorch's libraries name them, the path of a
     .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options
-    they need.  name: the model's, by default the network's; two of a kind in one model need two,
+    they need, and the model knows how images are prepared for them: see graph.prepared.  name: the
+    model's, by default the network's; two of a kind in one model need two,
     and get_layer(model, 'left/stage1') then finds a layer of one.
 
     features=True returns, without the head, a list of maps: the last at each stride, the smallest
@@ -127,6 +130,9 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     options = dict(given)
     a = options.pop("a", None)
     net = choose(key, net, options)
+    known = about(key, weights)
+    if input_shape is None and known:
+        input_shape = (known.preparation.crop, known.preparation.crop, net.shape[-1])
     net = replace(net, shape=checked_shape(net, input_shape), classes=int(classes or net.classes))
     whole = top and not features
     model = built(key, net, whole, a)
@@ -139,7 +145,18 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     if features:
         model = pyramid(model, NETS[key].shape)
     model.name = name or key
-    return model
+    return told(model, known, whole) if known else model
+
+
+def told(model: keras.Model, known: Known, whole: bool) -> keras.Model:
+    """The model with what is known of its weights, for images of its size."""
+    rows, columns, channels = model.input_shape[1:]
+    preparation, names = known.preparation, known.class_names
+    size = rows if rows and rows == columns else preparation.crop
+    if channels != preparation.channels or (size != preparation.crop and preparation.per_pixel):
+        return model
+    fits = whole and names is not None and len(names) == model.outputs[0].shape[-1]
+    return prepared(model, preparation.at(size), names if fits else None)
 
 
 def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None:

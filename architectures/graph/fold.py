@@ -12,6 +12,7 @@ from keras import layers
 from convbook.architectures.graph.arithmetic import CONVOLUTIONS
 from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.layer_names import summed
+from convbook.architectures.graph.prepared import knowing
 from convbook.architectures.graph.private import maker
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
@@ -48,9 +49,9 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
     calls(model)
     whole: Any = nested(model)
     kept = chosen(whole, outputs)
-    return rebuilt(
-        whole if kept is whole.output else keras.Model(whole.input, kept, name=model.name)
-    )
+    if kept is not whole.output:
+        whole = keras.Model(whole.input, kept, name=model.name)
+    return knowing(model, rebuilt(whole))
 
 
 def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
@@ -108,7 +109,7 @@ def flat(model: keras.Model) -> keras.Model:
     result = keras.Model(inputs, outputs, name=model.name)
     for op, copy in copies.items():
         take(copy, op.get_weights() if getattr(op, "weights", ()) else ())
-    return result
+    return knowing(model, result)
 
 
 def parts(

@@ -1,0 +1,68 @@
+"""A functional model that knows how images are made ready for it, and what its classes are."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable("convbook")
+class PreparedModel(keras.Model):
+    """The functional model of its layers, inputs and outputs, with two facts that are saved too.
+
+    preparation: what makes its input of images (see weights.preparation); class_names: a tuple, or
+    None.  Its answers are those of a keras.Model of the same layers: it takes what is prepared.
+    """
+
+    preparation: Any = None
+    class_names: tuple[str, ...] | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        of_images = keras.saving.serialize_keras_object(self.preparation)
+        names = self.class_names and list(self.class_names)
+        return super().get_config() | dict(preparation=of_images, class_names=names)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PreparedModel":
+        config = dict(config)
+        preparation, names = config.pop("preparation", None), config.pop("class_names", None)
+        model = super().from_config(config, custom_objects)
+        return know(model, keras.saving.deserialize_keras_object(preparation), names)
+
+
+def know(
+    model: PreparedModel, preparation: Any, class_names: Iterable[str] | None
+) -> PreparedModel:
+    model.preparation = preparation
+    model.class_names = None if class_names is None else tuple(class_names)
+    return model
+
+
+def prepared(
+    model: keras.Model, preparation: Any, class_names: Iterable[str] | None = None
+) -> PreparedModel:
+    """The PreparedModel of a functional model: its layers and weights, not copies of them.
+
+    Raises ValueError for as many class names as its first output has no classes.
+    """
+    inputs, outputs = (v[0] if len(v) == 1 else v for v in (model.inputs, model.outputs))
+    names = None if class_names is None else tuple(class_names)
+    classes = model.outputs[0].shape[-1]
+    if names is not None and len(names) != classes:
+        raise ValueError(f"class_names: {len(names)} names: {model.name} has {classes} classes")
+    return know(PreparedModel(inputs, outputs, name=model.name), preparation, names)
+
+
+def knowing(model: keras.Model, made: keras.Model) -> keras.Model:
+    """made, a functional model that was made of model: it knows what model does."""
+    if not isinstance(model, PreparedModel):
+        return made
+    known = PreparedModel(made.input, made.output, name=made.name)
+    return know(known, model.preparation, model.class_names)
+
+
+def first_output(model: keras.Model) -> keras.Model:
+    """A functional model without the auxiliary heads behind its first output."""
+    if len(model.outputs) == 1:
+        return model
+    return knowing(model, keras.Model(model.inputs[0], model.outputs[0], name=model.name))

@@ -1,0 +1,102 @@
+"""How the libraries prepare images for their published weights, and what the classes are called.
+
+preparations.json: {library: {its name: {tag: [short, crop, interpolation, mode, classes]}}}, the
+library's own choice of weights first.  torchvision: the transforms of its weights; its GoogLeNet
+and Inception v3 change what they are given to 'tf' by themselves.  timm: pretrained_cfg, at that of
+its two sizes which is the network's.  pytorchcv: the data sets of its repository.
+keras.applications, entered by our names: the modes of preprocess_input; it says nothing of sizes,
+and 8/7 of the input is the custom of the others.  class_names.json: {classes: their names}.
+"""
+
+import json
+import zipfile
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from convbook.architectures.weights.preparation import MODES, Preparation
+from convbook.architectures.weights.published import row
+
+ROOM = files("convbook.architectures.weights")
+
+
+class Known(NamedTuple):
+    """What is known of weights beside them; of: whose they are, or the path of their file."""
+
+    of: str
+    preparation: Preparation
+    class_names: tuple[str, ...] | None
+
+
+@cache
+def table(file: str) -> dict[str, Any]:
+    return json.loads((ROOM / file).read_text(encoding="utf-8"))
+
+
+def class_names(classes: str) -> tuple[str, ...]:
+    """The names of the classes of imagenet, cifar10, cifar100 or svhn, in their order."""
+    return tuple(table("class_names.json")[classes])
+
+
+def tags_of(of: str) -> tuple[str, str, dict[str, Any]]:
+    """('timm/resnet50', 'a1_in1k', {tag: its row}) of a name with or without a tag."""
+    library, _, name = of.partition("/")
+    rows, tag = table("preparations.json").get(library, {}), ""
+    if name not in rows and "." in name:
+        name, tag = name.split(".", 1)
+    return f"{library}/{name}", tag, rows.get(name, {})
+
+
+def prepared_as(of: str) -> Known:
+    """What is Known of published weights.
+
+    of: a library and its network, with a dot and the tag of the weights or without:
+    'timm/resnet50.tv_in1k', 'torchvision/resnet50.IMAGENET1K_V1', 'timm/resnet50'.  Without a tag
+    they are those that the library takes by itself.  Raises ValueError for what is not there.
+    """
+    network, tag, tags = tags_of(of)
+    if not tags:
+        row(network)  # raises
+        raise ValueError(f"of={of!r}: how images are prepared for it is not known")
+    tag = tag or next(iter(tags))
+    if tag not in tags:
+        known = ", ".join(f"{network}.{t}" for t in tags) if "" not in tags else network
+        raise ValueError(f"of={of!r}: of must be {known}")
+    short, crop, interpolation, mode, classes = tags[tag]
+    preparation = Preparation(short, crop, interpolation, **MODES[mode])
+    return Known(f"{network}.{tag}" if tag else network, preparation, class_names(classes))
+
+
+def about(name: str, weights: Any, of: str | None = None) -> Known | None:
+    """What is Known of the weights= of a network, from their row or their file; or None.
+
+    of: whose they are, if they are a bare file.  Raises ValueError for an of that is not there.
+    """
+    if of is not None:
+        return prepared_as(of)
+    if weights == "imagenet":
+        return prepared_as(f"keras.applications/{name}")
+    if str(weights).startswith("timm/"):
+        _, tag, tags = tags_of(str(weights))
+        return prepared_as(str(weights)) if tag in tags else None
+    return saved_with(weights) if str(weights).endswith(".keras") else None
+
+
+def saved_with(path: str | Path) -> Known | None:
+    """What a .keras file says beside its network: see graph.prepared; None where it says nothing.
+
+    A file that cannot be read says nothing here: whoever reads its weights will say why.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))["config"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    if not isinstance(config, dict) or not config.get("preparation"):
+        return None
+    preparation = keras.saving.deserialize_keras_object(config["preparation"])
+    names = config.get("class_names")
+    return Known(str(path), preparation, names and tuple(names))
