@@ -36,11 +36,15 @@ def folder(package):
     return Path(find_spec(package).origin).parent
 
 
-def photograph(name):
-    """A photograph of scikit-image or scikit-learn, (H, W, 3), uint8."""
+def path_of(name):
+    """The path of a photograph of scikit-image or scikit-learn."""
     folders = folder("skimage") / "data", folder("sklearn") / "datasets" / "images"
-    path = next(f / name for f in folders if (f / name).exists())
-    return np.asarray(Image.open(path).convert("RGB"))
+    return next(f / name for f in folders if (f / name).exists())
+
+
+def photograph(name):
+    """(H, W, 3), uint8."""
+    return np.asarray(Image.open(path_of(name)).convert("RGB"))
 
 
 @cache

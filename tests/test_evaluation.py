@@ -11,11 +11,13 @@ from keras import layers
 
 from convbook import architectures
 from convbook.__main__ import main as convbook
+from convbook.architectures import weights
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.blocks import BN, basic_block, conv, dense, gavgpool, maxpool
 from convbook.training import data
 from convbook.training.evaluation import protocols, scores, trained_network, views
 from convbook.training.evaluation.probabilities import probabilities
+from tests import pretrained
 from tests.files import folder, picture, png
 
 SIZE = 8
@@ -344,9 +346,12 @@ def home(tmp_path, monkeypatch):
 
 
 def saved(at, model, **result):
-    """A model.keras in a folder, and a result.json if anything is said for it."""
+    """A model.keras in a folder, and a result.json if anything is said for it; else the model says
+    that images are in [0, 1] as they are."""
     at.mkdir(parents=True)
-    model.save(at / "model.keras")
+    kind = dict(order="grey", mean=[0], std=[1]) if model.input_shape[-1] == 1 else {}
+    plain = weights.Preparation(SIZE, SIZE, first="crop", **kind)
+    (model if result else weights.prepared(model, plain)).save(at / "model.keras")
     if result:
         (at / "result.json").write_text(json.dumps(result))
     return str(at / "model.keras")
@@ -380,7 +385,7 @@ def test_evaluate_one_network(images, tmp_path, capsys):
         assert (out / name).read_bytes()[:4] == b"\x89PNG"
     text = capsys.readouterr().out
     assert f"{found['top_1']:8.2%}  top-1\n" in text
-    assert "no result.json beside it: images in [0, 1] as they are" in text
+    assert f"images as {path} has them: short side {SIZE}, centre {SIZE} x {SIZE}" in text
 
 
 def test_evaluate_an_ensemble(images, tmp_path):
@@ -401,8 +406,21 @@ def test_evaluate_an_ensemble(images, tmp_path):
     p = (a + b) / 2
     assert found["negative_log_likelihood"] == pytest.approx(-np.log(p[range(9), y]).mean(), 1e-4)
     assert found["top_1_of_each"] == [np.mean(q.argmax(1) == y) for q in (a, b)]
-    assert len(found["words"]) == 1
-    assert found["words"][0].startswith(f"{paths[0]}: no result.json beside it")
+    assert len(found["words"]) == 2
+    assert found["words"][0].startswith(f"images as {paths[0]} has them: short side {SIZE}")
+    assert found["words"][1] == f"images as in the training of {paths[1]}"
+
+
+def test_the_preparation_of_a_library_is_carried_out_exactly():
+    names = ("chelsea.png", "coffee.png")
+    part = data.Files([str(pretrained.path_of(name)) for name in names], [0, 1], 227, 3)
+    model = architectures.create("squeezenet_v1_1")
+    weights.from_torch(model, pretrained.squeezenet())
+    known = weights.Preparation(**pretrained.PREPARATION)
+    p = probabilities(model, part, protocols.CENTRE, preparation=known)
+    for i, name in enumerate(names):
+        x = np.asarray(known(pretrained.photograph(name)))[None]
+        np.testing.assert_allclose(p[i], softmax(model.predict_on_batch(x))[0], atol=1e-5)
 
 
 def test_statistics_are_those_of_the_training_data(images, tmp_path):

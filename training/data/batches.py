@@ -101,7 +101,8 @@ def augmented(x: tf.Tensor, y: tf.Tensor, stages: Plan, seeds: Sequence[tf.Tenso
 
 def normalised(x: tf.Tensor, stages: Plan, statistics: Any) -> tf.Tensor:
     for normalisation in stages.normalisations:
-        x = normalisation.function(x, statistics, **normalisation.options)
+        known = dict(statistics=statistics) if normalisation.needs_statistics else {}
+        x = normalisation.function(x, **known, **normalisation.options)
     return x
 
 

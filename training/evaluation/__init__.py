@@ -1,6 +1,7 @@
 """Trained networks: evaluated by a protocol, asked for what they see, compared run by run."""
 
 __all__ = [
+    "asked",
     "evaluate",
     "plots",
     "predict",

@@ -17,8 +17,8 @@ import numpy as np
 
 from convbook import terminal
 from convbook.names import data_source
-from convbook.options import Command, Parser, saved_model, whole
-from convbook.training.evaluation import protocols
+from convbook.options import Command, Parser, whole
+from convbook.training.evaluation import asked, protocols
 from convbook.training.evaluation.protocols import Protocol
 
 if TYPE_CHECKING:
@@ -32,20 +32,22 @@ def evaluate(parser: Parser) -> Command:
     """convbook evaluate: its arguments; returns what evaluates."""
     parser.description, parser.epilog = __doc__, protocols.__doc__
     add = parser.add_argument
-    add("models", nargs="+", type=saved_model, metavar="MODEL.keras")
+    add("models", nargs="+", metavar="MODEL", help=asked.MODEL)
     add("--data", required=True, metavar="D", help="as for training: digits, folder:PATH ...")
     add("--part", default="test", choices=("test", "val", "train"))
     add("--protocol", default="centre", metavar="P", help="default: centre")
     add("--batch-size", type=whole(1), default=64, metavar="N", help="views at a time")
-    add("--size", type=whole(1), help="pixels a side, for networks that take any")
     add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
     add("--skip-broken", action="store_true", help="evaluate without what cannot be read")
     add("--first-label", type=whole(0), metavar="N", help="of TFRecord files: what class 0 is")
+    asked.add_to(parser)
     return printed
 
 
 def printed(options: Namespace) -> None:
     """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
+    for model in options.models:
+        asked.refuse(options, model)
     protocol = protocols.protocol(options.protocol)
     data_source(options.data)
     terminal.load_keras()
@@ -69,9 +71,8 @@ def beside(options: Namespace) -> Path:
 def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
     """(networks, data of each), all that can be refused before time is spent.  ValueError."""
     from convbook.training import data
-    from convbook.training.evaluation import trained_network
 
-    networks = [trained_network.load(path, options.size) for path in options.models]
+    networks = [asked.network(options, model) for model in options.models]
     loaded = {}
     for network in networks:
         protocols.sides_of(protocol, network.size)
@@ -89,7 +90,8 @@ def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
     if images.classes != network.classes:
         has = f"{network.path} tells {network.classes} classes apart"
         raise ValueError(f"{has}, --data {name!r} has {images.classes}")
-    known, theirs = (network.result or {}).get("classes"), images.names
+    known = network.known and network.known.class_names
+    known, theirs = known or (network.result or {}).get("classes"), images.names
     for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
         if str(pair[0]) != str(pair[1]):
             said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
@@ -127,9 +129,8 @@ def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
     from convbook.training.evaluation import trained_network
 
     flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
-    if network.result is None:
-        yield f"{network.path}: no result.json beside it: images in [0, 1] as they are"
-    elif protocol.kind in ("ten", "crops", "dense") and not flips:
+    yield trained_network.words(network)
+    if network.result and protocol.kind in ("ten", "crops", "dense") and not flips:
         yield f"{network.path}: shown mirror images, without which it was trained"
 
 
@@ -141,7 +142,8 @@ def probabilities_of(
 
     augmentation, statistics, short = trained_network.preparation(network, options.data, images)
     part, batch = getattr(images, options.part), options.batch_size
-    args = part, protocol, batch, short, augmentation, statistics
+    known = network.known and network.known.preparation
+    args = part, protocol, batch, short, augmentation, statistics, known
     p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
         raise ValueError(f"{network.path} answers with numbers that are not finite")

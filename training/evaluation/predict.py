@@ -1,16 +1,24 @@
 """What a trained network sees in images.
 
     convbook predict runs/resnet20-digits/model.keras seven.png other.jpg
+    convbook predict resnet50 --weights timm/resnet50.a1_in1k photos/ 'more/*.jpg' --json
 
-An image's centre is shown to the network, as in its validation.
+An image's centre is shown to the network, prepared as the network says: see convbook evaluate.
 """
 
+import glob
+import json
+import os
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convbook import terminal
-from convbook.options import Command, Parser, saved_model, whole
+from convbook.options import Command, Parser, whole
+from convbook.training.evaluation import asked
+from convbook.training.evaluation.protocols import CENTRE
 
 if TYPE_CHECKING:
     from convbook.training.evaluation.trained_network import Trained
@@ -20,38 +28,77 @@ def predict(parser: Parser) -> Command:
     """convbook predict: its arguments; returns what predicts."""
     parser.description = __doc__
     add = parser.add_argument
-    add("model", type=saved_model, metavar="MODEL.keras")
-    add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files")
+    add("model", metavar="MODEL", help=asked.MODEL)
+    add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, folders, patterns")
     add("--top", type=whole(1), default=5, metavar="N", help="classes to name; default: 5")
-    add("--size", type=whole(1), help="pixels a side, for networks that take any")
+    add("--json", action="store_true", help="print JSON: every image with its classes")
+    asked.add_to(parser)
     return printed
 
 
 def printed(options: Namespace) -> int:
     """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
     Raises ValueError for a model that cannot be used."""
+    asked.refuse(options, options.model)
+    paths = found(options.images)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network
 
-    network = trained_network.load(options.model, options.size)
-    good, probabilities, broken = predicted(network, options.images)
-    if network.result is None:
-        print("no result.json beside the model: images in [0, 1] as they are, classes by number")
-    names, seen = trained_network.names(network), dict(zip(good, probabilities, strict=True))
-    for i, path in enumerate(options.images):
+    network = asked.network(options, options.model)
+    good, probabilities, broken = predicted(network, paths)
+    names = trained_network.names(network)
+    seen = {i: likeliest(p, names, options.top) for i, p in zip(good, probabilities, strict=True)}
+    if options.json:
+        print(json.dumps(document(network, paths, seen, broken), indent=2))
+        return 1 if broken else 0
+    print(trained_network.words(network))
+    for i, path in enumerate(paths):
         if i in broken:
             print(f"{path}: {broken[i]}", file=sys.stderr)
-            continue
-        p = seen[i]
-        likeliest = (-p).argsort(kind="stable")[: options.top]
-        print(f"{path}: " + ", ".join(f"{names[c]} {p[c]:.1%}" for c in likeliest))
+        else:
+            print(f"{path}: " + ", ".join(f"{name} {p:.1%}" for _, name, p in seen[i]))
     return 1 if broken else 0
+
+
+def found(images: list[str]) -> list[str]:
+    """The paths of files, of the images in folders, at any depth, and of what patterns fit."""
+    from convbook.training.data.images import listed
+
+    paths = []
+    for image in images:
+        fits = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True))
+        for path in fits or [image]:  # what is not there is named with what cannot be read
+            paths += listed(path).files if os.path.isdir(path) else [path]
+    if not paths:
+        raise ValueError(f"{', '.join(images)}: no image there")
+    return paths
+
+
+def likeliest(p: np.ndarray, names: list[str], top: int) -> list[tuple[int, str, float]]:
+    """(number, name, probability) of the likeliest classes."""
+    return [(int(c), names[c], float(p[c])) for c in (-p).argsort(kind="stable")[:top]]
+
+
+def document(network: "Trained", paths: list[str], seen: dict[int, Any],
+             broken: dict[int, str]) -> dict[str, Any]:  # fmt: skip
+    """All that is to be said, for programs."""
+    from convbook.training.evaluation import trained_network
+
+    def told(i):
+        if i in broken:
+            return dict(image=paths[i], error=broken[i])
+        keys = ("number", "name", "probability")
+        return dict(image=paths[i], classes=[dict(zip(keys, row, strict=True)) for row in seen[i]])
+
+    prepared = trained_network.words(network)
+    images = [told(i) for i in range(len(paths))]
+    return dict(model=network.path, preparation=prepared, images=images)
 
 
 def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dict[int, str]]:
     """(numbers of the paths, probabilities (N, classes) of these, {number: why not} of others)."""
     from convbook.training.data.check import checked
-    from convbook.training.evaluation import probabilities, protocols, trained_network
+    from convbook.training.evaluation import probabilities, trained_network
 
     if network.channels not in (1, 3):
         right = "images have 1 or 3"
@@ -60,6 +107,10 @@ def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dic
     if not len(good := numbers.tolist()):
         return [], [], broken
     augmentation, statistics, short = trained_network.preparation(network)
-    centre = protocols.Protocol("centre", None)
-    args = part, centre, 64, short, augmentation, statistics
-    return good, probabilities.probabilities(network.model, *args), broken
+    known = network.known and network.known.preparation
+    args = part, CENTRE, 64, short, augmentation, statistics, known
+    p = probabilities.probabilities(network.model, *args)
+    for i, finite in zip(good, np.isfinite(p).all(-1), strict=True):
+        if not finite:
+            raise ValueError(f"{network.path} answers {paths[i]} with numbers that are not finite")
+    return good, p, broken

@@ -10,23 +10,30 @@ import numpy as np
 import tensorflow as tf
 
 from convbook.architectures.graph.fully_convolutional import fully_convolutional, is_softmax
+from convbook.architectures.weights.preparation import Preparation
 from convbook.training.data import Split, Statistics, batches
 from convbook.training.data.augment import Augmentation, plan
 from convbook.training.data.batches import AUTOTUNE, normalised, refuse_plan
 from convbook.training.data.splits import Part
-from convbook.training.evaluation.protocols import Protocol, sides_of
+from convbook.training.evaluation.protocols import CENTRE, Protocol, sides_of
 from convbook.training.evaluation.views import resized, views
 
 
 def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int = 64,
                   short: int | None = None, augmentation: Augmentation = None,
-                  statistics: Statistics | None = None) -> np.ndarray:  # fmt: skip
+                  statistics: Statistics | None = None,
+                  preparation: Preparation | None = None) -> np.ndarray:  # fmt: skip
     """(N, classes): for each image of a part the mean over what the Protocol shows of it.
 
     model: returns logits, or probabilities if its last layer is a softmax.  batch: views at a
-    time.  short, augmentation, statistics: see shown.  Raises ValueError.
+    time.  short, augmentation, statistics: see shown.  preparation: that of a library, which is
+    carried out exactly where the Protocol is the centre of an image as it has it.  Raises
+    ValueError.
     """
-    images = shown(part, protocol, batch, short, augmentation, statistics)
+    if preparation and preparation.first == "resize" and protocol == CENTRE:
+        images = exactly(part, batch, preparation)
+    else:
+        images = shown(part, protocol, batch, short, augmentation, statistics)
     if protocol.kind == "dense":
         maps = fully_convolutional(model)
         return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), images, len(part))
@@ -87,6 +94,21 @@ def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
     if isinstance(part, Split):  # of one size
         scales = [images.unbatch().batch(batch) for images in scales]
     return reduce(tf.data.Dataset.concatenate, scales).prefetch(AUTOTUNE)
+
+
+def exactly(part: Part, batch: int, preparation: Preparation) -> tf.data.Dataset:
+    """As shown, of images as a library prepares them: of 8 bits, resized whole."""
+
+    def prepare(x):
+        return np.asarray(preparation(x), "float32")
+
+    def read(i):
+        x = tf.cast(tf.round(255 * uncropped(part, i)), tf.uint8)
+        x = tf.numpy_function(prepare, [x], tf.float32, stateful=False)
+        return tf.ensure_shape(x, (preparation.crop, preparation.crop, part.channels))
+
+    images = tf.data.Dataset.range(len(part)).map(read, num_parallel_calls=2)
+    return numbered(images.batch(batch), len(part), batch).prefetch(AUTOTUNE)
 
 
 def numbered(images: tf.data.Dataset, n: int, batch: int) -> tf.data.Dataset:

@@ -20,6 +20,7 @@ INCEPTION = (256, 288, 320, 352)  # short sides, for crops of 224
 USUAL = 256 / 224
 
 Protocol = namedtuple("Protocol", "kind sides")  # sides: short sides in pixels, None: as usual
+CENTRE = Protocol("centre", None)
 
 
 def protocol(text: str) -> Protocol:

@@ -8,35 +8,90 @@ from typing import Any
 import keras
 import numpy as np
 
+from convbook import architectures
+from convbook.architectures.catalog import find
+from convbook.architectures.graph.prepared import first_output
+from convbook.architectures.weights.known import Known, about, class_names, tags_of
 from convbook.architectures.weights.loading import opened
+from convbook.architectures.weights.preparation import MODES, mode
+from convbook.architectures.weights.published import row
 from convbook.training import data
 from convbook.training.data.augment import Augmentation, plan
 
 # model; path; size and channels of its input; classes, a number; result: what result.json says, or
-# None
-Trained = namedtuple("Trained", "model path size channels classes result")
+# None; known: how images are prepared for it, and the names of its classes, or None
+Trained = namedtuple("Trained", "model path size channels classes result known", defaults=(None,))
 
 
-def load(path: str | Path, size: int | None = None) -> Trained:
+def load(path: str | Path, size: int | None = None, told: Known | str | None = None) -> Trained:
     """The Trained network of a .keras file; size: of its input, where any would do.
 
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
-    training (EMA) are those that the trainer wrote into it.  Raises ValueError.
+    training (EMA) are those that the trainer wrote into it.  told: see about.  Raises ValueError.
     """
-    model = opened(path)
+    return trained(opened(path), path, size, told, read_result(path))
+
+
+def created(name: str, weights: str, size: int | None, told: Known | str | None) -> Trained:
+    """The Trained network of a name with weights from elsewhere; told: see about.  ValueError."""
+    options: dict[str, Any] = {}
+    known = about(name, weights) or told
+    if isinstance(told, Known):
+        network, options = row(tags_of(told.of)[0])
+        if network != find(name)[0]:
+            raise ValueError(f"--of {told.of}: these are weights of {network}, not of {name}")
+    if isinstance(known, Known):
+        size = size or known.preparation.crop
+    if size:
+        options |= dict(input_shape=(size, size, find(name)[1].shape[-1]))
+    model = architectures.create(name, weights=weights, **options)
+    return trained(model, weights, size, told, None)
+
+
+def trained(
+    model: keras.Model, path: str | Path, size: int | None, told: Known | str | None, result: Any
+) -> Trained:
+    """Trained, of a model for images.  Raises ValueError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ValueError(f"{path}: its input is {model.input_shape}: it must be one of images")
-    if len(model.outputs) > 1:  # auxiliary heads behind the first
-        model = keras.Model(model.inputs, model.outputs[0], name=model.name)
+    model = first_output(model)
     if len(model.output_shape) != 2 or not model.output_shape[-1]:
         raise ValueError(f"{path}: its output is {model.output_shape}: it must be (None, classes)")
-    result = read_result(path)
     _, h, w, channels = model.input_shape
+    known = known_of(model, path, told)
+    usual = known.preparation.crop if isinstance(known, Known) else None
     options = (result or {}).get("options", {})
-    h, w = (side or size or options.get("size") for side in (h, w))
+    h, w = (side or size or options.get("size") or usual for side in (h, w))
     if not h or h != w or (size and size != h):
         raise ValueError(f"{path}: --size {size}: its input is {model.input_shape[1:]}, a square")
-    return Trained(model, str(path), h, channels, model.output_shape[-1], result)
+    if isinstance(known, str):
+        imagenet = known in MODES and model.output_shape[-1] == 1000
+        names = class_names("imagenet") if imagenet else None
+        known = Known(f"--preparation {known}", mode(known, h), names)
+    if known:
+        known = known._replace(preparation=known.preparation.at(h))
+        refuse_channels(known, path, channels)
+    return Trained(model, str(path), h, channels, model.output_shape[-1], result, known)
+
+
+def known_of(model: keras.Model, path: str | Path, told: Known | str | None) -> Known | str | None:
+    """What is known of a model: what the command line has told, else what the model says."""
+    if told is not None or getattr(model, "preparation", None) is None:
+        return told
+    return Known(str(path), model.preparation, model.class_names)
+
+
+def refuse_channels(known: Known, path: str | Path, channels: int) -> None:
+    if known.preparation.channels != channels:
+        takes = f"images of {known.preparation.channels} channels, {path} takes {channels}"
+        raise ValueError(f"{known.of} prepares {takes}")
+
+
+def words(network: Trained) -> str:
+    """How images are prepared for a network, in a line."""
+    if network.known:
+        return f"images as {network.known.of} has them: {network.known.preparation.words()}"
+    return f"images as in the training of {network.path}"
 
 
 def read_result(path: str | Path) -> dict[str, Any] | None:
@@ -61,7 +116,8 @@ def recipe(network: Trained) -> dict[str, Any]:
 
 def names(network: Trained, images: data.Data | None = None) -> list[str]:
     """The names of the classes: of result.json, else of the images, else their numbers."""
-    known = (network.result or {}).get("classes") or (images and images.names)
+    known = network.known and network.known.class_names
+    known = known or (network.result or {}).get("classes") or (images and images.names)
     if known and len(known) == network.classes:
         return [str(name) for name in known]
     return [f"class {i}" for i in range(network.classes)]
@@ -72,10 +128,15 @@ def preparation(
 ) -> tuple[Augmentation, data.Statistics | None, int | None]:
     """(augmentation, statistics, short side or None): how images are made ready for the network.
 
-    As in its training: normalised by the statistics of what it was trained on, which result.json
-    has, or which are computed again from the data that it names.  name, images: data that are
-    loaded already.  Without result.json images are in [0, 1] as they are.  Raises ValueError.
+    As is known of it, or as in its training: normalised by the statistics of what it was trained
+    on, which result.json has, or which are computed again from the data that it names.  name,
+    images: data that are loaded already.  Without result.json images are in [0, 1] as they are.
+    Raises ValueError.
     """
+    if network.known:
+        known = network.known.preparation
+        told = {key: getattr(known, key) for key in ("order", "scale", "mean", "std")}
+        return [("prepared", told)], None, known.short
     if network.result is None:
         return None, None, None
     fields = recipe(network)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from convbook.training.data.augment.colour import colour_jitter, pca_noise
 from convbook.training.data.augment.crop import centre_crop, random_area_crop, scale_jitter
 from convbook.training.data.augment.mix import cutmix, mixup
-from convbook.training.data.augment.normalise import standardise, subtract_mean
+from convbook.training.data.augment.normalise import prepared, standardise, subtract_mean
 from convbook.training.data.augment.place import affine, flip, pad_crop
 from convbook.training.data.augment.rand import rand_augment
 
@@ -23,7 +23,7 @@ __all__ = ["options", "plan"]
 STAGES: dict[str, tuple[Callable[..., Any], ...]] = dict(
     crops=(random_area_crop, scale_jitter, centre_crop),
     colours=(pca_noise, colour_jitter, rand_augment),
-    normalisations=(subtract_mean, standardise),
+    normalisations=(subtract_mean, standardise, prepared),
     places=(affine, pad_crop, flip),
     mixtures=(mixup, cutmix),
 )
