@@ -5,6 +5,7 @@ Nothing here imports TensorFlow: the table also serves the other backends.
 
 from collections import namedtuple
 from functools import cache, partial
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -613,10 +614,19 @@ def shapes(case, height, width):
     return [(height and height * times, width and width * times, c) for c, times in pairs]
 
 
+def zeros(initializer, shape, dtype=None, **_):
+    return keras.ops.zeros(shape, dtype)
+
+
+# Draws no weights at random where they are replaced: that takes a fifth of the time to build
+undrawn = patch.object(keras.initializers.VarianceScaling, "__call__", zeros)
+
+
 def build(case, height, width):
-    """The model of one case at this size; None is a size not known."""
+    """The model of one case at this size, to be filled; None is a size not known."""
     inputs = [keras.Input(shape) for shape in shapes(case, height, width)]
-    return keras.Model(inputs, case.build(*inputs))
+    with undrawn:
+        return keras.Model(inputs, case.build(*inputs))
 
 
 def output_shape(case, height, width):

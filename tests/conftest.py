@@ -1,5 +1,6 @@
 """What every test starts from: one thread, two virtual CPUs, a fresh Keras."""
 
+import gc
 import os
 
 import pytest
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if is_slow(item.path, item.name):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """The garbage collector no longer looks through what was imported, at every big network."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True)

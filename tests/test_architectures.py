@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from measured import figures
+from measured import bare, figures
 from test_weights import randomise
 
 from convbook import architectures
@@ -30,8 +30,16 @@ def images(shape, n=2):
 
 def create(name, /, **options):
     """A small input, so that building and running are quick."""
-    shape = SIZES.get(name, (32, 32, 3))
-    return architectures.create(name, **{"input_shape": shape, "classes": 10} | options)
+    return architectures.create(name, **smaller(name, options))
+
+
+def smaller(name, options):
+    return {"input_shape": SIZES.get(name, (32, 32, 3)), "classes": 10} | options
+
+
+def skeleton(name, /, **options):
+    """As create, where nothing is computed."""
+    return bare(name, **smaller(name, options))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +50,7 @@ def test_counts_and_sizes_are_the_papers(name, variant):
     """Weights, trainable, total, multiply-adds and every stage's output, as its table has them."""
     facts = architectures.facts(name)
     facts = facts["variants"][variant] if variant else facts
-    model = architectures.create(name, variant=variant)
+    model = bare(name, variant=variant)
     found, computed = architectures.measure(model), facts["computed"]
     theirs = [computed[key] for key in ("weights", "trainable", "total_keras_style", "macs")]
     assert [found[key] for key in ("weights", "trainable", "total", "macs")] == theirs
@@ -56,7 +64,7 @@ def test_counts_and_sizes_are_the_papers(name, variant):
 
 def test_plain_cifar_nets_weigh_what_option_a_does():
     for depth in (20, 56):
-        plain, residual = (architectures.create(f"{net}{depth}") for net in ("plain", "resnet"))
+        plain, residual = (bare(f"{net}{depth}") for net in ("plain", "resnet"))
         assert plain.count_params() == residual.count_params()
         assert not [layer for layer in plain.layers if isinstance(layer, keras.layers.Add)]
 
@@ -78,7 +86,7 @@ def stage_weights(depth, stage):
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101])
 def test_counts_of_each_stage(depth):
-    stages = architectures.measure(architectures.create(f"resnet{depth}")).stages
+    stages = architectures.measure(bare(f"resnet{depth}")).stages
     assert list(stages) == ["stem", "stage1", "stage2", "stage3", "stage4", "head"]
     for i in (1, 2, 3, 4):
         weights, bn = stage_weights(depth, i)
@@ -100,8 +108,8 @@ def labels(model):
     + [("resnet18", {"survival": 0.5}), ("resnet50", {"se": 16}), ("resnet18", {"drop_path": 0.2})],
 )
 def test_names_are_the_same_at_every_build(name, options):
-    first = labels(create(name, **options))
-    create("resnet18")  # moves Keras' own counters
+    first = labels(skeleton(name, **options))
+    skeleton("resnet18")  # moves Keras' own counters
     assert labels(create(name, **options)) == first
     layers, paths = first
     assert len(set(layers)) == len(layers)
@@ -125,7 +133,7 @@ def test_tensorflow_makes_weights_of_one_name():
 
 @pytest.mark.parametrize("name", SMALL[1:])
 def test_taps(name):
-    model = create(name)
+    model = skeleton(name)
     depths = resnet.NETS[name].table[2]
     for i, depth in enumerate(depths, 1):
         last, stage = (model.get_layer(n).output for n in (f"stage{i}_block{depth}", f"stage{i}"))
@@ -141,17 +149,17 @@ def test_taps(name):
 
 
 def test_names_within_a_block():
-    names = labels(create("resnet50", se=16))[0]
+    names = labels(skeleton("resnet50", se=16))[0]
     assert "stage2_block1_b1_conv1" in names  # the projection
     assert [n for n in names if n.startswith("stage2_block1_b2") and "conv" in n] == [
         f"stage2_block1_b2_conv{i}" for i in (1, 2, 3)
     ]
     assert "stage2_block1_b2_b2_dense2" in names  # squeeze-and-excitation, on the branch
-    assert "stage1_block2_conv2" in labels(create("plain20"))[0]  # no branches
+    assert "stage1_block2_conv2" in labels(skeleton("plain20"))[0]  # no branches
 
 
 def test_gates_hide_nothing():
-    gated, plain = create("resnet20", survival=0.5), create("resnet20")
+    gated, plain = skeleton("resnet20", survival=0.5), skeleton("resnet20")
     assert sorted(labels(gated)[1]) == sorted(labels(plain)[1])
     layer = architectures.get_layer(gated, "stage2_block3_b2_conv1")
     assert layer.kernel.shape == (3, 3, 32, 32)
@@ -195,9 +203,9 @@ def test_any_size(name):
 
 def test_squeeze_and_excitation():
     facts = architectures.facts("se_resnet50")["computed"]
-    found = architectures.measure(architectures.create("resnet50", se=16))
+    found = architectures.measure(bare("resnet50", se=16))
     assert (found.trainable, found.macs) == (facts["trainable"], facts["macs"])
-    plain, last = (architectures.measure(create("resnet50", se=se)) for se in (None, (16, (4,))))
+    plain, last = (architectures.measure(skeleton("resnet50", se=se)) for se in (None, (16, (4,))))
     more = {s: last.stages[s].trainable - plain.stages[s].trainable for s in plain.stages}
     ours = 3 * (2 * 2048 * 128 + 128 + 2048)  # three blocks of 2048 channels, two dense layers
     assert more == {**dict.fromkeys(plain.stages, 0), "stage4": ours}
@@ -234,24 +242,24 @@ def test_drop_path():
 def test_options_reach_the_blocks():
     norms = keras.layers.BatchNormalization
     for options, eps in (({}, 1e-5), ({"eps": 1e-4}, 1e-4), ({"style": "keras"}, 1.001e-5)):
-        model = create("resnet18", **options)
+        model = skeleton("resnet18", **options)
         assert {m.epsilon for m in model.layers if isinstance(m, norms)} == {eps}
-    way = architectures.measure(create("resnet50", stride_on="3x3", shortcut="C"))
-    assert way.macs > architectures.measure(create("resnet50", stride_on="3x3")).macs
-    assert architectures.measure(create("resnet50", aux=False, se=None)).trainable < way.trainable
+    way = architectures.measure(skeleton("resnet50", stride_on="3x3", shortcut="C"))
+    assert way.macs > architectures.measure(skeleton("resnet50", stride_on="3x3")).macs
+    assert architectures.measure(skeleton("resnet50", aux=False, se=None)).trainable < way.trainable
 
 
 @pytest.mark.parametrize(("name", "style"), [("resnet18", "keras"), ("densenet40", "keras")])
 def test_what_a_user_gives_goes_before_a_style(name, style):
     assert "eps" in NETS[ALIASES.get(name, name)].styles[style]
-    model = create(name, style=style, eps=1e-2)
+    model = skeleton(name, style=style, eps=1e-2)
     norms = [m for m in model.layers if isinstance(m, keras.layers.BatchNormalization)]
     assert {m.epsilon for m in norms} == {1e-2}
 
 
 def test_dropout_in_densenet_is_behind_each_convolution_but_the_first():
     """Section 4.2: those of the transitions too, before the pool."""
-    model = create("densenet40", rate=0.2)
+    model = skeleton("densenet40", rate=0.2)
     rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]
     assert rates == [0.2] * (3 * 12 + 2)
     pools = [m for m in model.layers if isinstance(m, keras.layers.AveragePooling2D)]

@@ -174,21 +174,43 @@ def test_nothing_else_appears_on_several_workers(tmp_path):
         assert out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "blocks",
-        "measure resnet20",
-        "measure {run}/model.keras",
-        "evaluate {run}/model.keras --data digits",
-        "predict {run}/model.keras {run}/curves.png",
-    ],
-)
-def test_nothing_but_the_answer_appears(words, trained):
+ANSWERED = [
+    "measure resnet20",
+    "blocks",
+    "measure {run}/model.keras",
+    "evaluate {run}/model.keras --data digits",
+    "predict {run}/model.keras {run}/curves.png",
+]
+
+
+def test_nothing_but_the_answer_appears(trained):
     """TensorFlow's remarks on what it finds are kept away, whatever comes after the import."""
-    done = fresh("-m", "convbook", *words.format(run=trained[1]).split())
+    argvs = [words.format(run=trained[1]).split() for words in ANSWERED]
+    # In one process, which imports TensorFlow once; a line between the answers
+    code = f"from convbook.__main__ import main\nfor argv in {argvs}: print(main(argv), '---')"
+    done = fresh("-c", code)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+    *answers, last = done.stdout.split("0 ---\n")
+    assert (len(answers), last) == (len(argvs), "")
+    assert all(answers)
+
+
+@pytest.mark.parametrize("words", ANSWERED)
+def test_no_command_imports_keras_but_behind_the_filter(words, trained):
+    code = f"""
+import sys
+from convbook import terminal
+from convbook.__main__ import main
+
+class NotYet:
+    def find_spec(self, name, path=None, target=None):
+        assert name not in ("keras", "tensorflow"), name
+
+sys.meta_path.insert(0, NotYet())
+terminal.load_keras = lambda: sys.exit("behind the filter")
+main({words.format(run=trained[1]).split()})
+"""
+    assert fresh("-c", code).stderr == "behind the filter\n"
 
 
 def test_tensorflow_speaks_when_asked_to():

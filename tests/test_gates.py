@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import undrawn
 from keras import layers
 
 from convbook import blocks
@@ -52,14 +53,16 @@ ONES = [
 every_call = pytest.mark.parametrize(("name", "call", "size"), ONES)
 
 
-def model_of(name, call, size, gate):
-    """The model of a call with this gate, each weight chosen by its shape and name alone."""
+def model_of(name, call, size, gate, *more):
+    """The model of a call with this gate, each weight chosen by its shape and name alone; more
+    are inputs that the gate reads."""
     (args, letters, _), block = call, getattr(blocks, name)
     inputs = [keras.Input((size, size, 8))]
     if "h_prev" in inspect.signature(block).parameters:
         n = size and size * letters.get("s_prev", 1)
         inputs = [keras.Input((n, n, 8)), *inputs]
-    model = keras.Model(inputs, block(*inputs, *args, **letters, gate=gate))
+    with undrawn:
+        model = keras.Model([*inputs, *more], block(*inputs, *args, **letters, gate=gate))
     for v in model.weights:
         rng = np.random.default_rng([*v.shape, len(v.name)])
         if "seed" not in v.name and v.name != "runs":
@@ -71,16 +74,22 @@ def model_of(name, call, size, gate):
 
 def images(call, model):
     rng, double = np.random.default_rng(0), call[1].get("s_prev", 1)
-    sizes = (8 * double, 8)[-len(model.inputs) :]
+    sizes = (8 * double, 8)[-sum(i.shape[-1] == 8 for i in model.inputs) :]
     return [rng.normal(size=(2, n, n, 8)).astype("float32") for n in sizes]
 
 
-def answer(call, model, training):
-    """In a graph that does not know the size where the model does not."""
-    run = partial(model, training=training)
+def answers(call, model, training):
+    """A function of what the further inputs are: the answer to images, in a graph that does not
+    know the size where the model does not."""
+    run, given = partial(model, training=training), images(call, model)
     if None in model.inputs[0].shape[1:]:
-        run = tf.function(run, [[tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]])
-    return run(images(call, model)).numpy()
+        specs = [tf.TensorSpec(i.shape, i.dtype) for i in model.inputs]
+        run = tf.function(run, [specs], autograph=False)
+    return lambda *more: run([*given, *more]).numpy()
+
+
+def answer(call, model, training):
+    return answers(call, model, training)()
 
 
 def scaled(c):
@@ -106,9 +115,11 @@ def test_every_block_with_a_gate_is_here():
 @every_call
 def test_what_a_gate_returns_is_what_the_block_has(name, call, size):
     """In inference: half of each branch, or the branch.  Gates as they are, nothing bound."""
-    for gate, c in ((stochastic_depth, 0.5), (drop_path, 1)):
-        expected = answer(call, model_of(name, call, size, scaled(c)), training=False)
-        same(answer(call, model_of(name, call, size, gate), training=False), expected)
+    c = keras.Input((1, 1, 1))
+    expected = answers(call, model_of(name, call, size, scaled(c), c), training=False)
+    for gate, share in ((stochastic_depth, 0.5), (drop_path, 1)):
+        found = answer(call, model_of(name, call, size, gate), training=False)
+        same(found, expected(np.full((2, 1, 1, 1), share, "float32")))
 
 
 @every_call

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import fill
+from cases import fill, undrawn
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -37,7 +37,8 @@ def fits(size, k, s, p, d=1):
 
 def built(block, size, c, *args, **kwargs):
     x = keras.Input((*size, c))
-    return fill(keras.Model(x, block(x, *args, **kwargs)))
+    with undrawn:
+        return fill(keras.Model(x, block(x, *args, **kwargs)))
 
 
 def count(model, *names):
@@ -53,7 +54,7 @@ def macs(model):
     """Multiply-adds of one image as TensorFlow's own profiler counts them."""
     profiler = tf.compat.v1.profiler
     spec = tf.TensorSpec((1, *model.input.shape[1:]))
-    graph = tf.function(model).get_concrete_function(spec).graph
+    graph = tf.function(model, autograph=False).get_concrete_function(spec).graph
     options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
     return profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops / 2
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from cases import undrawn
 from keras import layers
 
 from convbook import architectures
@@ -68,7 +69,8 @@ def golden_error(file):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64" if file in DOUBLE else "float32")
     try:
-        model = network(file, x.shape[1:])
+        with undrawn:
+            model = network(file, x.shape[1:])
         assert weights.from_torch(model, state) is model
         return float(difference(model, x, logits))
     finally:
@@ -233,8 +235,9 @@ TWINS = [
 def test_keras_applications_give_the_same_logits(name, size):
     builder, arguments, options = APPLICATIONS[name]
     arguments = arguments | dict(weights=None, input_shape=(size, size, 3), classes=7)
-    source = getattr(keras.applications, builder)(**arguments, classifier_activation=None)
-    model = architectures.create(name, (size, size, 3), 7, **options)
+    with undrawn:
+        source = getattr(keras.applications, builder)(**arguments, classifier_activation=None)
+        model = architectures.create(name, (size, size, 3), 7, **options)
     x = np.random.default_rng(1).standard_normal((2, size, size, 3)).astype("float32")
     assert weights.from_keras(model, randomise(source)) is model
     assert difference(model, x, np.asarray(source(x))) < 1e-5

@@ -57,6 +57,11 @@ SLOW = {
             "densenet169",
             "vgg_E",
         )
+    }
+    | {
+        "test_the_same_weights_give_the_same_logits?timm-nasnetalarge?": "pytorchcv's NASNet-A",
+        "test_the_same_weights_give_the_same_logits?pcv-inceptionresnetv2?": "timm's, and v1",
+        "test_the_same_weights_give_the_same_logits?pcv-inceptionv4?": "timm's",
     },
     "test_sizes": {
         "test_auxiliary_heads*": "their counts",
@@ -74,6 +79,7 @@ SLOW = {
         "test_mixed_precision?mixed_float16-inception*": "bfloat16, and float16 of the others",
     },
     "test_multiworker": {
+        "test_workers_are_one_device?three*": "two workers, and two devices",
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
     },
     "test_fold": {
