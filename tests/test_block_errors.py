@@ -81,7 +81,9 @@ def called(name, given):
     """The block's result; what parallel takes by position stands under `paths`."""
     given = dict(given)
     paths = given.pop("paths", [[(1, 4)]]) if name == "parallel" else []
-    return FUNCTIONS[name](*([given.pop("x"), *paths] if paths else []), **given)
+    # Nothing is computed: the weights have shapes and no values
+    with keras.StatelessScope(initialize_variables=False):
+        return FUNCTIONS[name](*([given.pop("x"), *paths] if paths else []), **given)
 
 
 def message_of(call, *args):

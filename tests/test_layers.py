@@ -41,6 +41,13 @@ def built(block, size, c, *args, **kwargs):
         return fill(keras.Model(x, block(x, *args, **kwargs)))
 
 
+def shaped(block, size, c, *args, **kwargs):
+    """As built, of weights that have shapes and no values."""
+    with keras.StatelessScope(initialize_variables=False):
+        x = keras.Input((*size, c))
+        return keras.Model(x, block(x, *args, **kwargs))
+
+
 def count(model, *names):
     return sum(int(np.prod(v.shape)) for v in model.weights if v.name in names)
 
@@ -75,7 +82,7 @@ def macs(model):
 def test_conv_size_and_weights(size, k, s, p, d, g, n, bias, pre, f):
     """W' = floor((W + 2P - K) / S) + 1, or ceil(W / S); C K K f / g weights; f biases."""
     out = fits(size, k, s, p, d)
-    model = built(conv, size, 4, f, k, s, p, d, g=g, n=n, bias=bias, pre=pre)
+    model = shaped(conv, size, 4, f, k, s, p, d, g=g, n=n, bias=bias, pre=pre)
     kh, kw = pair(k)
     assert model.output.shape == (None, *out, f)
     assert count(model, "kernel") == 4 * kh * kw * f // g
@@ -98,10 +105,10 @@ def test_separable_size_and_weights(size, k, s, p, d, n, depthwise, m):
     """A depthwise convolution has m C K K weights, a separable one m C K K + m C f."""
     out, (kh, kw) = fits(size, k, s, p, d), pair(k)
     if depthwise:
-        model, f = built(dwconv, size, 4, k, s, p, d, n=n, multiplier=m), 4 * m
+        model, f = shaped(dwconv, size, 4, k, s, p, d, n=n, multiplier=m), 4 * m
         weights = f * kh * kw
     else:
-        model, f = built(sepconv, size, 4, 6, k, s, p, d, n=n, multiplier=m), 6
+        model, f = shaped(sepconv, size, 4, 6, k, s, p, d, n=n, multiplier=m), 6
         weights = 4 * m * kh * kw + 4 * m * 6
     assert model.output.shape == (None, *out, f)
     assert count(model, "kernel", "depthwise_kernel", "pointwise_kernel") == weights

@@ -84,6 +84,21 @@ def test_the_same_weights_give_the_same_logits(file):
     assert error < 10 * max(ledger.kept()["golden"][published_name(file)], 1e-7)  # not stale
 
 
+@pytest.mark.parametrize("file", ["timm-nasnetalarge", "pcv-inceptionresnetv2", "pcv-inceptionv4"])
+def test_the_entries_of_a_big_network_are_its_weights(file, monkeypatch):
+    """Each of the shape that is asked for, where the answers are left to make test-slow."""
+    data, given = np.load(GOLDEN / f"{file}.npz"), []
+    shapes = [json.loads(str(shape)) for shape in data["shapes"]]
+    state = {str(n): np.broadcast_to(0.0, s) for n, s in zip(data["names"], shapes, strict=True)}
+    with keras.StatelessScope(initialize_variables=False):
+        model = network(file, tuple(map(int, data["input_shape"][1:])))
+    monkeypatch.setattr(
+        keras.Variable, "assign", lambda self, value: given.append((self.path, value.shape))
+    )
+    weights.from_torch(model, state)
+    assert sorted(given) == sorted((w.path, tuple(w.shape)) for w in model.weights)
+
+
 def test_answers_in_single_precision_that_are_off():
     """Why one file is not compared: timm itself, in double precision, is 1.5e-4 from it."""
     single, double = (golden(f"timm-legacy_seresnet50{i}") for i in ("", "-double"))

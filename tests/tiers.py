@@ -59,9 +59,12 @@ SLOW = {
         )
     }
     | {
-        "test_the_same_weights_give_the_same_logits?timm-nasnetalarge?": "pytorchcv's NASNet-A",
-        "test_the_same_weights_give_the_same_logits?pcv-inceptionresnetv2?": "timm's, and v1",
-        "test_the_same_weights_give_the_same_logits?pcv-inceptionv4?": "timm's",
+        f"test_the_same_weights_give_the_same_logits?{file}?": f"its entries; {others}"
+        for file, others in (
+            ("timm-nasnetalarge", "pytorchcv's mobile one"),
+            ("pcv-inceptionresnetv2", "timm's, and pytorchcv's v1"),
+            ("pcv-inceptionv4", "timm's, and pytorchcv's v3"),
+        )
     },
     "test_sizes": {
         "test_auxiliary_heads*": "their counts",
