@@ -82,7 +82,6 @@ SLOW = {
         "test_mixed_precision?mixed_float16-inception*": "bfloat16, and float16 of the others",
     },
     "test_multiworker": {
-        "test_workers_are_one_device?three*": "two workers, and two devices",
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
     },
     "test_fold": {
