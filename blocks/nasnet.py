@@ -142,6 +142,11 @@ def conv_1x7_7x1(x: Tensor, f: int, s: int = 1, n: Norm = BN_TF) -> Tensor:
     return relu_conv(x, f, n=n)
 
 
+def is_even(size: int | None) -> bool:
+    """Whether a size is known and even."""
+    return size is not None and size % 2 == 0
+
+
 @keras.saving.register_keras_serializable("convbook")
 class SamePadding(layers.Layer):
     """The zeros that 'same' pads for a 3x3/2 window, also where rows and columns are unknown.
@@ -153,11 +158,13 @@ class SamePadding(layers.Layer):
     def call(self, x: Any) -> Any:
         _, h, w, _ = ops.shape(x)
         x = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
-        return x[:, 1 - h % 2 :, 1 - w % 2 :]
+        top, left = 1 - h % 2, 1 - w % 2  # what an even size has too many
+        return x[:, top:, left:]
 
     def compute_output_shape(self, shape: Any) -> Any:
-        n, h, w, c = shape
-        return (n, h and h + 1 + h % 2, w and w + 1 + w % 2, c)
+        n, *sizes, c = shape
+        more = (1 if is_even(size) else 2 for size in sizes)
+        return (n, *(size and size + i for size, i in zip(sizes, more, strict=True)), c)
 
 
 @checked
@@ -192,7 +199,7 @@ def same_mean(x: Tensor) -> str:
 
     Keras 3.15 on PyTorch counts an edge of an even map twice (its pull request 23233 mends that).
     """
-    even = not any((i or 1) % 2 for i in x.shape[1:3])
+    even = all(map(is_even, x.shape[1:3]))
     return "ceil" if even and keras.backend.backend() == "torch" else "same"
 
 

@@ -32,24 +32,38 @@ class Recompute(layers.Wrapper):
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return self.layer(x, training=False)
+        maps: list[Any] = [x]  # whose concatenation is x
         moments: list[Any] = []
-        maps, m = [x], None  # m: what a dense layer has made of x so far
-        for op in self.layer.layers:
-            if isinstance(op, layers.BatchNormalization):
-                read = (x, maps, moments) if m is None else (m, [m], [])
-                scale, shift = affine(op, *read[1:])
-            elif isinstance(op, layers.Activation):
-                a = op.activation
-            elif isinstance(op, layers.Conv2D):
-                m = activated(op, a, *read[:2], scale, shift)
-            elif isinstance(op, layers.Dropout):
-                m = op(m, training=True)
-            elif isinstance(op, layers.Concatenate):
-                x, maps, m = op([x, m]), [*maps, m], None
+        for convolutions, dropouts, concatenate in dense_layers(self.layer):
+            m, read, known = x, maps, moments
+            for norm, activation, conv in convolutions:
+                scale, shift = affine(norm, read, known)
+                m = activated(conv, activation.activation, m, maps=read, scale=scale, shift=shift)
+                read, known = [m], []
+            for dropout in dropouts:
+                m = dropout(m, training=True)
+            x, maps = concatenate([x, m]), [*maps, m]
         return x
 
     def compute_output_shape(self, shape: Any) -> Any:
         return self.layer.compute_output_shape(shape)
+
+
+def dense_layers(branch: Any) -> list[tuple[Any, Any, Any]]:
+    """(convolutions, dropouts, concatenation) of each dense layer of a model, in order.
+
+    convolutions: (norm, activation, convolution) once or in turn; dropouts: one or none.
+    """
+    found, before = [], []
+    for layer in branch.layers:
+        if isinstance(layer, layers.Concatenate):
+            kinds = layers.BatchNormalization, layers.Activation, layers.Conv2D, layers.Dropout
+            *steps, dropouts = ([i for i in before if isinstance(i, kind)] for kind in kinds)
+            found.append((list(zip(*steps, strict=True)), dropouts, layer))
+            before = []
+        else:
+            before.append(layer)
+    return found
 
 
 def affine(norm: Any, maps: Sequence[Any], moments: list[Any]) -> tuple[Any, Any]:
@@ -72,7 +86,7 @@ def affine(norm: Any, maps: Sequence[Any], moments: list[Any]) -> tuple[Any, Any
     return scale, (norm.beta if norm.center else 0) - scale * mean
 
 
-def activated(conv: Any, a: Any, x: Any, maps: Sequence[Any], scale: Any, shift: Any) -> Any:
+def activated(conv: Any, a: Any, x: Any, *, maps: Sequence[Any], scale: Any, shift: Any) -> Any:
     """conv(a(scale * x + shift)), of which only maps are kept, whose concatenation x is."""
 
     def run(x, scale, shift, kernel):

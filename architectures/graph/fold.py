@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,6 +20,8 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.blocks.types import Tensor
 
 Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
+Affine = tuple[np.ndarray, np.ndarray]  # scale and shift of each channel: scale * x + shift
+Changes = dict[Any, list[Affine]]  # {convolution: what its outputs are put through, in turn}
 # These very classes: what a subclass computes is not known.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -194,33 +196,45 @@ def rebuilt(model: keras.Model) -> keras.Model:
     return result
 
 
-def plan(rows: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[dict[Any, list[Any]], set[Any]]:
-    """({convolution: [(scale, shift) of its filters, ...]}, the operations that are left out)."""
-    times = Counter(row.op for row in rows)
-    uses = Counter(id(x) for x in [*outputs, *(x for row in rows for x in row.inputs)])
-    changes: defaultdict[Any, list[Any]] = defaultdict(list)
+class Source(NamedTuple):
+    """A convolution or dense layer that channels of a tensor come from, and how many."""
+
+    op: Any
+    filters: int
+
+
+def plan(graph: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[Changes, set[Any]]:
+    """What each convolution is changed by, and the operations that are left out."""
+    times = Counter(call.op for call in graph)
+    uses = Counter(id(x) for x in [*outputs, *(x for call in graph for x in call.inputs)])
+    changes: Changes = defaultdict(list)
     gone: set[Any] = set()
-    source: dict[
-        int, list[Any]
-    ] = {}  # id of a tensor: the convolutions, and their filters, of whose outputs it is made
-    for op, inputs, (y, *_) in rows:
-        alone = times[op] == 1 and all(uses[id(x)] == 1 and id(x) in source for x in inputs)
-        before = [part for x in inputs for part in source[id(x)]] if alone else []
+    sources: dict[int, list[Source]] = {}  # of a tensor, by its id, where it has no others
+    for op, inputs, (y, *_) in graph:
+        once = times[op] == 1
+        alone = once and all(uses[id(x)] == 1 and id(x) in sources for x in inputs)
+        before = [source for x in inputs for source in sources[id(x)]] if alone else []
         last = getattr(op, "axis", -1) in (-1, len(y.shape) - 1)
         same = inputs and inputs[0].dtype == y.dtype
-        if times[op] == 1 and linear(op):
-            before = [(op, y.shape[-1])]
+        if once and linear(op):
+            before = [Source(op, y.shape[-1])]
         elif same and type(op) in RANDOM:
             gone.add(op)
-        elif same and last and before and (found := affine(op, y)):
+        elif same and last and before and (scale_shift := affine(op, y)):
             gone.add(op)
-            for conv, f in before:
-                changes[conv].append([v[:f] for v in found])
-                found = [v[f:] for v in found]
+            for source, share in zip(before, shares(before, *scale_shift), strict=True):
+                changes[source.op].append(share)
         elif not (last and type(op) is layers.Concatenate):
             continue
-        source |= {id(y): before} if before else {}
+        if before:
+            sources[id(y)] = before
     return changes, gone
+
+
+def shares(sources: Sequence[Source], scale: Any, shift: Any) -> Iterator[Affine]:
+    """(scale, shift) of the channels of each source in turn."""
+    ends = np.cumsum([source.filters for source in sources])[:-1]
+    return zip(np.split(scale, ends), np.split(shift, ends), strict=True)
 
 
 def linear(op: Any) -> bool:
@@ -230,7 +244,7 @@ def linear(op: Any) -> bool:
     return last and all(w.name.endswith(("kernel", "bias")) for w in op.weights)
 
 
-def affine(op: Any, y: Tensor) -> list[np.ndarray] | None:
+def affine(op: Any, y: Tensor) -> Affine | None:
     """scale and shift of each channel, if in inference y is scale * x + shift; else None."""
     if type(op) is layers.BatchNormalization:
         scale = (number(op.moving_variance) + op.epsilon) ** -0.5
@@ -240,14 +254,14 @@ def affine(op: Any, y: Tensor) -> list[np.ndarray] | None:
         scale, shift = op.scale, op.offset
     else:
         return None
-    return [np.broadcast_to(v, y.shape[-1:]) for v in (scale, shift)]
+    return np.broadcast_to(scale, y.shape[-1:]), np.broadcast_to(shift, y.shape[-1:])
 
 
 def number(v: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(v).astype("float64")
 
 
-def changed(op: Any, changes: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
+def changed(op: Any, changes: Iterable[Affine]) -> list[np.ndarray]:
     """The weights of a convolution, with a bias, whose outputs are scaled and shifted in turn."""
     kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
     bias = kernels.pop()

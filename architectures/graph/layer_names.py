@@ -2,11 +2,11 @@
 
 import weakref
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -73,6 +73,14 @@ def summed(gate: Any, m: Tensor) -> keras.Model:
     return keras.Model(x if shortcut is x else [shortcut, x], y, name=gate.name)
 
 
+class Place(NamedTuple):
+    """Where an operation belongs: to a tap, at a position in the graph, by way of branches."""
+
+    position: float
+    tap: str
+    branches: tuple[str, ...]
+
+
 def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
     """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
 
@@ -80,23 +88,34 @@ def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
     merged there, what leads to the merge by its second input only is in branch b2, and so on.
     graph: the model's calls().
     """
-    found: dict[Any, str] = {}
-    users: defaultdict[int, list[Any]] = defaultdict(list)
+    starts: dict[Any, str] = {}
+    uses: defaultdict[int, list[Place]] = defaultdict(list)  # of a tensor, by its id
     for position, (op, inputs, outputs) in reversed(list(enumerate(graph))):
-        uses = [use for x in outputs for use in users[id(x)]]
         if op in TAPS:
-            end, path = (position, TAPS[op]), []
-        elif uses:
-            end = min(end for end, _ in uses)
-            levels = zip(*(path for e, path in uses if e == end), strict=False)
-            path = [level[0] for level in takewhile(lambda level: len({*level}) == 1, levels)]
+            place = Place(position, TAPS[op], ())
         else:
-            end, path = (float("inf"), root), []
-        found[op] = "_".join([end[1], *path])
+            place = owner([use for y in outputs for use in uses[id(y)]], root)
+        starts[op] = "_".join([place.tap, *place.branches])
         merges = len({id(x) for x in inputs}) > 1
         for i, x in enumerate(inputs, 1):
-            users[id(x)].append((end, (*path, f"b{i}") if merges else path))
-    return found
+            branches = (*place.branches, f"b{i}") if merges else place.branches
+            uses[id(x)].append(place._replace(branches=branches))
+    return starts
+
+
+def owner(uses: Sequence[Place], root: str) -> Place:
+    """Where an operation belongs whose outputs are used there: to the first tap of these."""
+    if not uses:
+        return Place(float("inf"), root, ())
+    first = min(use.position for use in uses)
+    nearest = [use for use in uses if use.position == first]
+    return nearest[0]._replace(branches=common_prefix([use.branches for use in nearest]))
+
+
+def common_prefix(rows: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """What all rows begin with."""
+    columns = zip(*rows, strict=False)
+    return tuple(column[0] for column in takewhile(lambda column: len({*column}) == 1, columns))
 
 
 def kind(op: keras.Operation) -> str:
