@@ -8,6 +8,7 @@ import math
 import re
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from convbook import names
@@ -17,9 +18,16 @@ from convbook.architectures.weights.published import APPLICATIONS, published
 LIBRARIES = ("timm", "torchvision", "pytorchcv")
 OTHER = re.compile(r"\bat \d|pruning")  # printed of another input size, or of a pruned network
 TOLD = {"recalled": "recalled", "secondary": "secondary", "author_code": "authors' code"}
-# state: "" equal to ours; "*" to ours counted or rounded in another way; "!" to neither.
-# why: that way, and what facts.json says of it.
+# state: an Agreement; why: the other way, and what facts.json says of it
 Figure = namedtuple("Figure", "text value state why tag where")
+
+
+class Agreement(Enum):
+    """How a printed figure stands to ours; the value is its mark in convbook nets."""
+
+    EQUAL = ""
+    OTHERWISE = "*"  # equal to ours counted or rounded in another way
+    DIFFERENT = "!"
 
 
 def kept() -> dict[str, Any]:
@@ -55,6 +63,13 @@ def ways(value: float, step: float, counts: Mapping[str, float]) -> Iterator[str
                 yield ", ".join(filter(None, [cut, f"{how}: {count:,}" if i else ""]))
 
 
+def agreement(way: str | None) -> Agreement:
+    """Of the way in which ours gives what is printed: "" is as it stands, None that it does not."""
+    if way is None:
+        return Agreement.DIFFERENT
+    return Agreement.OTHERWISE if way else Agreement.EQUAL
+
+
 def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Sequence[str]) -> Figure:
     """The Figure that says how what is printed stands to counts {how: number}, the usual first."""
     text, value, (step, token) = figure["as_printed"], figure["value"], last_digit(figure)
@@ -71,7 +86,7 @@ def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Seque
     return Figure(
         f"{shown}{' / 2' * (times == 2)}",
         value / times,
-        "!" if way is None else "*" * bool(way),
+        agreement(way),
         "; ".join(filter(None, [way, *known])),
         TOLD.get(figure["tag"], ""),
         figure["where"],
@@ -105,7 +120,9 @@ def libraries(name: str) -> dict[str, list[Figure]]:
         if (library := i["library"].split()[0]) in LIBRARIES
     ]
     for library, network, count in rows:
-        state, why = ("!", difference(of, library, count)) if count != ours else ("", "")
+        state, why = Agreement.EQUAL, ""
+        if count != ours:
+            state, why = Agreement.DIFFERENT, difference(of, library, count)
         figure = Figure(f"{count:,}", count, state, why, "", f"{library} {network}")
         found.setdefault(library, []).append(figure)
     return found

@@ -36,14 +36,14 @@ def size(shape: Sequence[int | None]) -> str:
 def listing() -> Iterator[str]:
     """The ledger: a line for each name."""
     from convbook.gallery import page
-    from convbook.gallery.ledger import available, golden, kept
+    from convbook.gallery.ledger import Agreement, available, golden, kept
 
     rows = [HEAD.replace("\n", " ").split(", ")]
     for name in names.networks(aliases=False):
         row, error = page.row(name), golden(name)[0]
-        printed = [f"{f[0].text}{f[0].state}" if f else "" for f in row[4:6]]
+        printed = [f"{f[0].text}{f[0].state.value}" if f else "" for f in row[4:6]]
         by = [
-            f"{BRIEF.get(library, library)}{'!' * any(f.state for f in figures)}"
+            BRIEF.get(library, library) + "!" * any(f.state != Agreement.EQUAL for f in figures)
             for library, figures in row.libraries.items()
         ]
         rows.append(

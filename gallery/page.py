@@ -8,6 +8,7 @@ from typing import Any
 from convbook.architectures.catalog import FAMILIES, facts, names
 from convbook.gallery.ledger import (
     LIBRARIES,
+    Agreement,
     Figure,
     accuracy,
     available,
@@ -71,6 +72,7 @@ the last three columns as a dictionary.
 PAPERS = """\
 ## The papers
 """
+EMPHASIS = {Agreement.EQUAL: "", Agreement.OTHERWISE: "*", Agreement.DIFFERENT: "**"}
 SOURCES = ("keras.applications", *LIBRARIES)
 Row = namedtuple("Row", "name paper params macs printed_params printed_macs libraries")
 
@@ -96,7 +98,7 @@ def row(name: str) -> Row:
 
 def marked(figure: Figure) -> str:
     """A figure in Markdown, by its state, and how sure it is."""
-    mark = {"": "", "*": "*", "!": "**"}[figure.state]
+    mark = EMPHASIS[figure.state]
     return f"{mark}{figure.text}{mark}{f' ({figure.tag})' * bool(figure.tag)}"
 
 
@@ -109,8 +111,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def counts(r: Row) -> list[str]:
     """A row of the table of counts."""
     figures = [(library, f) for library in LIBRARIES for f in r.libraries.get(library, ())]
-    same = dict.fromkeys(library for library, f in figures if not f.state)
-    torch = [f"{marked(f)} {library}" for library, f in figures if f.state]
+    same = dict.fromkeys(library for library, f in figures if f.state == Agreement.EQUAL)
+    torch = [f"{marked(f)} {library}" for library, f in figures if f.state != Agreement.EQUAL]
     if same:
         torch.insert(0, f"the same: {', '.join(same)}")
     error, by = golden(r.name)
@@ -135,7 +137,7 @@ def differences(r: Row) -> Iterator[list[str]]:
         ("parameters", r.params, [f for fs in r.libraries.values() for f in fs]),
     ):
         for f in figures:
-            if f.state:
+            if f.state != Agreement.EQUAL:
                 off = f"{100 * (f.value / ours - 1):+.2g} %"
                 yield [r.name, what, f"{ours:,}", marked(f), off, f.where, f.why]
 

@@ -159,7 +159,7 @@ def test_how_a_printed_figure_stands_to_ours(printed, value, counts, shown, stat
     errata = ["Paper 6.9M is a misprint: 16.9M, 6.95M.", "25.05 is another figure."]
     figure = {"as_printed": printed, "value": value, "tag": "paper", "where": "Table 1"}
     found = ledger.compared(figure, counts, errata)
-    assert (found.text, found.state) == (shown, state)
+    assert (found.text, found.state.value) == (shown, state)
     assert found.why.startswith(why)
     assert bool(found.why) == bool(why)
 
