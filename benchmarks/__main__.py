@@ -42,7 +42,7 @@ def main(argv):
         return 2
     logging.getLogger("tensorflow").setLevel("ERROR")  # each net is traced anew: it warns of that
     benchmark = import_module(f"benchmarks.{argv[0]}")
-    carry_out(argv[0], benchmark, options(benchmark, argv), argv)
+    carry_out(argv[0], benchmark, parsed(benchmark, argv), argv)
     return 0
 
 
@@ -55,7 +55,7 @@ def listing():
     return "\n".join(lines)
 
 
-def options(benchmark, argv):
+def parsed(benchmark, argv):
     """The options that a benchmark names in OPTIONS, {name: (full, quick, help)}."""
     parser = argparse.ArgumentParser(f"python -m benchmarks {argv[0]}")
     parser.add_argument("--quick", action="store_true", help="at toy size")
@@ -63,33 +63,33 @@ def options(benchmark, argv):
     for name, (full, quick, text) in benchmark.OPTIONS.items():
         text = f"{text}; {full}, or {quick} with --quick"
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(full), help=text)
-    told = parser.parse_args(argv[1:])
+    options = parser.parse_args(argv[1:])
     for name, (full, quick, _) in benchmark.OPTIONS.items():
-        if getattr(told, name) is None:
-            setattr(told, name, quick if told.quick else full)
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else full)
     for name in ("pairs", "batch", "steps"):
-        if getattr(told, name, 1) < 1:
-            parser.error(f"--{name} {getattr(told, name)}: must be at least 1")
-    if told.out is None and not told.quick:
-        told.out = kept.RESULTS / f"{argv[0]}.json"
-    return told
+        if getattr(options, name, 1) < 1:
+            parser.error(f"--{name} {getattr(options, name)}: must be at least 1")
+    if options.out is None and not options.quick:
+        options.out = kept.RESULTS / f"{argv[0]}.json"
+    return options
 
 
-def carry_out(name, benchmark, told, argv):
+def carry_out(name, benchmark, options, argv):
     """Prints the rows of a benchmark as they come, and keeps them; returns them."""
     run, start, rows = kept.about(name, argv), time.perf_counter(), []
     print(f"{name}: {run['cores']} cores, {run['date']}", flush=True)
-    for row in benchmark.run(told):
+    for row in benchmark.run(options):
         rows.append(row)
         print("  " + pairs.line(row), flush=True)
-    run["load"].append(kept.load())
+    run["load"].append(kept.load_average())
     run["versions"] = kept.versions()
-    run["options"] = {key: getattr(told, key) for key in benchmark.OPTIONS}
+    run["options"] = {key: getattr(options, key) for key in benchmark.OPTIONS}
     run["seconds"] = time.perf_counter() - start
-    if told.out and not all("skipped" in row for row in rows):  # what was kept may be of a GPU
-        kept.write(told.out, run, rows)
-        print(f"  kept in {told.out}")
-        if Path(told.out).resolve().parent == kept.RESULTS:
+    if options.out and not all("skipped" in row for row in rows):  # what was kept may be of a GPU
+        kept.write(options.out, run, rows)
+        print(f"  kept in {options.out}")
+        if Path(options.out).resolve().parent == kept.RESULTS:
             page.write()
     return rows
 

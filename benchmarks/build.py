@@ -58,16 +58,16 @@ def counts(name, size):
     return {"macs": ours, "size": size}
 
 
-def run(told):
-    names = nets.twins(told.nets)
+def run(options):
+    names = nets.twins(options.nets)
     imported()  # what Python compiles, and the files that the system keeps at hand
-    times = [imported() for _ in range(told.imports)]
+    times = [imported() for _ in range(options.imports)]
     yield alone("import blocks after keras", times, IMPORT)
     seen = []
     for name in names:
         size = nets.size_of(name)
         known = counts(name, size)
         sides = side(nets.ours, name, size), side(nets.twin, name, size)
-        seen.append(compare(name, *sides, told.pairs, "keras.applications", TWIN, **known))
+        seen.append(compare(name, *sides, options.pairs, "keras.applications", TWIN, **known))
         yield seen[-1]
     yield together(f"median of {len(seen)}", seen, "keras.applications")

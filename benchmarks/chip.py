@@ -49,8 +49,8 @@ def name():
         return device.device_kind if device.platform in ("gpu", "cuda", "rocm") else ""
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(found[0])["device_name"] if found else ""
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else ""
 
 
 def allow_tf32(allowed):
@@ -75,14 +75,14 @@ def allow_tf32(allowed):
 
 def chip(precisions, side):
     """The Chip, by its data sheet; one that PEAKS does not know is measured.  side: of matrices."""
-    found = name()
+    gpu = name()
     for part, (*flops, bandwidth) in PEAKS.items():
-        if re.search(rf"\b{part}\b", found):
+        if re.search(rf"\b{part}\b", gpu):
             flops = {p: f * 1e12 for p, f in zip(PRECISIONS, flops, strict=True)}
-            return Chip(found, "data sheet", flops, bandwidth * 1e9)
+            return Chip(gpu, "data sheet", flops, bandwidth * 1e9)
     flops = {p: 2 * side**3 / seconds(p, side, ops.matmul) for p in precisions}
     copied = 2 * 4 * side**2 / seconds("float32", side, lambda x, _: ops.negative(x))
-    return Chip(found or "CPU", "measured", flops, copied)
+    return Chip(gpu or "CPU", "measured", flops, copied)
 
 
 def spelled(chip):
@@ -108,16 +108,16 @@ def seconds(precision, side, work, times=10):
 
 def layers(model):
     """A Layer for each convolution and dense layer of the model, for one image."""
-    known, found = Walk(model).known, []
+    known, each = Walk(model).known, []
     for op, ins, outs in calls(model):
         read, (made, *_) = ([known[id(x)][0] for x in xs] for xs in (ins, outs))
         if count := multiply_adds(op, read, made, ()):
             kernel = sum(math.prod(w.shape) for w in kernels(op))
-            found.append(Layer(count, math.prod(read[0][1:]) + math.prod(made[1:]), kernel))
-    return found
+            each.append(Layer(count, math.prod(read[0][1:]) + math.prod(made[1:]), kernel))
+    return each
 
 
-def least(found, chip, precision, batch, training):
+def least(model_layers, chip, precision, batch, training):
     """The seconds that an image takes at least: the sum over the layers.
 
     Each layer takes the longer of its arithmetic and of reading its input and kernel and writing
@@ -127,6 +127,6 @@ def least(found, chip, precision, batch, training):
     size, flops = 2 if precision == "bfloat16" else 4, chip.flops[precision]
     each = (
         max(2 * m * batch / flops, (maps * batch + kernel) * size / chip.bandwidth)
-        for m, maps, kernel in found
+        for m, maps, kernel in model_layers
     )
     return (3 if training else 1) * sum(each) / batch

@@ -100,17 +100,17 @@ def known_of(model, dense, image):
     return known | {"macs": [ours, theirs], "size": whole, "windows": len(said)}
 
 
-def run(told):
-    for name in chosen(told.nets, NETS):
+def run(options):
+    for name in chosen(options.nets, NETS):
         model = NETS[name]()
         model.compile(jit_compile=False)
         size = model.input_shape[1]
-        whole = size + (told.side - 1) * STEP
+        whole = size + (options.side - 1) * STEP
         image = np.random.default_rng(0).normal(size=(1, whole, whole, 3)).astype("float32")
         full = fully_convolutional(model)
         full.compile(jit_compile=False)
         known = known_of(model, full, image)
         ours = clocked(lambda full=full, image=image: full.predict_on_batch(image))
         theirs = clocked(lambda m=model, i=image, s=size: one_by_one(m, i, s))
-        yield compare(name, ours, theirs, told.pairs, f"{told.side**2} windows", **known)
+        yield compare(name, ours, theirs, options.pairs, f"{options.side**2} windows", **known)
         fresh()

@@ -28,37 +28,37 @@ NEVER = 1e-9  # a probability to survive
 
 def gates(model):
     """The gates of each stage: lists of layers whose outputs have the same size."""
-    found = {}
+    by_size = {}
     for layer in model.layers:
         if isinstance(layer, StochasticDepth):
-            found.setdefault(layer.output.shape, []).append(layer)
-    return [*found.values()]
+            by_size.setdefault(layer.output.shape, []).append(layer)
+    return [*by_size.values()]
 
 
-def run(told):
+def run(options):
     def side(model):
         fuse(model)
-        return KerasNet(model, told.batch)
+        return KerasNet(model, options.batch)
 
-    theirs = side(architectures.create(told.net))
+    theirs = side(architectures.create(options.net))
 
     def gated(survival, never=None):
         """never: the number of a stage of which no block is drawn."""
-        model = architectures.create(told.net, survival=survival)
+        model = architectures.create(options.net, survival=survival)
         model.set_weights(theirs.model.get_weights())
         for gate in [] if never is None else gates(model)[never]:
             gate.survival = NEVER
         return side(model)
 
-    mine = gated(told.survival)
+    mine = gated(options.survival)
     known = same(gated(1.0), theirs)  # with every block drawn, the same network
-    known |= {"batch": told.batch, "survival": told.survival}
+    known |= {"batch": options.batch, "survival": options.survival}
     expected = 1.0
     for i, stage in enumerate(gates(mine.model)):
         sides = clocked(gated(1.0, never=i).step), clocked(theirs.step)
         name = f"no block of stage {i + 1}"
-        yield (row := compare(name, *sides, told.pairs, "constant depth"))
+        yield (row := compare(name, *sides, options.pairs, "constant depth"))
         expected -= mean(1 - gate.survival for gate in stage) * (1 - row["ratio"])
     known["note"] = f"{expected:.3f} expected by the times of the stages"
-    sides = (clocked(side.step, times=told.steps) for side in (mine, theirs))
-    yield compare(told.net, *sides, told.pairs, "constant depth", TARGET, **known)
+    sides = (clocked(side.step, times=options.steps) for side in (mine, theirs))
+    yield compare(options.net, *sides, options.pairs, "constant depth", TARGET, **known)

@@ -13,39 +13,41 @@ OPTIONS = nets.OWN_SIZE
 MEDIAN, TORCH = 0.92, 1.0  # the targets
 
 
-def run(told):
+def run(options):
     plain, applications = [], []
     with nets.apart() as do:
-        for name in nets.twins(told.nets):
-            for row, seen in zip(do(rows, name, told), (plain, applications), strict=True):
+        for name in nets.twins(options.nets):
+            for row, seen in zip(
+                do(rows_of_net, name, options), (plain, applications), strict=True
+            ):
                 seen.append(row)
                 yield row
         yield together(f"median of {len(plain)}", plain, "ours, plain")
         yield together(f"median of {len(plain)}", applications, "keras.applications", MEDIAN)
-        yield from nets.beside_torch(told, do, row_torch)
+        yield from nets.beside_torch(options, do, row_torch)
 
 
-def folded(plain, told):
+def folded(plain, options):
     """Our side folded, and what is known of it.  Raises Differs."""
-    side = KerasNet(fold(plain.model), told.batch)
+    side = KerasNet(fold(plain.model), options.batch)
     # It has fewer layers and so may have fewer multiply-adds: the answers decide alone
     return side, same(side, plain, 1e-5, macs=False)
 
 
-def rows(name, told):
+def rows_of_net(name, options):
     """A net folded beside itself, and beside its twin.  Raises Differs."""
-    plain, theirs, known = nets.against_keras(name, told, fused=False)
-    ours, new = folded(plain, told)
+    plain, theirs, known = nets.against_keras(name, options, fused=False)
+    ours, new = folded(plain, options)
     sides = {"ours, plain": plain, "keras.applications": theirs}
-    letters = [name, told, "predict"]
+    letters = [name, options, "predict"]
     return [
         nets.row(*letters, against, None, ours, side, known | new)
         for against, side in sides.items()
     ]
 
 
-def row_torch(peer, told):
+def row_torch(peer, options):
     """A net folded beside timm's, as timm gives it.  Raises Differs."""
-    plain, theirs, known = nets.against_torch(peer, told, fused=False)
-    ours, new = folded(plain, told)
-    return nets.row(peer, told, "predict", "timm", TORCH, ours, theirs, known | new)
+    plain, theirs, known = nets.against_torch(peer, options, fused=False)
+    ours, new = folded(plain, options)
+    return nets.row(peer, options, "predict", "timm", TORCH, ours, theirs, known | new)

@@ -45,26 +45,26 @@ TARGET = 1.0  # of timm's time
 ROUNDED = 0.1  # the most that answers may differ in what is timed; in float32 it is that of same
 
 
-def run(told):
-    batches, precisions = numbers(told.batches), chosen(told.precisions, chip.PRECISIONS)
-    names, works = chosen(told.nets, PEERS), chosen(told.works, ("step", "predict"))
-    chosen(told.jit_compile, JIT)
-    if not (chip.name() or told.quick):
+def run(options):
+    batches, precisions = numbers(options.batches), chosen(options.precisions, chip.PRECISIONS)
+    names, works = chosen(options.nets, PEERS), chosen(options.works, ("step", "predict"))
+    chosen(options.jit_compile, JIT)
+    if not (chip.name() or options.quick):
         yield skipped("gpu", f"{keras.backend.backend()} sees no GPU; --quick is for CPUs")
         return
-    limits = chip.chip(precisions, told.matrix)
+    limits = chip.chip(precisions, options.matrix)
     yield {"what": "chip", "note": chip.spelled(limits), **limits._asdict()}
     if timm() is None:
         yield skipped("PyTorch's", "timm or PyTorch is not installed")
     for name in names:
         if timm() and not PEERS[name]:
             yield skipped(f"{name} beside timm", "timm has no such network")
-        module, known = peer(name, told, batches[0])
+        module, known = peer(name, options, batches[0])
         for precision in precisions:
-            nets, rounding = sides(name, module, precision, told, batches[0])
+            nets, rounding = sides(name, module, precision, options, batches[0])
             for work in works:
                 about = known | rounding | {"precision": precision}
-                yield measured(f"{name} {work} {precision}", nets, work, told, limits, about)
+                yield measured(f"{name} {work} {precision}", nets, work, options, limits, about)
             del nets  # so that the next ones have its memory
 
 
@@ -79,13 +79,13 @@ def create(name, size, precision="float32"):
         keras.config.set_dtype_policy(before)
 
 
-def peer(name, told, batch):
+def peer(name, options, batch):
     """(timm's network or None, what is known of both).  Raises Differs, in float32."""
     fresh()
     empty()
     chip.allow_tf32(False)
-    size = size_of(name, told.size)
-    known = {"size": size, "backend": keras.backend.backend(), "jit_compile": told.jit_compile}
+    size = size_of(name, options.size)
+    known = {"size": size, "backend": keras.backend.backend(), "jit_compile": options.jit_compile}
     model = create(name, size)
     if not (PEERS[name] and timm()):
         return None, known | {"macs": architectures.measure(model).macs}
@@ -94,40 +94,40 @@ def peer(name, told, batch):
     return theirs.module, known | same(ours, theirs, images=batch)
 
 
-def sides(name, module, precision, told, batch):
+def sides(name, module, precision, options, batch):
     """([ours, and timm's if there is one], {rounding: how far their answers then differ})."""
     fresh()
     chip.allow_tf32(precision != "float32")
-    size = size_of(name, told.size)
+    size = size_of(name, options.size)
     model = create(name, size, precision)
     if module is None:
-        return [our_net(model, batch, told.jit_compile)], {}
-    theirs = TimmNet(module, size, batch, precision, told.jit_compile != "false")
-    ours = our_net(from_torch(model, theirs.state), batch, told.jit_compile)
+        return [our_net(model, batch, options.jit_compile)], {}
+    theirs = TimmNet(module, size, batch, precision, options.jit_compile != "false")
+    ours = our_net(from_torch(model, theirs.state), batch, options.jit_compile)
     known = same(ours, theirs, ROUNDED, images=batch)
     return [ours, theirs], {"rounding": known["difference"]}
 
 
-def measured(what, nets, work, told, limits, known):
+def measured(what, nets, work, options, limits, known):
     """The row of both sides, or of ours alone, each at its best batch."""
     forget()
-    tried = [rates(net, work, numbers(told.batches), told.steps) for net in nets]
+    tried = [rates(net, work, numbers(options.batches), options.steps) for net in nets]
     if not all(tried):
-        return skipped(what, f"no batch of {told.batches} fits into memory")
+        return skipped(what, f"no batch of {options.batches} fits into memory")
     batches = [max(each, key=each.get) for each in tried]
     both = zip(nets, batches, strict=True)
-    clocks = [timing(net, work, batch, told.steps) for net, batch in both]
+    clocks = [timing(net, work, batch, options.steps) for net, batch in both]
     if len(nets) == 2:
-        row = compare(what, *clocks, told.pairs, "timm", TARGET)
+        row = compare(what, *clocks, options.pairs, "timm", TARGET)
     else:
         clocks[0]()
-        row = alone(what, [clocks[0]() for _ in range(told.pairs)])
+        row = alone(what, [clocks[0]() for _ in range(options.pairs)])
     seconds = row["seconds"] if len(nets) == 2 else [row["seconds"]]
-    found, training = chip.layers(nets[0].model), work == "step"
-    least = [chip.least(found, limits, known["precision"], b, training) for b in batches]
+    model_layers, training = chip.layers(nets[0].model), work == "step"
+    least = [chip.least(model_layers, limits, known["precision"], b, training) for b in batches]
     row |= known | {"batch": batches, "images_per_second": [THOUSAND / s for s in seconds]}
     row |= {"share": [THOUSAND * low / s for low, s in zip(least, seconds, strict=True)]}
-    return row | {"steps": told.steps, "tried": tried, "note": spelled(row)}
+    return row | {"steps": options.steps, "tried": tried, "note": spelled(row)}
 
 
 def spelled(row):

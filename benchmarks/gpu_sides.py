@@ -53,7 +53,7 @@ class JaxNet(OurNet):
 
         self.jax = jax
         super().__init__(model, batch, jit_compile)
-        self.train = jax.jit(self.trained, donate_argnums=0)
+        self.train = jax.jit(self.train_step, donate_argnums=0)
         self.answer = jax.jit(lambda state, x: model.stateless_call(*state, x, training=False)[0])
 
     def at(self, batch):
@@ -62,10 +62,10 @@ class JaxNet(OurNet):
         super().at(batch)
         model, optimizer = self.model, self.model.optimizer
         optimizer.build(model.trainable_variables)
-        parts = model.trainable_variables, model.non_trainable_variables, optimizer.variables
-        self.state = [[self.jax.numpy.array(v.value) for v in part] for part in parts]
+        variables = model.trainable_variables, model.non_trainable_variables, optimizer.variables
+        self.state = [[self.jax.numpy.array(v.value) for v in each] for each in variables]
 
-    def trained(self, state, x, y):
+    def train_step(self, state, x, y):
         """(the state after a step of the optimizer, the loss)."""
         trainable, rest, slots = state
 

@@ -36,14 +36,14 @@ def on_keras(model):
     return copy
 
 
-def run(told):
+def run(options):
     if timm() is None:
         yield skipped("PyTorch's", "timm or PyTorch is not installed")
     else:
-        yield row_torch(told.peer, told, "step", TORCH)
+        yield row_torch(options.peer, options, "step", TORCH)
     fresh()
-    model = architectures.create(told.net, (told.size, told.size, 3))
-    mine, theirs = KerasNet(model, told.batch), KerasNet(on_keras(model), told.batch)
-    known = same(mine, theirs) | {"size": told.size, "batch": told.batch}
+    model = architectures.create(options.net, (options.size, options.size, 3))
+    mine, theirs = KerasNet(model, options.batch), KerasNet(on_keras(model), options.batch)
+    known = same(mine, theirs) | {"size": options.size, "batch": options.batch}
     sides = clocked(mine.step), clocked(theirs.step)
-    yield compare(told.net, *sides, told.slow_pairs, "Conv2D(groups=)", KERAS, **known)
+    yield compare(options.net, *sides, options.slow_pairs, "Conv2D(groups=)", KERAS, **known)

@@ -4,10 +4,10 @@ Each at its own size, the same weights and images, predict_on_batch with jit_com
 Our batch norms are those of training.devices.norms, as in the trainer.
 """
 
-from benchmarks.nets import OWN_SIZE, rows
+from benchmarks.nets import OWN_SIZE, rows_of_all
 
 OPTIONS = OWN_SIZE
 
 
-def run(told):
-    return rows(told, "predict")
+def run(options):
+    return rows_of_all(options, "predict")

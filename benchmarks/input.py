@@ -56,49 +56,50 @@ def write(root, n):
             path = root / "images" / str(label) / f"{i}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(image)
-            told = {"image/encoded": feature(image), "image/class/label": feature(label)}
-            example = tf.train.Example(features=tf.train.Features(feature=told))
+            features = {"image/encoded": feature(image), "image/class/label": feature(label)}
+            example = tf.train.Example(features=tf.train.Features(feature=features))
             records.write(example.SerializeToString())
 
 
-def pipeline(name, told):
+def pipeline(name, options):
     """A side: the seconds of a training batch of a data set, made and thrown away.
 
     It begins anew each time, so that nothing is made in advance while the other side runs.
     """
-    part = data.load(name, told.size, 3).train
-    options = argparse.Namespace(batch_size=told.batch, seed=0, augmentation=RECIPE)
-    found = data.statistics(part)
+    part = data.load(name, options.size, 3).train
+    recipe = argparse.Namespace(batch_size=options.batch, seed=0, augmentation=RECIPE)
+    statistics = data.statistics(part)
 
     def side():
-        made = data.training_batches(part, told.steps + 2, CLASSES, options, statistics=found)
-        batches = iter(made)
+        batches = iter(
+            data.training_batches(part, options.steps + 2, CLASSES, recipe, statistics=statistics)
+        )
         for _ in range(2):
             next(batches)  # traced, and the buffers filled
         start = time.perf_counter()
-        for _ in range(told.steps):
+        for _ in range(options.steps):
             next(batches)
-        return (time.perf_counter() - start) / told.steps
+        return (time.perf_counter() - start) / options.steps
 
     return side
 
 
-def run(told):
+def run(options):
     with tempfile.TemporaryDirectory() as folder:
         home = os.environ.get("KERAS_HOME")
         os.environ["KERAS_HOME"] = folder  # the check's verdict goes with the images
         try:
-            yield from rows(folder, told)
+            yield from rows_of_folder(folder, options)
         finally:
             os.environ.pop("KERAS_HOME")
             os.environ |= {"KERAS_HOME": home} if home else {}
 
 
-def rows(folder, told):
-    write(Path(folder), told.images)
-    net = architectures.create(told.net, (told.size, told.size, 3), CLASSES)
-    step = clocked(KerasNet(net, told.batch).step)
-    known = {"batch": told.batch, "size": told.size}
+def rows_of_folder(folder, options):
+    write(Path(folder), options.images)
+    net = architectures.create(options.net, (options.size, options.size, 3), CLASSES)
+    step = clocked(KerasNet(net, options.batch).step)
+    known = {"batch": options.batch, "size": options.size}
     for name in (f"folder:{folder}/images", f"tfrecord:{folder}/*.tfrecord"):
         kind = f"a batch from a {name.partition(':')[0]}"
-        yield compare(kind, pipeline(name, told), step, told.pairs, "a step", TARGET, **known)
+        yield compare(kind, pipeline(name, options), step, options.pairs, "a step", TARGET, **known)

@@ -17,21 +17,21 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def load():
+def load_average():
     """The processes that wanted to run in the last minute, or None where it is not known."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def versions():
     """{package: version} of those that are there and loaded, and Python's."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
             if name.removesuffix("-cpu") in sys.modules:
-                found[name] = version(name)
+                numbers[name] = version(name)
         except PackageNotFoundError:
             pass
-    return found
+    return numbers
 
 
 def about(name, argv):
@@ -43,7 +43,8 @@ def about(name, argv):
         "date": now.isoformat(timespec="seconds"),
         "cores": cores(),
         "processor": platform.machine(),
-        "load": [load()],  # before the run, and after: above the cores, others ran meanwhile
+        # Before the run, and after: above the cores, others ran meanwhile
+        "load": [load_average()],
     }
 
 

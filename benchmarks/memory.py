@@ -30,28 +30,29 @@ TARGETS = {100: (0.3, 1.1)}  # of the plain net's peak and time, at this depth
 STATUS, AGAINST = Path("/proc/self/status"), "the plain net"
 
 
-def run(told):
+def run(options):
     if not STATUS.exists():
         yield skipped("memory", f"needs {STATUS}, which Linux has")
         return
     seen = []
-    for depth in numbers(told.depths):
-        for row in both(depth, told):
+    for depth in numbers(options.depths):
+        for row in both(depth, options):
             seen += [row] if "gigabytes" in row else []
             yield row
-    if told.out:
-        yield {"what": "picture", "note": picture(seen, told.out)}
+    if options.out:
+        yield {"what": "picture", "note": picture(seen, options.out)}
 
 
-def both(depth, told):
+def both(depth, options):
     """The rows of a depth: the step's time, where both take the same batch, and the peak."""
-    times = 1 if depth <= told.whole else 4
+    times = 1 if depth <= options.whole else 4
     least, longest = TARGETS.get(depth, (None, None))
-    job = {"depth": depth, "batch": told.batch, "recompute": True}
-    with Net(job) as ours, Net(job | {"batch": told.batch // times, "recompute": False}) as theirs:
+    job = {"depth": depth, "batch": options.batch, "recompute": True}
+    plain = {"depth": depth, "batch": options.batch // times, "recompute": False}
+    with Net(job) as ours, Net(plain) as theirs:
         sides = ours.step, theirs.step
         if times == 1:
-            yield compare(f"depth {depth}: step", *sides, told.pairs, AGAINST, longest)
+            yield compare(f"depth {depth}: step", *sides, options.pairs, AGAINST, longest)
             agreement(ours.loss, theirs.loss)
         else:
             [step() for step in sides * 2]
@@ -60,9 +61,9 @@ def both(depth, told):
     row["interval"] = [row["ratio"]] * 2  # measured once
     if least:
         row |= {"target": least, "met": row["ratio"] <= least}
-    note = f"{peaks[0]:.2f} and {peaks[1]:.2f} GB at batch {told.batch}"
-    note += f", the plain net's {times} times that at batch {told.batch // times}" * (times > 1)
-    yield row | {"depth": depth, "gigabytes": peaks, "batch": told.batch, "note": note}
+    note = f"{peaks[0]:.2f} and {peaks[1]:.2f} GB at batch {options.batch}"
+    note += f", the plain net's {times} times that at batch {options.batch // times}" * (times > 1)
+    yield row | {"depth": depth, "gigabytes": peaks, "batch": options.batch, "note": note}
 
 
 class Net:

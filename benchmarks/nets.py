@@ -50,9 +50,9 @@ def twins(text):
     return list(unlike.values())
 
 
-def size_of(name, told=0):
-    """The size of an image: the one told, or the net's own."""
-    return told or architectures.create(name).input_shape[1]
+def size_of(name, size=0):
+    """The size of an image: the one given, or the net's own."""
+    return size or architectures.create(name).input_shape[1]
 
 
 def ours(name, size):
@@ -83,32 +83,32 @@ def fresh():
     keras.utils.set_random_seed(0)
 
 
-def against_keras(name, told, fused=True):
+def against_keras(name, options, fused=True):
     """Our side and theirs, of the same weights; and what is known of both.  Raises Differs.
 
     fused: ours with fuse.
     """
     fresh()
-    size = size_of(name, told.size)
-    theirs = KerasNet(twin(name, size), told.batch)
+    size = size_of(name, options.size)
+    theirs = KerasNet(twin(name, size), options.batch)
     model = from_keras(ours(name, size), theirs.model)
     if fused:
         fuse(model)
-    mine = KerasNet(model, told.batch)
-    return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
+    mine = KerasNet(model, options.batch)
+    return mine, theirs, same(mine, theirs) | {"size": size, "batch": options.batch}
 
 
-def against_torch(peer, told, fused=True):
+def against_torch(peer, options, fused=True):
     """The same for a network by its name in timm."""
     fresh()
-    name, options = published()[f"timm/{peer}"]
-    size = size_of(name, told.size)
-    theirs = TorchNet(timm().create_model(peer), size, told.batch)
-    model = from_torch(architectures.create(name, (size, size, 3), **options), theirs.state)
+    name, of_network = published()[f"timm/{peer}"]
+    size = size_of(name, options.size)
+    theirs = TorchNet(timm().create_model(peer), size, options.batch)
+    model = from_torch(architectures.create(name, (size, size, 3), **of_network), theirs.state)
     if fused:
         fuse(model)
-    mine = KerasNet(model, told.batch)
-    return mine, theirs, same(mine, theirs) | {"size": size, "batch": told.batch}
+    mine = KerasNet(model, options.batch)
+    return mine, theirs, same(mine, theirs) | {"size": size, "batch": options.batch}
 
 
 @contextmanager
@@ -127,40 +127,40 @@ def quiet():
     logging.getLogger("tensorflow").setLevel("ERROR")
 
 
-def beside_torch(told, do, work, *arguments):
-    """The rows of do(work, peer, told, *arguments) for each of timm's, if there is timm."""
+def beside_torch(options, do, work, *arguments):
+    """The rows of do(work, peer, options, *arguments) for each of timm's, if there is timm."""
     if timm() is None:
         yield skipped("PyTorch's", "timm or PyTorch is not installed")
         return
     known = [n.removeprefix("timm/") for n in published() if n.startswith("timm/")]
-    for peer in chosen(told.peers, known):
-        yield do(work, peer, told, *arguments)
+    for peer in chosen(options.peers, known):
+        yield do(work, peer, options, *arguments)
 
 
-def rows(told, work):
+def rows_of_all(options, work):
     """The rows of all nets against keras.applications and of its peers against timm.
 
     work: 'step' or 'predict', of the sides.
     """
     with apart() as do:
         seen = []
-        for name in twins(told.nets):
-            seen.append(do(row_keras, name, told, work))
+        for name in twins(options.nets):
+            seen.append(do(row_keras, name, options, work))
             yield seen[-1]
         yield together(f"median of {len(seen)}", seen, "keras.applications", MEDIAN)
-        yield from beside_torch(told, do, row_torch, work)
+        yield from beside_torch(options, do, row_torch, work)
 
 
-def row_keras(name, told, work):
+def row_keras(name, options, work):
     """The row of a net beside keras.applications.  Raises Differs."""
-    return row(name, told, work, "keras.applications", EACH, *against_keras(name, told))
+    return row(name, options, work, "keras.applications", EACH, *against_keras(name, options))
 
 
-def row_torch(peer, told, work, target=TORCH):
+def row_torch(peer, options, work, target=TORCH):
     """The row of a net beside timm's.  Raises Differs."""
-    return row(peer, told, work, "timm", target, *against_torch(peer, told))
+    return row(peer, options, work, "timm", target, *against_torch(peer, options))
 
 
-def row(name, told, work, library, target, mine, theirs, known):
+def row(name, options, work, library, target, mine, theirs, known):
     each = (clocked(getattr(side, work)) for side in (mine, theirs))
-    return compare(name, *each, told.pairs, library, target, **known)
+    return compare(name, *each, options.pairs, library, target, **known)

@@ -59,16 +59,16 @@ def section(run):
         f"{run['date'][:10]}, {run['cores']} cores, load {load} before and after; {packages}."
     ]
     rows = [row for row in run["rows"] if "skipped" not in row and row["what"] != "picture"]
-    return "\n".join([*lines, "", *table(rows), *pictures(run), ""])
+    return "\n".join([*lines, "", *markdown_table(rows), *pictures(run), ""])
 
 
-def table(rows):
+def markdown_table(rows):
     """Markdown of the rows, without columns that none has."""
-    found = [COLUMNS, *map(cells, rows)]
-    used = [any(each) for each in zip(*found[1:], strict=True)]
-    found = [[cell for cell, use in zip(row, used, strict=True) if use] for row in found]
-    found[1:1] = [["---"] * sum(used)]
-    return ["| " + " | ".join(row) + " |" for row in found]
+    grid = [COLUMNS, *map(cells, rows)]
+    used = [any(each) for each in zip(*grid[1:], strict=True)]
+    grid = [[cell for cell, use in zip(row, used, strict=True) if use] for row in grid]
+    grid[1:1] = [["---"] * sum(used)]
+    return ["| " + " | ".join(row) + " |" for row in grid]
 
 
 def cells(row):
@@ -89,9 +89,9 @@ def cells(row):
 
 def pictures(run):
     """The pictures that a run drew."""
-    found = [row["note"] for row in run["rows"] if row["what"] == "picture"]
+    names = [row["note"] for row in run["rows"] if row["what"] == "picture"]
     text = f"{run['benchmark']}: the figures of the table"
-    return [line for name in found for line in ("", f"![{text}](../benchmarks/results/{name})")]
+    return [line for name in names for line in ("", f"![{text}](../benchmarks/results/{name})")]
 
 
 def write():

@@ -105,14 +105,14 @@ def line(row):
     if "skipped" in row:
         return f"{row['what']:<32} skipped: {row['skipped']}"
     each, (low, high) = row.get("seconds", []), row.get("interval", (0, 0))
-    parts = [f"{row['what']:<32}", *map(spelled, each if isinstance(each, list) else [each])]
+    cells = [f"{row['what']:<32}", *map(spelled, each if isinstance(each, list) else [each])]
     if "ratio" in row:
-        parts.append(f" {row['ratio']:.3f} ({low:.3f} to {high:.3f}) of {row['against']}")
+        cells.append(f" {row['ratio']:.3f} ({low:.3f} to {high:.3f}) of {row['against']}")
     elif "interval" in row:
-        parts.append(f" ({spelled(low).strip()} to {spelled(high).strip()})")
+        cells.append(f" ({spelled(low).strip()} to {spelled(high).strip()})")
     if "target" in row:
-        parts.append(f" {'met' if row['met'] else 'MISSED'}: at most {row['target']:g}")
-    return " ".join([*parts, *([f" {row['note']}"] if "note" in row else [])])
+        cells.append(f" {'met' if row['met'] else 'MISSED'}: at most {row['target']:g}")
+    return " ".join([*cells, *([f" {row['note']}"] if "note" in row else [])])
 
 
 def spelled(seconds):

@@ -67,26 +67,26 @@ def seconds(call, batch, runs):
 
 def by_kind(model, batch, runs):
     """{kind: (seconds of all, calls)}."""
-    found, seen = [c for c in calls(model) if c.inputs], {}
-    often = Counter(map(same_work, found))
-    for call in found:
+    graph, seen = [c for c in calls(model) if c.inputs], {}
+    often = Counter(map(same_work, graph))
+    for call in graph:
         if same_work(call) not in seen:
             seen[same_work(call)] = seconds(call, batch, runs)
-    sums, times = defaultdict(float), Counter(kind(call.op) for call in found)
+    sums, times = defaultdict(float), Counter(kind(call.op) for call in graph)
     for work, n in often.items():
         sums[work[0]] += n * seen[work]
     return {name: (sums[name], times[name]) for name in sums}
 
 
-def run(told):
-    for name in nets.twins(told.nets):
-        size = nets.size_of(name, told.size)
+def run(options):
+    for name in nets.twins(options.nets):
+        size = nets.size_of(name, options.size)
         models = nets.ours(name, size), nets.twin(name, size)
         nets.fuse(models[0])
-        ours, theirs = (by_kind(model, told.batch, told.pairs) for model in models)
+        ours, theirs = (by_kind(model, options.batch, options.pairs) for model in models)
         for each in sorted({*ours, *theirs}, key=lambda k: -ours.get(k, (0,))[0]):
             a, b = ours.get(each, (0.0, 0)), theirs.get(each, (0.0, 0))
-            row = {"what": f"{name} {each}", "against": "keras.applications", "pairs": told.pairs}
-            row |= {"seconds": [a[0], b[0]], "calls": [a[1], b[1]]}
+            row = {"what": f"{name} {each}", "against": "keras.applications"}
+            row |= {"pairs": options.pairs, "seconds": [a[0], b[0]], "calls": [a[1], b[1]]}
             yield row | {"note": f"{a[1]} and {b[1]} calls"}
         nets.fresh()

@@ -25,29 +25,29 @@ OPTIONS = {
 OVERHEAD = 1.1  # the target
 
 
-def run(told):
+def run(options):
     seen = []
-    for row in sweep(told):
+    for row in sweep(options):
         seen.append(row)
         yield row
-    if told.out:
-        yield {"what": "picture", "note": picture(seen, told.out)}
-    yield from distributed(told)
+    if options.out:
+        yield {"what": "picture", "note": picture(seen, options.out)}
+    yield from distributed(options)
 
 
 def numbers(text):
     return [int(part) for part in text.split(",")]
 
 
-def sweep(told):
+def sweep(options):
     """A row for each batch, size and depth of a ResNet for CIFAR."""
-    points = [("batch", b, 20, 32, b) for b in numbers(told.batches)]
-    points += [("size", s, 20, s, told.batch) for s in numbers(told.sizes)]
-    points += [("depth", d, d, 32, told.batch) for d in numbers(told.depths)]
+    points = [("batch", b, 20, 32, b) for b in numbers(options.batches)]
+    points += [("size", s, 20, s, options.batch) for s in numbers(options.sizes)]
+    points += [("depth", d, d, 32, options.batch) for d in numbers(options.depths)]
     seen = {}
     for along, at, *net in points:
         if tuple(net) not in seen:
-            seen[tuple(net)] = steps(*net, told.pairs)
+            seen[tuple(net)] = steps(*net, options.pairs)
         macs, times = seen[tuple(net)]
         yield alone(f"{along} {at}", times, along=along, at=at, macs=macs)
 
@@ -78,14 +78,14 @@ def picture(rows, out):
     return kept.picture(figure, out)
 
 
-def distributed(told):
+def distributed(options):
     """Rows of two virtual devices and of two workers, each beside one device.
 
     The target is for distribution itself, each batch norm by the batch of its own replica; that of
     all replicas, which takes two rounds of messages for each norm, is the trainer's default.
     """
     threads = kept.cores()
-    job = dict(net=told.net, batch=told.total, steps=told.steps, threads=threads)
+    job = dict(net=options.net, batch=options.total, steps=options.steps, threads=threads)
     halves = {"threads": max(1, threads // 2)}
     with Processes(job) as one:
         expected, _ = one.step()
@@ -95,13 +95,13 @@ def distributed(told):
         ):
             for together in (False, True):
                 with Processes(job | more | {"together": together}, workers) as two:
-                    known = agreement(expected, two.step()[0]) | {"batch": told.total}
+                    known = agreement(expected, two.step()[0]) | {"batch": options.total}
                     target = None if together else OVERHEAD
                     name = what + ", one batch norm" * together
                     sides = two.seconds, one.seconds
-                    row = compare(name, *sides, told.pairs, "1 device", target, **known)
-                    speed = told.total * told.steps / row["seconds"][0]
-                    yield row | {"steps": told.steps, "note": f"{speed:.0f} images/s"}
+                    row = compare(name, *sides, options.pairs, "1 device", target, **known)
+                    speed = options.total * options.steps / row["seconds"][0]
+                    yield row | {"steps": options.steps, "note": f"{speed:.0f} images/s"}
 
 
 def agreement(a, b):

@@ -88,17 +88,17 @@ class TorchNet:
     @property
     def macs(self):
         """Each kernel is used once at every position, as architectures.measure counts."""
-        found, kinds = [], (self.torch.nn.Conv2d, self.torch.nn.Linear)
+        counts, kinds = [], (self.torch.nn.Conv2d, self.torch.nn.Linear)
 
         def count(layer, inputs, out):
-            found.append(out[0].numel() // out.shape[1] * layer.weight.numel())
+            counts.append(out[0].numel() // out.shape[1] * layer.weight.numel())
 
         layers = [layer for layer in self.module.modules() if isinstance(layer, kinds)]
         hooks = [layer.register_forward_hook(count) for layer in layers]
         self.says(np.asarray(self.x[:1].permute(0, 2, 3, 1).cpu()))
         for hook in hooks:
             hook.remove()
-        return sum(found)
+        return sum(counts)
 
     @property
     def state(self):

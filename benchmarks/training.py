@@ -4,10 +4,10 @@ The same weights, images and optimiser (SGD with momentum), jit_compile=False, f
 Our batch norms are those of training.devices.norms, as in the trainer.
 """
 
-from benchmarks.nets import OPTIONS, rows
+from benchmarks.nets import OPTIONS, rows_of_all
 
 __all__ = ["OPTIONS", "run"]
 
 
-def run(told):
-    return rows(told, "step")
+def run(options):
+    return rows_of_all(options, "step")

@@ -20,11 +20,11 @@ from convbook.training.devices import cluster, lost_workers, multiworker, norms,
 SECONDS = 120  # for all workers to start
 
 
-def devices(job, found):
+def devices(job, workers):
     """The strategy of a process, after its threads and virtual devices are set."""
     tf.config.threading.set_intra_op_parallelism_threads(job["threads"])
-    if found:
-        return strategy.choose(found, seconds=SECONDS)
+    if workers:
+        return strategy.choose(workers, seconds=SECONDS)
     cpu = tf.config.list_physical_devices("CPU")[0]
     each = [tf.config.LogicalDeviceConfiguration()] * job["replicas"]
     tf.config.set_logical_device_configuration(cpu, each)
@@ -51,9 +51,9 @@ def made(job, on):
 
 def main(job, index):
     many = len(job["workers"]) > 1
-    found = cluster.find(",".join(job["workers"]), index) if many else None
-    with lost_workers.watched(found) if found else contextlib.nullcontext():
-        model, data, steps = made(job, devices(job, found))
+    workers = cluster.find(",".join(job["workers"]), index) if many else None
+    with lost_workers.watched(workers) if workers else contextlib.nullcontext():
+        model, data, steps = made(job, devices(job, workers))
         clock = Clock()
         letters = dict(steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
         for _ in sys.stdin:

@@ -54,7 +54,8 @@ def dense_layers(branch: Any) -> list[tuple[Any, Any, Any]]:
 
     convolutions: (norm, activation, convolution) once or in turn; dropouts: one or none.
     """
-    found, before = [], []
+    found: list[tuple[Any, Any, Any]] = []
+    before: list[Any] = []
     for layer in branch.layers:
         if isinstance(layer, layers.Concatenate):
             kinds = layers.BatchNormalization, layers.Activation, layers.Conv2D, layers.Dropout

@@ -31,7 +31,7 @@ def find(parser: Parser) -> Command:
 
     def printed(options: Namespace) -> None:
         text = " ".join(options.words)
-        rows = finding.found(text)
+        rows = finding.search(text)
         if not rows:
             near = finding.nearest(text, [*finding.entries()])
             hint = f"; nearest: {', '.join(near)}" if near else ""

@@ -144,14 +144,14 @@ def stem(word: str) -> str:
     return re.sub(r"(ing|es|ed|s|e)$", "", word) if len(word) > 3 else word
 
 
-def weighed(*parts: tuple[str, float]) -> dict[str, float]:
+def weighed(*texts: tuple[str, float]) -> dict[str, float]:
     """{word: its weight} of (text, weight)s; the first that has a word gives its weight."""
-    found: dict[str, float] = {}
-    for text, weight in parts:
+    weights: dict[str, float] = {}
+    for text, weight in texts:
         for word in split(text):
             if len(word) > 1 and word not in STOP:
-                found.setdefault(stem(word), weight)
-    return found
+                weights.setdefault(stem(word), weight)
+    return weights
 
 
 def ideas(name: str) -> Iterator[tuple[str, float]]:
@@ -166,8 +166,8 @@ def written(label: str) -> tuple[str, str, str | int, str]:
     """(authors, title, year, arXiv number) of a paper as text."""
     paper = PAPERS.get(label, Paper())
     of = names.facts()[paper.net]["paper"] if paper.net else {}
-    told = of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or ""
-    return ", ".join(of.get("authors", [paper.authors])), *told
+    authors = ", ".join(of.get("authors", [paper.authors]))
+    return authors, of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or ""
 
 
 def paper_of(network: str) -> str:
@@ -181,8 +181,8 @@ def entry(name: str, what: str, label: str, year: str | int, also: Iterable[str]
     """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
     authors, title, printed, arxiv = written(label)
     year = year or printed
-    parts = (name, 6), *known, (label, 5), (what, 4), (authors, 3), (title, 2)
-    terms = weighed(*parts) | {str(year): 1} | ({arxiv: 5} if arxiv else {})
+    texts = (name, 6), *known, (label, 5), (what, 4), (authors, 3), (title, 2)
+    terms = weighed(*texts) | {str(year): 1} | ({arxiv: 5} if arxiv else {})
     main = name in MENU or not label or name == PAPERS[label].net
     return Entry(name, what, label, year, also, terms, main)
 
@@ -209,15 +209,15 @@ def score(row: Entry, word: str) -> float:
     if word in (row.name.lower(), *(alias.lower() for alias in row.also)):
         return 10
     term = stem(word)
-    found = row.terms.get(word, row.terms.get(term, 0))
+    weight = row.terms.get(word, row.terms.get(term, 0))
     if len(word) > 2 and word in row.name.lower():
-        found = max(found, 5 if row.name.lower().startswith(word) else 4)
+        weight = max(weight, 5 if row.name.lower().startswith(word) else 4)
     if len(term) > 3 and any(known.startswith(term) for known in row.terms):
-        found = max(found, 1)
-    return found if row.main else found / 2
+        weight = max(weight, 1)
+    return weight if row.main else weight / 2
 
 
-def found(text: str) -> list[Entry]:
+def search(text: str) -> list[Entry]:
     """The Entries that all words of a text fit, the best first."""
     sought = text.lower().split()
     scores = {
@@ -231,7 +231,7 @@ def nearest(name: str, known: list[str]) -> list[str]:
     """Those of the names known that a mistaken name may mean, by spelling and by idea."""
     spelled = [n for n in known if name.lower() in n.lower()] if name else []
     near = [*get_close_matches(name, known, n=3, cutoff=0.6), *spelled]
-    meant = [row.name for row in found(name.replace("_", " ")) if row.main and row.name in known]
+    meant = [row.name for row in search(name.replace("_", " ")) if row.main and row.name in known]
     loose = get_close_matches(name, known, n=3, cutoff=0.5)
     return [*dict.fromkeys([*near[:3], *meant[:4]] or loose)]
 

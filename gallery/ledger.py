@@ -112,20 +112,20 @@ def libraries(name: str) -> dict[str, list[Figure]]:
     """{library: Figures of its trainable weights}; keras.applications' is measured."""
     of, ours = facts(name), kept()["ours"][name]["trainable"]
     twin = kept()["keras.applications"].get(name)
-    found: dict[str, list[Figure]] = {}
-    rows = [("keras.applications", APPLICATIONS[name][0], twin["trainable"])] if twin else []
-    rows += [
+    figures: dict[str, list[Figure]] = {}
+    counted = [("keras.applications", APPLICATIONS[name][0], twin["trainable"])] if twin else []
+    counted += [
         (library, i["name"], i["trainable"])
         for i in of.get("implementations", ())
         if (library := i["library"].split()[0]) in LIBRARIES
     ]
-    for library, network, count in rows:
+    for library, network, count in counted:
         state, why = Agreement.EQUAL, ""
         if count != ours:
             state, why = Agreement.DIFFERENT, difference(of, library, count)
         figure = Figure(f"{count:,}", count, state, why, "", f"{library} {network}")
-        found.setdefault(library, []).append(figure)
-    return found
+        figures.setdefault(library, []).append(figure)
+    return figures
 
 
 def difference(of: Mapping[str, Any], library: str, count: int) -> str:
@@ -168,16 +168,16 @@ def accuracy(name: str) -> Iterator[tuple[str, str, list[str], str, list[str], s
 
 def available(name: str) -> dict[str, dict[str, list[str]]]:
     """{library: {options: [the names of its weights]}} that create(name, **options) takes."""
-    found = {}
+    weights = {}
     if name in APPLICATIONS:
         function, _, options = APPLICATIONS[name]
-        found["keras.applications"] = {written(options): [function]}
+        weights["keras.applications"] = {written(options): [function]}
     for entry, (ours, options) in published().items():
         library, _, theirs = entry.partition("/")
         if ours == name:
-            by = found.setdefault(library, {})
+            by = weights.setdefault(library, {})
             by.setdefault(written(options), []).append(theirs)
-    return found
+    return weights
 
 
 def written(options: Mapping[str, Any]) -> str:

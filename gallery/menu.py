@@ -155,6 +155,6 @@ def menu() -> str:
         rows.append((name, row.what, row.paper, str(row.year), f"{weights:,}"))
     *widths, last = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows]
-    told = (inspect.getdoc(layers) or "").split("\n\n")
-    letters = next(part for part in told if part.lstrip().startswith("x  "))
+    paragraphs = (inspect.getdoc(layers) or "").split("\n\n")
+    letters = next(text for text in paragraphs if text.lstrip().startswith("x  "))
     return "\n".join([*lines, "", letters, ""])

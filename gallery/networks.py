@@ -40,7 +40,7 @@ def listing() -> Iterator[str]:
 
     rows = [HEAD.replace("\n", " ").split(", ")]
     for name in names.networks(aliases=False):
-        row, error = page.row(name), golden(name)[0]
+        row, error = page.figures_of(name), golden(name)[0]
         printed = [f"{f[0].text}{f[0].state.value}" if f else "" for f in row[4:6]]
         by = [
             BRIEF.get(library, library) + "!" * any(f.state != Agreement.EQUAL for f in figures)
@@ -53,7 +53,7 @@ def listing() -> Iterator[str]:
                 page.stages(name).replace(" of ", "/"),
                 *(f"{error:.0e}" if error is not None else "", " ".join(by)),
                 " ".join(BRIEF.get(library, library) for library in available(name)),
-                next((line for line in page.lines(name) if "baseline" not in line), ""),
+                next((line for line in page.accuracy_lines(name) if "baseline" not in line), ""),
             ]
         )
     yield from aligned(rows, left=(0, 1, 8, 9, 10))
@@ -162,5 +162,5 @@ def model_of(name: str, /, **options: Any) -> "keras.Model":
 
 
 def with_options(parser: Parser) -> None:
-    told = "of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
-    parser.add_argument("options", nargs="*", type=pair, metavar="OPTION=VALUE", help=told)
+    examples = "of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
+    parser.add_argument("options", nargs="*", type=pair, metavar="OPTION=VALUE", help=examples)

@@ -88,7 +88,7 @@ def arxiv(of: Mapping[str, Any]) -> str:
     return f"[{of['arxiv']}](https://arxiv.org/abs/{of['arxiv']})" if of["arxiv"] else ""
 
 
-def row(name: str) -> Row:
+def figures_of(name: str) -> Row:
     of, ours = facts_of(name), kept()["ours"][name]
     params, macs = ([*paper(name, key)] for key in ("params", "flops"))
     source = f"{of['family']} {arxiv(of['paper'])}".strip()
@@ -102,7 +102,7 @@ def marked(figure: Figure) -> str:
     return f"{mark}{figure.text}{mark}{f' ({figure.tag})' * bool(figure.tag)}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; a dash for what is empty."""
     cells = [head, ["---"] * len(head), *([cell or "–" for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
@@ -142,13 +142,13 @@ def differences(r: Row) -> Iterator[list[str]]:
                 yield [r.name, what, f"{ours:,}", marked(f), off, f.where, f.why]
 
 
-def lines(name: str) -> Iterator[str]:
+def accuracy_lines(name: str) -> Iterator[str]:
     """The lines of a network's published accuracy."""
     for data, kind, values, protocol, where, sure in accuracy(name):
         figures = " / ".join(value or "–" for value in values if value or data == "ImageNet")
         what = f"{data}{' accuracy' * (kind == 'accuracy')} {figures}"
-        parts = [what, protocol], [*where, sure]
-        yield "; ".join(", ".join(filter(None, part)) for part in parts)
+        groups = [what, protocol], [*where, sure]
+        yield "; ".join(", ".join(filter(None, group)) for group in groups)
 
 
 def weights(name: str) -> Iterator[str]:
@@ -161,8 +161,8 @@ def weights(name: str) -> Iterator[str]:
 
 def papers() -> Iterator[list[str]]:
     """A row for each paper: its title, authors and where it appeared."""
-    found = [facts_of(name)["paper"] for name in names(aliases=False)]
-    for title, p in {p["title"]: p for p in found}.items():
+    listed = [facts_of(name)["paper"] for name in names(aliases=False)]
+    for title, p in {p["title"]: p for p in listed}.items():
         by = p["authors"][0] + " et al." * (len(p["authors"]) > 1)
         yield [title, by, str(p["year"]), p["venue"], arxiv(p)]
 
@@ -178,16 +178,20 @@ def versions() -> dict[str, str]:
 
 def page() -> str:
     """docs/ledger.md."""
-    rows = [row(name) for name in names(aliases=False)]
+    rows = [figures_of(name) for name in names(aliases=False)]
     head = ["network", "paper", "parameters", "printed", "keras.applications"]
     head += [", ".join(LIBRARIES), "multiply-adds", "printed", "stages", "golden error"]
     off = ["network", "what", "ours", "theirs", "off by", "where", "why"]
     releases = ", ".join(map(" ".join, versions().items()))
-    parts = [
+    sections = [
         (INTRO.format(releases=releases), head, map(counts, rows)),
         (DIFFERENCES, off, [line for r in rows for line in differences(r)]),
-        (ACCURACY, ["network", "published"], [[r.name, "<br>".join(lines(r.name))] for r in rows]),
+        (
+            ACCURACY,
+            ["network", "published"],
+            [[r.name, "<br>".join(accuracy_lines(r.name))] for r in rows],
+        ),
         (WEIGHTS, ["network", *SOURCES], [[r.name, *weights(r.name)] for r in rows]),
         (PAPERS, ["paper", "by", "year", "venue", "arXiv"], papers()),
     ]
-    return "\n".join(f"{text}\n{table(head, body)}" for text, head, body in parts)
+    return "\n".join(f"{text}\n{markdown_table(head, body)}" for text, head, body in sections)

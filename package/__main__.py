@@ -32,10 +32,10 @@ COMMANDS = {
         "recipes": ("training.commands", "[NAME]", "how the papers trained, and who says so"),
     },
 }  # fmt: skip
-ALL = {name: told for commands in COMMANDS.values() for name, told in commands.items()}
+ALL = {name: command for commands in COMMANDS.values() for name, command in commands.items()}
 
 
-def page() -> str:
+def help_page() -> str:
     """The help page: every command in a line."""
     lines = ["Convolutional blocks to copy, the networks of the papers, and their training."]
     for title, commands in COMMANDS.items():
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         if name in ("-h", "--help", "help"):
-            code = print(page())
+            code = print(help_page())
         else:
             run, options = parsed(name, rest)
             code = run(options)

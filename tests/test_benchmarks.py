@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 from benchmarks import build, dense, kept, nets, page, pairs, scaling, sides
-from benchmarks.__main__ import NAMES, listing, main, options
+from benchmarks.__main__ import NAMES, listing, main, parsed
 
 ALWAYS = {"benchmark", "command", "date", "cores", "versions", "options", "seconds", "rows"}
 
@@ -162,9 +162,9 @@ def test_the_last_run_is_kept_and_no_quick_one_unless_told(tmp_path):
     found = json.loads(path.read_text())
     assert found["i"] == 2
     assert found["rows"] == [{"what": "a", "times": [[0.333333, 2]]}, {"b": 2}]
-    assert options(nets, ["training", "--quick"]).out is None
-    assert options(nets, ["training", "--quick"]).size == nets.OPTIONS["size"][1]
-    full = options(nets, ["training", "--batch", "3"])
+    assert parsed(nets, ["training", "--quick"]).out is None
+    assert parsed(nets, ["training", "--quick"]).size == nets.OPTIONS["size"][1]
+    full = parsed(nets, ["training", "--batch", "3"])
     assert (full.out, full.batch) == (kept.RESULTS / "training.json", 3)
     assert full.pairs >= 11
 

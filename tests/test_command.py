@@ -8,7 +8,7 @@ import sys
 import keras
 import pytest
 
-from convbook.__main__ import ALL, main, page
+from convbook.__main__ import ALL, help_page, main
 from convbook.blocks import conv, dense, gavgpool
 from convbook.options import pair
 from convbook.training.devices.cluster import here
@@ -94,7 +94,7 @@ def test_values_are_pythons_or_text(text, expected):
 
 def test_one_page_names_every_command(capsys):
     assert main([]) == main(["--help"]) == main(["help"]) == 0
-    lines = page().splitlines()
+    lines = help_page().splitlines()
     assert capsys.readouterr().out.splitlines() == 3 * lines
     told = [line.split()[1] for line in lines if line.startswith("  convbook")]
     assert told == [*ALL]

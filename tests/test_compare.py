@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from convbook.__main__ import main as convbook
-from convbook.training.comparison.compare import columns, draw, read
-from convbook.training.comparison.run_table import aligned, flat, table
+from convbook.training.comparison.compare import columns, draw, read_run
+from convbook.training.comparison.run_table import aligned, comparison, flat
 
 COLUMNS = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,images_per_second"
 
@@ -44,7 +44,7 @@ def run(at, epochs, result=True, recipe=(), **options):
 
 
 def cells(runs):
-    return {row[0]: row[1:] for row in table([read(r) for r in runs])}
+    return {row[0]: row[1:] for row in comparison([read_run(r) for r in runs])}
 
 
 def test_the_table_shows_what_differs_and_what_came_of_it(tmp_path, capsys):
@@ -105,7 +105,7 @@ def test_curves(tmp_path, monkeypatch):
     a, b = run(tmp_path / "a", 5), run(tmp_path / "b", 2, result=False)
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *p, **k: drawn.append(self))
-    draw(tmp_path / "c.png", [read(a), read(b)])
+    draw(tmp_path / "c.png", [read_run(a), read_run(b)])
     loss, error = drawn[0].axes
     data = [(l.get_linestyle(), l.get_color(), len(l.get_xdata())) for l in loss.lines]
     assert data == [("-", "C0", 5), ("--", "C0", 5), ("-", "C1", 2), ("--", "C1", 2)]

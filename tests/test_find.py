@@ -11,7 +11,7 @@ LABELS = {label.replace(" ", "-") for label in find.PAPERS}
 
 
 def found(text):
-    return [row.name for row in find.found(text)]
+    return [row.name for row in find.search(text)]
 
 
 def test_names_are_those_of_the_catalog():

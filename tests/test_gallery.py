@@ -246,7 +246,7 @@ def test_paths_are_lines():
     gate = layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D()(conv))
     y = layers.Activation("relu")(layers.Add()([x, layers.Multiply()([conv, gate])]))
     y = layers.Concatenate()([layers.MaxPooling2D(3, 1, "same")(y), y, x])
-    assert words.lines(keras.Model(x, layers.Conv2D(2, 1)(y))) == [
+    assert words.paths(keras.Model(x, layers.Conv2D(2, 1)(y))) == [
         "conv 3×3 4, batch norm, relu",
         "global mean pool → dense 4 units, sigmoid",
         "×",
@@ -258,7 +258,7 @@ def test_paths_are_lines():
 
 @pytest.mark.parametrize(("key", "by"), PAIRS, ids=[f"{key}-{by.new}" for key, by in PAIRS])
 def test_each_network_is_a_few_changed_lines(key, by):
-    old, new = (diff.lines(spec, by.shape) for spec in by[:2])
+    old, new = (diff.side(spec, by.shape) for spec in by[:2])
     found = diff.changes(old, new)
     assert 1 <= sum(sign in "+-" for sign, *_ in found) <= 16
     for signs, side in ((" -", old), (" +", new)):
@@ -342,7 +342,7 @@ def test_the_page_of_a_network(name, monkeypatch):
     found = nets.entry(name, ERRATA)
     code = re.search(r"^````python\n(.*?\n)````$", found, re.M | re.S)[1]
     assert code == f"{TEXT}# [{name!r}] {{}}\n"
-    row = page.row(name)
+    row = page.figures_of(name)
     assert f"| parameters | {row.params:,} |" in found
     assert f"| multiply-adds | {row.macs:,} |" in found
     paper = facts_of(name)["paper"]

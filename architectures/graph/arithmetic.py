@@ -86,8 +86,8 @@ def kernels(op: keras.Operation) -> list[keras.Variable]:
     own = isinstance(op, (*CONVOLUTIONS, *TRANSPOSED, layers.EinsumDense))
     if not own and not hasattr(op, "macs") and not hasattr(op, "recurrent_kernel"):
         return []
-    found = [getattr(op, key, None) for key in KERNELS]
-    return [w for w in found if isinstance(w, keras.Variable)]
+    weights = [getattr(op, key, None) for key in KERNELS]
+    return [w for w in weights if isinstance(w, keras.Variable)]
 
 
 def letters(equation: str, shapes: Sequence[Shape]) -> tuple[dict[str | int, int], list[str | int]]:

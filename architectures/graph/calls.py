@@ -69,8 +69,8 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     place, such as the cell of a recurrent layer.  Returns Opened(calls, inputs, outputs); op keeps
     no trace of it and no state moves.
     """
-    found = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
-    inputs = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype, name="x") for x in found}
+    symbolic = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    inputs = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype, name="x") for x in symbolic}
     args, kwargs = filled((args, kwargs), inputs)
     run = run or op.call
     if "training" in inspect.signature(run).parameters:
@@ -80,7 +80,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
         with keras.StatelessScope():
             outputs = keras.tree.flatten(run(*args, **kwargs))
         outputs = [x for x in outputs if x is not None]
-        return Opened(leading_to(outputs), [inputs[id(x)] for x in found], outputs)
+        return Opened(leading_to(outputs), [inputs[id(x)] for x in symbolic], outputs)
     except Exception:  # whatever other people's code raises on tensors without values
         return None
     finally:

@@ -32,10 +32,10 @@ def pyramid(body: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     return keras.Model(body.input, [*maps[:-1], body.outputs[0]], name=body.name)
 
 
-def by_stride(found: Iterable[Call], known: dict[int, Any]) -> Maps:
+def by_stride(made_by: Iterable[Call], known: dict[int, Any]) -> Maps:
     """Calls by the stride of the map that they make; those that make none are left out."""
     maps: Maps = {}
-    for call in found:
+    for call in made_by:
         _, field = known[id(call.outputs[0])]
         if field.alive:
             maps.setdefault(max(field.step), []).append(call)

@@ -58,16 +58,16 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
 
 def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
     """The output, or the structure of outputs, of a model that is asked for."""
-    found = model.output
-    if not isinstance(found, dict):
-        found = dict(zip(model.output_names, model.outputs, strict=True))
+    named = model.output
+    if not isinstance(named, dict):
+        named = dict(zip(model.output_names, model.outputs, strict=True))
     if outputs is None:
         return model.outputs[0] if has_auxiliary_heads(model) else model.output
     asked = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-    if not asked or not all(isinstance(name, str) and name in found for name in asked):
-        right = f"a name or a list of names, of {', '.join(found)}"
+    if not asked or not all(isinstance(name, str) and name in named for name in asked):
+        right = f"a name or a list of names, of {', '.join(named)}"
         raise ValueError(f"outputs={outputs!r}: outputs must be {right}")
-    asked = [found[name] for name in asked]
+    asked = [named[name] for name in asked]
     return asked if isinstance(outputs, (list, tuple)) else asked[0]
 
 
@@ -94,7 +94,7 @@ def flat(model: keras.Model) -> keras.Model:
     calls(model)
     whole: Any = nested(model)
     models: Models = {}
-    paths = parts(whole, models)
+    paths = paths_of(whole, models)
     times = Counter(op.name for op in paths)
     copies = {}
     for op, path in paths.items():
@@ -114,19 +114,19 @@ def flat(model: keras.Model) -> keras.Model:
     return knowing(model, result)
 
 
-def parts(
+def paths_of(
     model: keras.Model, models: Models, path: tuple[str, ...] = ()
 ) -> dict[Any, tuple[str, ...]]:
     """{operation: names of the nested models around it}, of all that a model holds.
 
     models: {operation: the functional model that it runs, or None}, to which all are added.
     """
-    found: dict[Any, tuple[str, ...]] = {}
+    paths: dict[Any, tuple[str, ...]] = {}
     for op in dict.fromkeys(call.op for call in calls(model) if call.inputs):
         models[op] = inner = models.get(op) or nested(op)
         within = (*path, op.name) if isinstance(op, keras.Model) else path
-        found = (parts(inner, models, within) if inner else {op: path}) | found
-    return found
+        paths = (paths_of(inner, models, within) if inner else {op: path}) | paths
+    return paths
 
 
 def laid(

@@ -105,8 +105,8 @@ def copied(op: keras.Layer, x: Tensor) -> Tensor:
 def convolution(dense: keras.layers.Dense, x: Tensor, k: tuple[int, int]) -> Tensor:
     """The dense layer that read a flattened map of k as a convolution over x."""
     a = None if is_softmax(dense) else dense.activation
-    told = dict(use_bias=dense.use_bias, dtype=dense.dtype_policy, name=dense.name)
-    layer = layers.Conv2D(dense.units, k, activation=a, **told)
+    config = dict(use_bias=dense.use_bias, dtype=dense.dtype_policy, name=dense.name)
+    layer = layers.Conv2D(dense.units, k, activation=a, **config)
     x = layer(x)
     kernel, *bias = dense.get_weights()
     layer.set_weights([kernel.reshape(layer.kernel.shape), *bias])

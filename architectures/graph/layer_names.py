@@ -112,9 +112,9 @@ def owner(uses: Sequence[Place], root: str) -> Place:
     return nearest[0]._replace(branches=common_prefix([use.branches for use in nearest]))
 
 
-def common_prefix(rows: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """What all rows begin with."""
-    columns = zip(*rows, strict=False)
+def common_prefix(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """What all paths begin with."""
+    columns = zip(*paths, strict=False)
     return tuple(column[0] for column in takewhile(lambda column: len({*column}) == 1, columns))
 
 
@@ -194,16 +194,16 @@ def get_layer(model: keras.Model, name: str) -> keras.Layer:
     make an output of what is inside, lay it open first: get_layer(flat(model), name).output.
     Raises ValueError for a name that no layer has, or several have.
     """
-    found = dict(located(model))
-    if name in found:
-        return found[name]
-    ends = {path: layer for path, layer in found.items() if path.endswith(f"/{name}")}
+    by_path = dict(located(model))
+    if name in by_path:
+        return by_path[name]
+    ends = {path: layer for path, layer in by_path.items() if path.endswith(f"/{name}")}
     if len({*ends.values()}) == 1:
         return next(iter(ends.values()))
     if ends:
         raise ValueError(
             f"name={name!r}: {model.name} has several: name must be {' or '.join(ends)}"
         )
-    short = [path.split("/")[-1] for path in found]
+    short = [path.split("/")[-1] for path in by_path]
     near = ", ".join(get_close_matches(str(name), short, 5, 0)) or "none"
     raise ValueError(f"name={name!r}: {model.name} has no such layer; nearest: {near}")

@@ -71,14 +71,14 @@ def measure(model: keras.Model) -> Measure:
     keras.ops.  Raises ValueError if sizes are unknown.
     """
     walk = Walk(model)
-    rows = walk.found
+    rows = walk.rows
     images = model.inputs[0].shape[0] or 1
     made = [(x.shape[:1], *walk.known[id(x)]) for x in model.outputs]
     shapes = [(*batch, *shape[1:]) for batch, shape, _ in made]
-    parts = {
+    by_stage = {
         s: [row for row in rows if row.stage == s] for s in dict.fromkeys(r.stage for r in rows)
     }
-    stages = {s: summary(p, p[-1].shape, p[-1].field, images) for s, p in parts.items() if s}
+    stages = {s: summary(p, p[-1].shape, p[-1].field, images) for s, p in by_stage.items() if s}
     whole = summary(rows, shapes if len(shapes) > 1 else shapes[0], made[0][-1], images)
     return Measure(whole, stages=stages)
 
@@ -95,7 +95,7 @@ def summary(rows: Sequence[Row], shape: Any, field: Field, images: int) -> Measu
 class Walk:
     """A walk through a model and all that is nested in it, for one image or a batch of its own.
 
-    found: a Row for each call, in order.  known: {id of a tensor: (its shape, batch included, and
+    rows: a Row for each call, in order.  known: {id of a tensor: (its shape, batch included, and
     its Field)}.  shape: of one image, for sizes that the model's input does not tell.
     """
 
@@ -104,9 +104,9 @@ class Walk:
         self.shape = shape
         self.counted: set[int] = set()  # ids of weights
         self.multiplied: set[int] = set()
-        self.found = list(self.rows(calls(model)))
+        self.rows = list(self.walk(calls(model)))
 
-    def rows(
+    def walk(
         self, graph: Iterable[Call], stage: str | None = None, within: str = ""
     ) -> Iterator[Row]:
         """Yields Rows; what is nested in a call belongs to its stage.
@@ -173,7 +173,7 @@ class Walk:
         if isinstance(op, SEQUENCES):
             met = [(tuple(x.shape), step_of(op, met[0][1])) for x in inner.inputs]
         self.known |= {id(x): it for x, it in zip(inner.inputs, met, strict=True)}
-        yield from self.rows(inner.calls, stage, within)
+        yield from self.walk(inner.calls, stage, within)
         made = [self.known[id(x)] for x in inner.outputs]
         if isinstance(op, layers.TimeDistributed):
             (shape, before), (_, after) = self.known[id(call.outputs[0])], made[0]
@@ -211,9 +211,9 @@ def stage_of(op: keras.Operation) -> str:
 
 def fresh(weights: Iterable[Any], seen: set[int]) -> list[Any]:
     """The weights that have not been seen, which from now on have been."""
-    found = {id(w): w for w in weights if id(w) not in seen}
-    seen.update(found)
-    return list(found.values())
+    new = {id(w): w for w in weights if id(w) not in seen}
+    seen.update(new)
+    return list(new.values())
 
 
 def numbers(weights: Iterable[keras.Variable]) -> int:

@@ -57,23 +57,23 @@ def arxiv(name: str) -> str:
     """The arXiv number of the year of the menu in the docstrings of a block and its file, or ''."""
     block, year = getattr(blocks, name), MENU[name].year
     said = f"{block.__doc__} {inspect.getmodule(block).__doc__}"
-    found = re.findall(r"\b\d{4}\.\d{4,5}\b", said)
-    return next((i for i in found if year and int(i[:2]) == int(year) % 100), "")
+    numbers = re.findall(r"\b\d{4}\.\d{4,5}\b", said)
+    return next((i for i in numbers if year and int(i[:2]) == int(year) % 100), "")
 
 
 def halves(source: str) -> tuple[str, str]:
     """(its letters with what they import; the rest) of a text that stands alone."""
     lines = source.splitlines(keepends=True)
-    parts: tuple[list[str], list[str]] = [], []
+    texts: tuple[list[str], list[str]] = [], []
     start = 0
     for node in ast.parse(source).body:
         names = [getattr(of, "id", "") for of in getattr(node, "targets", [])]
         names.append(getattr(node, "name", ""))
         is_letter = isinstance(node, (ast.Import, ast.ImportFrom))
         is_letter = is_letter or any(name and hasattr(letters, name) for name in names)
-        parts[not is_letter].append("".join(lines[start : node.end_lineno]))
+        texts[not is_letter].append("".join(lines[start : node.end_lineno]))
         start = node.end_lineno or 0
-    needs, own = ("".join(part).strip("\n") + "\n" for part in parts)
+    needs, own = ("".join(text).strip("\n") + "\n" for text in texts)
     return needs, own
 
 
@@ -120,7 +120,7 @@ def summary(c: Shown) -> str:
     return f"The letters, pasted once: {said} ({len(c.needs.splitlines())} lines)"
 
 
-def parts(c: Shown) -> dict[str, str]:
+def switched_parts(c: Shown) -> dict[str, str]:
     """The parts of a card that its switches change, as HTML."""
     return {
         "facts": facts(c),
@@ -131,27 +131,27 @@ def parts(c: Shown) -> dict[str, str]:
     }
 
 
-def switches(name: str, found: Iterable[Switched]) -> str:
+def switches(name: str, settings: Iterable[Switched]) -> str:
     """A choice for each option of a block, which the script shows."""
     values: dict[str, dict[str, None]] = {}
-    for switched in found:
+    for switched in settings:
         for option, value in switched.chosen.items():
             values.setdefault(option, {})[value] = None
     given = []
     for option, those in values.items():
         each = "".join(f"<option>{escape(value)}</option>" for value in those)
-        told = f"default: {escape(default(name, option))}"
-        choice = f'<select name="{option}"><option value="">{told}</option>{each}</select>'
+        as_default = f"default: {escape(default(name, option))}"
+        choice = f'<select name="{option}"><option value="">{as_default}</option>{each}</select>'
         given.append(f"<label>{option} {choice}</label>")
     said = '<p class="said" role="status"></p>'
     return f'<form class="switches" hidden>{"".join(given)}{said}</form>' if given else ""
 
 
-def markup(c: Shown, found: Iterable[Switched], script: str) -> str:
+def markup(c: Shown, settings: Iterable[Switched], script: str) -> str:
     """A card as HTML; script: the address of what its switches show."""
-    part = parts(c)
+    part = switched_parts(c)
     words = escape(f"{find.words(c.name)} {arxiv(c.name)} {spelled(c.name)}")
-    given = switches(c.name, found)
+    given = switches(c.name, settings)
     more = f' data-calls="{script}"' if given else ""
     needs = code(c.needs, f"the letters of {c.name}", part="needs")
     fold = details(f'<span data-part="summary">{part["summary"]}</span>', needs)
@@ -192,11 +192,11 @@ def shown_width(path: Path) -> int:
     return int(points) * 3 // 4
 
 
-def each(name: str, found: Iterable[Switched], folder: Path,
+def each(name: str, settings: Iterable[Switched], folder: Path,
          address: str) -> Iterator[tuple[Switched, Shown | str]]:  # fmt: skip
     """(switched, what is shown of it, or why the block refuses it); equal pictures are one file."""
     drawn: dict[bytes, Path] = {}
-    for i, switched in enumerate(found):
+    for i, switched in enumerate(settings):
         path = folder / (f"{name}-{i}.svg" if i else f"{name}.svg")
         try:
             c = shown(name, switched, path, address)
@@ -213,24 +213,24 @@ def each(name: str, found: Iterable[Switched], folder: Path,
 
 def card(name: str, folder: Path, address: str) -> str:
     """The card of a block; writes what its switches show, NAME.js and pictures, into folder."""
-    found = combinations(name)
-    told = [*each(name, found, folder, address)]
+    settings = combinations(name)
+    calls = [*each(name, settings, folder, address)]
     needs: dict[str, int] = {}
     made: dict[str, dict[str, str | int]] = {}
-    for switched, c in told:
+    for switched, c in calls:
         key = json.dumps(switched.chosen, sort_keys=True, separators=(",", ":"))
         if isinstance(c, str):
             made[key] = {"refused": c}
             continue
-        part = parts(c)
+        part = switched_parts(c)
         number = needs.setdefault(part.pop("needs"), len(needs))
         made[key] = part | {"needs": number, "wide": int(c.picture[1] > WIDE)}
     data = json.dumps({"calls": made, "needs": [*needs]})
     script = f"(window.calls ??= {{}})[{json.dumps(name)}] = {data};\n"
     (folder / f"{name}.js").write_text(script, encoding="utf-8")
     keras.backend.clear_session(free_memory=False)
-    first = next(c for _, c in told if isinstance(c, Shown))  # at the defaults
-    return markup(first, found, f"{address}/{name}.js")
+    first = next(c for _, c in calls if isinstance(c, Shown))  # at the defaults
+    return markup(first, settings, f"{address}/{name}.js")
 
 
 def page(folder: Path, address: str) -> str:
@@ -239,13 +239,13 @@ def page(folder: Path, address: str) -> str:
     address: of the folder on the site.  Takes minutes: every call is built, drawn and cut.
     """
     said = raw(code(text(["letters"]), "the letters"))
-    found = [raw(controls()), "## The letters\n", LETTERS, said]
+    lines = [raw(controls()), "## The letters\n", LETTERS, said]
     for title in FAMILIES:
-        found.append(f"## {title}\n")
+        lines.append(f"## {title}\n")
         for name in (n for n in MENU if family(n) == title):
-            found += [
+            lines += [
                 f"### {name}\n",
                 raw(card(name, folder, address)),
                 f"{{py:func}}`convbook.blocks.{name}` in the reference.\n",
             ]
-    return "\n".join(found)
+    return "\n".join(lines)

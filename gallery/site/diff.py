@@ -17,7 +17,7 @@ from convbook.architectures.catalog import NETS
 from convbook.architectures.common import dense_head, maps_head
 from convbook.gallery import show
 from convbook.gallery.show.library import Own
-from convbook.gallery.site.words import lines as paths
+from convbook.gallery.site.words import paths
 
 # old, new: 'blocks.resnet:basic_block', a definition; 'resnet50', a row of the catalog; or
 # 'basic_block(x, 64)', the graph of that call, of a block or head, on an x of this shape.
@@ -30,10 +30,10 @@ CONTEXT = 2  # unchanged lines shown around a change
 def definition(module: str, name: str) -> list[str]:
     """The lines of a definition as `convbook show` has it, without its docstring."""
     texts = show.installed()
-    found = texts.library.find(f"convbook.{module}", name)
-    if not isinstance(found, Own):
+    own = texts.library.find(f"convbook.{module}", name)
+    if not isinstance(own, Own):
         raise ValueError(f"name={name!r}: name must be one that {module} defines")
-    return own_lines(show.formatted(texts.part(found).source), name)
+    return own_lines(show.formatted(texts.part(own).source), name)
 
 
 def own_lines(text: str, name: str) -> list[str]:
@@ -76,7 +76,7 @@ def graph(call: str, shape: tuple[int, ...]) -> list[str]:
     return paths(keras.Model(x, eval(call, {**HEADS, **vars(blocks), "x": x})))
 
 
-def lines(spec: str, shape: tuple[int, ...]) -> list[str]:
+def side(spec: str, shape: tuple[int, ...]) -> list[str]:
     """The lines that stand for one side of a Comparison."""
     if "(" in spec:
         return graph(spec, shape)
@@ -93,18 +93,18 @@ def label(spec: str) -> str:
 
 def changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str, Pieces]]:
     """[(sign, text, [(changed, piece)])]: the changed lines and some around, '…' between groups."""
-    found: list[tuple[str, str, Pieces]] = []
+    lines: list[tuple[str, str, Pieces]] = []
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
-        found += [("…", "", [])] if found or group[0][1] else []
+        lines += [("…", "", [])] if lines or group[0][1] else []
         for kind, i, j, k, n in group:
             if kind == "equal":
-                found += [(" ", text, [(False, text)]) for text in old[i:j]]
+                lines += [(" ", text, [(False, text)]) for text in old[i:j]]
                 continue
             was, now = marked(old[i:j], new[k:n])
-            found += [("-", text, parts) for text, parts in zip(old[i:j], was, strict=True)]
-            found += [("+", text, parts) for text, parts in zip(new[k:n], now, strict=True)]
-    return found
+            lines += [("-", text, pieces) for text, pieces in zip(old[i:j], was, strict=True)]
+            lines += [("+", text, pieces) for text, pieces in zip(new[k:n], now, strict=True)]
+    return lines
 
 
 def marked(old: Sequence[str], new: Sequence[str]) -> tuple[list[Pieces], list[Pieces]]:
@@ -125,11 +125,11 @@ def markup(comparison: Comparison) -> str:
     """A Comparison as HTML: removed lines, added lines, and between them what stayed."""
     old, new, shape = comparison
     tags = {"-": "del", "+": "ins", " ": "span", "…": "span"}
-    rows = []
-    for sign, _, parts in changes(lines(old, shape), lines(new, shape)):
-        text = "".join(f"<mark>{escape(p)}</mark>" if c else escape(p) for c, p in parts)
-        rows.append(f"<{tags[sign]}>{sign} {text}</{tags[sign]}>")
+    lines = []
+    for sign, _, pieces in changes(side(old, shape), side(new, shape)):
+        text = "".join(f"<mark>{escape(p)}</mark>" if c else escape(p) for c, p in pieces)
+        lines.append(f"<{tags[sign]}>{sign} {text}</{tags[sign]}>")
     return f"""\
 <figure class="diff"><figcaption><del>{escape(label(old))}</del> <ins>{escape(label(new))}</ins>\
 </figcaption>
-<pre><code>{"".join(rows)}</code></pre></figure>"""
+<pre><code>{"".join(lines)}</code></pre></figure>"""

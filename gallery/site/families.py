@@ -7,7 +7,7 @@ from types import ModuleType
 
 from convbook.architectures.catalog import ALIASES, FAMILIES, NETS, facts
 from convbook.gallery.ledger import kept
-from convbook.gallery.page import facts_of, table
+from convbook.gallery.page import facts_of, markdown_table
 from convbook.gallery.site.ancestors import NODES
 from convbook.gallery.site.html import code, details, raw, slug
 
@@ -26,8 +26,8 @@ def title(family: ModuleType) -> str:
 
 def errata_of(names: Iterable[str], text: str) -> list[str]:
     """Links to the headings of errata.md, its text given, that begin with one of these names."""
-    found = [h for h in HEADING.finditer(text) if h[2] in {*names}]
-    return [f"[{h[3]}](errata.md#{slug(h[1])})" for h in found]
+    headings = [h for h in HEADING.finditer(text) if h[2] in {*names}]
+    return [f"[{h[3]}](errata.md#{slug(h[1])})" for h in headings]
 
 
 def networks(family: ModuleType) -> str:
@@ -39,16 +39,17 @@ def networks(family: ModuleType) -> str:
         size = "×".join(map(str, net.shape))
         link = f"[`{name}`](networks/{name}.md)"
         rows.append([link, other, size, f"{ours['trainable']:,}", f"{ours['macs']:,}"])
-    return table(["network", "other names", "input", "parameters", "multiply-adds"], rows)
+    return markdown_table(["network", "other names", "input", "parameters", "multiply-adds"], rows)
 
 
 def choices(name: str) -> str:
     """What can be chosen of a network: options with their defaults, variants, styles."""
-    net, told = NETS[name], facts(name).get("variants", {})
-    notes = [": ".join(filter(None, [f"`{v}`", told.get(v, {}).get("note")])) for v in net.variants]
+    net, readings = NETS[name], facts(name).get("variants", {})
+    notes = {name: readings.get(name, {}).get("note") for name in net.variants}
+    variants = [f"`{name}`: {note}" if note else f"`{name}`" for name, note in notes.items()]
     lines = [
         ("options", ", ".join(f"`{key}={value!r}`" for key, value in net.options.items())),
-        ("variants", "; ".join(notes)),
+        ("variants", "; ".join(variants)),
         ("styles", ", ".join(f"`{style}`" for style in net.styles)),
     ]
     return "".join(f"- {what} of `{name}`: {text}\n" for what, text in lines if text)
@@ -81,8 +82,8 @@ def entry(family: ModuleType, errata: str) -> str:
     where = f"[arXiv:{number}](https://arxiv.org/abs/{number})" if number else paper["venue"]
     tree = f"family_tree.md#{slug(title(family))}"
     links = [f"[in the family tree, line by line]({tree})"]
-    links += [f"errata: {', '.join(found)}"] if (found := errata_of(family.NETS, errata)) else []
-    parts = [
+    links += [f"errata: {', '.join(errors)}"] if (errors := errata_of(family.NETS, errata)) else []
+    sections = [
         f"## {title(family)}",
         f"*{paper['title']}*, {by}, {paper['year']}, {where}",
         networks(family),
@@ -91,7 +92,7 @@ def entry(family: ModuleType, errata: str) -> str:
         stages(family),
         source(family),
     ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def page(errata: str) -> str:

@@ -24,8 +24,8 @@ def code(text: str, label: str, more: str = "", part: str = "") -> str:
     more: attributes of the box; part: the name under which a script finds the code.
     """
     box = f'class="code" tabindex="0" role="region" aria-label="{escape(label)}"'
-    found = f' data-part="{part}"' if part else ""
-    inner = f"<pre {box}{more}><code{found}>{coloured(text)}</code></pre>"
+    of_part = f' data-part="{part}"' if part else ""
+    inner = f"<pre {box}{more}><code{of_part}>{coloured(text)}</code></pre>"
     return f'<div class="highlight">{inner}</div>'
 
 

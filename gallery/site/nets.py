@@ -53,7 +53,7 @@ def listed() -> str:
     """All networks as a table, whose rows are found by the words of convbook find."""
     rows = []
     for name in NETS:
-        r, of = page.row(name), page.facts_of(name)
+        r, of = page.figures_of(name), page.facts_of(name)
         also = f"<br>{', '.join(others(name))}" if others(name) else ""
         link = f'<a href="networks/{name}.html">{name}</a>{also}'
         cells = [link, of["family"], str(of["paper"]["year"]), f"{r.params:,}", f"{r.macs:,}"]
@@ -79,15 +79,15 @@ def counts(r: page.Row) -> str:
         ["input", "×".join(map(str, NETS[r.name].shape)), "", ""],
         ["largest relative error of outputs", "", "", golden],
     ]
-    kept = [row for row in rows if any(row[1:])]
-    return page.table(["", "ours", "the paper", "libraries"], kept)
+    filled = [row for row in rows if any(row[1:])]
+    return page.markdown_table(["", "ours", "the paper", "libraries"], filled)
 
 
 def differences(r: page.Row) -> str:
     """Why figures of others are not ours, as a table; nothing if all are."""
     rows = [row[1:2] + row[3:] for row in page.differences(r)]
     head = ["what", "theirs", "off by", "where", "why"]
-    return f"## Where figures differ\n\n{page.table(head, rows)}" if rows else ""
+    return f"## Where figures differ\n\n{page.markdown_table(head, rows)}" if rows else ""
 
 
 def links(name: str, errata: str) -> Iterable[str]:
@@ -96,11 +96,11 @@ def links(name: str, errata: str) -> Iterable[str]:
     yield f"[the notebook beside the paper](../notebooks/{notebook(name)}.ipynb)"
     yield f"[the paper's networks and their code](../architectures.md#{slug(title)})"
     yield f"[in the family tree](../family_tree.md#{slug(title)})"
-    if found := families.errata_of([name], errata):
-        yield f"errata: {', '.join(found).replace('](errata', '](../errata')}"
+    if errors := families.errata_of([name], errata):
+        yield f"errata: {', '.join(errors).replace('](errata', '](../errata')}"
 
 
-def told(name: str) -> str:
+def paper_and_names(name: str) -> str:
     """The paper of a network, and its other names."""
     paper, also = page.facts_of(name)["paper"], others(name)
     said = f"*{paper['title']}*, {', '.join(paper['authors'])}, {paper['venue'] or paper['year']}"
@@ -125,6 +125,6 @@ The whole network in {len(source.splitlines())} lines, which import nothing but 
 
 def entry(name: str, errata: str) -> str:
     """The page of a network as Markdown, below its title; errata: the text of errata.md."""
-    r = page.row(name)
-    parts = [told(name), "; ".join(links(name, errata)), counts(r), file(name)]
-    return "\n\n".join(filter(None, [*parts, families.choices(name), differences(r)])) + "\n"
+    r = page.figures_of(name)
+    sections = [paper_and_names(name), "; ".join(links(name, errata)), counts(r), file(name)]
+    return "\n\n".join(filter(None, [*sections, families.choices(name), differences(r)])) + "\n"

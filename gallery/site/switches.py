@@ -28,17 +28,17 @@ def written(option: str, value: Any) -> str:
 def default(name: str, option: str) -> str:
     """The default of an option of a block as code; residual has those of **policy."""
     for of in (getattr(blocks, name), residual):
-        if option in (found := inspect.signature(of).parameters):
-            value = found[option].default
+        if option in (parameters := inspect.signature(of).parameters):
+            value = parameters[option].default
             constants = {n: v for n, v in vars(blocks).items() if n.isupper()}
             return next((n for n, v in constants.items() if v is value), repr(value))
     raise ValueError(f"option={option!r}: {name} has no such option")
 
 
-def single(found: Iterable[Example]) -> dict[str, dict[str, Example]]:
+def single(calls: Iterable[Example]) -> dict[str, dict[str, Example]]:
     """{option: {value as text: its Example}}."""
     by: dict[str, dict[str, Example]] = {}
-    for call in found:
+    for call in calls:
         if call.options:
             option, value = [*call.options.items()][-1]
             key, known = written(option, value), by.setdefault(option, {})

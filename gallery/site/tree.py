@@ -53,11 +53,11 @@ def listed(parent: str | None = None) -> str:
 def entry(key: str) -> str:
     """The part of the page for one network."""
     node, of = NODES[key], paper(NODES[key])
-    told = [f"<cite>{escape(of['title'])}</cite>, {of['year']}", paper_link(of["arxiv"])]
-    told.insert(0, f"from {link(node.parent)}" if node.parent else "a root")
+    facts_line = [f"<cite>{escape(of['title'])}</cite>, {of['year']}", paper_link(of["arxiv"])]
+    facts_line.insert(0, f"from {link(node.parent)}" if node.parent else "a root")
     if node.also:
-        told.append(f"an idea of {', '.join(map(link, node.also))}")
-    head = f"## {node.title}\n\n{raw('<p>' + '; '.join(filter(None, told)) + '</p>')}"
+        facts_line.append(f"an idea of {', '.join(map(link, node.also))}")
+    head = f"## {node.title}\n\n{raw('<p>' + '; '.join(filter(None, facts_line)) + '</p>')}"
     said = " ".join(node.says.split())
     return "\n".join([head, f"{said}\n", *(raw(diff.markup(by)) for by in node.compared)])
 

@@ -39,7 +39,7 @@ def in_order(model: keras.Model) -> list[Call]:
     return [*ordered.values()]
 
 
-def lines(model: keras.Model) -> list[str]:
+def paths(model: keras.Model) -> list[str]:
     """Each path of the graph of a functional model as a line of text, merges in front of theirs.
 
     A path ends where its output is merged, or read by several: a bottleneck is one line and a sum.
@@ -48,7 +48,7 @@ def lines(model: keras.Model) -> list[str]:
     graph, named = in_order(model), {id(x): x.name for x in model.inputs}
     readers = Counter(id(x) for call in graph for x in call.inputs)
     readers.update(id(x) for x in model.outputs)
-    paths: list[list[str]] = []
+    steps_of_paths: list[list[str]] = []
     open_ends: dict[int, list[str]] = {}
     for call in graph:
         first, step = id(call.inputs[0]), title(call)
@@ -59,9 +59,9 @@ def lines(model: keras.Model) -> list[str]:
             path += [", " if AFTER.search(type(call.op).__name__) else " → ", step]
         else:
             path = [step]
-            paths.append(path)
+            steps_of_paths.append(path)
         open_ends[id(call.outputs[0])] = path
-    return ["".join(path) for path in paths]
+    return ["".join(path) for path in steps_of_paths]
 
 
 def spelled(name: str) -> str:
@@ -75,6 +75,6 @@ def sentence(name: str, model: keras.Model) -> str:
         MERGES.get(type(c.op).__name__) if len(c.inputs) > 1 else words(type(c.op).__name__)
         for c in in_order(model)
     )
-    parts = ", ".join(f"{n} {kind or 'merge'}" for kind, n in counts.items())
+    drawn = ", ".join(f"{n} {kind or 'merge'}" for kind, n in counts.items())
     ends = f"{sizes(model.inputs)} in, {sizes(model.outputs)} out"
-    return f"The graph of {name}: {spelled(name).rstrip('.')}. Drawn: {parts}; {ends}."
+    return f"The graph of {name}: {spelled(name).rstrip('.')}. Drawn: {drawn}; {ends}."

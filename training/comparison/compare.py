@@ -16,7 +16,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from convbook.options import Command, Parser
-from convbook.training.comparison.run_table import aligned, table, titles
+from convbook.training.comparison.run_table import aligned, comparison, titles
 
 # name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
 Run = namedtuple("Run", "name result history")
@@ -35,15 +35,15 @@ def compare(parser: Parser) -> Command:
 
 def printed(options: Namespace) -> None:
     """Prints the table, and draws the plot.  Raises ValueError for what cannot be."""
-    runs = [read(folder) for folder in options.runs]
+    runs = [read_run(folder) for folder in options.runs]
     if options.plot:
         draw(options.plot, runs)
-    print("\n".join(aligned(table(runs))))
+    print("\n".join(aligned(comparison(runs))))
     if options.plot:
         print(f"curves: {options.plot}")
 
 
-def read(folder: str | Path) -> Run:
+def read_run(folder: str | Path) -> Run:
     """The Run in a folder.  Raises ValueError if there is none."""
     at = Path(folder)
     result, history = None, {}
@@ -88,11 +88,11 @@ def draw(path: str | Path, runs: list[Run]) -> None:
     for i, (run, title) in enumerate(zip(runs, titles(runs), strict=True)):
         title += "" if run.result else ", unfinished"
         for key, style, label in (("val_", "-", title), ("", "--", None)):
-            told = dict(linestyle=style, color=f"C{i}", label=label)
+            drawn_as = dict(linestyle=style, color=f"C{i}", label=label)
             if {"epoch", f"{key}loss", f"{key}accuracy"} <= set(run.history):
                 epochs, errors = run.history["epoch"], run.history[f"{key}accuracy"]
-                loss.plot(epochs, run.history[f"{key}loss"], **told)
-                error.plot(epochs, [100 * (1 - a) for a in errors], **told)
+                loss.plot(epochs, run.history[f"{key}loss"], **drawn_as)
+                error.plot(epochs, [100 * (1 - a) for a in errors], **drawn_as)
     loss.set(xlabel="epoch", ylabel="loss", title="validation; dashed: training, augmented")
     error.set(xlabel="epoch", ylabel="error, %", yscale="symlog")
     error.set_yticks(TICKS, list(map(str, TICKS)))

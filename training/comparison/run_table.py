@@ -13,7 +13,7 @@ Figure = Callable[[dict[str, Any], dict[str, list[float]]], str]  # of a result 
 WIDEST = 30  # letters of a value
 
 
-def table(runs: Sequence[Any]) -> list[list[str]]:
+def comparison(runs: Sequence[Any]) -> list[list[str]]:
     """Rows of texts: what differs between the runs, and what came of them."""
     settings = [settings_of(run) for run in runs]
     ended = [own for own, run in zip(settings, runs, strict=True) if run.result]

@@ -85,7 +85,7 @@ def recipe(
     given = {k: v for k, v in overrides.items() if v is not None}
     own = {k: v["value"] for k, v in fields(chosen).items()}
     planned = own.pop("length")
-    check(given, own, lr_scale)
+    refuse(given, own, lr_scale)
     length: dict[str, Any] = {k: given.pop(k) for k in ("epochs", "steps") if k in given}
     values = own | given
     ratio = values["batch_size"] / own["batch_size"]
@@ -100,7 +100,7 @@ def recipe(
     return json.loads(json.dumps(made))  # nothing shared with what is cached
 
 
-def check(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
+def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
     known = {*own, "epochs", "steps"}
     for key in given:
         if key not in known:
@@ -146,8 +146,8 @@ def words(made: dict[str, Any], own: dict[str, Any], given: dict[str, Any], leng
     """What holds where a run departs from its recipe, a line each."""
     lines, batch, lr = [], made["batch_size"], made["lr"]
     if batch != own["batch_size"]:
-        told = "as given" if "lr" in given else f"--lr-scale {lr_scale}"
-        rate = f"{lr:g} ({told}; the recipe's is {own['lr']:g})"
+        why = "as given" if "lr" in given else f"--lr-scale {lr_scale}"
+        rate = f"{lr:g} ({why}; the recipe's is {own['lr']:g})"
         if other := made["lr_without_norm"]:
             rate += f", {other:g} without batch norm"
         lines.append(f"batch size {batch} instead of {own['batch_size']}: learning rate {rate}")

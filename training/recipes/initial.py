@@ -22,8 +22,8 @@ def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
     weights = model.trainable_weights
     kernels = [w for w in weights if kernel(w) and not depthwise(w)]
     for i, w in enumerate(kernels):
-        told = init["last"] if "last" in init and i == len(kernels) - 1 else init["kernel"]
-        w.assign(initializer(w.shape, **told)(w.shape))
+        chosen = init["last"] if "last" in init and i == len(kernels) - 1 else init["kernel"]
+        w.assign(initializer(w.shape, **chosen)(w.shape))
     biased = {v.name: v for v in model.layers if getattr(v, "bias", None) is not None}
     for name in init.get("ones", ()):
         if name not in biased:

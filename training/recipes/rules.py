@@ -38,7 +38,7 @@ def one_of(*words: str) -> Rule:
     return Rule(lambda v: isinstance(v, str) and v in words, " or ".join(words))
 
 
-def table(v: Any, keys: Mapping[str, Rule], needed: str = "") -> bool:
+def is_dict(v: Any, keys: Mapping[str, Rule], needed: str = "") -> bool:
     """Whether v is a dictionary with what is needed, of these keys, each value by its rule."""
     good = isinstance(v, Mapping) and {*needed.split()} <= {*v} <= {*keys}
     return good and all(keys[key].test(value) for key, value in v.items())
@@ -65,7 +65,7 @@ SCHEDULES: dict[str, tuple[str, dict[str, Rule]]] = {
     "step": (
         "factor at unit",
         dict(factor=ABOVE, at=ROW, unit=UNIT)
-        | {"first": Rule(lambda v: table(v, FIRST, "lr") and len(v) == 2, "lr, epochs or steps")},
+        | {"first": Rule(lambda v: is_dict(v, FIRST, "lr") and len(v) == 2, "lr, epochs or steps")},
     ),
     "rates": ("each unit", dict(rates=ROW, shares=ROW, each=ROW, unit=UNIT)),
     "exponential": ("factor every unit", dict(factor=ABOVE, every=ABOVE, unit=UNIT)),
@@ -113,7 +113,7 @@ def is_schedule(v: Any) -> bool:
     if not isinstance(v, Mapping) or not one_of(*SCHEDULES).test(v.get("name")):
         return False
     needed, keys = SCHEDULES[v["name"]]
-    if not table({k: i for k, i in v.items() if k != "name"}, keys, needed):
+    if not is_dict({k: i for k, i in v.items() if k != "name"}, keys, needed):
         return False
     rates = [v[key] for key in ("rates", "shares") if key in v]
     return v["name"] != "rates" or (len(rates) == 1 and len(rates[0]) == len(v["each"]) + 1)
@@ -123,7 +123,7 @@ def is_initializer(v: Any) -> bool:
     if not isinstance(v, Mapping) or not one_of(*INITIALIZERS).test(v.get("name")):
         return False
     needed = "name scale" if v["name"] == "FanInUniform" else "name"
-    return table(v, {"name": one_of(v["name"])} | INITIALIZERS[v["name"]], needed)
+    return is_dict(v, {"name": one_of(v["name"])} | INITIALIZERS[v["name"]], needed)
 
 
 def is_augmentation(v: Any) -> bool:
@@ -136,16 +136,16 @@ def is_entry(pair: Any) -> bool:
     if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str)):
         return False
     keys = AUGMENTATIONS.get(pair[0])
-    told = pair[1]
-    if keys is None or told is None or isinstance(told, bool):
+    value = pair[1]
+    if keys is None or value is None or isinstance(value, bool):
         return keys is not None
-    return table(told if isinstance(told, Mapping) else {next(iter(keys), ""): told}, keys)
+    return is_dict(value if isinstance(value, Mapping) else {next(iter(keys), ""): value}, keys)
 
 
 def is_evaluation(v: Any) -> bool:
     side = Rule(lambda i: i is None or is_whole(i), "")
     keys = {"resize": side, "crop": side, "views": one_of("centre", "ten", "dense")}
-    good = table(v, keys, "resize crop views")
+    good = is_dict(v, keys, "resize crop views")
     return good and (v["resize"] is None or v["crop"] is None or v["resize"] >= v["crop"])
 
 
@@ -177,7 +177,7 @@ RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
     "weight_decay": NOT_BELOW,
     "decays": one_of("kernels", "kernels_but_depthwise", "all"),
     "init": Rule(
-        lambda v: table(v, INIT, "kernel"),
+        lambda v: is_dict(v, INIT, "kernel"),
         f"{{'kernel': {{'name': one of {', '.join(INITIALIZERS)}, ...}}}}, 'last' and 'ones' too",
     ),
     "dropout": SHARES,
@@ -209,13 +209,13 @@ def refuse(given: Mapping[str, Any]) -> None:
 
 def pairs(augmentation: Mapping[str, Any] | Sequence[Sequence[Any]]) -> list[list[Any]]:
     """The augmentation as pairs [name, {option: value}], without what is left out."""
-    found = augmentation.items() if isinstance(augmentation, Mapping) else augmentation
-    kept = [(name, told) for name, told in found if told is not None and told is not False]
-    return [[name, options(name, told)] for name, told in kept]
+    entries = augmentation.items() if isinstance(augmentation, Mapping) else augmentation
+    chosen = [(name, value) for name, value in entries if value is not None and value is not False]
+    return [[name, options(name, value)] for name, value in chosen]
 
 
-def options(name: str, told: Any) -> dict[str, Any]:
+def options(name: str, value: Any) -> dict[str, Any]:
     """Of True, none; of a value alone, it is the first option."""
-    if isinstance(told, Mapping):
-        return dict(told)
-    return {} if told is True else {next(iter(AUGMENTATIONS[name])): told}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {} if value is True else {next(iter(AUGMENTATIONS[name])): value}
