@@ -34,12 +34,12 @@ def chain(x: Tensor, *rows: tuple[int, Pair], n: Norm = BN_TF, bias: bool | None
     return x
 
 
-def follow(x: Tensor, path: Any, n: Norm, p: PoolPadding, pool_p: PoolPadding,
-           max_p: PoolPadding | None, bias: bool | None) -> Tensor:  # fmt: skip
+def follow(x: Tensor, path: Any, *, n: Norm, p: PoolPadding, pool_p: PoolPadding = "same",
+           max_p: PoolPadding | None = None, bias: bool | None = None) -> Tensor:  # fmt: skip
     """x at the end of a path, as parallel takes them."""
     for step in path:
         if isinstance(step, list):
-            x = layers.concatenate([follow(x, way, n, p, "same", None, bias) for way in step])
+            x = layers.concatenate([follow(x, way, n=n, p=p, bias=bias) for way in step])
         elif step == "avg":
             x = avgpool(x, k=3, s=1, p=pool_p)
         elif step == "max":
@@ -78,7 +78,7 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
     gate = gate or run
 
     def end(way):
-        return gate(x, lambda x: follow(x, way, n, p, pool_p, max_p, bias))
+        return gate(x, lambda x: follow(x, way, n=n, p=p, pool_p=pool_p, max_p=max_p, bias=bias))
 
     ends = [end(way) for way in paths]
     require(meet(ends), paths=paths, right="paths that all end in one size")

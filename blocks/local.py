@@ -12,8 +12,8 @@ from convbook.blocks.types import WHOLE, Act, Map, Tensor, Whole, is_whole
 class Unshared(layers.Layer):
     """What locally connected and tiled convolution have in common: a kernel chosen by position."""
 
-    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, activation: Any = None,
-                 **kwargs: Any):  # fmt: skip
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, *,
+                 activation: Any = None, **kwargs: Any):  # fmt: skip
         super().__init__(**kwargs)
         for name, size in dict(filters=filters, kernel_size=kernel_size, strides=strides).items():
             require(is_whole(size), right=WHOLE, **{name: size})
@@ -81,9 +81,9 @@ class TiledConv2D(Unshared):
     x (N, H, W, C) -> (N, H', W', filters); kernel (tiles, tiles, k k C, filters).
     """
 
-    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, tiles: int = 2,
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, *, tiles: int = 2,
                  activation: Any = None, **kwargs: Any):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, activation, **kwargs)
+        super().__init__(filters, kernel_size, strides, activation=activation, **kwargs)
         require(is_whole(tiles), tiles=tiles, right=WHOLE)
         self.tiles = tiles
 
@@ -110,7 +110,7 @@ def local_conv(x: Map, f: Whole = 32, s: Whole = 1, *, k: Whole = 3, a: Act = "r
     x (N, H, W, C) -> (N, (H - k)/s + 1, (W - k)/s + 1, f).  LeCun 1989; Goodfellow et al., Deep
     Learning, section 9.5, equation 9.9.  Keras 3 has no LocallyConnected2D.
     """
-    return LocallyConnected2D(f, k, s, a)(x)
+    return LocallyConnected2D(f, k, s, activation=a)(x)
 
 
 @checked
@@ -123,4 +123,4 @@ def tiled_conv(
     al., NIPS 2010); Goodfellow et al., Deep Learning, section 9.5, equation 9.10.  tiles=1 is an
     ordinary convolution.
     """
-    return TiledConv2D(f, k, s, tiles, a)(x)
+    return TiledConv2D(f, k, s, tiles=tiles, activation=a)(x)

@@ -123,18 +123,18 @@ def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     return layers.concatenate([a, b, c, d, e])
 
 
-def relu_conv(x: Tensor, f: int, k: Pair = 1, s: Pair = 1, n: Norm = BN_TF) -> Tensor:
+def relu_conv(x: Tensor, f: int, *, k: Pair = 1, s: Pair = 1, n: Norm = BN_TF) -> Tensor:
     """relu -> kxk/s f -> n.  x (N, H, W, C) -> (N, H/s, W/s, f)."""
     return conv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
 
 
-def two_sepconvs(x: Tensor, f: int, k: int = 3, s: int = 1, n: Norm = BN_TF) -> Tensor:
+def two_sepconvs(x: Tensor, f: int, *, k: int = 3, s: int = 1, n: Norm = BN_TF) -> Tensor:
     """Twice relu -> separable kxk f -> n, the first with the stride.  arXiv:1707.07012, A.4."""
     x = sepconv(act(x, "relu"), f, k=k, s=s, n=n, a=None)
     return sepconv(act(x, "relu"), f, k=k, n=n, a=None)
 
 
-def conv_1x7_7x1(x: Tensor, f: int, s: int = 1, n: Norm = BN_TF) -> Tensor:
+def conv_1x7_7x1(x: Tensor, f: int, *, s: int = 1, n: Norm = BN_TF) -> Tensor:
     """relu before and n after each of 1x1 f/4 -> 1x7/s f/4 -> 7x1/s f/4 -> 1x1 f."""
     x = relu_conv(x, f // 4, n=n)
     x = relu_conv(x, f // 4, k=(1, 7), s=(1, s), n=n)

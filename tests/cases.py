@@ -340,13 +340,13 @@ KERNELS = [
     call("local_conv", lambda x: blocks.local_conv(x, 8))(
         4, 8, 6 * 6 * 9 * 4 * 8, biases=6 * 6 * 8, size=lambda n: n - 2, fixed=True
     ),
-    call("LocallyConnected2D /2", lambda x: blocks.LocallyConnected2D(8, 3, 2, "tanh")(x))(
-        4, 8, 3 * 3 * 9 * 4 * 8, biases=3 * 3 * 8, size=valid, fixed=True
-    ),
+    call(
+        "LocallyConnected2D /2", lambda x: blocks.LocallyConnected2D(8, 3, 2, activation="tanh")(x)
+    )(4, 8, 3 * 3 * 9 * 4 * 8, biases=3 * 3 * 8, size=valid, fixed=True),
     call("tiled_conv", lambda x: blocks.tiled_conv(x, 8))(
         4, 8, 4 * 9 * 4 * 8, biases=4 * 8, size=lambda n: n - 2
     ),
-    call("TiledConv2D /2, 3 tiles", lambda x: blocks.TiledConv2D(8, 3, 2, 3)(x))(
+    call("TiledConv2D /2, 3 tiles", lambda x: blocks.TiledConv2D(8, 3, 2, tiles=3)(x))(
         4, 8, 9 * 9 * 4 * 8, biases=9 * 8, size=valid
     ),
     call("lrn", lambda x: blocks.lrn(x))(8, 8),
