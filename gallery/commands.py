@@ -2,11 +2,11 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Container, Iterator
 
 from convbook import names, terminal
 from convbook.gallery import find as finding
 from convbook.options import Command, Parser, pair
+from convbook.tables import aligned
 
 ROWS = 25  # of what is found, unless all is asked for
 
@@ -107,12 +107,3 @@ def known(name: str, every: list[str]) -> str:
     near = finding.nearest(name, every)
     hint = f"nearest: {', '.join(near)}" if near else "convbook blocks and convbook nets list them"
     raise ValueError(f"there is no {name!r}; {hint}")
-
-
-def aligned(rows: list[list[str]], left: Container[int] | None = None) -> Iterator[str]:
-    """Rows of text in columns: those numbered left to the left, all unless given."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = enumerate(zip(row, widths, strict=True))
-        at_left = range(len(widths)) if left is None else left
-        yield "  ".join(c.ljust(w) if i in at_left else c.rjust(w) for i, (c, w) in cells).rstrip()

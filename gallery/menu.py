@@ -8,6 +8,8 @@ import math
 from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
+from convbook.tables import aligned
+
 if TYPE_CHECKING:
     import keras
 
@@ -153,8 +155,7 @@ def menu() -> str:
     for name, row in MENU.items():
         weights = sum(math.prod(v.shape) for v in example(name).trainable_variables)
         rows.append((name, row.what, row.paper, str(row.year), f"{weights:,}"))
-    *widths, last = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [" ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows]
+    lines = aligned(rows, left=range(4), gap=" ")
     paragraphs = (inspect.getdoc(layers) or "").split("\n\n")
     letters = next(text for text in paragraphs if text.lstrip().startswith("x  "))
     return "\n".join([*lines, "", letters, ""])

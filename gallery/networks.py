@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convbook import names, terminal
-from convbook.gallery.commands import aligned
 from convbook.options import Command, Parser, pair, saved_model
+from convbook.tables import aligned
 
 if TYPE_CHECKING:
     import keras

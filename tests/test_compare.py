@@ -7,8 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from convbook.__main__ import main as convbook
+from convbook.tables import aligned
 from convbook.training.comparison.compare import columns, draw, read_run
-from convbook.training.comparison.run_table import aligned, comparison, flat
+from convbook.training.comparison.run_table import comparison, flat
 
 COLUMNS = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,images_per_second"
 

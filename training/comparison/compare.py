@@ -16,7 +16,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from convbook.options import Command, Parser
-from convbook.training.comparison.run_table import aligned, comparison, titles
+from convbook.tables import aligned
+from convbook.training.comparison.run_table import comparison, titles
 
 # name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
 Run = namedtuple("Run", "name result history")

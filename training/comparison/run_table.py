@@ -98,10 +98,3 @@ FIGURES = {
     "images per second": pace,
     "parameters": of_result("parameters", "{:,}"),
 }
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of rows of texts, columns below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    cells = ([t.ljust(w) for t, w in zip(row, widths, strict=True)] for row in rows)
-    return ["  ".join(line).rstrip() for line in cells]
