@@ -1,13 +1,13 @@
 """AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from convbook.architectures.common import Net, dense_head
 from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
-from convbook.blocks.types import Tensor
+from convbook.blocks.types import PoolPadding, Tensor
 
 # Section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, 3x3/2 max pool behind.
 # Input 227: the printed 224 does not give conv1's 55 x 55 without padding.
@@ -20,7 +20,8 @@ TABLE = (
 )
 
 
-def body(x: Tensor, table: Sequence[Any], grouped: bool) -> Tensor:
+def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = "valid",
+         response: Literal["paper", "caffe"] = "paper") -> Tensor:  # fmt: skip
     """Five convolutions, each with relu, then LRN, then overlapping pools where the table says.
 
     x (N, 227, 227, 3) -> (N, 6, 6, 256).
@@ -28,17 +29,24 @@ def body(x: Tensor, table: Sequence[Any], grouped: bool) -> Tensor:
     Args:
         table: section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, max pool.
         grouped: conv2, 4 and 5 in the two groups of the paper's two GPUs.
+        pool: the padding of the pools; Caffe's windows overhang ('ceil').
+        response: LRN's constants; Caffe's k is 1, and its alpha is divided by n.
     """
-    for i, (f, k, s, p, g, norm, pool) in enumerate(table, 1):
+    for i, (f, k, s, p, g, norm, pooled) in enumerate(table, 1):
         x = conv(x, f, k=k, s=s, p=p, g=g if grouped else 1)
-        x = lrn(x) if norm else x
-        x = maxpool(x, k=3, s=2, p="valid") if pool else x
+        if norm:
+            x = lrn(x) if response == "paper" else lrn(x, bias=1.0, alpha=1e-4 / 5)
+        x = maxpool(x, k=3, s=2, p=pool) if pooled else x
         x = tap(x, f"stage{i}")
     return x
 
 
+OPTIONS = dict(pool="valid", response="paper")
+STYLES = {"paper": {}, "caffe": dict(pool="ceil", response="caffe")}
 NETS = {
-    "alexnet_grouped": Net(body, (TABLE, True), (227, 227, 3), head=dense_head),
-    "alexnet_ungrouped": Net(body, (TABLE, False), (227, 227, 3), head=dense_head),
+    name: Net(
+        body, (TABLE, grouped), (227, 227, 3), options=OPTIONS, styles=STYLES, head=dense_head
+    )
+    for name, grouped in (("alexnet_grouped", True), ("alexnet_ungrouped", False))
 }
 ALIASES = {"alexnet": "alexnet_grouped"}

@@ -1,6 +1,7 @@
 """create(name): any network of the papers by name, with the same options for all."""
 
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from convbook.architectures.common import Net, logits
 from convbook.architectures.graph.features import pyramid
 from convbook.architectures.graph.layer_names import name_layers, one_name, tap
 from convbook.architectures.graph.prepared import prepared
-from convbook.architectures.weights import loading
+from convbook.architectures.weights import loading, origin
 from convbook.architectures.weights.known import Known, about
 from convbook.blocks.checks import require, rule_of
 from convbook.blocks.types import (
@@ -61,6 +62,7 @@ TYPES: dict[str, Any] = {  # of the options that networks have
     "pool": PoolPadding,
     "skip": Flag,
     "scale": Positive,
+    "response": Literal["paper", "caffe"],
 }
 
 
@@ -90,6 +92,7 @@ def find(name: str) -> tuple[str, Net]:
 
 def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
            classes: int | None = None, top: bool = True, weights: Any = None, *,
+           of: str | None = None, adapt_channels: bool = False,
            features: bool = False, name: str | None = None,
            **options: Any) -> keras.Model:  # fmt: skip
     """A network of the papers as a functional keras.Model that returns logits.
@@ -99,9 +102,12 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     leaves out the head.  weights of the same network: the path of a .keras or .weights.h5 file;
     'imagenet', those of keras.applications; or, as PyTorch's libraries name them, the path of a
     .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options
-    they need, and the model knows how images are prepared for them: see graph.prepared.  name: the
-    model's, by default the network's; two of a kind in one model need two,
-    and get_layer(model, 'left/stage1') then finds a layer of one.
+    they need, and the model knows how images are prepared for them: see graph.prepared.
+    of='torchvision/resnet50', the row of weights.published() that weights of a file are of, brings
+    its options too ('own': they are yours, and fit the options as they are).  adapt_channels=True
+    adapts another library's first kernel to images of other channels, as timm does.  name: the
+    model's, by default the network's; two of a kind in one model need two, and
+    get_layer(model, 'left/stage1') then finds a layer of one.
 
     features=True returns, without the head, a list of maps: the last at each stride, the smallest
     stride first, the last of all what top=False returns.  The strides are 2, 4, 8, 16 and 32 in
@@ -111,7 +117,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
 
     Options, the same for all nets (each net's own are in its file):
     variant     another reading or edition, by its name in facts.json
-    style       'paper', 'torch' or 'keras': padding, pooling and eps as in that library
+    style       'paper', 'torch', 'keras' or 'caffe': padding, pools, eps and LRN as in that library
     a           'softmax' returns probabilities
     shortcut    'A', 'B' or 'C', as in ResNet's section 4.1
     stride_on   '1x1' or '3x3' of a bottleneck
@@ -125,9 +131,10 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     """
     key, net = find(network)
     check_call(top, features, name, classes, options.get("a"))
-    loading.refuse(weights)
-    given = loading.needed(key, weights, options)
-    options = dict(given)
+    loading.refuse(weights, adapt_channels)
+    options = loading.needed(key, weights, options, of)
+    published = options.pop("classes", None)
+    classes = classes or published
     a = options.pop("a", None)
     net = choose(key, net, options)
     known = about(key, weights)
@@ -136,10 +143,9 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     net = replace(net, shape=checked_shape(net, input_shape), classes=int(classes or net.classes))
     whole = top and not features
     model = built(key, net, whole, a)
-    if weights is not None and whole:
-        loading.load(model, weights)
-    elif weights is not None and loading.foreign(weights):
-        loading.share(create(key, weights=weights, **given), model)
+    origin.MADE[model] = origin.Made(key, net.options, partial(completed, key))
+    if weights is not None and (whole or loading.foreign(weights)):
+        loading.load(model, weights, of, adapt_channels)
     elif weights is not None:
         loading.load_body(model, weights)
     if features:
@@ -157,6 +163,11 @@ def told(model: keras.Model, known: Known, whole: bool) -> keras.Model:
         return model
     fits = whole and names is not None and len(names) == model.outputs[0].shape[-1]
     return prepared(model, preparation.at(size), names if fits else None)
+
+
+def completed(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All options of a network, with those given."""
+    return choose(name, NETS[name], dict(given)).options
 
 
 def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None:

@@ -48,7 +48,7 @@ def lrn(
     constants (the paper's k is bias, its n is size).
 
     Args:
-        alpha: multiplies the sum, as in the paper; Caffe and Torch divide it by size: give
-            alpha / size for their result.
+        alpha: multiplies the sum, as in the paper; Caffe and Torch divide it by size, and their
+            bias is 1: give bias=1.0 and alpha / size for their result.
     """
     return LocalResponseNorm(size, bias, alpha, beta)(x)

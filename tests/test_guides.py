@@ -52,7 +52,7 @@ def trained(options):
     assert recipe["batch_size"] % options.accumulate == 0
     data_source(options.data)
     if options.weights:
-        loading.needed(name, options.weights, {})
+        loading.needed(name, options.weights, {}, options.of)
 
 
 def accepted(words):

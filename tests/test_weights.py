@@ -13,7 +13,7 @@ from keras import layers
 
 from convbook import architectures
 from convbook.architectures import catalog, weights
-from convbook.architectures.weights import convert, loading
+from convbook.architectures.weights import convert, loading, origin, torch_names
 from convbook.architectures.weights.patterns import layer_of
 from convbook.architectures.weights.published import APPLICATIONS, row
 from convbook.gallery import ledger
@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_refused_whole(spoil, message):
 
 def test_another_networks_weights_are_refused():
     state, _, _ = golden("pcv-resnet20_cifar10")
-    with pytest.raises(ValueError, match="stage2_block1_b1_conv1"):  # option A has no projections
+    with pytest.raises(ValueError, match="shortcut='B'; the model has shortcut='A'"):
         weights.from_torch(architectures.create("resnet20"), state)
     with pytest.raises(ValueError, match="state="):
         weights.from_torch(architectures.create("resnet20"), {})
@@ -343,7 +343,7 @@ def test_weights_from_the_hub(monkeypatch):
     for name, message in (
         ("timm/resnet50.tv_in1k", "hub could not be reached.*no network"),
         ("timm/resnet50", "the tag of its weights"),
-        ("timm/resnet5.tv_in1k", "as timm/resnet50"),
+        ("timm/resnet5.tv_in1k", "timm/resnet5 is none of the networks here; .*timm/resnet50"),
         ("timm/resnet18.tv_in1k", "those of resnet18, not of resnet50"),
         ("weights.pth", "weights must be None, 'imagenet'"),
     ):
@@ -426,3 +426,211 @@ def test_a_row_of_names_reads_as_it_says():
         ("fc ", None),
     ):
         assert layer_of(module, rows) == layer
+
+
+def test_options_that_a_librarys_weights_need_are_asked_for():
+    """The shapes fit, and the answers would not: 'same' pads otherwise than PyTorch does."""
+    state, x, logits = golden("tv-mobilenet_v2")
+    model = architectures.create("mobilenet_v2", x.shape[1:])
+    before = model.get_weights()
+    asked = (
+        r"are those of torchvision/mobilenet_v2, with eps=1e-05, p=1; the model has eps=0.001,.*"
+        r"create\('mobilenet_v2_1.0_224', style='torch'\) or of='torchvision/mobilenet_v2'"
+    )
+    for of in (None, "torchvision/mobilenet_v2"):
+        with pytest.raises(ValueError, match=asked):
+            weights.from_torch(model, state, of=of)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    off = difference(weights.from_torch(model, state, of="own"), x, logits)
+    right = architectures.create("mobilenet_v2", x.shape[1:], of="torchvision/mobilenet_v2")
+    weights.from_torch(right, state, of="torchvision/mobilenet_v2")
+    assert difference(right, x, logits) < 1e-4 < 1e-2 < off
+
+
+def test_the_row_that_weights_are_of():
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    model = architectures.create("resnet20", of="pytorchcv/resnet20_cifar10")
+    assert weights.from_torch(model, state, of="pytorchcv/resnet20_cifar10") is model
+    for of, message in (
+        ("pytorchcv/resnet56_cifar10", "of='pytorchcv/resnet56_cifar10': these are weights of"),
+        ("pytorchcv/resnet21", "of='pytorchcv/resnet21': of must be"),
+        ("timm/resnet18", "of shape .*naming of .*timm"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            weights.from_torch(model, state, of=of)
+    hundred = architectures.create("resnet20", of="pytorchcv/resnet20_cifar100")
+    assert hundred.output_shape == (None, 100)
+    ten = architectures.create("resnet20", of="pytorchcv/resnet20_cifar100", classes=7)
+    assert ten.output_shape == (None, 7)
+    for given, message in (
+        (dict(of="torchvision/resnet50"), "of=.*they are those of resnet50, not of resnet20"),
+        (
+            dict(of="pytorchcv/resnet20_cifar10", shortcut="A"),
+            "shortcut='A': of=.* need shortcut='B'",
+        ),
+        (dict(of="own", weights="imagenet"), "of='own': of must be None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            architectures.create("resnet20", **given)
+
+
+def test_weights_of_keras_need_its_style():
+    source = keras.applications.MobileNet(weights=None, input_shape=(32, 32, 3), classes=7)
+    model = architectures.create("mobilenet", (32, 32, 3), 7)
+    asked = r"keras.applications/MobileNet, with .*create\('mobilenet_v1_1.0_224', style='keras'\)"
+    with pytest.raises(ValueError, match=asked):
+        weights.from_keras(model, source)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_naming_of_a_published_row_is_found(file):
+    """The table with most rows for a state is one that may be of this row's library."""
+    names = [str(name) for name in np.load(GOLDEN / f"{file}.npz")["names"]][::7]
+    told = {
+        label: convert.translated(dict.fromkeys(names), rows, convert.ROLES)
+        for label, rows in torch_names.TABLES.items()
+    }
+    nearest = [label for label, targets in told.items() if None not in targets.values()]
+    assert nearest
+    assert all(origin.names(label, published_name(file)) for label in nearest)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+@pytest.mark.parametrize("around", [None, "state_dict", "model", "model_state_dict"])
+def test_what_is_around_a_state_is_taken_off_and_said(prefix, around):
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    model = architectures.create("resnet20", shortcut="B")
+    other = architectures.create("resnet20", shortcut="B")
+    weights.from_torch(model, state)
+    checkpoint = {f"{prefix}{name}": value for name, value in state.items()}
+    checkpoint = {around: checkpoint, "epoch": 3} if around else checkpoint
+    with pytest.warns(UserWarning, match=f"taken .*without .{prefix.split('.')[0]}.") as said:
+        weights.from_torch(other, checkpoint)
+    assert len(said) == 1
+    assert around is None or f"of its entry {around!r}" in str(said[0].message)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_prefix_of_some_names_is_no_prefix():
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    state["module.output.bias"] = state.pop("output.bias")
+    with pytest.raises(ValueError, match=r"'module.output.bias'.*no such row"):
+        weights.from_torch(architectures.create("resnet20", shortcut="B"), state)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(value, tmp_path):
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    state["features.stage2.unit1.body.conv1.bn.running_var"][3] = value
+    model = architectures.create("resnet20", shortcut="B")
+    with pytest.raises(ValueError, match=r"unit1.body.conv1.bn.running_var'.*finite"):
+        weights.from_torch(model, state)
+    model.get_layer("stage1_block1_b2_bn1").beta.assign(np.full(16, value))
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(ValueError, match="stage1_block1_b2_bn1/beta has values"):
+        architectures.create("resnet20", shortcut="B", weights=tmp_path / "net.keras")
+
+
+def test_a_head_of_other_classes_is_left_out_of_a_body(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    state, x, _ = golden("pcv-resnet20_cifar10")
+    whole = weights.from_torch(architectures.create("resnet20", shortcut="B"), state)
+    expected = keras.Model(whole.input, whole.get_layer("stage3").output)(x)
+    state["output.weight"], state["output.bias"] = np.zeros((7, 64), "float32"), np.zeros(7)
+    numpy.save_file(state, tmp_path / "seven.safetensors")
+    given = dict(shortcut="B", weights=tmp_path / "seven.safetensors")
+    body = architectures.create("resnet20", top=False, **given)
+    np.testing.assert_allclose(np.asarray(body(x)), np.asarray(expected), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"output\.(weight|bias).*logits/(kernel|bias)"):
+        architectures.create("resnet20", **given)
+
+
+def test_a_first_kernel_for_images_of_other_channels():
+    """Of one channel its kernel answers as three equal ones; of six as each of them twice."""
+    state, x, _ = golden("pcv-resnet20_cifar10")
+    model = weights.from_torch(architectures.create("resnet20", shortcut="B"), state)
+    grey = x[..., :1]
+    for channels, image in ((1, grey), (6, np.concatenate([x, x], -1))):
+        other = architectures.create("resnet20", (32, 32, channels), shortcut="B")
+        with pytest.raises(ValueError, match=r"input_shape=.*weights have 3 channels; adapt_chann"):
+            weights.from_torch(other, state)
+        weights.from_torch(other, state, adapt_channels=True)
+        same = np.repeat(grey, 3, -1) if channels == 1 else x
+        np.testing.assert_allclose(np.asarray(other(image)), np.asarray(model(same)), atol=1e-4)
+    with pytest.raises(ValueError, match=r"adapt_channels=True: .*another library"):
+        architectures.create("resnet20", adapt_channels=True)
+
+
+def test_a_body_of_keras_nested_in_another_model():
+    make = keras.applications.MobileNet
+    body = randomise(make(weights=None, input_shape=(32, 32, 3), include_top=False))
+    nested = keras.Sequential([keras.Input((32, 32, 3)), body, layers.Flatten(), layers.Dense(2)])
+    model = architectures.create("mobilenet", (32, 32, 3), top=False, style="keras")
+    x = np.random.default_rng(1).standard_normal((1, 32, 32, 3)).astype("float32")
+    assert difference(weights.from_keras(model, nested), x, np.asarray(body(x))) < 1e-5
+
+
+def test_files_of_ours_that_do_not_fit_name_the_first_weight(tmp_path):
+    lenet, resnet = architectures.create("lenet5"), architectures.create("resnet20")
+    for model in (lenet, resnet):
+        model.save(tmp_path / f"{model.name}.keras")
+        model.save_weights(tmp_path / f"{model.name}.weights.h5")
+    for end in (".keras", ".weights.h5"):
+        for name, file, given, message in (
+            ("resnet20", lenet, {}, "it has no stem_conv1"),
+            (
+                "resnet20",
+                resnet,
+                {"classes": 7},
+                r"logits/kernel is \(64, 7\) here and \(64, 10\) in it",
+            ),
+            ("resnet32", resnet, {}, "it has no stage1_block4_b2_conv1"),
+        ):
+            with pytest.raises(ValueError, match=f"does not fit.*: {message}"):
+                architectures.create(name, weights=tmp_path / f"{file.name}{end}", **given)
+
+
+def test_the_naming_that_fits_nearest_is_named():
+    """VGG with batch norms, whose modules are counted otherwise, into VGG D without."""
+    shapes, n, before = {}, 0, 3
+    for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, *(512, 512, 512, 0) * 2):
+        if width:
+            shapes[f"features.{n}.weight"] = (width, before, 3, 3)
+            shapes[f"features.{n}.bias"] = (width,)
+            for role in ("weight", "bias", "running_mean", "running_var"):
+                shapes[f"features.{n + 1}.{role}"] = (width,)
+        n, before = n + (3 if width else 1), width or before
+    state = {name: np.zeros(shape, "float32") for name, shape in shapes.items()}
+    message = "'features.1.weight'.*torchvision VGG D, .*the state has batch norms, and vgg_D has"
+    with pytest.raises(ValueError, match=message):
+        weights.from_torch(architectures.create("vgg_D", (32, 32, 3), top=False), state)
+
+
+def caffes_lrn(x):
+    """torch.nn.LocalResponseNorm(5), which is Caffe's, as its page defines it, in float64."""
+    squares = np.pad(x.astype("float64") ** 2, [(0, 0)] * 3 + [(2, 2)])
+    mean = sum(squares[..., i : i + x.shape[-1]] for i in range(5)) / 5
+    return x / (1 + 1e-4 * mean) ** 0.75
+
+
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
+def test_caffes_local_response(name):
+    """k = 1 and alpha / n, on activations large enough to tell them from the paper's."""
+    x = np.random.default_rng(0).normal(0, 60, (1, 95, 95, 3)).astype("float32")
+    model = architectures.create(name, (95, 95, 3), top=False, style="caffe")
+    paper = architectures.create(name, (95, 95, 3), top=False)
+    paper.set_weights(model.get_weights())
+    first = next(layer for layer in model.layers if "response" in layer.name)
+    read, made = keras.Model(model.input, [first.input, first.output])(x)
+    np.testing.assert_allclose(made, caffes_lrn(np.asarray(read)), rtol=1e-5, atol=1e-5)
+    papers = keras.Model(paper.input, paper.get_layer(first.name).output)(x)
+    assert np.abs(np.asarray(papers) - made).max() > 0.1 * np.abs(made).max()
+
+
+def test_caffes_pools_overhang():
+    """Of 95 pixels: 22, then 10, 4, 1 without overhang, and 11, 5, 2 with it."""
+    for given, size in ({}, 1), ({"style": "caffe"}, 2):
+        body = architectures.create("alexnet", (95, 95, 3), top=False, **given)
+        assert body.output_shape == (None, size, size, 256)

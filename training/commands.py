@@ -66,6 +66,8 @@ def finished(options: Namespace) -> Namespace:
         raise ValueError(f"--unfreeze {options.unfreeze}: without --freeze nothing is frozen")
     if options.weights and options.init_from:
         raise ValueError("--weights and --init-from: give one of the two")
+    if options.of and not options.weights:
+        raise ValueError(f"--of {options.of}: without --weights there is nothing that is of it")
     if options.init_only is not None and not options.init_from:
         only = f"--init-only {options.init_only!r}"
         raise ValueError(f"{only}: without --init-from there is nothing to take layers of")
@@ -97,6 +99,10 @@ def of_recipe(add: Add) -> None:
 
 def of_weights(add: Add) -> None:
     add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
+    of = (
+        "whose the weights are, as torchvision/resnet50, which brings the options they need; or own"
+    )
+    add("--of", metavar="LIBRARY/NAME", help=of)
     add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
     only = "with --init-from FILE: only layers whose names match"
     add("--init-only", type=regex, metavar="REGEX", help=only)

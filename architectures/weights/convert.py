@@ -6,14 +6,18 @@ from typing import Any, NoReturn
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights import keras_names, torch_names
+from convbook.architectures.weights.origin import OWN, check, names
 from convbook.architectures.weights.patterns import layer_of
+from convbook.architectures.weights.published import row
+from convbook.architectures.weights.states import State, adapted, keras_state, state_of
 
 Roles = Mapping[str, tuple[str, ...]]
+Target = tuple[str, str]
 Layout = tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]  # see layout
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "gamma"),
@@ -25,141 +29,188 @@ KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta moving_mean mo
 KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
-def from_torch(model: keras.Model, state: Mapping[str, np.ndarray]) -> keras.Model:
+def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = None,
+               adapt_channels: bool = False) -> keras.Model:  # fmt: skip
     """The weights of the same network elsewhere into model, which is changed in place and returned.
 
-    state: a mapping of names to NumPy arrays in PyTorch's layout, as torchvision, timm or pytorchcv
-    name them.  num_batches_tracked is left out, and auxiliary heads where the model has none; every
-    other entry is used exactly once and every weight gets one, or the state is refused whole:
-    ValueError names the first entry that differs, and the model stays as it was.
+    state: a mapping of names to arrays in PyTorch's layout, as torchvision, timm or pytorchcv name
+    them, or a checkpoint around it.  num_batches_tracked is left out, and heads where the model has
+    none; every other entry is used exactly once and every weight gets one, or the state is refused
+    whole: ValueError names the first entry that differs, and the model stays as it was.
+    of: the row of published() that the weights are of, as 'torchvision/resnet50'.  A model of
+    create that lacks options of every row under such names is refused, unless of is 'own', which
+    says that the weights are your own.
+    adapt_channels: the first kernel is adapted to the channels of the model's images, by the sum
+    or by repeating, as timm does.
     """
-    if not isinstance(state, Mapping) or not state:
-        raise ValueError(f"state={type(state)}: state must be a mapping of names to arrays")
-    state = {k: np.asarray(v) for k, v in state.items() if not k.endswith("num_batches_tracked")}
-    found, grids = {layer.name: layer for layer in all_layers(model)}, flattened(model)
-    read = targets(state, found, torch_names.TABLES, ROLES)
-    if "aux1_logits" not in found:
-        read = {e: target for e, target in read.items() if not target[0].startswith("aux")}
+    state = state_of(state)
+    tables = torch_names.TABLES
+    if of not in (None, OWN):
+        row(of)  # refuses what is not there
+        tables = {label: rows for label, rows in tables.items() if names(label, of)}
+    grids = flattened(model)
 
     def fit(layer, weight, rank):
         return layout(layer, weight, rank, grids.get(layer.name))
 
-    return take(model, state, place(read, found, ROLES), fit)
+    read = Reading(model, state, ROLES, fit, axis=1, adapt=adapt_channels)
+    naming = read.by(tables)
+    check(model, naming, of)
+    return read.take()
 
 
-def from_keras(model: keras.Model, source: keras.Model) -> keras.Model:
+def from_keras(
+    model: keras.Model, source: keras.Model, adapt_channels: bool = False
+) -> keras.Model:
     """The weights of a keras.applications model into model, changed in place and returned.
 
-    The same network with style='keras' (and a='softmax', if source has it) gives the same answers.
-    A bias before a batch norm, where ours has none, is taken off that norm's moving mean.  Raises
-    ValueError as from_torch does.
+    source: that model, or one in which it is nested.  The same network with style='keras' (and
+    a='softmax', if source has it) gives the same answers.  A bias before a batch norm, where ours
+    has none, is taken off that norm's moving mean.  adapt_channels and ValueError: as of
+    from_torch.
     """
     state = keras_state(source)
-    found = {layer.name: layer for layer in all_layers(model)}
-    read = targets(state, found, keras_names.TABLES, KERAS_ROLES)
-    entries = {target: entry for entry, target in read.items()}
-    for entry, (name, role) in [*read.items()]:
-        mean = entries.get((re.sub(r"conv(\d+)$", r"bn\1", name), "moving_mean"))
-        if role == "bias" and mean and getattr(found.get(name), "bias", True) is None:
-            if state[entry].shape != state[mean].shape:
-                refuse(entry, state[entry], f"{mean} has the shape {state[mean].shape}")
-            state[mean] = state[mean] - state[entry]
-            del read[entry]
 
     def fit(layer, weight, rank):
         shape = tuple(weight.shape)  # MobileNet's logits are a 1x1 convolution there
         wanted = (1, 1, *shape) if rank == 4 and len(shape) == 2 else shape
         return wanted, lambda v: v.reshape(shape)
 
-    return take(model, state, place(read, found, KERAS_ROLES), fit)
-
-
-def keras_state(source: keras.Model) -> dict[str, np.ndarray]:
-    """{layer.weight: array} of a Keras model; for what has no name of its own see keras_names."""
-    unnamed: dict[str, list[tuple[int, str]]] = {"conv2d": [], "batch_normalization": []}
-    state = {}
-    for layer in all_layers(source):
-        if match := re.fullmatch(r"(conv2d|batch_normalization)_?(\d*)", layer.name):
-            unnamed[match[1]].append((int(match[2] or 0), layer.name))
-    names = {
-        name: f"auto.{'conv' if kind == 'conv2d' else 'bn'}{i}"
-        for kind, found in unnamed.items()
-        for i, (_, name) in enumerate(sorted(found), 1)
-    }
-    for layer in all_layers(source):
-        for weight in layer.weights:
-            entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
-            state[entry] = ops.convert_to_numpy(weight)
-    return state
+    read = Reading(model, state, KERAS_ROLES, fit, axis=2, adapt=adapt_channels)
+    naming = read.by(keras_names.TABLES)
+    check(model, naming)
+    read.biases_into_means()
+    return read.take()
 
 
 def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
-def translate(entry: str, table: Mapping[str, str], roles: Roles) -> tuple[str, str] | None:
-    """(our layer, the library's name of the weight), or None if the table has no row."""
-    module, _, role = entry.rpartition(".")
-    layer = layer_of(module, table) if role in roles else None
-    return (layer, role) if layer else None
+def translated(state: State, table: Mapping[str, str], roles: Roles) -> dict[str, Target | None]:
+    """{entry: (our layer, the library's name of the weight)}, or None if the table has no row."""
+    parts = {entry: entry.rpartition(".") for entry in state}
+    layers_of = {module: layer_of(module, table) for module, _, _ in {*parts.values()}}
+    targets: dict[str, Target | None] = {}
+    for entry, (module, _, role) in parts.items():
+        layer = layers_of[module] if role in roles else None
+        targets[entry] = (layer, role) if layer else None
+    return targets
 
 
-def targets(state: Mapping[str, np.ndarray], found: Mapping[str, keras.Layer],
-            tables: Mapping[str, Mapping[str, str]],
-            roles: Roles) -> dict[str, tuple[str, str]]:  # fmt: skip
-    """{entry: (our layer, role)} by the table with rows for most entries, layers for most rows."""
-    read = {label: {e: translate(e, rows, roles) for e in state} for label, rows in tables.items()}
+class Reading:
+    """A state as a model reads it.
 
-    def fitting(label):
-        rows = [target for target in read[label].values() if target]
-        return len(rows), sum(target.partition(".")[0] in found for target, _ in rows)
-
-    label, told = max(read, key=fitting), {}
-    for entry, target in read[label].items():
-        if target is None:
-            refuse(entry, state[entry], f"the naming of {label}, which is nearest, has no such row")
-        told[entry] = target
-    return told
-
-
-def place(
-    read: Mapping[str, tuple[str, str]], found: Mapping[str, keras.Layer], roles: Roles
-) -> dict[str, tuple[str, Any, Any]]:
-    """{entry: (what it is, our layer, its weight)}; None for what is not there."""
-    places = {}
-    for entry, (target, role) in read.items():
-        name, _, attribute = target.partition(".")
-        layer = found.get(name)
-        weights = [getattr(layer, key, None) for key in ([attribute] if attribute else roles[role])]
-        weight = next((weight for weight in weights if weight is not None), None)
-        places[entry] = (f"{target} {role}", layer, weight)
-    return places
-
-
-def take(model: keras.Model, state: Mapping[str, np.ndarray],
-         places: Mapping[str, tuple[str, Any, Any]],
-         fit: Callable[[Any, Any, int], Layout]) -> keras.Model:  # fmt: skip
-    """Assigns every entry to its place, or none.
-
-    fit(layer, weight, rank) -> (the shape an entry must have, a function to our layout).
+    fit(layer, weight, rank) -> (the shape an entry must have, a function to our layout); axis: the
+    channels in an entry of the first kernel; adapt: whether it is adapted to those of the images.
     """
-    values = {}
-    for entry, (what, layer, weight) in places.items():
-        value = state[entry]
-        if weight is None:
-            refuse(entry, value, f"{model.name} has no {what}")
-        if id(weight) in values:
-            refuse(entry, value, f"{weight.path} has its entry already")
-        wanted, ours = fit(layer, weight, value.ndim)
+
+    def __init__(self, model: keras.Model, state: State, roles: Roles,
+                 fit: Callable[[Any, Any, int], Layout], axis: int, adapt: bool):  # fmt: skip
+        self.model, self.state, self.roles, self.fit = model, state, roles, fit
+        self.axis, self.adapt = axis, adapt
+        self.found = {layer.name: layer for layer in all_layers(model)}
+        self.first = next((layer for layer in all_layers(model) if layer.weights), None)
+        self.targets: dict[str, Target] = {}  # {entry: (our layer, the library's name of a weight)}
+
+    def by(self, tables: Mapping[str, Mapping[str, str]]) -> str:
+        """Fills targets by the table that is nearest to the state and the model; its label."""
+        read = {label: translated(self.state, rows, self.roles) for label, rows in tables.items()}
+        whole = [label for label, targets in read.items() if None not in targets.values()]
+
+        def nearness(label):
+            rows = [(entry, target) for entry, target in read[label].items() if target]
+            fits = sum(self.fits(entry, target) for entry, target in rows)
+            known = [layer in self.found for layer in tables[label].values() if "<" not in layer]
+            covered = 2 * sum(known) - len(known)
+            return (fits, covered) if whole else (covered, fits, len(rows))
+
+        label = max(whole or read, key=nearness)
+        for entry, target in read[label].items():
+            if target is None:
+                why = f"the naming of {label}, which is nearest, has no such row"
+                refuse(entry, self.state[entry], why + self.without_norms(entry))
+            if not self.left_out(target[0]):
+                self.targets[entry] = target
+        return label
+
+    def fits(self, entry: str, target: Target) -> bool:
+        layer, weight = self.place(target)
+        value = self.state[entry]
+        return weight is not None and self.fit(layer, weight, value.ndim)[0] == value.shape
+
+    def without_norms(self, entry: str) -> str:
+        normed = any(isinstance(v, layers.BatchNormalization) for v in self.found.values())
+        statistics = any(name.endswith(("running_mean", "moving_mean")) for name in self.state)
+        strange = statistics and not normed
+        return f": the state has batch norms, and {self.model.name} has none" if strange else ""
+
+    def left_out(self, layer: str) -> bool:
+        """Whether a layer is of a head that the model does not have."""
+        if layer.startswith("aux"):
+            return "aux1_logits" not in self.found
+        return layer.startswith(("head", "logits")) and "logits" not in self.found
+
+    def place(self, target: Target) -> tuple[Any, Any]:
+        """(our layer, its weight); None for what is not there."""
+        (name, _, attribute), role = target[0].partition("."), target[1]
+        layer = self.found.get(name)
+        keys = [attribute] if attribute else self.roles[role]
+        weights = [getattr(layer, key, None) for key in keys]
+        return layer, next((weight for weight in weights if weight is not None), None)
+
+    def biases_into_means(self) -> None:
+        """A bias before a batch norm, where ours has none, off that norm's moving mean."""
+        entries = {target: entry for entry, target in self.targets.items()}
+        for entry, (name, role) in [*self.targets.items()]:
+            mean = entries.get((re.sub(r"conv(\d+)$", r"bn\1", name), "moving_mean"))
+            if role == "bias" and mean and getattr(self.found.get(name), "bias", True) is None:
+                bias, before = self.state[entry], self.state[mean]
+                if bias.shape != before.shape:
+                    refuse(entry, bias, f"{mean} has the shape {before.shape}")
+                self.state[mean] = before - bias
+                del self.targets[entry]
+
+    def take(self) -> keras.Model:
+        """Assigns every entry to its place, or none."""
+        values = {}
+        for entry, target in self.targets.items():
+            value, (layer, weight) = self.state[entry], self.place(target)
+            if weight is None:
+                refuse(entry, value, f"{self.model.name} has no {' '.join(target)}")
+            if id(weight) in values:
+                refuse(entry, value, f"{weight.path} has its entry already")
+            values[id(weight)] = self.ours(entry, value, layer, weight)
+        missing = [weight for weight in self.model.weights if id(weight) not in values]
+        if missing:
+            raise ValueError(f"state: no entry for {missing[0].path} {tuple(missing[0].shape)}")
+        for weight in self.model.weights:
+            weight.assign(values[id(weight)])
+        return self.model
+
+    def ours(self, entry: str, value: np.ndarray, layer: Any, weight: Any) -> np.ndarray:
+        """The value of an entry in our layout.  Raises ValueError unless it fits and is finite."""
+        wanted, ours = self.fit(layer, weight, value.ndim)
+        if layer is self.first and value.ndim == len(wanted) == 4:
+            value = self.for_our_images(value, wanted)
         if value.shape != wanted:
             refuse(entry, value, f"{weight.path} {tuple(weight.shape)} takes {wanted}")
-        values[id(weight)] = ours(value)
-    missing = [weight for weight in model.weights if id(weight) not in values]
-    if missing:
-        raise ValueError(f"state: no entry for {missing[0].path} {tuple(missing[0].shape)}")
-    for weight in model.weights:
-        weight.assign(values[id(weight)])
-    return model
+        if not np.isfinite(value).all():
+            refuse(entry, value, "not all its values are finite numbers")
+        return ours(value)
+
+    def for_our_images(self, kernel: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:
+        """The first kernel, for the channels of the model's images.  Raises ValueError."""
+        has, needs = kernel.shape[self.axis], wanted[self.axis]
+        sized = list(kernel.shape)
+        sized[self.axis] = needs
+        if has == needs or tuple(sized) != wanted:
+            return kernel
+        if not self.adapt:
+            size = f"input_shape={self.model.input_shape[1:]}"
+            why = f"the weights have {has} channels; adapt_channels=True adapts the first kernel"
+            raise ValueError(f"{size}: {why}")
+        return adapted(kernel, needs, self.axis)
 
 
 def layout(

@@ -3,27 +3,35 @@
 import warnings
 from difflib import get_close_matches
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import keras
+import numpy as np
 
-from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.layer_names import all_layers, inside
 from convbook.architectures.weights.convert import from_keras, from_torch
-from convbook.architectures.weights.published import APPLICATIONS, published
+from convbook.architectures.weights.origin import OWN
+from convbook.architectures.weights.published import APPLICATIONS, published, row
+from convbook.blocks.checks import require
 
 OURS = (".keras", ".weights.h5")
 
 
 def foreign(weights: Any) -> bool:
-    """Whether weights are another library's: those always have a head."""
+    """Whether weights are another library's."""
     named = weights == "imagenet" or str(weights).startswith("timm/")
     return named or str(weights).endswith(".safetensors")
 
 
-def refuse(weights: Any) -> None:
+def refuse(weights: Any, adapt_channels: Any = False) -> None:
     """Raises ValueError for weights that are none, or a file that is not there."""
+    good = isinstance(adapt_channels, bool) and (foreign(weights) or not adapt_channels)
+    right = "False, or True with weights of another library"
+    require(good, adapt_channels=adapt_channels, right=right)
     if weights is None or (isinstance(weights, str) and weights == "imagenet"):
         return
     path = str(weights) if isinstance(weights, (str, Path)) else ""
@@ -35,38 +43,54 @@ def refuse(weights: Any) -> None:
         raise ValueError(f"weights={weights!r}: weights must be {right}")
 
 
-def needed(name: str, weights: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a network with those that named weights need.  Raises ValueError."""
-    needs = {}
+def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None) -> dict[str, Any]:
+    """The options of a network with those that its weights need.  Raises ValueError.
+
+    of: the row of published() that they are of, or 'own'.
+    """
+    said, needs = f"of={of!r}", {}
     if weights == "imagenet":
+        require(of is None, of=of, right="None: weights='imagenet' are keras.applications'")
         if name not in APPLICATIONS:
             has = ", ".join(APPLICATIONS)
             raise ValueError(f"weights='imagenet': keras.applications has no {name}; it has {has}")
-        needs = APPLICATIONS[name][2]
-    elif str(weights).startswith("timm/"):
-        model, _, tag = weights.partition(".")
-        rows = {key: row for key, row in published().items() if key.startswith("timm/")}
-        if model not in rows or not tag:
-            near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
-            right = f"a model and the tag of its weights, as {near} and .tv_in1k"
-            raise ValueError(f"weights={weights!r}: weights must be {right}")
-        of, needs = rows[model]
-        if of != name:
-            raise ValueError(f"weights={weights!r}: they are those of {of}, not of {name}")
+        said, needs = f"weights={weights!r}", APPLICATIONS[name][2]
+    elif key := origin_of(weights, of):
+        said = said if of else f"weights={weights!r}"
+        network, needs = row(key)
+        if network != name:
+            raise ValueError(f"{said}: they are those of {network}, not of {name}")
     for key, value in needs.items():
         if given.get(key, value) != value:
-            raise ValueError(f"{key}={given[key]!r}: weights={weights!r} need {key}={value!r}")
+            raise ValueError(f"{key}={given[key]!r}: {said} need {key}={value!r}")
     return needs | given
 
 
-def load(model: keras.Model, weights: Any) -> None:
-    """Takes weights over into model.  Raises ValueError."""
+def origin_of(weights: Any, of: str | None) -> str | None:
+    """The row of published() that weights are of, where that is said.  Raises ValueError."""
+    if of is not None or not str(weights).startswith("timm/"):
+        return None if of == OWN else of
+    model, _, tag = str(weights).partition(".")
+    rows = [key for key in published() if key.startswith("timm/")]
+    near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
+    if model not in rows:
+        none = f"{model} is none of the networks here; nearest, as timm/NAME.TAG: {near}"
+        raise ValueError(f"weights={weights!r}: {none}")
+    right = f"a model and the tag of its weights, such as {model}.tv_in1k"
+    require(tag, weights=weights, right=right)
+    return model
+
+
+def load(model: keras.Model, weights: Any, of: str | None = None,
+         adapt_channels: bool = False) -> None:  # fmt: skip
+    """Takes weights over into a new model, with or without its head.  Raises ValueError."""
+    of = origin_of(weights, of) or of
     if weights == "imagenet":
-        from_keras(model, application(model.name))
+        from_keras(model, application(model.name), adapt_channels)
     elif str(weights).startswith("timm/"):
-        from_torch(model, safetensors(fetched(weights)))
+        from_torch(model, safetensors(fetched(weights)), of, adapt_channels)
     elif str(weights).endswith(".safetensors"):
-        from_torch(model, safetensors(weights))
+        from_torch(model, safetensors(weights), of, adapt_channels)
     else:
         load_ours(model, weights)
 
@@ -88,7 +112,48 @@ def load_ours(model: keras.Model, path: Any) -> None:
         with warnings.catch_warnings(action="error", category=UserWarning):
             model.load_weights(path)
     except (ValueError, KeyError, OSError, UserWarning) as error:
-        raise ValueError(f"weights={path!r} does not fit {model.name}: {short(error)}") from error
+        why = difference(model, path) or short(error)
+        raise ValueError(f"weights={path!r} does not fit {model.name}: {why}") from error
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise ValueError(
+                f"weights={path!r}: {weight.path} has values that are no finite numbers"
+            )
+
+
+def difference(model: keras.Model, path: Any) -> str | None:
+    """The first weight in which a file and a model differ; None if that cannot be told."""
+    found = stored(path)
+    here = [layer for layer in all_layers(model) if layer.weights and not inside(layer)]
+    for layer in here if found else []:
+        there = found.pop(layer.name, None)
+        if there is None:
+            return f"it has no {layer.name}"
+        for weight, shape in zip(layer.weights, there, strict=False):
+            if tuple(weight.shape) != shape:
+                return f"{weight.path} is {tuple(weight.shape)} here and {shape} in it"
+        if len(there) != len(layer.weights):
+            return f"{layer.name} has {len(layer.weights)} weights here and {len(there)} in it"
+    return f"it has {next(iter(found))} too" if found else None
+
+
+def stored(path: Any) -> dict[str, list[tuple[int, ...]]]:
+    """{layer: the shapes of its weights} of a .keras or .weights.h5 file; {} if it is none."""
+    h5py, found = import_module("h5py"), {}  # Keras brings it
+
+    def note(_, group):
+        name = str(group.attrs.get("name", "")) if isinstance(group, h5py.Group) else ""
+        if name and len(group) and not name.startswith("seed_generator"):
+            found[name] = [group[key].shape for key in sorted(group, key=int)]
+
+    try:
+        whole = str(path).endswith(".keras")
+        file = BytesIO(ZipFile(path).read("model.weights.h5")) if whole else path
+        with h5py.File(file) as opened_file:
+            opened_file.visititems(note)
+    except (OSError, KeyError, ValueError, BadZipFile):
+        return {}
+    return found
 
 
 def load_body(model: keras.Model, path: Any) -> None:
@@ -100,7 +165,7 @@ def load_body(model: keras.Model, path: Any) -> None:
         whole = opened(path)
         if {v.name for v in all_layers(model) if v.weights} <= {v.name for v in all_layers(whole)}:
             return share(whole, model)
-    return load(model, path)
+    return load_ours(model, path)
 
 
 def short(error: BaseException) -> str:

@@ -289,7 +289,9 @@ def nasnet(depth: int) -> Rows:
 
 
 RESNET = {"<kind><i>": "b2_<kind><i>", "downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
-RESNET |= {"(?:se|se_module).fc<i>": "b2_b2_dense<i>"}
+SE_RESNET = RESNET | {"se_module.fc<i>": "b2_b2_dense<i>"}
+RESNET |= {"se.fc<i>": "b2_b2_dense<i>"}
+RESNET_BLOCKS = {"layer<stage>.<block-1>": "stage<stage>_block<block>"}
 DENSE_UNIT = {"conv<i>": "b2_conv<i>", "norm<i>": "b2_bn<i>"}
 FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
 BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
@@ -318,9 +320,14 @@ SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
 
 TABLES = {
     "torchvision and timm ResNet": {
-        "(?:layer0.)?<kind><i>": "stem_<kind><i>",
-        **within({"layer<stage>.<block-1>": "stage<stage>_block<block>"}, RESNET),
-        "(?:fc|last_linear)": "logits",
+        "<kind><i>": "stem_<kind><i>",
+        **within(RESNET_BLOCKS, RESNET),
+        "fc": "logits",
+    },
+    "timm legacy SENet": {
+        "layer0.<kind><i>": "stem_<kind><i>",
+        **within(RESNET_BLOCKS, SE_RESNET),
+        "last_linear": "logits",
     },
     "pytorchcv ResNet": PCV_STEM | within(PCV_UNITS, BODY | {"identity_conv.<kind>": "b1_<kind>1"}),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
@@ -396,7 +403,7 @@ TABLES = {
         ),
         "fc": "logits",
     },
-    "timm Xception": xception(),
+    "timm legacy Xception": xception(),
     "pytorchcv Xception": pcv_xception(),
     "pytorchcv Inception v3": pcv_inception((4, 2), V3_PCV, PCV_PATHS),
     "pytorchcv Inception v4": pcv_inception((7, 3), V4_PCV, PCV_PATHS),

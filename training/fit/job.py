@@ -11,6 +11,7 @@ import tensorflow as tf
 from convbook import architectures
 from convbook.architectures.catalog import find
 from convbook.architectures.common import Net
+from convbook.architectures.weights.loading import needed
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.training import data, recipes
 from convbook.training.data.augment import plan
@@ -36,7 +37,9 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
-    _, net = find(options.model)
+    network_name, net = find(options.model)
+    if options.weights:  # refuses what does not go together before the data are read
+        needed(network_name, options.weights, dict(options.option), options.of)
     for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
         raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
     size, channels = pixels(options, net), net.shape[-1]
@@ -94,7 +97,10 @@ def network(
     options: Namespace, recipe: dict[str, Any], shape: tuple[int, ...], classes: int
 ) -> keras.Model:
     """The model as the recipe trains it: gates, auxiliary heads, first weights."""
-    chosen, net = dict(options.option), find(options.model)[1]
+    (name, net), chosen = find(options.model), dict(options.option)
+    if options.weights:
+        chosen = needed(name, options.weights, chosen, options.of)
+        chosen.pop("classes", None)
     if not GATES & set(chosen):
         gates = {gate: recipe[gate] for gate in GATES & set(net.options)}
         chosen |= {gate: rate for gate, rate in gates.items() if rate is not None}

@@ -24,7 +24,7 @@ def taken_over(
     """
     path = options.weights or options.init_from
     if options.weights and loading.foreign(options.weights):
-        whole = dict(input_shape=shape, top=False, weights=options.weights) | chosen
+        whole = dict(input_shape=shape, top=False, weights=options.weights, of=options.of) | chosen
         source = architectures.create(options.model, **whole)
     else:
         source = loading.opened(path)

@@ -1,0 +1,85 @@
+"""A state as its library keeps it: names of weights and their arrays, without what is around it."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from convbook.architectures.graph.layer_names import all_layers, inside
+
+State = dict[str, np.ndarray]
+AROUND = ("state_dict", "model_state_dict", "model")  # a checkpoint's entry that holds the state
+PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
+
+
+def state_of(checkpoint: Mapping[str, Any]) -> State:
+    """The arrays of a checkpoint by name.  Raises ValueError where there are none.
+
+    A mapping around the state, and what a wrapper writes before every name, are taken off, with a
+    warning that says so; num_batches_tracked is left out.
+    """
+    taken = []
+    while isinstance(checkpoint, Mapping) and (key := around(checkpoint)):
+        checkpoint, taken = checkpoint[key], [*taken, f"of its entry {key!r}"]
+    if not isinstance(checkpoint, Mapping) or not checkpoint:
+        raise ValueError(f"state={type(checkpoint)}: state must be a mapping of names to arrays")
+    state = {k: np.asarray(v) for k, v in checkpoint.items() if not k.endswith(UNUSED)}
+    while prefix := shared_prefix(state):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+        taken.append(f"without {prefix!r} before each name")
+    if taken:
+        warnings.warn(f"state: taken {', and '.join(taken)}", stacklevel=3)
+    return state
+
+
+UNUSED = "num_batches_tracked"
+
+
+def around(checkpoint: Mapping[str, Any]) -> str | None:
+    return next((k for k in AROUND if isinstance(checkpoint.get(k), Mapping)), None)
+
+
+def shared_prefix(state: State) -> str | None:
+    """What stands before every name of a state, if that is a wrapper's."""
+    return next((p for p in PREFIXES if state and all(n.startswith(p) for n in state)), None)
+
+
+def keras_state(source: keras.Model) -> State:
+    """{layer.weight: array} of a Keras model, or of the one nested in it that has most weights.
+
+    For what has no name of its own see keras_names.
+    """
+    nested = [layer for layer in source.layers if inside(layer)]
+    if nested:
+        return keras_state(inside(max(nested, key=lambda layer: layer.count_params())))
+    unnamed: dict[str, list[tuple[int, str]]] = {"conv2d": [], "batch_normalization": []}
+    state = {}
+    for layer in all_layers(source):
+        if match := re.fullmatch(r"(conv2d|batch_normalization)_?(\d*)", layer.name):
+            unnamed[match[1]].append((int(match[2] or 0), layer.name))
+    names = {
+        name: f"auto.{'conv' if kind == 'conv2d' else 'bn'}{i}"
+        for kind, found in unnamed.items()
+        for i, (_, name) in enumerate(sorted(found), 1)
+    }
+    for layer in all_layers(source):
+        for weight in layer.weights:
+            entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
+            state[entry] = ops.convert_to_numpy(weight)
+    return state
+
+
+def adapted(kernel: np.ndarray, channels: int, axis: int) -> np.ndarray:
+    """A first kernel for images of another number of channels, as timm adapts it.
+
+    To one channel by the sum; to more by repeating, scaled so that equal channels give the same.
+    """
+    there = kernel.shape[axis]
+    if channels == 1:
+        return kernel.sum(axis, keepdims=True)
+    order = np.arange(channels) % there
+    return np.take(kernel, order, axis) * np.asarray(there / channels, kernel.dtype)
