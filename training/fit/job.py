@@ -37,11 +37,7 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
-    network_name, net = find(options.model)
-    if options.weights:  # refuses what does not go together before the data are read
-        needed(network_name, options.weights, dict(options.option), options.of)
-    for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
-        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+    net = asked_network(options)
     size, channels = pixels(options, net), net.shape[-1]
     recipe = chosen_recipe(options)
     # Workers must meet before TensorFlow does anything else
@@ -65,6 +61,16 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     statistics = data.statistics(images.train) if stages.needs_statistics else None
     steps = schedules.total_steps(recipe, epoch)
     return Job(options, model, images, devices, recipe, statistics, epoch, steps)
+
+
+def asked_network(options: Namespace) -> Net:
+    """The row of the network, whose options go together with the weights.  Raises ValueError."""
+    key, net = find(options.model)
+    if options.weights:
+        needed(key, options.weights, dict(options.option), options.of)
+    for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
+        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+    return net
 
 
 def pixels(options: Namespace, net: Net) -> int:
