@@ -1,7 +1,6 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
 from convbook.architectures.graph.layer_names import tap
@@ -22,32 +21,28 @@ TABLE = (
     ),
     ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
 )
-CAFFE = {"bias": 1.0, "alpha": 1e-4 / 5}  # of LRN: k, and alpha, which is divided by n there
 BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in TensorFlow
 
 
-def stem(x: Tensor, n: Norm, separable: bool, response: str = "paper") -> Tensor:
+def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
     """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192 -> pool, with LRN where there is no batch norm.
 
     separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
-    response: LRN's constants, of the paper or of Caffe.
     """
-    constants = {} if response == "paper" else CAFFE
     if separable:
         x = conv(dwconv(x, k=7, s=2, p=3, a=None, bias=False, multiplier=8), 64, k=1)
     else:
         x = conv(x, 64, k=7, s=2, p=3, n=n)
     x = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
-    x = x if n else lrn(x, **constants)
+    x = x if n else lrn(x)
     x = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
-    x = x if n else lrn(x, **constants)
+    x = x if n else lrn(x)
     return tap(maxpool(x, k=3, s=2, p="ceil"), "stem")
 
 
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
          aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
-         separable: bool = False,
-         response: Literal["paper", "caffe"] = "paper") -> Features:  # fmt: skip
+         separable: bool = False) -> Features:  # fmt: skip
     """Stem, then nine Inception modules in three stages.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).
@@ -58,9 +53,8 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
         k: the large kernel.
         last: the kernel of the last pool (2 in Torch).
         aux: also the features of the heads behind 4a and 4d.
-        response: LRN's constants; Caffe's k is 1, and its alpha is divided by n.
     """
-    x = stem(x, n, separable, response)
+    x = stem(x, n, separable)
     heads = []
     gate, ratio = gates(sum(map(len, table)), None, drop_path), ratios(se, len(table))
     for i, rows in enumerate(table, 1):
@@ -84,16 +78,6 @@ VARIANTS = {
     "separable_first_conv": {"options": {"separable": True}},
     "torchvision_style": {"table": (TABLE, BN_TORCH, 3, 2)},
 }
-OPTIONS = dict(aux=None, se=None, drop_path=None, response="paper")
-STYLES = {"paper": {}, "caffe": {"response": "caffe"}}
-NETS = {
-    "googlenet": Net(
-        body,
-        (TABLE, None, 5, 3),
-        options=OPTIONS,
-        variants=VARIANTS,
-        styles=STYLES,
-        head=head,
-    )
-}
+OPTIONS = dict(aux=None, se=None, drop_path=None)
+NETS = {"googlenet": Net(body, (TABLE, None, 5, 3), options=OPTIONS, variants=VARIANTS, head=head)}
 ALIASES = {"inception_v1": "googlenet"}

@@ -121,7 +121,8 @@ class Reading:
         def nearness(label):
             rows = [(entry, target) for entry, target in read[label].items() if target]
             fits = sum(self.fits(entry, target) for entry, target in rows)
-            known = [layer in self.found for layer in tables[label].values() if "<" not in layer]
+            told = [v for v in tables[label].values() if "<" not in v and not self.left_out(v)]
+            known = [layer in self.found for layer in told]
             covered = 2 * sum(known) - len(known)
             return (fits, covered) if whole else (covered, fits, len(rows))
 
