@@ -22,7 +22,7 @@ def state_of(checkpoint: Mapping[str, Any]) -> State:
     A mapping around the state, and what a wrapper writes before every name, are taken off, with a
     warning that says so; num_batches_tracked is left out.
     """
-    taken = []
+    taken: list[str] = []
     while isinstance(checkpoint, Mapping) and (key := around(checkpoint)):
         checkpoint, taken = checkpoint[key], [*taken, f"of its entry {key!r}"]
     if not isinstance(checkpoint, Mapping) or not checkpoint:
@@ -53,9 +53,8 @@ def keras_state(source: keras.Model) -> State:
 
     For what has no name of its own see keras_names.
     """
-    nested = [layer for layer in source.layers if inside(layer)]
-    if nested:
-        return keras_state(inside(max(nested, key=lambda layer: layer.count_params())))
+    if nested := [inner for layer in source.layers if (inner := inside(layer))]:
+        return keras_state(max(nested, key=lambda inner: inner.count_params()))
     unnamed: dict[str, list[tuple[int, str]]] = {"conv2d": [], "batch_normalization": []}
     state = {}
     for layer in all_layers(source):
