@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 
 from convbook.options import Command, Parser
 
@@ -25,6 +26,7 @@ COMMANDS = {
         "measure": ("gallery.networks", "NAME|FILE.keras", "weights, multiply-adds and sizes"),
     },
     "Training": {
+        "check": ("training.commands", "DATA", "what is in a set of images, before it is used"),
         "train": ("training.commands", "NAME [--data D]", "train a network on a set of images"),
         "evaluate": (f"{EVALUATION}.evaluate", "FILE.keras... --data D", "accuracy, by a protocol"),
         "predict": (f"{EVALUATION}.predict", "FILE.keras IMAGE...", "what a trained network sees"),
@@ -61,6 +63,8 @@ def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
 def main(argv: list[str] | None = None) -> int:
     """Does as argv says.  Returns the exit code: 2, with a line on stderr, for what cannot be."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if isinstance(sys.stdout, TextIOWrapper):  # names of files may have any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if name in ("-h", "--help", "help"):
             code = print(help_page())

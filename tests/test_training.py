@@ -28,8 +28,8 @@ from convbook.training.recipes.decay import decay
 
 ROOT = Path(__file__).parent.parent
 LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
-FILES = ["best.keras", "checkpoints", "curves.png", "history.csv", "model.keras", "result.json"]
-FILES += ["tensorboard"]
+FILES = ["best.keras", "checkpoints", "curves.png", "history.csv", "model.keras"]
+FILES += ["passport.json", "result.json", "tensorboard"]
 
 
 def main(argv):

@@ -1,8 +1,10 @@
-"""The commands convbook train and convbook recipes: what they are given, and what can be refused
+"""The commands convbook check, train and recipes: what they are given, and what can be refused
 without waiting for TensorFlow."""
 
+import json
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from convbook import names, terminal
@@ -18,6 +20,15 @@ EXAMPLES = """
 
 A run leaves model.keras, best.keras, history.csv, curves.png, result.json, checkpoints and
 TensorBoard's logs in the folder --out; the same command goes on where a run was stopped."""
+
+
+PASSPORT = """
+    convbook check photos                       a folder of images, a folder a class
+    convbook check tfrecord:'records/*'         TFRecord files
+
+Every image is decoded once; what was found is kept, so that training begins at once.  Classes,
+parts and counts, sizes, colours, what is turned upright by its EXIF tag, what is left out and why,
+equal images in two classes or parts, classes with few images."""
 
 
 def train(parser: Parser) -> Command:
@@ -90,6 +101,8 @@ def of_recipe(add: Add) -> None:
     add("--steps", type=whole(1), help="in place of epochs")
     add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")
     add("--lr", type=number, help="the peak of the learning rate")
+    alike = "balanced: classes with few images count as much as others"
+    add("--class-weights", choices=("balanced",), help=alike)
     add("--lr-scale", default="none", choices=("none", "linear", "sqrt"), help="with the batch")
     repeatable = dict(type=pair, action="append", default=[], metavar="NAME=VALUE")
     add("--set", **repeatable, help="a field of the recipe, such as weight_decay=0; repeatable")
@@ -132,6 +145,32 @@ def of_run(add: Add) -> None:
     add("--log-every", type=whole(1), metavar="STEPS", help="a line for each so many steps")
     add("--no-tensorboard", dest="tensorboard", action="store_false")
     add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
+
+
+def check(parser: Parser) -> Command:
+    """convbook check: its arguments; returns what prints the passport of a data set."""
+    parser.description = f"{parser.description}\n{PASSPORT}"
+    add = parser.add_argument
+    add("data", metavar="DATA", help=f"{', '.join(names.DATA_SOURCES)}, or the path of a folder")
+    add("--skip-broken", action="store_true", help="look at all, and list what cannot be used")
+    add("--first-label", type=whole(0), metavar="N", help="of tfrecord: what class 0 is labelled")
+    add("--out", metavar="FILE.json", help="all of it, with each file that is left out, to keep")
+    return checked
+
+
+def checked(options: Namespace) -> None:
+    """Prints a passport, and keeps it where asked to.  Raises ValueError for what cannot be."""
+    data, path = options.data, Path(options.data)
+    if path.is_dir() and ":" not in data:
+        data = f"folder:{data}"
+    names.data_source(data)
+    terminal.load_keras()
+    from convbook.training.data import load, summary
+
+    told = summary.passport(load(data, 8, 3, options.skip_broken, options.first_label))
+    if options.out:
+        Path(options.out).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    print("\n".join([data, *summary.describe(told)]))
 
 
 def recipes(parser: Parser) -> Command:

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from convbook.training.data.facts import TABLE, Facts, Unusable, look
 from convbook.training.data.images import contents, shown, why_not
 from convbook.training.data.kept import Kept, stamp
-from convbook.training.data.splits import Files
+from convbook.training.data.splits import Data, Files, Records
 
 SHOWN = 10  # reasons, behind which a check that refuses ends
 AT_ONCE = 256
@@ -126,6 +127,27 @@ def checked(
     some, y = [paths[i] for i in good], np.zeros(len(good))
     part = Files(some, y, size, channels, facts, bits or bits_in_use(facts))
     return part, good, dict(sorted(broken.items())), found.looked
+
+
+@contextlib.contextmanager
+def named(images: Data) -> Iterator[None]:
+    """Meanwhile an image that can no longer be read is a ValueError with its file."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        parts = (part for part in images[:3] if isinstance(part, Files))
+        broken = [(p, why) for part in parts for p, why in changed(part.paths)]
+        shards = {f for part in images[:3] if isinstance(part, Records) for f in part.files}
+        broken += [(file, why) for file in sorted(shards) if (why := why_not(file))]
+        if not broken:
+            raise
+        said = "; ".join(f"{shown(path)}: {why}" for path, why in broken[:SHOWN])
+        raise ValueError(f"{said}; it could be read when the data were checked") from error
+
+
+def changed(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """(path, why) of files that cannot be used, though they could."""
+    return [(paths[i], why) for i, why in survey(paths).broken.items()]
 
 
 def bits_in(top: Any) -> np.ndarray:

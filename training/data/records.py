@@ -175,7 +175,7 @@ def judge(
 
 def records(name: str, files: Mapping[str, str | None], size: int, channels: int, skip_broken: bool,
             first_label: int = 0, features: Sequence[str] = INCEPTION,
-            names: Sequence[str] | None = None) -> Data:  # fmt: skip
+            names: Sequence[str] | None = None, bits: int | None = None) -> Data:  # fmt: skip
     """Data of files {path: part}, a tf.train.Example with a JPEG or PNG and a label a record.
 
     first_label: what class 0 is labelled; 1 in the ImageNet records of TensorFlow's models.
@@ -196,7 +196,7 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
     offset, label = ([v for shard in found for v in shard[k]] for k in (0, 1))
     facts = np.array([tuple(f) for shard in found for f in shard.facts], TABLE)
     at = np.asarray(which), np.asarray(offset, "int64"), np.asarray(label, "int64") - first_label
-    every = Records(paths, *at, size, channels, features, facts, bits_in_use(facts))
+    every = Records(paths, *at, size, channels, features, facts, bits or bits_in_use(facts))
     part = np.asarray([str(p) for p in parts_of])[which]
     return taught(name, every, part, first_label, names, problems, skip_broken)
 
@@ -221,7 +221,13 @@ def taught(name: str, every: Records, part: np.ndarray, first_label: int,
 
 
 def tfrecord(
-    name: str, pattern: str, size: int, channels: int, skip_broken: bool, first_label: int = 0
+    name: str,
+    pattern: str,
+    size: int,
+    channels: int,
+    skip_broken: bool,
+    first_label: int = 0,
+    bits: int | None = None,
 ) -> Data:
     """Sharded TFRecord files whose path matches a pattern; the name of a file says its part.
 
@@ -236,10 +242,12 @@ def tfrecord(
     except ValueError as error:
         raise ValueError(f"--data {name!r}: {error}") from error
     files = dict(zip(found, parts, strict=True))
-    return records(name, files, size, channels, skip_broken, first_label)
+    return records(name, files, size, channels, skip_broken, first_label, bits=bits)
 
 
-def tfds(name: str, dataset: str, size: int, channels: int, skip_broken: bool) -> Data:
+def tfds(
+    name: str, dataset: str, size: int, channels: int, skip_broken: bool, bits: int | None = None
+) -> Data:
     """A data set of TensorFlow Datasets with a feature image and a feature label, as prepared
     in TFRecord files, which are then read as those of tfrecord."""
     try:
@@ -259,4 +267,5 @@ def tfds(name: str, dataset: str, size: int, channels: int, skip_broken: bool) -
     splits = {s: part for s in info.splits if (part := part_of(s))}
     files = {str(p): part for s, part in splits.items() for p in info.splits[s].filepaths}
     every, features = list(info.features["label"].names), ("image", "label")
-    return records(name, files, size, channels, skip_broken, features=features, names=every)
+    told = name, files, size, channels, skip_broken
+    return records(*told, features=features, names=every, bits=bits)

@@ -97,12 +97,18 @@ def load_keras(name: str, size: int, channels: int) -> Data:
 
 
 def load(
-    name: str, size: int, channels: int, skip_broken: bool = False, first_label: int | None = None
+    name: str,
+    size: int,
+    channels: int,
+    skip_broken: bool = False,
+    first_label: int | None = None,
+    bits: int | None = None,
 ) -> Data:
     """The data called name, as Data of (size, size) images of so many channels.
 
     skip_broken: what cannot be used is left out, and listed in Data.skipped as (file, reason).
     first_label: what the first class is labelled in TFRecord files, 0 if not given.
+    bits: of PNGs of 16 bits, those that count, of the network's training; those in use if None.
     Raises ValueError for an unknown name, where the channels cannot be made, and for files that
     cannot be used, naming them.
     """
@@ -116,4 +122,4 @@ def load(
     if channels not in (1, 3):
         raise ValueError(f"--data {name!r} has 1 or 3 channels, the model takes {channels}")
     told = dict(first_label=first_label or 0) if kind == "tfrecord" else {}
-    return FILES[kind](name, rest, size, channels, skip_broken, **told)
+    return FILES[kind](name, rest, size, channels, skip_broken, bits=bits, **told)

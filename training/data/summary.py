@@ -21,33 +21,33 @@ LISTED = 100  # groups of equal images that are written down
 UNEQUAL = 3.0  # times as many images, from which on classes are unequal
 
 
-def passport(images: Data) -> dict[str, Any]:
+def passport(of: Data) -> dict[str, Any]:
     """What is known of Data, as JSON can hold it."""
-    parts = {name: getattr(images, name) for name in PARTS}
+    parts = {name: getattr(of, name) for name in PARTS}
     tables = {name: table_of(part) for name, part in parts.items()}
     every = np.concatenate([*tables.values()])
-    counts = {p: np.bincount(part.y, minlength=images.classes) for p, part in parts.items()}
-    names = images.names or range(images.classes)
+    counts = {p: np.bincount(part.y, minlength=of.classes) for p, part in parts.items()}
+    names = of.names or range(of.classes)
     return dict(
-        fingerprint=fingerprint(images),
+        fingerprint=fingerprint(of),
         images={name: len(part) for name, part in parts.items()},
         classes={
             str(name): {p: int(count[i]) for p, count in counts.items()}
             for i, name in enumerate(names)
         },
         **of_table(every),
-        bits_in_use=bits_in_use(images),
+        bits_in_use=bits_in_use(of),
         equal=equal(parts, tables, [str(name) for name in names]),
-        left_out=[[shown(file), why] for file, why in images.left_out],
-        cannot_be_used=[[shown(file), why] for file, why in images.skipped],
+        left_out=[[shown(file), why] for file, why in of.left_out],
+        cannot_be_used=[[shown(file), why] for file, why in of.skipped],
     )
 
 
-def bits_in_use(images: Data) -> int | None:
+def bits_in_use(of: Data) -> int | None:
     """The bits that PNGs of 16 bits use; None where there is none."""
-    parts = (part for part in images[:3] if not isinstance(part, Split) and part.facts is not None)
+    parts = (part for part in of[:3] if not isinstance(part, Split) and part.facts is not None)
     deep = any((part.facts["bits"] == 16).any() for part in parts)
-    return images.train.bits if deep else None
+    return of.train.bits if deep else None
 
 
 def of_table(every: np.ndarray) -> dict[str, Any]:
@@ -62,6 +62,10 @@ def of_table(every: np.ndarray) -> dict[str, Any]:
         bits={str(k): n for k, n in counted(every["bits"])},
         orientations={str(k): n for k, n in counted(every["orientation"])},
     )
+
+
+def images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
 
 
 def counted(values: np.ndarray) -> list[tuple[int, int]]:
@@ -110,7 +114,7 @@ def describe(told: dict[str, Any]) -> list[str]:
             lines.append(", ".join(each))
     if told["cannot_be_used"]:
         unusable = "; ".join(some(told["cannot_be_used"]))
-        lines.append(f"{len(told['cannot_be_used']):,} cannot be used: {unusable}")
+        lines.append(f"cannot be used: {len(told['cannot_be_used']):,}, {unusable}")
     return [*lines, "", *remarks(told)]
 
 
@@ -134,13 +138,13 @@ def remarks(told: dict[str, Any]) -> Iterator[str]:
     """What one would want to know before a run, a line each; none where all is plain."""
     turned = sum(n for k, n in told["orientations"].items() if k != "1")
     if turned:
-        yield f"{turned:,} images are turned upright, as their EXIF tags say"
+        yield f"turned upright, as their EXIF tags say: {images(turned)}"
     if (bits := told["bits_in_use"] or 16) < 16:
         top = 2**bits - 1
         yield f"PNGs of 16 bits use {bits}: 0 to {top:,} is black to white"
     yield from of_equal(told["equal"])
     if told["left_out"]:
-        yield f"{len(told['left_out']):,} left out: " + "; ".join(some(told["left_out"]))
+        yield f"left out: {len(told['left_out']):,}, " + "; ".join(some(told["left_out"]))
     counts = {name: counts["train"] for name, counts in told["classes"].items()}
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[most] >= UNEQUAL * counts[least]:
@@ -157,11 +161,12 @@ def some(pairs: Iterable[tuple[str, str]], most: int = 3) -> Iterator[str]:
 
 def of_equal(found: dict[str, Any]) -> Iterator[str]:
     words = {
-        "classes": "are equal to one of another class",
-        "parts": "stand in two parts, such as train and test",
-        "alone": "stand more than once in their class",
+        "classes": "equal, but of different classes",
+        "parts": "equal, in different parts",
+        "alone": "equal, in one class and part",
     }
     for kind, said in words.items():
         if count := found[kind]["images"]:
             first = " = ".join(name for _, _, name in found[kind]["some"][0][:3])
-            yield f"{count:,} images {said}: {first}" + " ..." * (len(found[kind]["some"]) > 1)
+            more = " ..." * (len(found[kind]["some"]) > 1)
+            yield f"{said}: {images(count)}, {first}{more}"

@@ -76,13 +76,19 @@ def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
     loaded = {}
     for network in networks:
         protocols.sides_of(protocol, network.size)
-        shape = network.size, network.channels
-        if shape not in loaded:
-            loaded[shape] = data.load(
-                options.data, *shape, options.skip_broken, options.first_label
-            )
-        refuse_classes(network, loaded[shape], options.data)
-    return networks, [loaded[network.size, network.channels] for network in networks]
+        size, channels, bits = key = shown_to(network)
+        if key not in loaded:
+            told = options.skip_broken, options.first_label, bits
+            loaded[key] = data.load(options.data, size, channels, *told)
+        refuse_classes(network, loaded[key], options.data)
+    return networks, [loaded[shown_to(network)] for network in networks]
+
+
+def shown_to(network: "Trained") -> tuple[int, int, int | None]:
+    """Size, channels and bits of the images that a network takes."""
+    from convbook.training.evaluation import trained_network
+
+    return network.size, network.channels, trained_network.bits(network)
 
 
 def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
@@ -138,13 +144,15 @@ def probabilities_of(
     network: "Trained", images: "Data", options: Namespace, protocol: Protocol
 ) -> np.ndarray:
     """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
+    from convbook.training.data.check import named
     from convbook.training.evaluation import probabilities, trained_network
 
     augmentation, statistics, short = trained_network.preparation(network, options.data, images)
     part, batch = getattr(images, options.part), options.batch_size
     known = network.known and network.known.preparation
     args = part, protocol, batch, short, augmentation, statistics, known
-    p = probabilities.probabilities(network.model, *args)
+    with named(images):
+        p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
         raise ValueError(f"{network.path} answers with numbers that are not finite")
     return p

@@ -103,7 +103,9 @@ def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dic
     if network.channels not in (1, 3):
         right = "images have 1 or 3"
         raise ValueError(f"{network.path} takes images of {network.channels} channels: {right}")
-    part, numbers, broken, _ = checked(paths, network.size, network.channels)
+    part, numbers, broken, _ = checked(
+        paths, network.size, network.channels, trained_network.bits(network)
+    )
     if not len(good := numbers.tolist()):
         return [], [], broken
     augmentation, statistics, short = trained_network.preparation(network)

@@ -10,7 +10,7 @@ BINS = 15
 
 def summary(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """The figures of probabilities p (N, classes); top_5 where it says anything."""
-    figures = dict(top_1=top(p, y), top_5=top(p, y, 5))
+    figures = dict(top_1=top(p, y), top_5=top(p, y, 5), balanced_accuracy=balanced(p, y))
     if p.shape[1] <= 5:
         del figures["top_5"]
     return figures | dict(
@@ -36,6 +36,11 @@ def per_class(p: np.ndarray, y: np.ndarray) -> list[float | None]:
     present, classes = np.unique(y), range(p.shape[1])
     recall = recall_score(y, p.argmax(1), labels=classes, average=None, zero_division=0)
     return [float(recall[c]) if c in present else None for c in classes]
+
+
+def balanced(p: np.ndarray, y: np.ndarray) -> float:
+    """The mean of the recalls of the classes that have images: each counts alike."""
+    return float(np.mean([share for share in per_class(p, y) if share is not None]))
 
 
 def negative_log_likelihood(p: np.ndarray, y: np.ndarray) -> float:
@@ -79,6 +84,7 @@ def describe(evaluation: dict[str, Any]) -> list[str]:
         f"{evaluation['top_1']:8.2%}  top-1" + (", ensemble" * (len(evaluation["models"]) > 1)),
     ]
     lines += [f"{evaluation['top_5']:8.2%}  top-5"] if "top_5" in evaluation else []
+    lines.append(f"{evaluation['balanced_accuracy']:8.2%}  balanced accuracy, of all classes alike")
     lines.append(f"{evaluation['negative_log_likelihood']:8.4f}  negative log likelihood")
     lines.append(f"{evaluation['calibration_error']:8.2%}  expected calibration error")
     each = zip(evaluation["accuracy_of_class"], evaluation["classes"], strict=True)

@@ -108,6 +108,11 @@ def read_result(path: str | Path) -> dict[str, Any] | None:
     return result
 
 
+def bits(network: Trained) -> int | None:
+    """Of PNGs of 16 bits, those that the images it was trained on used; None: it had none."""
+    return (network.result or {}).get("bits_in_use")
+
+
 def recipe(network: Trained) -> dict[str, Any]:
     """What result.json says of the recipe; {} where there is none."""
     result = network.result or {}

@@ -5,6 +5,7 @@ from argparse import Namespace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from convbook.training import data
@@ -23,7 +24,9 @@ def training_data(job: Job, start: int) -> Any:
 
     def make(share=0, shares=1):
         args = job.data.train, job.steps, job.data.classes, options, start, (share, shares)
-        return to_heads(data.training_batches(*args, statistics=job.statistics), job.model)
+        batches = data.training_batches(*args, statistics=job.statistics)
+        weights = class_weights(job.data) if job.recipe["class_weights"] else None
+        return to_heads(batches, job.model, weights)
 
     several = job.devices.num_replicas_in_sync > 1
     return strategy.distribute(job.devices, make) if several else make()
@@ -48,9 +51,25 @@ def held_out(job: Job, part: Part) -> tuple[Any, int | None]:
     return strategy.distribute(job.devices, make), math.ceil(images / batch)
 
 
-def to_heads(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
+def to_heads(
+    batches: tf.data.Dataset, model: keras.Model, weights: np.ndarray | None = None
+) -> tf.data.Dataset:
+    """The labels for each output of the model; weights: what an image of each class counts."""
     heads = len(model.outputs)
-    return batches.map(lambda x, y: (x, (y,) * heads)) if heads > 1 else batches
+
+    def each(y):
+        return (y,) * heads if heads > 1 else y
+
+    if weights is not None:
+        # A mixture of two images counts as both in their shares
+        return batches.map(lambda x, y: (x, each(y), each(tf.linalg.matvec(y, weights))))
+    return batches.map(lambda x, y: (x, each(y))) if heads > 1 else batches
+
+
+def class_weights(images: data.Data) -> np.ndarray:
+    """(classes,): what a training image counts so that all classes count alike; 1 on average."""
+    counts = np.bincount(images.train.y, minlength=images.classes)
+    return (len(images.train) / (images.classes * np.maximum(counts, 1))).astype("float32")
 
 
 def shared(images: int, replicas: int, most: int = 256) -> int:

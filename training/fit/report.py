@@ -17,6 +17,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from convbook.architectures.graph.measure import measure
+from convbook.training.data.summary import bits_in_use
 from convbook.training.devices.norms import plain
 from convbook.training.fit.job import Job
 
@@ -68,14 +69,17 @@ def share_of_peak(model: keras.Model, images_per_second: float, precision: str) 
     return 3 * measure(model).macs * images_per_second / sum(peaks)
 
 
-def result(job: Job, info: dict[str, Any], test_accuracy: float, seconds: float) -> dict[str, Any]:
-    """What result.json says, as a dictionary."""
+def result(
+    job: Job, info: dict[str, Any], test: dict[str, float], seconds: float
+) -> dict[str, Any]:
+    """What result.json says, as a dictionary; test: see training.fit.tested."""
     options = job.options
     rows, model = info["history"], job.model
     pace = [row["images_per_second"] for row in rows]
     images_per_second = median(pace[1:] or pace)  # the first epoch also traces the graph
     return dict(
-        test_accuracy=test_accuracy,
+        test_accuracy=test["accuracy"],
+        test_balanced_accuracy=test["balanced_accuracy"],
         val_accuracy=rows[-1]["val_accuracy"],
         best=info["best"] and {k: info["best"][k] for k in ("epoch", "val_accuracy")},
         seed=options.seed,
@@ -85,6 +89,7 @@ def result(job: Job, info: dict[str, Any], test_accuracy: float, seconds: float)
         share_of_peak=share_of_peak(model, images_per_second, options.precision),
         seconds=seconds,  # since the run was last begun
         classes=job.data.names and list(job.data.names),
+        bits_in_use=bits_in_use(job.data),
         statistics=job.statistics
         and dict(mean=job.statistics.mean.tolist(), std=job.statistics.std.tolist()),
         devices=job.devices.num_replicas_in_sync,
@@ -129,11 +134,18 @@ def save_model(path: Path, model: keras.Model) -> None:
         replaced(path, model.save)
 
 
+def write_passport(folder: str | Path, told: dict[str, Any]) -> None:
+    """What was found in the data: see training.data.passport."""
+    text = json.dumps(told, indent=2) + "\n"
+    replaced(Path(folder) / "passport.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
 def write_skipped(folder: str | Path, skipped: Sequence[tuple[str, str]]) -> None:
     """The files that --skip-broken left out, and why."""
 
     def write(path):
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        any_bytes = "surrogateescape"  # as a name may have
+        with open(path, "w", newline="", encoding="utf-8", errors=any_bytes) as file:
             csv.writer(file).writerows([("file", "reason"), *skipped])
 
     replaced(Path(folder) / "skipped.csv", write)

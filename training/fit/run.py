@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from convbook.training import data
+from convbook.training.data.check import named
+from convbook.training.data.summary import remarks
 from convbook.training.devices import lost_workers, norms
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
@@ -19,6 +22,7 @@ from convbook.training.fit.inputs import held_out, training_data
 from convbook.training.fit.job import Job, prepare
 from convbook.training.fit.progress import callbacks, has_bar, next_commands, plan
 from convbook.training.fit.resume import Keeper, Stopped, resumed, signals, thaw
+from convbook.training.fit.tested import tested
 from convbook.training.recipes.transfer import freeze
 
 
@@ -27,7 +31,7 @@ def run(options: Namespace, machines: Cluster | None = None) -> int:
     if done := report.finished(options.out):
         of = "{model} on {data}, seed {seed}".format(**done["options"])
         print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
-        print(f"test accuracy {done['test_accuracy']:.2%}")
+        print(accuracy_of(done))
         return 0
     job = prepare(options, cluster=machines)
     if machines is None or machines.is_chief:
@@ -39,10 +43,18 @@ def run(options: Namespace, machines: Cluster | None = None) -> int:
         print(f"convbook train: {error}", file=sys.stderr)
         return getattr(error, "code", 1)
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
-    print(f"test accuracy {done['test_accuracy']:.2%}")
+    print(accuracy_of(done))
     if machines is None or machines.is_chief:
         print("\n".join(next_commands(options)))
     return 0
+
+
+def accuracy_of(done: dict[str, Any]) -> str:
+    """The test accuracy of a result, with the balanced one where it is another."""
+    accuracy, balanced = (done.get(f"test_{k}accuracy") for k in ("", "balanced_"))
+    line = f"test accuracy {accuracy:.2%}"
+    apart = balanced is not None and abs(balanced - accuracy) >= 0.01
+    return f"{line}, {balanced:.2%} with all classes counted alike" if apart else line
 
 
 def announce(job: Job) -> None:
@@ -54,6 +66,10 @@ def announce(job: Job) -> None:
     if job.data.skipped:
         report.write_skipped(out, job.data.skipped)
         print(f"{len(job.data.skipped)} left out: see {out}/skipped.csv", flush=True)
+    told = data.passport(job.data)
+    report.write_passport(out, told)
+    for line in remarks(told):
+        print(line, flush=True)
     print(plan(job), flush=True)
 
 
@@ -64,15 +80,13 @@ def train(job: Job, folder: str | Path) -> dict[str, Any]:
     norms.synchronize(job.model, several and job.options.synchronize)
     norms.fuse(job.model, not job.options.jit)
     keeper = resumed(job, Path(folder))
-    with signals(keeper):
+    with signals(keeper), named(job.data):
         fit(job, keeper)
-    test, steps = held_out(job, job.data.test)
-    scores = keeper.averaged_model().evaluate(test, steps=steps, verbose=0, return_dict=True)
+    scores = tested(job, keeper.averaged_model())
     norms.synchronize(job.model, False)
     norms.fuse(job.model, False)
     freeze(job.model, None)
-    accuracy = scores.get("accuracy", scores.get("logits_accuracy"))
-    result = report.result(job, keeper.info, accuracy, time.perf_counter() - begun)
+    result = report.result(job, keeper.info, scores, time.perf_counter() - begun)
     if keeper.chief:
         report.write(Path(folder), job.model, keeper.info["history"], result)
     return result

@@ -21,6 +21,8 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
     dropout            rates of the network's dropout layers, in order: they stand in it, no one
                        need set them; None: as they are
     label_smoothing    share of the target that is spread over all classes
+    class_weights      balanced: what an image counts in the loss is inverse to how many its class
+                       has, 1 on average; None: all alike
     aux_weights        a weight for the loss of each auxiliary head, from the input side
     survival           stochastic depth: probability that the last block runs; None: off
     drop_path          probability that the last block's path is dropped for a sample; None: off
@@ -44,7 +46,8 @@ from convbook.training.recipes.fields import entries, family, fields, text_of
 __all__ = ["OPTIONS", "asked", "assembled", "entry_of", "recipe", "words"]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
-OPTIONS = ("lr", "batch_size", "epochs", "steps")  # of the command line, in the recipe's places
+# Of the command line, in the recipe's places
+OPTIONS = ("lr", "batch_size", "epochs", "steps", "class_weights")
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
 
 

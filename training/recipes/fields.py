@@ -22,8 +22,8 @@ TAGS = {  # a field's tag: the word for it in architectures/facts.json
 FIELDS = (
     *("optimizer", "momentum", "nesterov", "momentum_form", "rho", "epsilon", "clip"),
     *("lr", "lr_without_norm", "schedule", "batch_size", "length", "weight_decay", "decays"),
-    *("init", "dropout", "label_smoothing", "aux_weights", "survival", "drop_path", "ema"),
-    *("norm_momentum", "augmentation", "evaluation"),
+    *("init", "dropout", "label_smoothing", "class_weights", "aux_weights", "survival"),
+    *("drop_path", "ema", "norm_momentum", "augmentation", "evaluation"),
 )
 
 

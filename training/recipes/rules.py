@@ -182,6 +182,7 @@ RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
     ),
     "dropout": SHARES,
     "label_smoothing": SHARE,
+    "class_weights": one_of("balanced"),
     "aux_weights": Rule(lambda v: is_row(v, NOT_BELOW.test), "a list of numbers of at least 0"),
     "survival": PROBABILITY,
     "drop_path": SHARE,

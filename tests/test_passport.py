@@ -1,0 +1,479 @@
+"""A stranger's folder is understood or named wrong, before it costs anything."""
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import files
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+from sklearn.metrics import balanced_accuracy_score
+
+from convbook.__main__ import main
+from convbook.training import data
+from convbook.training.commands import parse
+from convbook.training.data import check, facts, records
+from convbook.training.data.augment import crop
+from convbook.training.data.content import contents
+from convbook.training.data.part_names import part_of
+from convbook.training.data.summary import describe
+from convbook.training.evaluation import scores
+from convbook.training.fit.inputs import class_weights, training_data
+from convbook.training.fit.job import prepare
+from convbook.training.fit.tested import BalancedAccuracy
+
+TWO = {"cat": 8, "dog": 9}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """What the check finds is kept in a folder of the test's own."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return files.folder(tmp_path / "photos", TWO)
+
+
+def load(root, **told):
+    return data.load(f"folder:{root}", 16, 3, **told)
+
+
+def paths(images):
+    return [path for part in images[:3] for path in part.paths]
+
+
+def refused(root, *words, **told):
+    with pytest.raises(ValueError, match=f"--data 'folder:{root}': ") as stop:
+        load(root, **told)
+    for each in words:
+        assert each in str(stop.value)
+
+
+def whole(part, i):
+    return part.window(i, lambda h, w: (0, 0, h, w)).numpy()
+
+
+def test_copies_that_programs_leave_are_in_no_part(photos):
+    before = paths(load(photos))
+    for hidden in ("cat/.ipynb_checkpoints", "cat/deep/@eaDir", "dog/.thumbnails"):
+        (photos / hidden).mkdir(parents=True)
+        shutil.copy(photos / "cat" / "0.jpg", photos / hidden / "0.jpg")
+    (photos / "dog" / "loop").symlink_to(photos)
+    (photos / "labels.csv").write_text("cat,0")
+    images = load(photos)
+    assert paths(images) == before
+    told = data.passport(images)
+    said = {os.path.relpath(path, photos): why for path, why in told["left_out"]}
+    assert said == {
+        "cat/.ipynb_checkpoints": "a hidden folder",
+        "cat/deep/@eaDir": "a system's folder",
+        "dog/.thumbnails": "a hidden folder",
+        "dog/loop": f"a link to {photos}, a folder above it",
+        "labels.csv": "lies beside the classes, in none",
+    }
+    assert any(line.startswith("left out: 5, ") for line in describe(told))
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(photos):
+    os.mkfifo(photos / "cat" / "pipe.jpg")
+    (photos / "cat" / "zero.jpg").symlink_to("/dev/zero")
+    refused(photos, "cat/pipe.jpg: a pipe", "cat/zero.jpg: a device, not a regular file")
+    assert len(load(photos, skip_broken=True).skipped) == 2
+
+
+def test_a_class_may_be_a_link(photos, tmp_path):
+    files.folder(tmp_path / "elsewhere", {"elks": 8}, seed=50)
+    (photos / "elk").symlink_to(tmp_path / "elsewhere" / "elks")
+    images = load(photos)
+    assert images.names == ["cat", "dog", "elk"]
+    (photos / "elk again").symlink_to(tmp_path / "elsewhere" / "elks")
+    refused(photos, f"{photos}/elk again: a class without an image that can be used")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_images_stand_upright(orientation, kind, tmp_path):
+    """As Pillow turns them, the whole and every window; 0 and 9 are no orientations."""
+    tag, out = Image.Exif(), io.BytesIO()
+    tag[0x0112] = orientation
+    Image.fromarray(files.picture(3, 16, 24)).save(out, kind, exif=tag, quality=95)
+    (tmp_path / "x").write_bytes(out.getvalue())
+    part, *_ = check.checked([str(tmp_path / "x")], 16, 3)
+    held = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "x"))).astype(int)
+    assert part.facts["orientation"][0] == (orientation if 1 <= orientation <= 8 else 1)
+    assert whole(part, 0).shape == held.shape
+    assert abs(whole(part, 0) - held).max() <= 3  # another JPEG decoder's rounding
+    box = part.window(0, lambda h, w: (1, 3, h - 6, w - 7)).numpy()
+    h, w, _ = held.shape
+    assert abs(box.astype(int) - held[1 : h - 5, 3 : w - 4]).mean() < 3
+
+
+def test_upright_images_are_decoded_as_ever(photos, tmp_path):
+    """To the last bit, beside one that is turned."""
+    plain = load(photos).train
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    Image.fromarray(files.picture(3)).save(tmp_path / "turned.jpg", exif=tag)
+    every = [*plain.paths, str(tmp_path / "turned.jpg")]
+    turned, *_ = check.checked(every, 16, 3)
+    assert turned.turns is not None
+    assert plain.turns is None
+
+    def window(h, w):
+        return crop.centre_crop(h, w, None, 16)
+
+    for i in range(len(plain)):
+        assert (plain.window(i, window).numpy() == turned.window(i, window).numpy()).all()
+
+
+def deep_png(top, shape=(16, 16)):
+    """A PNG of 16 bits whose values go evenly from 0 to top."""
+    x = np.linspace(0, top, shape[0] * shape[1]).round().astype("uint16").reshape(shape)
+    out = io.BytesIO()
+    Image.fromarray(x).save(out, "PNG")
+    return out.getvalue(), x
+
+
+@pytest.mark.parametrize("bits", [16, 15, 12, 10, 8])
+def test_sixteen_bits_of_which_some_are_used(bits, photos):
+    """Black to white is the range in use; a whole one is decoded as ever."""
+    encoded, x = deep_png(2**bits - 1)
+    (photos / "cat" / "deep.png").write_bytes(encoded)
+    images = load(photos)
+    part = next(part for part in images[:3] if f"{photos}/cat/deep.png" in part.paths)
+    found = whole(part, part.paths.index(f"{photos}/cat/deep.png"))
+    assert (found[..., 0] == x >> (bits - 8)).all()
+    assert data.passport(images)["bits_in_use"] == bits
+    assert {part.bits for part in images[:3]} == {bits}
+
+
+def test_a_network_sees_the_range_it_was_trained_with(photos):
+    for name, top in (("dim", 1000), ("bright", 9000)):
+        (photos / "cat" / f"{name}.png").write_bytes(deep_png(top)[0])
+    refused(photos, "cat/bright.png: its values go up to 9000: the images of training", bits=12)
+    (photos / "cat" / "bright.png").unlink()
+    assert {part.bits for part in load(photos, bits=12)[:3]} == {12}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("Train", "train"),
+        ("TRAINING", "train"),
+        ("train_images", "train"),
+        ("trainset", "train"),
+        ("Validation", "val"),
+        ("valid", "val"),
+        ("dev-set", "val"),
+        ("Testing", "test"),
+        ("eval", "test"),
+        ("seg_train", None),
+        ("cat", None),
+        ("test tube", None),
+    ],
+)
+def test_names_of_parts(name, part):
+    assert part_of(name) == part
+
+
+def test_parts_in_other_words(tmp_path):
+    for part, n in (("Training", 10), ("Valid", 3), ("eval_set", 4)):
+        files.folder(tmp_path / "photos" / part, {"a": n, "b": n}, seed=n * 100)
+    images = load(tmp_path / "photos")
+    assert [len(part) for part in images[:3]] == [20, 6, 8]
+    assert all("/eval_set/" in path for path in images.test.paths)
+
+
+BOTH = {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (("train", "val", "valid"), ("/val' and ", "/valid' all mean val", "mv ", "/.valid")),
+        (("Train", "train"), ("all mean train", "mv ")),
+        (("train", "extra"), ("/extra' beside ", "of which part?", "mv ")),
+        (("val", "test"), ("there is no folder train", "mv ")),
+        (("seg_train", "seg_test"), ("look like parts: which?", "mv ")),
+        (("learn", "verify"), ("look like parts: which?", "mv ")),
+        (("fold1", "fold2", "fold3", "fold4"), ("look like parts: which?",)),
+    ],
+)
+def test_what_looks_like_parts_is_asked_about(folders, words, tmp_path):
+    """Never made into classes; no image is looked at."""
+    for folder in folders:
+        files.folder(tmp_path / "photos" / folder, BOTH)
+    refused(tmp_path / "photos", *words)
+    refused(tmp_path / "photos", *words, skip_broken=True)
+
+
+def test_parts_without_classes(tmp_path):
+    files.folder(tmp_path / "photos" / "train", TWO)
+    files.folder(tmp_path / "photos", {"test": 3}, seed=100)
+    refused(tmp_path / "photos", "/test' must hold a folder for each class", "mv ")
+    files.folder(tmp_path / "flat", {"train": 9, "test": 9})
+    refused(tmp_path / "flat", "must hold a folder for each class")
+
+
+def test_a_class_may_have_a_parts_name(tmp_path):
+    images = load(files.folder(tmp_path / "photos", {"bus": 8, "car": 8, "train": 8}))
+    assert images.names == ["bus", "car", "train"]
+
+
+def test_classes_of_one_name(tmp_path):
+    refused(files.folder(tmp_path / "a", {"dog": 8, "Dog": 8}), "'Dog' and 'dog' differ only")
+    refused(files.folder(tmp_path / "b", {"é": 8, "e\u0301": 8}), "how accents are stored")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"photos/cat": 8, "photos/dog": 8}, "/photos if these are the classes"),
+        ({"cat": 9}, "one class only"),
+        ({"cat": 9, "dog": 2}, "class 'dog' has 2 images"),
+    ],
+)
+def test_too_few_is_said_before_a_look_at_any(counts, words, tmp_path, monkeypatch):
+    root = files.folder(tmp_path / "images", counts)
+    monkeypatch.setattr(check, "look", lambda encoded: pytest.fail("an image was decoded"))
+    refused(root, words)
+
+
+def test_a_check_that_refuses_ends_early(tmp_path, monkeypatch):
+    """Behind the first bad images, which it names and counts."""
+    root = files.folder(tmp_path / "images", {"a": 12, "b": 30}, encode=lambda x: b"no image")
+    monkeypatch.setattr(check, "AT_ONCE", 4)
+    refused(root, "a/0.jpg: neither JPEG nor PNG", "; 12 of 42 images were looked at")
+
+
+def test_the_check_says_how_far_it_is(photos, monkeypatch, capsys):
+    monkeypatch.setattr(check, "SECONDS", 0.0)
+    monkeypatch.setattr(check, "AT_ONCE", 10)
+    load(photos)
+    assert capsys.readouterr().err.splitlines()[0] == "checked 10 of 17 images"
+
+
+def test_names_of_any_bytes(photos, capsys):
+    """Read, named and kept; a class too."""
+    odd = os.fsencode(photos) + b"/\xff\n"
+    os.mkdir(odd)
+    for i in range(8):
+        Path(os.fsdecode(odd + b"/\xfe%d.jpg" % i)).write_bytes(files.jpeg(files.picture(i + 50)))
+    images = load(photos)
+    assert images.names == ["cat", "dog", r"\xff\n"]
+    assert sum(x.shape[0] for x, _ in data.batches(images.train, 4, 3)) == len(images.train)
+    assert main(["check", str(photos)]) == 0
+    assert r"\xff\n" in capsys.readouterr().out
+    Path(os.fsdecode(odd + b"/\xfe.jpg")).write_bytes(b"")
+    refused(photos, rf"{photos}/\xff\n/\xfe.jpg: empty")
+    told = data.passport(load(photos, skip_broken=True))
+    assert told["cannot_be_used"] == [[rf"{photos}/\xff\n/\xfe.jpg", "empty"]]
+
+
+def test_a_label_that_is_far_outside_is_named(tmp_path):
+    """And makes no classes."""
+    pairs = [(files.png(files.picture(i, 4, 4)), i % 2) for i in range(20)]
+    files.records(tmp_path / "a.tfrecord", [*pairs, (pairs[0][0], 10**9)])
+    with pytest.raises(ValueError, match=r"a.tfrecord, record at byte \d+: label 1000000000") as e:
+        data.load(f"tfrecord:{tmp_path}/a*", 8, 3)
+    assert "far above the others" in str(e.value)
+    images = data.load(f"tfrecord:{tmp_path}/a*", 8, 3, skip_broken=True)
+    assert (images.classes, len(images.skipped)) == (2, 1)
+
+
+def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeypatch):
+    image = files.png(files.picture(0, 4, 4))
+    for i in range(5):
+        pairs = [(image, 0)] * 12
+        files.records(tmp_path / f"{i}.tfrecord", pairs, names=("image", "label"))
+    scanned, scan = [], records.scan
+    monkeypatch.setattr(records, "scan", lambda *told: scanned.append(1) or scan(*told))
+    with pytest.raises(ValueError, match="which has image, label") as stop:
+        data.load(f"tfrecord:{tmp_path}/*.tfrecord", 8, 3)
+    assert "1 of 5 files were looked at" in str(stop.value)
+    assert scanned == [1]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("train-val-0", "train-1"), "train-val-0 is of which part"),
+        (("train-0", "val-0", "valid-0"), "both mean val"),
+    ],
+)
+def test_files_of_records_that_can_be_taken_in_two_ways(names, words, tmp_path):
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=words):
+        data.load(f"tfrecord:{tmp_path}/*-*", 8, 3)
+
+
+def test_images_of_records_stand_upright(tmp_path):
+    tag, out = Image.Exif(), io.BytesIO()
+    tag[0x0112] = 6
+    Image.fromarray(files.picture(3, 16, 24)).save(out, "PNG", exif=tag)
+    files.records(tmp_path / "a.tfrecord", [(out.getvalue(), i % 2) for i in range(20)])
+    part = data.load(f"tfrecord:{tmp_path}/a*", 8, 3).train
+    assert (whole(part, 0) == files.picture(3, 16, 24).transpose(1, 0, 2)[:, ::-1]).all()
+
+
+def test_an_image_that_is_gone_is_named(photos):
+    images = load(photos)
+    gone = images.train.paths[0]
+    os.remove(gone)
+    words = f"{gone}: not found; it could be read when the data were checked"
+    with pytest.raises(ValueError, match=words), check.named(images):
+        list(data.batches(images.train, 4, 2))
+    with pytest.raises(tf.errors.InvalidArgumentError), check.named(load(photos)):
+        tf.reshape(tf.zeros(3), (2, 2))
+
+
+def test_equal_images_are_told(tmp_path):
+    """Of two classes, of two parts, in one place."""
+    root = tmp_path / "photos"
+    for i, part in enumerate(("train", "val", "test")):
+        files.folder(root / part, {"a": 3, "b": 3}, seed=i * 100)
+    shutil.copy(root / "train/a/0.jpg", root / "train/b/same.jpg")
+    shutil.copy(root / "train/a/1.jpg", root / "test/a/same.jpg")
+    shutil.copy(root / "val/a/1.jpg", root / "val/a/same.jpg")
+    told = data.passport(load(root))
+    assert {kind: each["images"] for kind, each in told["equal"].items()} == {
+        "classes": 2,
+        "parts": 2,
+        "alone": 2,
+    }
+    assert told["equal"]["parts"]["some"] == [
+        [["train", "a", f"{root}/train/a/1.jpg"], ["test", "a", f"{root}/test/a/same.jpg"]]
+    ]
+    lines = "\n".join(describe(told))
+    assert "equal, but of different classes: 2 images" in lines
+    assert "equal, in different parts: 2 images" in lines
+
+
+def test_the_fingerprint_is_of_the_content(photos, tmp_path):
+    """At whatever path; other with another image, class, or one image less."""
+    first = data.fingerprint(load(photos))
+    moved = tmp_path / "moved"
+    photos.rename(moved)
+    assert data.fingerprint(load(moved)) == first
+    was = contents(load(moved))
+    (moved / "cat" / "0.jpg").write_bytes(files.jpeg(files.picture(99)))
+    now = contents(load(moved))
+    assert sum(was[part] != now[part] for part in was) == 1
+    assert data.fingerprint(load(moved)) != first
+    (moved / "cat" / "0.jpg").write_bytes(files.jpeg(files.picture(1)))
+    assert data.fingerprint(load(moved)) == first
+    (moved / "cat").rename(moved / "bat")
+    assert data.fingerprint(load(moved)) != first
+    digits = data.load("digits", 8, 1)
+    assert data.fingerprint(digits) == data.fingerprint(data.load("digits", 8, 1))
+
+
+def test_the_command(photos, tmp_path, capsys):
+    """What it prints and keeps; a path alone is a folder."""
+    files.folder(photos, {"dog": 31}, seed=20)
+    out = tmp_path / "photos.json"
+    assert main(["check", str(photos), "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"folder:{photos}", "39 images, 2 classes"]
+    assert [line.split() for line in lines[2:6]] == [
+        ["class", "train", "val", "test"],
+        ["cat", "5", "1", "2"],
+        ["dog", "19", "6", "6"],
+        ["all", "24", "7", "8"],
+    ]
+    assert any(line.startswith("dog has 4 times as many images as cat") for line in lines)
+    told = json.loads(out.read_text())
+    assert told["classes"]["cat"] == dict(train=5, val=1, test=2)
+    assert told["sizes"]["largest"] == [20, 24]
+    assert (told["colours"], told["bits"]) == ({"RGB": 39}, {"8": 39})
+    (photos / "cat" / "x.jpg").write_bytes(b"")
+    assert main(["check", f"folder:{photos}"]) == 2
+    assert capsys.readouterr().err.count("x.jpg: empty") == 1
+    assert main(["check", "nowhere"]) == 2
+
+
+def test_other_pictures_are_called_by_their_name(photos):
+    (photos / "cat" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 99)
+    refused(photos, "cat/x.heic: a HEIC, an AVIF or a film, neither JPEG nor PNG")
+
+
+def test_facts():
+    """Of the headers, without what colours become."""
+    x = files.picture(0, 8, 10)
+    kinds = {"L": "grey", "RGB": "RGB", "P": "palette", "LA": "grey with alpha"}
+    for mode, colours in (kinds | {"RGBA": "RGB with alpha"}).items():
+        found = facts.look(files.pil(x, mode, "PNG"))
+        assert (facts.COLOURS[found.colours], found.height, found.width) == (colours, 8, 10)
+    for mode, colours in {"L": "grey", "RGB": "RGB", "CMYK": "CMYK"}.items():
+        assert facts.COLOURS[facts.look(files.pil(x, mode, "JPEG")).colours] == colours
+
+
+def test_class_weights():
+    """Each class counts as much as another, and an image 1 on average."""
+    y = np.array([0] * 6 + [1] * 2 + [2] * 4)
+    part = data.Split(np.zeros((12, 2, 2, 1), "float32"), y)
+    weights = class_weights(data.Data(part, part, part, 3))
+    assert np.bincount(y, weights[y]).tolist() == pytest.approx([4, 4, 4])
+
+
+LENET = ["lenet5", "--epochs", "1", "--batch-size", "8", "--no-tensorboard"]
+LENET += ["--option", "variant=c3_fully_connected_softmax"]
+
+
+def test_a_run_keeps_its_passport(photos, tmp_path, capsys):
+    """And says what it would say; classes count alike where asked for, as in the result."""
+    files.folder(photos, {"dog": 31}, seed=20)
+    told = [*LENET, "--data", f"folder:{photos}", "--class-weights", "balanced"]
+    job = prepare(parse([*told, "--out", str(tmp_path / "job")]))
+    _, y, weights = next(iter(training_data(job, 0)))
+    assert np.allclose(weights, class_weights(job.data)[np.argmax(y, 1)])
+    run = tmp_path / "run"
+    assert main(["train", *told, "--out", str(run)]) == 0
+    assert "dog has 4 times as many images as cat" in capsys.readouterr().out
+    assert json.loads((run / "passport.json").read_text()) == data.passport(job.data)
+    result = json.loads((run / "result.json").read_text())
+    assert result["recipe"]["class_weights"] == "balanced"
+    assert main(["evaluate", str(run / "model.keras"), "--data", f"folder:{photos}"]) == 0
+    (evaluation,) = run.glob("evaluation*/evaluation.json")
+    found = json.loads(evaluation.read_text())
+    assert found["balanced_accuracy"] == pytest.approx(result["test_balanced_accuracy"])
+    assert found["top_1"] == pytest.approx(result["test_accuracy"])
+    assert "balanced accuracy" in capsys.readouterr().out
+
+
+def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
+    photos, tmp_path, capfd, monkeypatch
+):
+    load, gone = data.load, []
+
+    def loaded(*told, **more):
+        images = load(*told, **more)
+        gone.append(images.train.paths[0])
+        os.remove(gone[0])
+        return images
+
+    monkeypatch.setattr(data, "load", loaded)
+    told = [*LENET, "--data", f"folder:{photos}", "--out", str(tmp_path / "run")]
+    assert main(["train", *told]) == 2
+    error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("convbook")]
+    assert error == [
+        f"convbook train: {gone[0]}: not found; it could be read when the data were checked"
+    ]
+
+
+def test_balanced_accuracy():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 4, 99), rng.random((99, 5)) - [0, 0, 0, 0, 1]  # the last has no image
+    held = balanced_accuracy_score(y, p.argmax(1))
+    metric = BalancedAccuracy(5)
+    for i in range(0, 99, 10):
+        metric.update_state(np.eye(5, dtype="float32")[y[i : i + 10]], p[i : i + 10])
+    assert float(metric.result()) == pytest.approx(held)
+    assert scores.balanced(p, y) == pytest.approx(held)
