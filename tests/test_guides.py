@@ -65,7 +65,7 @@ def accepted(words):
     elif program == "pip":
         extras = re.findall(r"\[([\w,]+)\]", " ".join(argv))
         assert {e for extra in extras for e in extra.split(",")} <= {*EXTRAS}
-    elif program == "convbook" and argv[0] in ("train", "evaluate", "predict", "compare"):
+    elif program == "convbook" and argv[0] in ("check", "train", "evaluate", "predict", "compare"):
         for path in (Path(word) for word in argv if word.endswith(".keras")):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()

@@ -328,9 +328,9 @@ def test_an_image_that_is_gone_is_named(photos):
     gone = images.train.paths[0]
     os.remove(gone)
     words = f"{gone}: not found; it could be read when the data were checked"
-    with pytest.raises(ValueError, match=words), check.named(images):
+    with pytest.raises(ValueError, match=words), check.named(images.train):
         list(data.batches(images.train, 4, 2))
-    with pytest.raises(tf.errors.InvalidArgumentError), check.named(load(photos)):
+    with pytest.raises(tf.errors.InvalidArgumentError), check.named(load(photos).train):
         tf.reshape(tf.zeros(3), (2, 2))
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from convbook.training.data.facts import TABLE, Facts, Unusable, look
 from convbook.training.data.images import contents, shown, why_not
 from convbook.training.data.kept import Kept, stamp
-from convbook.training.data.splits import Data, Files, Records
+from convbook.training.data.splits import Files, Part, Records
 
 SHOWN = 10  # reasons, behind which a check that refuses ends
 AT_ONCE = 256
@@ -130,14 +130,13 @@ def checked(
 
 
 @contextlib.contextmanager
-def named(images: Data) -> Iterator[None]:
-    """Meanwhile an image that can no longer be read is a ValueError with its file."""
+def named(*parts: Part) -> Iterator[None]:
+    """Meanwhile an image of parts that can no longer be read is a ValueError with its file."""
     try:
         yield
     except tf.errors.OpError as error:
-        parts = (part for part in images[:3] if isinstance(part, Files))
-        broken = [(p, why) for part in parts for p, why in changed(part.paths)]
-        shards = {f for part in images[:3] if isinstance(part, Records) for f in part.files}
+        broken = [gone for part in parts if isinstance(part, Files) for gone in changed(part.paths)]
+        shards = {f for part in parts if isinstance(part, Records) for f in part.files}
         broken += [(file, why) for file in sorted(shards) if (why := why_not(file))]
         if not broken:
             raise

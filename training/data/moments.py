@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from convbook.training.data.batches import batches
+from convbook.training.data.check import named
 from convbook.training.data.splits import Part, Split
 
 MOST = 10_000  # images: a mean to 0.003
@@ -23,9 +24,10 @@ def statistics(part: Part, short: int | None = None) -> Statistics:
         some = np.arange(MOST) * n // MOST
         part, n = part.take(some, part.y[some]), MOST
     total = products = np.zeros(())
-    for x, _ in batches(part, min(n, 256), 1, short=short).as_numpy_iterator():
-        flat = x.reshape(-1, x.shape[-1]).astype("float64")
-        total, products = total + x.sum(0, dtype="float64"), products + flat.T @ flat
+    with named(part):
+        for x, _ in batches(part, min(n, 256), 1, short=short).as_numpy_iterator():
+            flat = x.reshape(-1, x.shape[-1]).astype("float64")
+            total, products = total + x.sum(0, dtype="float64"), products + flat.T @ flat
     pixel_mean = total / n
     mean = pixel_mean.mean((0, 1))
     covariance = products / (n * part.size**2) - np.outer(mean, mean)

@@ -151,7 +151,7 @@ def probabilities_of(
     part, batch = getattr(images, options.part), options.batch_size
     known = network.known and network.known.preparation
     args = part, protocol, batch, short, augmentation, statistics, known
-    with named(images):
+    with named(part):
         p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
         raise ValueError(f"{network.path} answers with numbers that are not finite")

@@ -80,7 +80,7 @@ def train(job: Job, folder: str | Path) -> dict[str, Any]:
     norms.synchronize(job.model, several and job.options.synchronize)
     norms.fuse(job.model, not job.options.jit)
     keeper = resumed(job, Path(folder))
-    with signals(keeper), named(job.data):
+    with signals(keeper), named(job.data.train, job.data.val):
         fit(job, keeper)
     scores = tested(job, keeper.averaged_model())
     norms.synchronize(job.model, False)

@@ -37,6 +37,6 @@ def tested(job: Job, model: keras.Model) -> dict[str, float]:
         heads = len(model.outputs)
         metrics = figures if heads == 1 else [figures] + [[]] * (heads - 1)
         model.compile(loss=model.loss, metrics=metrics, jit_compile=job.options.jit)
-    with named(job.data):
+    with named(job.data.test):
         scores = model.evaluate(data, steps=steps, verbose=0, return_dict=True)
     return {k: scores.get(k, scores.get(f"logits_{k}")) for k in ("accuracy", "balanced_accuracy")}
