@@ -69,6 +69,11 @@ def share_of_peak(model: keras.Model, images_per_second: float, precision: str) 
     return 3 * measure(model).macs * images_per_second / sum(peaks)
 
 
+def versions() -> dict[str, str]:
+    modules = dict(keras=keras, tensorflow=tf, numpy=np)
+    return dict(python=platform.python_version()) | {k: m.__version__ for k, m in modules.items()}
+
+
 def result(
     job: Job, info: dict[str, Any], test: dict[str, float], seconds: float
 ) -> dict[str, Any]:
@@ -94,12 +99,7 @@ def result(
         and dict(mean=job.statistics.mean.tolist(), std=job.statistics.std.tolist()),
         devices=job.devices.num_replicas_in_sync,
         revision=revision(),
-        versions=dict(
-            python=platform.python_version(),
-            keras=keras.__version__,
-            tensorflow=tf.__version__,
-            numpy=np.__version__,
-        ),
+        versions=versions(),
         options=vars(options),
         recipe=job.recipe,
     )
