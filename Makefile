@@ -48,9 +48,10 @@ test-texts: $(VENV)/made ## the printed file of every network below 30 M weights
 notebooks: $(VENV)/made ## execute all notebooks, about 12 minutes; writes those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
-experiments: $(VENV)/made ## run what the bake-off and the lab plot; see notebooks/results
-	@$(BIN)/python -m notebooks.bake_off --more
-	@$(BIN)/python -m notebooks.lab
+experiments: $(VENV)/made ## run what takes longer than a notebook: hours; keeps each run
+	@$(BIN)/python -m convbook.beside.bake_off --more
+	@$(BIN)/python -m convbook.beside.lab
+	@$(BIN)/python -m convbook.beside.claims
 
 proofs: $(VENV)/made ## train, save and load every network below 300 M weights: hours; resumes
 	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)

@@ -11,15 +11,30 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parent / "pyproject.toml"
 SCREEN = 60  # lines of text in an output
 # TensorFlow's own lines on stderr, which no Python code can turn off
 NOISE = re.compile(r"^(WARNING: All log|I\d{4} |W\d{4} |To enable the following)", re.M)
 SOLUTION = re.compile(r"<details>.*?</details>", re.S)
+FIRST = "setup"  # the tag of the cell that SETUP becomes
+SETUP = """\
+# convbook is what this notebook computes with
+import importlib.util, subprocess, sys
+
+if importlib.util.find_spec("convbook") is None:
+    where = "{}"
+    if not where:
+        raise ImportError("convbook is missing: in a clone of it, type pip install '.[notebooks]'")
+    print(f"convbook is missing: installing it from {{where}}")
+    wanted = f"keras-block-cookbook[notebooks] @ {{where}}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", wanted], check=True)"""
 FENCE = re.compile(r"```python\n(.*?)```", re.S)
 
 
@@ -32,6 +47,7 @@ def text_of(name):
     import jupytext
 
     notebook = jupytext.read(HERE / "source" / f"{name}.py")
+    notebook.cells[1:1] = first_cells(name)
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i:02}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -40,9 +56,30 @@ def text_of(name):
     return notebook
 
 
+def repository():
+    """The address that people clone, from pyproject.toml; empty while there is none."""
+    return tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]["notebooks"]["repository"]
+
+
+def first_cells(name):
+    """What stands under a title: the badge, if the project has an address, and SETUP."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
+    address = repository()
+    where = f"git+{address}" if address else ""
+    cells = [new_code_cell(SETUP.format(where), metadata={"tags": [FIRST, "hide-input"]})]
+    if address:
+        colab = "https://colab.research.google.com"
+        at = address.replace("https://github.com", f"{colab}/github")
+        link, badge = f"{at}/blob/main/notebooks/{name}.ipynb", f"{colab}/assets/colab-badge.svg"
+        cells.insert(0, new_markdown_cell(f"[![Open in Colab]({badge})]({link})"))
+    return cells
+
+
 def digest(notebook):
     """Of all code that a run executes: its cells' and the solutions'."""
-    cells = [*code_cells(notebook), *solutions(notebook)]
+    cells = [c for c in code_cells(notebook) if FIRST not in c.metadata.get("tags", ())]
+    cells += solutions(notebook)
     return hashlib.sha256("\0".join(cell.source for cell in cells).encode()).hexdigest()
 
 
@@ -66,8 +103,9 @@ def run(name, limit):
     notebook = text_of(name)
     count = len(notebook.cells)
     notebook.cells += solutions(notebook)
-    resources = {"metadata": {"path": str(HERE)}}
-    NotebookClient(notebook, timeout=limit, resources=resources).execute()
+    with tempfile.TemporaryDirectory() as empty:  # a reader's folder has none of our files
+        resources = {"metadata": {"path": empty}}
+        NotebookClient(notebook, timeout=limit, resources=resources).execute()
     notebook.cells = [tidy(cell) for cell in notebook.cells[:count]]
     return notebook
 
@@ -130,7 +168,8 @@ def write_prose(name):
     if kept.metadata.get("code") != text.metadata["code"]:
         raise SystemExit(f"{name}: its code changed too; type: python -m notebooks {name}")
     for cell, ran in zip(code_cells(text), code_cells(kept), strict=True):
-        cell.update(outputs=ran.outputs, execution_count=ran.execution_count, metadata=ran.metadata)
+        cell.update(outputs=ran.outputs, execution_count=ran.execution_count)
+        cell.metadata = ran.metadata | cell.metadata
     nbformat.write(text, HERE / f"{name}.ipynb")
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from convbook import architectures, blocks
-from notebooks import beside
+from convbook import architectures, beside, blocks
 
 
 def test_code_is_the_block_cut_to_the_call_without_its_docstring():
@@ -66,7 +65,6 @@ def test_code_of_another_function_is_as_it_is_written():
         (lambda: beside.code(blocks.basic_block, {"x": "x"}), "'x' is in 5 lines"),
         (lambda: beside.code(blocks.basic_block, {"y =": "x"}), "'y =' is in 0 lines"),
         (lambda: beside.code(blocks.basic_block, ratio=16), "ratio: basic_block"),
-        (lambda: beside.anchor("no heading"), "no heading of docs/errata.md"),
         (lambda: beside.table("resnet50"), "25.5M of 1611.05431 is not explained"),
     ],
 )

@@ -60,7 +60,7 @@ def room(name):
     """The room of a dotted name; its top name where it is none of ours."""
     top, second, *_ = [*name.split("."), ""]
     if top == "convbook":
-        return second if second in INSTALLED else "package"
+        return {"beside": "notebooks"}.get(second, second if second in INSTALLED else "package")
     return f"{top}, but not through convbook" if top in ("package", *INSTALLED) else top
 
 
@@ -76,6 +76,7 @@ def top(tree):
         ("from convbook import blocks, names", {"blocks", "package"}),
         ("from convbook.blocks.layers import conv", {"blocks"}),
         ("import convbook.training.fit.run", {"training"}),
+        ("from convbook.beside import lab", {"notebooks"}),
         ("import keras.ops, benchmarks.build", {"keras", "benchmarks"}),
         ("from blocks import conv", {"blocks, but not through convbook"}),
     ],

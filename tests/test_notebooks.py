@@ -1,12 +1,15 @@
 """The notebooks are what a run of their text gave, in the form that a reader knows; `make
 notebooks` runs them, and so proves their claims."""
 
+import json
 import re
 
 import nbformat
 import pytest
 
 import notebooks.__main__ as runner
+from convbook import beside
+from convbook.beside import results
 
 OWN = {
     "01_convolution_arithmetic",
@@ -78,8 +81,18 @@ def test_links_to_the_docs_resolve(name):
             if "data" in o
         ]
     )
-    for path in re.findall(r"\]\((\.\./[^)#]+|[^):/#]+\.ipynb)", text):
+    for path, _, anchor in re.findall(r"\]\((\.\./[^)#]+|[^):/#]+\.ipynb)(#([^)]+))?\)", text):
         assert (runner.HERE / path).exists(), path
+        if anchor and path.endswith(".md"):
+            written = (runner.HERE / path).read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.*)$", written, re.M)
+            assert anchor in [beside.anchor(heading) for heading in headings], anchor
+
+
+def test_a_result_that_two_places_keep_is_the_same():
+    """The wheel has no benchmarks, and notebook 15 plots one."""
+    kept = runner.HERE.parent / "benchmarks" / "results" / "memory.json"
+    assert results.kept("memory") == json.loads(kept.read_text(encoding="utf-8"))
 
 
 def test_all_fit_in_the_repository():
@@ -114,8 +127,8 @@ def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
     runner.one("a", 60)
     write(folder, "# %% [markdown]\n# After it", "# %%\nprint(1 + 1)")
     assert runner.main(["--prose"]) == 0
-    prose, code = nbformat.read(folder / "a.ipynb", 4).cells
-    assert (prose.source, code.outputs[0].text, code.execution_count) == ("After it", "2\n", 1)
+    prose, _, code = nbformat.read(folder / "a.ipynb", 4).cells
+    assert (prose.source, code.outputs[0].text, code.execution_count) == ("After it", "2\n", 2)
     assert capsys.readouterr().out == "1 written: a\n"
     write(folder, "# %% [markdown]\n# After it", "# %%\nprint(1 + 2)")
     with pytest.raises(SystemExit, match="code changed"):
@@ -151,3 +164,35 @@ def test_a_run_with_faults_writes_nothing(folder, cells, said):
     with pytest.raises((Exception, SystemExit), match=said):
         runner.one("a", 60)
     assert not (folder / "a.ipynb").exists()
+
+
+def setup(monkeypatch, tmp_path, address):
+    """The first cells of a notebook of a project with this address."""
+    monkeypatch.setattr(runner, "PROJECT", tmp_path / "pyproject.toml")
+    runner.PROJECT.write_text(f'[tool.notebooks]\nrepository = "{address}"\n', encoding="utf-8")
+    return runner.first_cells("10_resnet")
+
+
+def without_convbook(cell, monkeypatch):
+    """Runs a cell where convbook is not installed -> the commands that it would run."""
+    ran = []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("subprocess.run", lambda command, check: ran.append(command))
+    exec(cell.source, {})
+    return ran
+
+
+def test_the_first_cell_asks_for_what_is_missing(monkeypatch, tmp_path):
+    (cell,) = setup(monkeypatch, tmp_path, "")
+    exec(cell.source, {})  # convbook is there: nothing to do, nothing said
+    with pytest.raises(ImportError, match=r"type pip install '\.\[notebooks\]'"):
+        without_convbook(cell, monkeypatch)
+
+
+def test_a_public_address_gives_a_badge_and_an_install(monkeypatch, tmp_path, capsys):
+    badge, cell = setup(monkeypatch, tmp_path, "https://github.com/someone/cookbook")
+    assert "google.com/github/someone/cookbook/blob/main/notebooks/10_resnet.ipynb" in badge.source
+    (command,) = without_convbook(cell, monkeypatch)
+    wanted = "keras-block-cookbook[notebooks] @ git+https://github.com/someone/cookbook"
+    assert command[-1] == wanted
+    assert "installing it from git+https://github.com/someone" in capsys.readouterr().out

@@ -18,6 +18,7 @@ FOLDERS = {
     "convbook/architectures": "architectures",
     "convbook/gallery": "gallery",
     "convbook/training": "training",
+    "convbook/beside": "notebooks/beside",
 }
 # Of the program that asks what it got; -S leaves out site-packages' .pth files, and so the checkout
 IMPORTED = """

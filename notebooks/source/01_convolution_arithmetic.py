@@ -18,7 +18,6 @@ from functools import partial
 import keras
 import numpy as np
 import tensorflow as tf
-from beside import digits, figure, grid, learn
 from keras import layers, ops
 from matplotlib import pyplot as plt
 from scipy.linalg import circulant, toeplitz
@@ -27,6 +26,7 @@ from sklearn.datasets import load_sample_image
 
 from convbook import blocks
 from convbook.architectures import measure
+from convbook.beside import digits, figure, grid, learn
 
 rng = np.random.default_rng(0)
 photo = np.float32(load_sample_image("china.jpg")[60:260, 150:450]) / 255

@@ -15,7 +15,6 @@
 # %%
 import keras
 import numpy as np
-from beside import code, figure, grid
 from keras import ops
 from matplotlib import pyplot as plt
 from scipy.signal import convolve2d, correlate2d
@@ -23,6 +22,7 @@ from sklearn.datasets import load_sample_image
 
 from convbook import architectures, blocks
 from convbook.architectures import measure
+from convbook.beside import code, figure, grid
 
 rng = np.random.default_rng(0)
 grey = np.float32(load_sample_image("china.jpg")[60:260, 150:450]).mean(axis=-1) / 255

@@ -14,13 +14,13 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn
 from keras import layers, ops
 from matplotlib import pyplot as plt
 from scipy import ndimage
 
 from convbook import blocks
 from convbook.architectures import measure
+from convbook.beside import code, digits, figure, grid, learn
 
 rng = np.random.default_rng(0)
 

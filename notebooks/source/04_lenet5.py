@@ -15,10 +15,11 @@
 #
 # > **Paper** Section II
 #
-# A fully connected network can learn to read digits from pixels, but it must learn each stroke again
-# at every place, and it may do the same with shuffled pixels: that an image has two dimensions is
-# not built into it. Can a network be given this knowledge, so that one gradient descent learns the
-# features and the classifier together, with few free parameters and little hurt by a shift?
+# A fully connected network can learn to read digits from pixels, but it must learn each stroke
+# again at every place, and it may do the same with shuffled pixels: that an image has two
+# dimensions is not built into it. Can a network be given this knowledge, so that one gradient
+# descent learns the features and the classifier together, with few free parameters and little hurt
+# by a shift?
 #
 # The answer is three constraints: units see a small window (local receptive fields), all units of a
 # map have the same weights (sharing), and maps are averaged down (sub-sampling).
@@ -26,11 +27,11 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.lenet import body
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 from convbook.blocks.layers import dense
 from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
 

@@ -16,20 +16,20 @@
 #
 # > **Paper** Abstract; Table 1
 #
-# By 2012 a million labelled photographs were available, and the best classifiers were still built on
-# features made by hand. Can a large convolutional network, trained on nothing but the labels, use
-# such a set? It must train in days (rectified units, two graphics cards) and must not just remember
-# the set (augmentation, dropout). On ILSVRC-2010 it made 37.5 % top-1 errors.
+# By 2012 a million labelled photographs were available, and the best classifiers were still built
+# on features made by hand. Can a large convolutional network, trained on nothing but the labels,
+# use such a set? It must train in days (rectified units, two graphics cards) and must not just
+# remember the set (augmentation, dropout). On ILSVRC-2010 it made 37.5 % top-1 errors.
 
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.alexnet import TABLE, body
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
 # ## The block
@@ -178,12 +178,12 @@ grid(["unit", "epochs to 25 % training error, at its best rate"], needed.items()
 # inputs are within -1 and 1, and Glorot's start, the library's (the paper draws its weights from
 # N(0, 0.01)), keeps the units of these four layers where tanh is nearly linear.
 #
-# What does show is the reason that the paper gives. Tanh *saturates*: where its input is large, the
-# gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is positive, however
-# large its input. So the same start, with the pixels 1, 16 and 255 times as large (the paper feeds
-# its network 0 to 255, less the mean). Written before the first run: at 255 more than half of the
-# first layer's tanh units have a slope below 0.01 for an image, at 1 less than a hundredth; exactly
-# the same rectified units have slope 1 at all three.
+# What does show is the reason that the paper gives. Tanh *saturates*: where its input is large,
+# the gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is
+# positive, however large its input. So the same start, with the pixels 1, 16 and 255 times as
+# large (the paper feeds its network 0 to 255, less the mean). Written before the first run: at 255
+# more than half of the first layer's tanh units have a slope below 0.01 for an image, at 1 less
+# than a hundredth; exactly the same rectified units have slope 1 at all three.
 
 # %%
 keras.utils.set_random_seed(0)

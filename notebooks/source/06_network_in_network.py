@@ -23,12 +23,12 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.common import maps_head
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
 # ## The block

@@ -23,13 +23,13 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from keras import layers
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.vgg import TABLE, body
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
 # ## The block

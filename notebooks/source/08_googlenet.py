@@ -23,11 +23,11 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.googlenet import TABLE
+from convbook.beside import code, digits, figure, grid, picture, table
 
 # %% [markdown]
 # ## The block

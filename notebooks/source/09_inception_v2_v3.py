@@ -26,10 +26,10 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 from convbook.blocks.layers import BN
 
 # %% [markdown]

@@ -22,10 +22,10 @@
 # %%
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
 # ## The block

@@ -25,12 +25,12 @@ from itertools import pairwise
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 from sklearn.cluster import KMeans
 
 from convbook import architectures, blocks
 from convbook.architectures import squeezenet
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 alexnet = architectures.measure(architectures.create("alexnet_grouped"))
 net = architectures.create("squeezenet_v1_0")

@@ -24,10 +24,10 @@ from itertools import product
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 from convbook.blocks.stochastic_depth import StochasticDepth
 
 # %% [markdown]

@@ -23,16 +23,14 @@
 # of which reads everything, better for its parameters?
 
 # %%
-import json
 from itertools import pairwise
-from pathlib import Path
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, learn, picture, results, table
 
 # %% [markdown]
 # ## The block
@@ -303,8 +301,7 @@ assert (second[:, 1] == 0).all()  # a straight line
 assert (channels[:, 1] == 16 + 12 * np.array(depths)).all()
 
 # %%
-path = Path(architectures.__file__).parents[1] / "benchmarks/results/memory.json"
-measured = json.loads(path.read_text(encoding="utf-8"))
+measured = results.kept("memory")
 peaks = {row["depth"]: row["gigabytes"] for row in measured["rows"] if "gigabytes" in row}
 assert peaks[100][0] < 0.3 * peaks[100][1]
 fig, axes = plt.subplots(1, 2)

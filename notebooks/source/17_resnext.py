@@ -27,10 +27,10 @@ from itertools import pairwise
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, picture, table
 
 # %% [markdown]
 # ## The block

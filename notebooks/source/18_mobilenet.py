@@ -32,11 +32,11 @@ from math import comb
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.mobilenet import V1
+from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
 # ## The block

@@ -25,12 +25,12 @@
 # %%
 import keras
 import numpy as np
-from beside import Markdown, code, digits, figure, grid, learn, picture, table
 from matplotlib import pyplot as plt
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from convbook import architectures, blocks
+from convbook.beside import Markdown, code, digits, figure, grid, learn, picture, table
 from convbook.blocks.layers import BN
 
 # %% [markdown]

@@ -25,11 +25,11 @@ from collections import deque
 
 import keras
 import numpy as np
-from beside import code, digits, figure, grid, picture, table
 from matplotlib import pyplot as plt
 from sklearn.linear_model import RidgeClassifier
 
 from convbook import architectures, blocks
+from convbook.beside import code, digits, figure, grid, picture, table
 
 # %% [markdown]
 # ## The block

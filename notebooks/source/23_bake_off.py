@@ -11,10 +11,9 @@
 
 # %%
 import numpy as np
-from beside import code, figure, grid
 from matplotlib import pyplot as plt
 
-from notebooks import bake_off, results
+from convbook.beside import bake_off, code, figure, grid, results
 
 # %% [markdown]
 # ## The trunk

@@ -11,14 +11,13 @@
 from math import comb
 
 import numpy as np
-from beside import digits, figure, grid
 from matplotlib import pyplot as plt
 from scipy.ndimage import convolve
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from notebooks import lab, results
+from convbook.beside import digits, figure, grid, lab, results
 
 data = digits(8)
 

@@ -20,16 +20,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from beside import code, digits, figure, grid
 from matplotlib import pyplot as plt
 
 from convbook import blocks
-from convbook.training.devices import cluster, multiworker, norms, strategy
+from convbook.beside import code, digits, figure, grid
+from convbook.training.devices import cluster, multiworker, norms
 from convbook.training.devices.accumulate import Accumulated
 
 tf.get_logger().setLevel("ERROR")
@@ -145,8 +144,7 @@ data = np.load(f"{folder}/data.npz")
 model.fit(data["x"], data["y"], batch_size=64, epochs=2, shuffle=False, verbose=0)
 np.savez(f"{folder}/{index}.npz", *model.get_weights())
 """
-root = Path(strategy.__file__).parents[1]
-environment = os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
@@ -257,7 +255,7 @@ def life(out, until=None):
     """(exit code, output) of a run, which is killed once it has printed step until."""
     command = [sys.executable, "-u", "-m", "convbook", "train", *RUN, "--out", out]
     pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    with subprocess.Popen(command, cwd=root, env=environment, **pipe) as process:
+    with subprocess.Popen(command, cwd=os.path.dirname(out), env=environment, **pipe) as process:
         said = ""
         for row in process.stdout:
             said += row

@@ -1,9 +1,9 @@
-"""python -m notebooks.claims [NAME ...]: claims of the papers, tried on Fashion-MNIST.
+"""python -m convbook.beside.claims [NAME ...]: claims of the papers, tried on Fashion-MNIST.
 
 Each claim compares networks that differ in what the paper speaks of and in nothing else: the first
-5,000 training images, all 10,000 test images, three seeds.  notebooks/results/claim_NAME.json
-keeps every run with its time and commit.  A run that is kept is not made again; delete the file to
-run the claim anew.  What was expected stands in EXPECTED, written before the first run.
+5,000 training images, all 10,000 test images, three seeds.  results/claim_NAME.json keeps every run
+with its time and commit.  A run that is kept is not made again; delete the file to repeat all.
+EXPECTED was written before the first run.
 """
 
 import argparse
@@ -21,9 +21,8 @@ from scipy.stats import t
 from convbook import blocks
 from convbook.architectures import measure
 from convbook.architectures.resnet import body
+from convbook.beside import learn, results
 from convbook.blocks import BN, conv, dense, gavgpool, maxpool
-from notebooks import results
-from notebooks.beside import learn
 
 IMAGES, SEEDS = 5_000, (0, 1, 2)
 EXPECTED = {
@@ -229,7 +228,7 @@ def difference(one, other):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m notebooks.claims", description=__doc__)
+    parser = argparse.ArgumentParser("python -m convbook.beside.claims", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *CLAIMS], metavar="NAME")
     for name in parser.parse_args(argv).names or CLAIMS:
         try_claim(name)

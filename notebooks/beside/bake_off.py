@@ -1,4 +1,4 @@
-"""python -m notebooks.bake_off: every block in one trunk, at equal multiply-adds, on the digits.
+"""python -m convbook.beside.bake_off: every block in one trunk, at equal multiply-adds, on digits.
 
 The trunk: 3x3 f, two blocks f, 2x2 max pool, two blocks 2f, mean, dense.  A block gets the largest
 f whose network stays within the budget.  Adam, 20 epochs of batches of 64, cosine from 0.003 to 0.
@@ -11,6 +11,7 @@ from functools import partial
 import keras
 
 from convbook.architectures import measure
+from convbook.beside import digits, learn, results
 from convbook.blocks import (
     BN,
     amoebanet_normal_cell,
@@ -35,8 +36,6 @@ from convbook.blocks import (
     shufflenet_unit,
     xception_block,
 )
-from notebooks import results
-from notebooks.beside import digits, learn
 
 BUDGETS = (250_000, 1_000_000)
 SEEDS = (0, 1, 2)

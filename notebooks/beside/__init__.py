@@ -3,10 +3,8 @@
 import inspect
 import io
 import re
-import sys
 import tempfile
 import textwrap
-from pathlib import Path
 
 import keras
 import libcst as cst
@@ -25,10 +23,6 @@ from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
 from convbook.training.data import load
 
-# What the bake-off and the lab plot is made by modules of this folder's package.
-sys.path.append(str(Path(__file__).parents[1]))
-
-DOCS = Path(__file__).parents[1] / "docs"
 LONGEST = 16  # lines of a block
 STYLE = {
     "figure.dpi": 110,
@@ -227,9 +221,7 @@ def totals(name, ours, errata):
 
 
 def anchor(heading):
-    """The anchor of a heading of docs/errata.md.  Raises ValueError if there is no such heading."""
-    if f"\n### {heading}\n" not in (DOCS / "errata.md").read_text(encoding="utf-8"):
-        raise ValueError(f"{heading!r} is no heading of docs/errata.md")
+    """The anchor of a heading of docs/errata.md."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

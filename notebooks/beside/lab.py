@@ -1,7 +1,7 @@
-"""python -m notebooks.lab [NAME ...]: those experiments of the lab that take more than its minutes.
+"""python -m convbook.beside.lab [NAME ...]: experiments of the lab that take more than minutes.
 
 The ResNet paper's CIFAR nets, of any depth 6b + 2, on scikit-learn's digits of 8 x 8 pixels: Adam
-at 0.001, batches of 128, 8 epochs.  What NAME gave is kept in notebooks/results/lab_NAME.json.
+at 0.001, batches of 128, 8 epochs.  What NAME gave is kept in results/lab_NAME.json.
 """
 
 import argparse
@@ -13,9 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from convbook.architectures.resnet import body
+from convbook.beside import digits, learn, results
 from convbook.blocks import basic_block, dense, gavgpool
-from notebooks import results
-from notebooks.beside import digits, learn
 
 EPOCHS, BATCH, RATE = 8, 128, 1e-3
 DEPTHS, SEEDS = (8, 14, 20, 32, 44), (0, 1, 2)
@@ -206,7 +205,7 @@ EXPERIMENTS = {f.__name__: f for f in (depth, shortcuts, paths, short_paths, smo
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m notebooks.lab", description=__doc__)
+    parser = argparse.ArgumentParser("python -m convbook.beside.lab", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS], metavar="NAME")
     for name in parser.parse_args(argv).names or EXPERIMENTS:
         rows = []

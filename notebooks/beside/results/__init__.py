@@ -1,22 +1,21 @@
-"""What the longer experiments gave: notebooks/results/NAME.json, with the commit that gave it."""
+"""What the longer experiments gave: NAME.json here, with the commit that gave it."""
 
 import json
 import subprocess
 from pathlib import Path
 
-HERE = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
 
 
 def commit():
     """The commit that is checked out, + if files of it have changed."""
     asked = ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude", "*"]
-    done = subprocess.run(asked, cwd=HERE.parent, capture_output=True, text=True)
+    done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 
 
 def keep(name, rows, **settings):
     """Writes the rows, one a line; a run that is broken off has those it got to."""
-    HERE.mkdir(exist_ok=True)
     head = json.dumps({"commit": commit(), **settings})[:-1]
     body = ",\n".join(json.dumps(row) for row in rows)
     (HERE / f"{name}.json").write_text(f'{head},\n"rows": [\n{body}\n]}}\n', encoding="utf-8")
