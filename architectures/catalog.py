@@ -184,21 +184,27 @@ def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None
 def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
     """The row with a user's options in the places of the paper's; its options are then final."""
     left = {k for k, v in given.items() if k in OPTIONS and (v is None or v is False)}
-    given = {k: v for k, v in given.items() if k not in left}
-    for key, table in (("style", net.styles), ("variant", net.variants)):
-        if key in given and not (isinstance(given[key], str) and given[key] in table):
-            known = ", ".join(table) or f"no {key}s"
-            raise ValueError(f"{key}={given[key]!r}: {name} has {known}")
-    change = net.variants.get(given.pop("variant", None), {})
-    style = net.styles.get(given.pop("style", None), {})
-    for key, value in given.items():
-        if key not in net.options:
-            has = [*net.options, *["variant"] * bool(net.variants), *["style"] * bool(net.styles)]
-            raise ValueError(f"{key}={value!r}: {name} has no {key}; it has {', '.join(has)}, a")
-        if rule := rule_of(TYPES[key]):
-            require(rule.test(value), right=rule.words, **{key: value})
-    options = net.options | style | change.get("options", {}) | given
+    asked = {k: v for k, v in given.items() if k not in left}
+    check_options(name, net, asked)
+    change = net.variants.get(asked.pop("variant", None), {})
+    style = net.styles.get(asked.pop("style", None), {})
+    options = net.options | style | change.get("options", {}) | asked
     return replace(net, **change | {"options": options})
+
+
+def check_options(name: str, net: Net, asked: dict[str, Any]) -> None:
+    """Raises ValueError for an option that a network does not have, or that cannot be so."""
+    named = {"variant": net.variants, "style": net.styles}
+    has = [*net.options, *(key for key, table in named.items() if table), "a"]
+    for key, value in asked.items():
+        if key in named:
+            known = ", ".join(named[key]) or f"no {key}s"
+            if not (isinstance(value, str) and value in named[key]):
+                raise ValueError(f"{key}={value!r}: {name} has {known}")
+        elif key not in net.options:
+            raise ValueError(f"{key}={value!r}: {name} has no {key}; it has {', '.join(has)}")
+        elif rule := rule_of(TYPES[key]):
+            require(rule.test(value), right=rule.words, **{key: value})
 
 
 def built(name: str, net: Net, top: bool, a: str | None) -> keras.Model:

@@ -25,7 +25,7 @@ BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in Tens
 
 
 def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
-    """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192 -> pool, with LRN where there is no batch norm.
+    """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192, with LRN where there is no batch norm.
 
     separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
     """
@@ -33,17 +33,16 @@ def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
         x = conv(dwconv(x, k=7, s=2, p=3, a=None, bias=False, multiplier=8), 64, k=1)
     else:
         x = conv(x, 64, k=7, s=2, p=3, n=n)
-    x = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
-    x = x if n else lrn(x)
-    x = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
-    x = x if n else lrn(x)
-    return tap(maxpool(x, k=3, s=2, p="ceil"), "stem")
+    pool = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
+    x = pool if n else lrn(pool)
+    m = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
+    return m if n else lrn(m)
 
 
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
          aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
          separable: bool = False) -> Features:  # fmt: skip
-    """Stem, then nine Inception modules in three stages.
+    """Stem, then nine Inception modules in three stages, before each a pool.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).
 
@@ -58,14 +57,14 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
     heads = []
     gate, ratio = gates(sum(map(len, table)), None, drop_path), ratios(se, len(table))
     for i, rows in enumerate(table, 1):
+        x = maxpool(x, k=last if i == 3 else 3, s=2, p="ceil")
+        x = tap(x, "stem" if i == 1 else f"stage{i - 1}_pool")
         r = next(ratio)
         for j, row in enumerate(rows, 1):
             x = tap(inception_module(x, row, n=n, se=r, k=k, gate=next(gate)), f"stage{i}_block{j}")
             if aux and (i, j) in ((2, 1), (2, 4)):
                 heads.append(tap(aux_head(x, classes=None, n=n), f"aux{1 if j == 1 else 2}"))
         x = tap(x, f"stage{i}")
-        if i < 3:
-            x = tap(maxpool(x, k=3 if i == 1 else last, s=2, p="ceil"), f"stage{i}_pool")
     return [x, *heads] if aux else x
 
 

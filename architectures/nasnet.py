@@ -10,35 +10,37 @@ from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, PoolOf, 
 from convbook.blocks.types import Tensor
 
 Table = tuple[Any, Any]  # the rows of a cell, and which of its states are concatenated
+Cells = tuple[Table, Table | None]  # a normal cell and, if there is one, a reduction cell
 
 CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
 
 
 def plan(
     normal: Table, reduction: Table | None, depth: int, f: int, stem: str
-) -> list[tuple[Any, Any, int, Any, str]]:
-    """The cells in order: (rows, used, filters, stride, name).
+) -> list[tuple[Table, int, int, str]]:
+    """The cells in order: (rows and used states, filters, stride, name).
 
-    Section 3, Figure 2; TF-slim's code.  Three stages of depth normal cells, a reduction cell
-    between, whose filters double; for ImageNet (stem 'imagenet') two reduction cells before.
-    Without a reduction cell the first normal cell of a stage has its stride.
+    Section 3, Figure 2; TF-slim's code.  Three stages of normal cells; a reduction cell before the
+    second and the third, which have twice the filters of the one before; for ImageNet (stem
+    'imagenet') two more before the first.  Without a reduction cell, the first normal cell of a
+    stage has its stride.
     """
-    rows = []
-    if stem == "imagenet":
-        rows = [(*(reduction or normal), f // r, 2, f"stem_cell{3 - r // 2}") for r in (4, 2)]
-    for i in range(3):
-        if i and reduction:
-            rows.append((*reduction, f << i, 2, f"reduction{i}"))
-        for j in range(depth):
-            s = 2 if i and not j and not reduction else 1
-            rows.append((*normal, f << i, s, f"stage{i + 1}_block{j + 1}"))
-    return rows
+    halving = reduction or normal
+    stem_cells = [(halving, f // 4, 2, "stem_cell1"), (halving, f // 2, 2, "stem_cell2")]
+    cells = stem_cells if stem == "imagenet" else []
+    for i, width in enumerate((f, 2 * f, 4 * f), 1):
+        names = [f"stage{i}_block{j}" for j in range(1, depth + 1)]
+        if i > 1:
+            name = f"reduction{i - 1}" if reduction else names.pop(0)
+            cells.append((halving, width, 2, name))
+        cells += [(normal, width, 1, name) for name in names]
+    return cells
 
 
-def body(x: Tensor, cells: tuple[Table, Table | None], depth: int, f: int, stem: str, first: int, *,
+def body(x: Tensor, tables: Cells, depth: int, f: int, stem: str, first: int, *,
          skip: bool = False, scale: float = 1, eps: float = 1e-3, aux: bool | None = None,
          drop_path: float | None = None, pool_p: PoolOf = "same") -> Features:  # fmt: skip
-    """A 3x3, then the cells of plan, relu.
+    """A 3x3, then the cells in order, relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').
 
@@ -48,19 +50,20 @@ def body(x: Tensor, cells: tuple[Table, Table | None], depth: int, f: int, stem:
         aux: also the features of a head on the second stage, scale times as wide.
         drop_path: the last cell's, growing linearly from the first.
     """
-    n, every = BN_TF | {"epsilon": eps}, plan(*cells, depth, f, stem)
+    n, cells = BN_TF | {"epsilon": eps}, plan(*tables, depth, f, stem)
     stride, p = (2, "valid") if stem == "imagenet" else (1, "same")
     h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, s=stride, p=p), "stem")
     heads, s_prev = [], 1  # by how much h_prev is larger than h
-    gate = gates(len(every), None, drop_path)
-    for rows, used, width, s, name in every:
-        letters = dict(s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
-        y = tap(cell(h_prev, h, width, rows, used, **letters), name)
-        h_prev, h = h_prev if skip and name.startswith("reduction") else h, y
-        s_prev = s
-        if aux and name == f"stage2_block{depth}":
+    gate = gates(len(cells), None, drop_path)
+    # Each cell with its filters and stride, NASNet's Figure 2.
+    for (rows, used), width, s, name in cells:
+        reduces = s == 2 and width > f  # and is none of the stem
+        if aux and reduces and width == 4 * f:
             widths = int(128 * scale), int(768 * scale)
             heads = [tap(aux_head_v3(act(h, "relu"), classes=None, f=widths, k=None, n=n), "aux1")]
+        letters: dict[str, Any] = dict(s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
+        before = h_prev if skip and reduces else h
+        h_prev, h, s_prev = before, tap(cell(h_prev, h, width, rows, used, **letters), name), s
     h = tap(act(h, "relu"), "last")
     return [h, *heads] if aux else h
 
@@ -75,13 +78,13 @@ STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {"pool_p": "zeros 
 AUX = {"with_aux": {"options": {"aux": True}}}
 
 
-def imagenet(cells: tuple[Table, Table | None], depth: int, f: int, first: int, size: int,
+def imagenet(cells: Cells, depth: int, f: int, first: int, size: int,
              variants: dict[str, Any] = AUX, **options: Any) -> Net:  # fmt: skip
     table = (cells, depth, f, "imagenet", first)
     return Net(body, table, (size, size, 3), 1000, OPTIONS | options, variants, STYLES, head)
 
 
-def cifar(cells: tuple[Table, Table | None], depth: int, f: int, **variants: Any) -> Net:
+def cifar(cells: Cells, depth: int, f: int, **variants: Any) -> Net:
     table = (cells, depth, f, "cifar", 3 * f)
     return Net(body, table, (32, 32, 3), 10, OPTIONS, variants, STYLES, head)
 

@@ -11,7 +11,7 @@ from typing import get_type_hints as hints_of
 
 import keras
 
-from convbook.blocks.types import Rule
+from convbook.blocks.types import Pair, Rule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,21 +56,35 @@ def either(hints: list[Any]) -> Rule | None:
     return Rule(lambda v: any(rule.test(v) for rule in known), words)
 
 
-def plain(v: Any) -> Any:
-    """v, or the int of a whole number of another library, which not all of Keras takes."""
+def plain(v: Any, is_pair: bool = False) -> Any:
+    """v, or the int of a whole number of another library, which not all of Keras takes.
+
+    is_pair: a size along rows and columns, which is one number if both are the same.
+    """
+    if is_pair and isinstance(v, (tuple, list)) and v[0] == v[1]:
+        v = v[0]
     return int(v) if isinstance(v, Integral) and not isinstance(v, bool) else v
+
+
+@cache
+def rules_of(block: Callable[..., Any]) -> dict[str, Rule]:
+    """{argument: the rule that its type carries}."""
+    hints = hints_of(block, include_extras=True)
+    for hint in [hint for hint in hints.values() if get_origin(hint) is Unpack]:
+        hints |= hints_of(get_args(hint)[0], include_extras=True)
+    found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
+    return {name: rule for name, rule in found.items() if rule is not None}
+
+
+@cache
+def pairs_of(block: Callable[..., Any]) -> set[str]:
+    """The arguments that are sizes along rows and columns."""
+    hints = hints_of(block, include_extras=True)
+    return {name for name, hint in hints.items() if Pair in (hint, *get_args(hint))}
 
 
 def checked(block: Callable[P, R]) -> Callable[P, R]:
     """The block, which then refuses what the types of its arguments do not allow."""
-
-    @cache
-    def rules() -> dict[str, Rule]:
-        hints = hints_of(block, include_extras=True)
-        for hint in [hint for hint in hints.values() if get_origin(hint) is Unpack]:
-            hints |= hints_of(get_args(hint)[0], include_extras=True)
-        found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
-        return {name: rule for name, rule in found.items() if rule is not None}
 
     kinds = inspect.Parameter
     parameters = inspect.signature(block).parameters.items()
@@ -82,12 +96,14 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         value: Any
         order = keras.config.image_data_format()
         require(order == "channels_last", image_data_format=order, right="'channels_last'")
-        known = rules()
-        places = chain(names, *map(repeat, names_of_more))
-        for name, value in [*zip(places, args, strict=False), *kwargs.items()]:
+        known, pairs = rules_of(block), pairs_of(block)
+        places = chain(names, *map(repeat, names_of_more), repeat(""))
+        first = list(zip(places, args, strict=False))
+        for name, value in [*first, *kwargs.items()]:
             if name in known and not known[name].test(value):
                 shown = tuple(value.shape) if getattr(value, "shape", ()) else value
                 require(False, right=known[name].words, **{name: shown})
-        return block(*map(plain, args), **{name: plain(v) for name, v in kwargs.items()})
+        own = [plain(v, name in pairs) for name, v in first]
+        return block(*own, **{name: plain(v, name in pairs) for name, v in kwargs.items()})
 
     return wrapper

@@ -30,9 +30,6 @@ class LocalResponseNorm(layers.Layer):
         total = sum(squares[..., i : i + c] for i in range(self.size))
         return ops.cast(wide / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
 
-    def compute_output_shape(self, shape: Any) -> Any:
-        return shape
-
     def get_config(self) -> dict[str, Any]:
         own = {key: getattr(self, key) for key in ("size", "bias", "alpha", "beta")}
         return {**super().get_config(), **own}

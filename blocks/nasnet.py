@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, pad, sepconv
+from convbook.blocks.layers import BN_TF, act, avgpool, conv, maxpool, norm, sepconv
 from convbook.blocks.types import Gate, Map, Norm, Pair, Rule, Tensor, Whole, is_whole
 
 Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
@@ -177,9 +177,10 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     """
     require(f > 1, f=f, right="a whole number of at least 2, as its half is taken")
     x = act(x, "relu")
-    shifted = layers.Cropping2D(((1, 0), (1, 0)))(pad(x, ((0, 1), (0, 1))))
-    halves = [avgpool(m, k=1, s=2, p="valid") for m in (x, shifted)]
-    x = layers.concatenate([conv(m, f // 2, k=1, a=None, bias=False) for m in halves])
+    shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    half = conv(avgpool(x, k=1, s=2, p="valid"), f // 2, k=1, a=None, bias=False)
+    other = conv(avgpool(shifted, k=1, s=2, p="valid"), f // 2, k=1, a=None, bias=False)
+    x = layers.concatenate([half, other])
     x = ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, 1)]) if f % 2 else x
     return norm(x, n)
 
@@ -256,8 +257,8 @@ def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Strid
         h_prev = h
     elif s_prev == 2:
         h_prev = factorized_reduction(h_prev, f, n=n)
-    else:
-        h_prev = h_prev if h_prev.shape[-1] == f else relu_conv(h_prev, f, n=n)
+    elif h_prev.shape[-1] != f:
+        h_prev = relu_conv(h_prev, f, n=n)
     state = {"h_prev": h_prev, "h": relu_conv(h, f, n=n)}
 
     def result(op, i):

@@ -48,7 +48,7 @@ def show(parser: Parser) -> Command:
     """convbook show: its arguments; returns what prints the text of blocks and networks."""
     takes = "names of blocks and networks, or letters; then options of the call, such as se=16"
     parser.add_argument("words", nargs="+", metavar="NAME|OPTION=VALUE", help=takes)
-    whole = "the sources as the library has them, with all options and without what they need"
+    whole = "the sources as the library has them, with all options; of a network its paper's file"
     parser.add_argument("--whole", action="store_true", help=whole)
 
     def printed(options: Namespace) -> None:
@@ -59,21 +59,14 @@ def show(parser: Parser) -> Command:
         if set(asked) & {*names.networks()}:
             terminal.load_keras()
         from convbook.gallery import show
+        from convbook.gallery.show.sources import sources
 
+        if options.whole and given:
+            raise ValueError(f"{', '.join(given)}: --whole prints all options; give none")
         found = sources(asked) if options.whole else show.text(asked, given)
         print(show.highlighted(found) if sys.stdout.isatty() else found, end="")
 
     return printed
-
-
-def sources(asked: list[str]) -> str:
-    """The sources of blocks and helpers as the library has them."""
-    from libcst import Module
-
-    from convbook.gallery.show import definition, installed
-
-    found = [definition(installed(), name).node for name in asked]
-    return "\n\n\n".join(Module([node]).code.strip() for node in found) + "\n"
 
 
 def draw(parser: Parser) -> Command:

@@ -361,7 +361,8 @@ def test_what_cannot_be_is_said(arguments, message):
     ("name", "options", "message"),
     [
         ("resnet20", {"aux": True}, "aux=True: resnet20_cifar has no aux; it has .*se.*survival"),
-        ("lenet5", {"se": 16}, "se=16: lenet5 has no se"),
+        ("lenet5", {"se": 16}, "se=16: lenet5 has no se; it has variant, a$"),
+        ("vgg_A", {"se": 16}, "se=16: vgg_A has no se; it has a$"),
         ("resnet18", {"stride_on": "3x3"}, "no stride_on"),
         ("plain18", {"shortcut": "B"}, "no shortcut"),
         (

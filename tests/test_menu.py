@@ -8,6 +8,7 @@ import pytest
 
 from convbook import blocks, names
 from convbook.__main__ import main
+from convbook.architectures import amoebanet, googlenet, nasnet
 from convbook.gallery.menu import MENU, example
 
 
@@ -80,6 +81,27 @@ def test_show_prints_the_whole_source(capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "files"),
+    [
+        ("googlenet", "googlenet", [googlenet]),
+        ("amoebanet", "amoebanet_a_6_190", [nasnet, amoebanet]),
+    ],
+)
+def test_show_prints_the_files_of_a_network(name, key, files, capsys):
+    assert main(["show", "--whole", name]) == 0
+    found = capsys.readouterr().out
+    assert found.startswith(f'# {name} is NETS["{key}"] of {files[-1].__name__}.\n')
+    places = [found.index(inspect.getsource(file).strip()) for file in files]
+    assert places == sorted(places)
+    compile(found, name, "exec")
+
+
+def test_show_prints_the_letters_as_they_are(capsys):
+    assert main(["show", "--whole", "letters"]) == 0
+    assert inspect.getsource(inspect.unwrap(blocks.maxpool)).strip() in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["conv", "GroupedConv2D"])
 def test_show_also_knows_helpers_and_layers(name, capsys):
     assert main(["show", name]) == 0
@@ -97,6 +119,18 @@ def test_show_also_knows_helpers_and_layers(name, capsys):
         (["show", "se_block", "=3"], "'=3' is not NAME=VALUE"),
         (["draw", "Normal_Cell"], "nearest: normal_cell"),
         (["show", "zzzz"], "convbook blocks and convbook nets list them"),
+        (["show", "--whole", "se_block", "r=4"], "r: --whole prints all options; give none"),
+        (
+            ["show", "inception_resnet_block", "paths=5"],
+            "paths=5: paths must be v1 A, .* or a list",
+        ),
+        (["show", "inception_resnet_block", "paths=[5]"], "cannot be cut to that|must be"),
+        (["show", "basic_block", "gate=BN"], "gate=BN: gate must be a gate of the library"),
+        (
+            ["show", "basic_block", "n=conv"],
+            "n=conv: n must be keywords of the library, such as BN",
+        ),
+        (["show", "basic_block", "n=5"], "n=5: n must be None or keywords of a normalisation"),
         (["show", ""], "there is no ''"),
         (["draw", "bottleneck", "-o", "x.jpg"], r"'x.jpg': path must end in .png, .svg or .pdf"),
         (["draw", "bottleneck", "-o", ""], "path must end in"),

@@ -41,6 +41,13 @@ def test_shortcuts():
         assert kinds(model) == "conv BN"
 
 
+@pytest.mark.parametrize("block", [blocks.basic_block, blocks.preact_block])
+def test_a_stride_of_one_both_ways_is_no_stride(block):
+    i = keras.Input((8, 8, 4))
+    made = [[type(m).__name__ for m in keras.Model(i, block(i, 4, s)).layers] for s in (1, (1, 1))]
+    assert made[0] == made[1]
+
+
 @pytest.mark.parametrize("shortcut", ["A", "B", "C", None])
 @pytest.mark.parametrize(("f", "s"), [(8, 1), (12, 2)])
 def test_basic_block(f, s, shortcut):

@@ -218,6 +218,21 @@ def test_the_residual_block_of_the_paper():
     assert "see basic_block" not in source
 
 
+@pytest.mark.parametrize(
+    ("name", "option"), [("basic_block", "s"), ("inception_module", "k"), ("preact_block", "s")]
+)
+def test_a_size_that_is_the_same_both_ways_is_one_number(name, option):
+    assert text([name], {option: (1, 1)}) == text([name], {option: 1})
+    assert f"{option}=(1, 3)" in text([name], {option: (1, 3)})
+
+
+@pytest.mark.parametrize("n", [{"groups": 2}, {"dtype": "float32"}, {}])
+def test_keywords_of_a_normalisation_are_the_default_of_n(n):
+    made = {}
+    exec(text(["bottleneck_block"], {"n": n}), made)
+    assert made["bottleneck_block"].__kwdefaults__["n"] == n
+
+
 def test_a_network_or_a_block_has_each_helper_once():
     source = text(["bottleneck_block", "se_block", "basic_block"])
     names = [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]

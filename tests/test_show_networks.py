@@ -45,9 +45,13 @@ THOROUGH += [
     ("mobilenet_v2_1.4_224", {"survival": 0.8}),
     ("shufflenet", {"style": "torch"}),
     ("nasnet_a_cifar_6at768", {"drop_path": 0.2}),
+    ("nasnet_a_mobile", {"variant": "with_aux", "style": "keras"}),
+    ("googlenet", {"variant": "torchvision_style"}),
 ]
 # At default options: code lines of the whole file.
-FIGURES = {"resnet50": 58, "mobilenet_v2": 70, "densenet121": 70, "inception_v3": 125}
+FIGURES = {"resnet50": 58, "mobilenet_v2": 70, "densenet121": 70, "googlenet": 85}
+FIGURES |= {"inception_v3": 125, "nasnet_a_large": 140, "nasnet_a_mobile": 140}
+FIGURES |= {"amoebanet_a_6_190": 140, "amoebanet_a_6_448": 140, "amoebanet_a_mobile_4_50": 140}
 
 
 def settings(model):
@@ -161,6 +165,7 @@ def code_lines(text):
 
 
 def test_all_texts_are_short_formatted_and_without_loose_ends(tmp_path):
+    assert {*FIGURES} <= {*names.networks()}
     for name in names.networks():
         text = show.text([name])
         compile(text, name, "exec")

@@ -13,7 +13,7 @@ from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.policy import NAMED, SIZES, Policy, is_open, is_optional, is_size
 from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.tidy import tidy
-from convbook.gallery.show.values import Frame, Run
+from convbook.gallery.show.values import Frame, Key, Run
 
 SEE_ALSO = "See also: "  # how the paragraph of a docstring begins that is of other blocks
 
@@ -21,6 +21,7 @@ SEE_ALSO = "See also: "  # how the paragraph of a docstring begins that is of ot
 def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
     """(the function of a block for a call, {name: where it leads} of what it names)."""
     call = Call(library, policy, found, options)
+    call.cutter.verifies = bool(options)
     function = call.function()
     both = call.cutter.lifted & call.cutter.inlined
     if both:  # what has to be there as a function is called by name, not written in as well
@@ -35,7 +36,7 @@ class Call:
 
     options: what is said of the block's parameters; what is not said has its default.
 
-    calls_stay: functions within the block, by the ids of their nodes, that stay functions.
+    calls_stay: functions within the block, by their keys, that stay functions.
     """
 
     drops_unread = True  # keywords that nothing reads once the options are decided
@@ -46,7 +47,7 @@ class Call:
         policy: Policy,
         found: Own,
         options: Mapping[str, Any],
-        calls_stay: Collection[int] = (),
+        calls_stay: Collection[Key] = (),
     ):
         self.cutter = Statements(library, policy, calls_stay)
         self.found, self.node = found, found.node
@@ -54,6 +55,7 @@ class Call:
         self.frame = Frame(found.module, emits=True)
         self.frame.once = nodes.once(found.node)
         self.fields = [name for name, _ in fields(library, found)]
+        self.pairs = {name for name, hint in hints(library, found).items() if hint.is_pair()}
         known, typed = [p.name.value for p in self.params] + self.fields, hints(library, found)
         for name, value in options.items():
             if name not in known:
@@ -68,12 +70,13 @@ class Call:
             return partial(self.option(name, value.func), *value.args, **value.keywords)
         named = value if isinstance(value, str) and name in NAMED else ""
         named = getattr(value, "__name__", named)
+        if not named:
+            return one_size(value) if name in self.pairs else value
         found = self.cutter.library.find(self.cutter.policy.blocks, named)
-        if isinstance(found, Own):
-            return self.cutter.top(found.module, found.name)
-        if named:
-            raise ValueError(f"{name}={named}: {name} must be a name of the library")
-        return value
+        meant = self.cutter.top(found.module, found.name) if isinstance(found, Own) else None
+        if not NAMED[name].test(meant):
+            raise ValueError(f"{name}={named}: {name} must be {NAMED[name].words}")
+        return meant
 
     def function(self) -> Node:
         """The function, its variables not yet named."""
@@ -147,6 +150,12 @@ class Call:
         said = [each.replace("'", '"') for each in said]  # as the formatter has it in code
         args = ", ".join([*(name for name in first if name not in self.given), *said])
         return [cst.EmptyLine(comment=cst.Comment(f"# {self.found.name}({args})"))]
+
+
+def one_size(value: Any) -> Any:
+    """A size; two that are the same along rows and columns are one, as they are for a block."""
+    pair = isinstance(value, (tuple, list)) and len(value) == 2 and value[0] == value[1]
+    return value[0] if pair else value
 
 
 def cut_docstring(doc: str, told: Collection[str]) -> str:

@@ -15,13 +15,11 @@ from convbook.gallery.show.policy import BLOCKS, Policy, is_size
 from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.text import Part, Texts
 from convbook.gallery.show.tidy import tidy
-from convbook.gallery.show.values import Function, Run, Unknown
+from convbook.gallery.show.values import Function, Key, Run, Unknown
 
 ABSENT = object()
 POLICY = {"shortcut": "B"}  # what residual blocks do by default; of all else they do nothing
-
-
-HELPERS = {"plan", "rounded"}  # of the papers' files: printed as they are and called by name
+HELPERS = {"rounded"}  # of the papers' files: printed as they are and called by name
 
 
 class Networks(Policy):
@@ -29,7 +27,7 @@ class Networks(Policy):
 
     def stays(self, func: Function, bound: Mapping[str, Any]) -> bool:
         if func.found and func.name in HELPERS:
-            return func.name == "plan" or any(isinstance(v, Run) for v in bound.values())
+            return any(isinstance(v, Run) for v in bound.values())
         return super().stays(func, bound)
 
     def is_called(self, func: Function) -> bool:
@@ -75,7 +73,7 @@ class Kept(Call):
     drops_unread = False  # a network's calls may say them
 
     def __init__(self, library: Library, policy: Policy, found: Own, cut: "Cut",
-                 words: Collection[str], calls_stay: Collection[int] = ()):  # fmt: skip
+                 words: Collection[str], calls_stay: Collection[Key] = ()):  # fmt: skip
         given = {k: v for k, v in cut.fixed.items() if k != "gate"}
         super().__init__(library, policy, found, given, calls_stay)
         if any(p.name.value == "rows" for p in self.params):

@@ -3,6 +3,7 @@
 import builtins
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from convbook.gallery.show import nodes
 from convbook.gallery.show.library import Imported, Library, Own
 from convbook.gallery.show.nodes import LOCAL, Node
 from convbook.gallery.show.policy import Policy
-from convbook.gallery.show.values import Frame, Function, Run, Unknown, Written
+from convbook.gallery.show.values import Frame, Function, Key, Run, Unknown, Written
 
 LITERALS = cst.Integer, cst.SimpleString, cst.ConcatenatedString
 
@@ -22,7 +23,7 @@ LITERALS = cst.Integer, cst.SimpleString, cst.ConcatenatedString
 class Expressions:
     """Evaluates expressions in frames; statements that must come before go to self.out."""
 
-    def __init__(self, library: Library, policy: Policy, calls_stay: Collection[int] = ()):
+    def __init__(self, library: Library, policy: Policy, calls_stay: Collection[Key] = ()):
         self.library, self.policy = library, policy
         self.out: list[Node] = []
         self.temporary: set[str] = set()  # variables that need not stay, if they are read once
@@ -30,11 +31,13 @@ class Expressions:
         self.tops: dict[Any, Any] = {}  # what definitions of the library are worth
         self.constants: dict[int, Own] = {}  # of those that are constants, by the id of the value
         self.origins: dict[str, set[Any]] = {}  # where the names lead that stand in the text
-        # Functions within functions, by the id of their nodes: those whose calls stay, those that
-        # the text has, those that are written in where they are called.
+        # Functions within functions, by their keys: those whose calls stay, those that the text
+        # has, those that are written in where they are called.
         self.calls_stay = calls_stay
-        self.lifted: set[int] = set()
-        self.inlined: set[int] = set()
+        self.lifted: set[Key] = set()
+        self.inlined: set[Key] = set()
+        self.verifies = False  # what the library checks of a call, as far as it is known
+        self.made: Counter[int] = Counter()  # how often each is defined, by the id of its node
 
     def lift(self, value: Any, hint: str | None = None) -> Node:
         """The expression that a value is in the text; hint: what a function may be called."""

@@ -45,6 +45,10 @@ class Hint(NamedTuple):
                 found += [nodes.literal(each.slice.value) for each in part.node.slice]
         return found
 
+    def is_pair(self) -> bool:
+        """Whether it is a size along rows and columns: one number, or two."""
+        return any(nodes.code(part) == "Pair" for part in nodes.expressions(self.node))
+
     def rule(self, cutter: Statements) -> Any:
         """(the function that tests a value, the words for what is right) of an Annotated type."""
         for each in self.node.slice if nodes.code(self.node).startswith("Annotated[") else ():

@@ -4,8 +4,9 @@ Options are decided.  A table of the paper that its body loops over, a parameter
 Sequence, stays data; so do the loops, and each block is cut to what it is called with.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from textwrap import fill
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from convbook.gallery.show.cuts import Cut, Networks, cut, cut_of
 from convbook.gallery.show.library import Imported, Library, Own
 from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.policy import BLOCKS
-from convbook.gallery.show.statements import Statements
+from convbook.gallery.show.statements import Statements, is_liftable
 from convbook.gallery.show.text import Part, Texts, read_names
 from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Frame, Function, Run
@@ -45,6 +46,13 @@ def blocks_constants() -> Iterator[tuple[str, str, Any]]:
                 yield module.__name__, name, value
 
 
+def has_run(value: Any) -> bool:
+    """Whether something in a value is known only when the text runs."""
+    if isinstance(value, (tuple, list)):
+        return any(map(has_run, value))
+    return isinstance(value, Run)
+
+
 def called(name: str) -> Node:
     """An expression of the text that reads name."""
     return cst.parse_expression(name)
@@ -61,6 +69,21 @@ class Turns:
     def __next__(self) -> Any:
         turn = nodes.call(cst.Name("next"), [self.name], [])
         return self.make(Run(turn, effect=True, some=self.some))
+
+
+class Rows(tuple[Any, ...]):
+    """The rows of a table that a body has worked out; equal ones that follow each other are one."""
+
+
+def is_plan(node: Node) -> bool:
+    """Whether a for goes through a list that has a name and takes its rows apart."""
+    return isinstance(node.iter, cst.Name) and isinstance(node.target, cst.Tuple)
+
+
+def are_rows(turns: Sequence[Any]) -> bool:
+    """Whether a loop goes through rows of values, all of which can stand in a table."""
+    rows = all(isinstance(turn, tuple) and len(turn) > 1 for turn in turns)
+    return rows and all(map(is_liftable, turns)) and not has_run(turns)
 
 
 class Body(Statements):
@@ -126,7 +149,17 @@ class Body(Statements):
             return cst.Name(self.named[id(value)][1])
         if isinstance(value, Turns):
             return value.name
+        if isinstance(value, Rows):
+            return cst.Tuple([self.element(row, len([*equal])) for row, equal in groupby(value)])
         return super().lift(value, hint)
+
+    def element(self, row: tuple[Any, ...], times: int) -> Node:
+        """The rows of a table that are equal: row, or *[row] * 6."""
+        one = cst.Element(nodes.bare(self.lift(row)))
+        if times == 1:
+            return one
+        many = cst.BinaryOperation(cst.List([one]), cst.Multiply(), cst.Integer(str(times)))
+        return cst.StarredElement(many)
 
     def on_BinaryOperation(self, node: Node, frame: Frame) -> Any:
         parts = nodes.operands(node)
@@ -136,16 +169,29 @@ class Body(Statements):
 
     # Statements.
 
-    def on_For(self, node: Node, frame: Frame) -> Any:
-        """A range stays a loop, even where it is known."""
-        if isinstance(node.iter, cst.Call) and nodes.code(node.iter.func) == "range":
-            turns = self.value(node.iter, frame)
-            if isinstance(turns, (list, range)) and len(turns) > 1:
-                first, last = turns[0], turns[-1] + 1
-                bounds = [first, last] if first else [last]
-                turns = Run(nodes.call(cst.Name("range"), map(self.lift, bounds), []), some=True)
-                return self.loop(turns, node, frame)
-        return super().on_For(node, frame)
+    def through(self, turns: Any, node: Node, frame: Frame) -> bool:
+        """A range stays a loop, even where it is known; so do many rows, which become a table."""
+        known = isinstance(turns, list) and len(turns) > 1
+        if known and nodes.code(node.iter).startswith("range("):
+            first, last = turns[0], turns[-1] + 1
+            bounds = [first, last] if first else [last]
+            turns = Run(nodes.call(cst.Name("range"), map(self.lift, bounds), []), some=True)
+        elif known and not frame.helps and is_plan(node) and are_rows(turns):
+            self.along(turns, node, frame)
+            return False
+        return super().through(turns, node, frame)
+
+    def along(self, rows: list[tuple[Any, ...]], node: Node, frame: Frame) -> None:
+        """A loop over rows, which become a table without the columns that nobody reads."""
+        name = node.iter.value.upper()
+        self.loop(Run(cst.Name(name), some=True), node.with_changes(leading_lines=[]), frame)
+        loop = self.out[-1]
+        read = nodes.names(loop.body)
+        columns = [i for i, e in enumerate(loop.target.elements) if nodes.names(e) & read]
+        elements = [cst.Element(loop.target.elements[i].value) for i in columns]
+        self.out[-1] = loop.with_changes(target=loop.target.with_changes(elements=elements))
+        comment = " ".join(line.comment.value[2:] for line in node.leading_lines if line.comment)
+        self.table(name, Rows(tuple(row[i] for i in columns) for row in rows), comment)
 
     # Calls.
 

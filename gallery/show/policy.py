@@ -1,7 +1,7 @@
 """What is written into a block and what stays a call: the decisions, in one place."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import libcst as cst
 
@@ -17,14 +17,32 @@ SIZES |= {"alpha", "beta", "codes", "rate", "scale", "size", "survival", "table"
 SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
 # Those that do so even where their default is None: what None stands for is an expression.
 OPEN = {"f", "seed", "codes"}
-# Options whose value may be the name of something in the library.
-NAMED = {"gate", "n", "table"}
 # Helpers that are printed as they are and called by name.
 HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs"}
 # What a helper is worth that only works around a bug of a backend.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
 RECURSIVE = {"follow": "path"}
+
+
+class Name(NamedTuple):
+    """What an option's value may name in the library: the test of what is meant, and its words."""
+
+    test: Callable[[Any], bool]
+    words: str
+
+
+def is_gate(meant: Any) -> bool:
+    return isinstance(meant, Function) and "branch" in [p.name.value for p in meant.params.params]
+
+
+NAMED = {
+    "gate": Name(is_gate, "a gate of the library, such as drop_path"),
+    "n": Name(lambda meant: isinstance(meant, Mapping), "keywords of the library, such as BN"),
+    "table": Name(
+        lambda meant: isinstance(meant, tuple), "rows of maps, or a table of the library"
+    ),
+}
 
 
 class Policy:

@@ -67,10 +67,7 @@ class Statements(Application):
         raise ValueError(self.value(small.exc.args[0].value, frame))
 
     def on_Return(self, small: Node, frame: Frame) -> bool:
-        if isinstance(small.value, cst.Call):
-            value = self.on_Call(small.value, frame, tail=frame.emits)
-        else:
-            value = self.value(small.value or nodes.NONE, frame)
+        value = self.returned(small.value or nodes.NONE, frame)
         if value is EMITTED:
             return True
         if frame.emits:
@@ -84,9 +81,23 @@ class Statements(Application):
             frame.result = value
         return True
 
+    def returned(self, node: Node, frame: Frame) -> Any:
+        """What a return returns; EMITTED where the returns of what it calls are in the text."""
+        if isinstance(node, cst.IfExp):
+            test = self.value(node.test, frame)
+            truth = known_truth(test)
+            if truth is None:
+                return self.either(test, node, frame)
+            return self.returned(node.body if truth else node.orelse, frame)
+        if isinstance(node, cst.Call):
+            return self.on_Call(node, frame, tail=frame.emits)
+        return self.value(node, frame)
+
     def on_FunctionDef(self, node: Node, frame: Frame) -> None:
-        func = frame.known[node.name.value] = Function(node, frame, node.name.value)
-        func.kept = self.lift(func) if id(node) in self.calls_stay else None
+        self.made[id(node)] += 1
+        func = Function(node, frame, node.name.value, nth=self.made[id(node)])
+        func.kept = self.lift(func) if func.key in self.calls_stay else None
+        frame.known[node.name.value] = func
 
     # Assignments.
 
@@ -213,7 +224,10 @@ class Statements(Application):
                 self.store(frame.variable(name), value)
 
     def on_For(self, node: Node, frame: Frame) -> bool:
-        turns = self.value(node.iter, frame)
+        return self.through(self.value(node.iter, frame), node, frame)
+
+    def through(self, turns: Any, node: Node, frame: Frame) -> bool:
+        """Carries out a for over turns; whether it ends the function."""
         if isinstance(turns, Run):
             self.loop(turns, node, frame)
             return False
@@ -297,7 +311,7 @@ class Statements(Application):
                 params.append(cst.Param(cst.Name(frame.variable(name))))
                 frame.known[name] = Run(params[-1].name, some=True)
         is_lambda = isinstance(func.node, cst.Lambda)
-        self.lifted.add(id(func.node))
+        self.lifted.add(func.key)
         with self.apart() as out:
             if is_lambda:
                 self.on_Return(cst.Return(func.node.body), frame)
@@ -306,7 +320,8 @@ class Statements(Application):
         if is_lambda and len(out) == 1:
             return cst.Lambda(cst.Parameters(params), out[0].body[0].value)
         named = cst.Name(self.new(hint or func.name))
-        self.temporary |= {named.value} if is_lambda else set()
+        # A name that is read once goes, as long as the function fits into a lambda.
+        self.temporary |= {named.value} if is_lambda or func.kept is None else set()
         self.out.append(cst.FunctionDef(named, cst.Parameters(params), nodes.block(out)))
         return named
 

@@ -72,7 +72,13 @@ class Texts:
             raise ValueError(
                 f"{', '.join(options)}: {found.name} is printed whole, without options"
             )
-        function, origins = cut(self.library, self.policy, found, options)
+        try:
+            function, origins = cut(self.library, self.policy, found, options)
+        except (TypeError, LookupError) as error:
+            if not options:
+                raise
+            given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+            raise ValueError(f"{given}: {found.name} cannot be cut to that") from error
         return self.written(function, found, origins)
 
     def written(self, node: Node, found: Own, origins: Mapping[str, set[Any]]) -> Part:

@@ -6,6 +6,8 @@ import libcst as cst
 
 from convbook.gallery.show.nodes import LOCAL, Node, names
 
+Key = tuple[int, int]  # of a function within a function: the id of its node, and which of them
+
 
 class Unknown(Exception):
     """Asked now for what only a run of the text knows."""
@@ -81,10 +83,14 @@ class Frame:
 
 
 class Function:
-    """A function of the library (found), a function within one or a lambda, with what is around."""
+    """A function of the library (found), a function within one or a lambda, with what is around.
 
-    def __init__(self, node: Node, frame: Frame, name: str, found: Any = None):
+    nth: how often the function within has been defined by then, as in a loop or a helper.
+    """
+
+    def __init__(self, node: Node, frame: Frame, name: str, found: Any = None, nth: int = 0):
         self.node, self.frame, self.name, self.found = node, frame, name, found
+        self.key = id(node), nth
         self.kept: Node | None = None  # its name in the text, where that has it
 
     __call__ = refuse
