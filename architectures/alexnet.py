@@ -31,7 +31,7 @@ ONE_COLUMN = (
 )
 
 Response = Literal["paper", "caffe", "torch"]
-RESPONSES: dict[str, dict[str, float]] = {
+RESPONSES: dict[str, dict[str, Any]] = {
     "paper": {},
     "caffe": {"alpha": 1e-4 / 5, "bias": 1.0},
     "torch": {"alpha": 1e-4 / 5},
