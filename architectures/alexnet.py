@@ -1,4 +1,7 @@
-"""AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012."""
+"""AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012.
+
+And its author's later, narrower net of one column: One weird trick, arXiv:1404.5997.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -18,10 +21,25 @@ TABLE = (
     (384, 3, 1, 1, 2, False, False),
     (256, 3, 1, 1, 2, False, True),
 )
+# One weird trick, as torchvision and pytorchcv (alexnetb) have it: no groups, no LRN.
+ONE_COLUMN = (
+    (64, 11, 4, 2, 1, False, True),
+    (192, 5, 1, 2, 1, False, True),
+    (384, 3, 1, 1, 1, False, False),
+    (256, 3, 1, 1, 1, False, False),
+    (256, 3, 1, 1, 1, False, True),
+)
+
+Response = Literal["paper", "caffe", "torch"]
+RESPONSES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "caffe": {"alpha": 1e-4 / 5, "bias": 1.0},
+    "torch": {"alpha": 1e-4 / 5},
+}
 
 
 def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = "valid",
-         response: Literal["paper", "caffe"] = "paper") -> Tensor:  # fmt: skip
+         response: Response = "paper") -> Tensor:  # fmt: skip
     """Five convolutions, each with relu, then LRN, then overlapping pools where the table says.
 
     x (N, 227, 227, 3) -> (N, 6, 6, 256).
@@ -29,24 +47,29 @@ def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = 
     Args:
         table: section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, max pool.
         grouped: conv2, 4 and 5 in the two groups of the paper's two GPUs.
-        pool: the padding of the pools; Caffe's windows overhang ('ceil').
-        response: LRN's constants; Caffe's k is 1, and its alpha is divided by n.
+        pool: the padding of the pools; windows of Caffe and pytorchcv overhang ('ceil').
+        response: LRN's constants; Caffe and Torch divide its alpha by n, and Caffe's k is 1.
     """
     for i, (f, k, s, p, g, norm, pooled) in enumerate(table, 1):
         x = conv(x, f, k=k, s=s, p=p, g=g if grouped else 1)
-        if norm:
-            x = lrn(x) if response == "paper" else lrn(x, bias=1.0, alpha=1e-4 / 5)
+        x = lrn(x, **RESPONSES[response]) if norm else x
         x = maxpool(x, k=3, s=2, p=pool) if pooled else x
         x = tap(x, f"stage{i}")
     return x
 
 
 OPTIONS = dict(pool="valid", response="paper")
-STYLES = {"paper": {}, "caffe": dict(pool="ceil", response="caffe")}
+STYLES = {
+    "paper": {},
+    "caffe": dict(pool="ceil", response="caffe"),
+    "torch": dict(pool="ceil", response="torch"),
+}
 NETS = {
     name: Net(
         body, (TABLE, grouped), (227, 227, 3), options=OPTIONS, styles=STYLES, head=dense_head
     )
     for name, grouped in (("alexnet_grouped", True), ("alexnet_ungrouped", False))
+} | {
+    "alexnet_one_column": Net(body, (ONE_COLUMN, False), head=dense_head),
 }
 ALIASES = {"alexnet": "alexnet_grouped"}

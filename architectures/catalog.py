@@ -31,9 +31,9 @@ from convbook.blocks.types import (
 from convbook.names import facts as all_facts
 from convbook.names import unknown
 
-PAPERS = """lenet alexnet vgg nin googlenet bn_inception inception_v3 inception_v4
-inception_resnet xception resnet preresnet resnext stochastic_depth senet densenet squeezenet nasnet
-amoebanet pnasnet mobilenet shufflenet"""
+PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 inception_v4
+inception_resnet xception resnet preresnet resnext resnet_d stochastic_depth senet
+densenet squeezenet nasnet amoebanet pnasnet mobilenet shufflenet"""
 FAMILIES = [
     import_module(f"convbook.architectures.{paper}") for paper in PAPERS.split()
 ]  # in their order
@@ -62,7 +62,7 @@ TYPES: dict[str, Any] = {  # of the options that networks have
     "pool": PoolPadding,
     "skip": Flag,
     "scale": Positive,
-    "response": Literal["paper", "caffe"],
+    "response": Literal["paper", "caffe", "torch"],
 }
 
 
@@ -119,7 +119,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     variant     another reading or edition, by its name in facts.json
     style       'paper', 'torch', 'keras' or 'caffe': padding, pools, eps and LRN as in that library
     a           'softmax' returns probabilities
-    shortcut    'A', 'B' or 'C', as in ResNet's section 4.1
+    shortcut    'A', 'B' or 'C', as in ResNet's section 4.1, or 'D', that of ResNet-D
     stride_on   '1x1' or '3x3' of a bottleneck
     se          squeeze-and-excitation: the ratio, or (ratio, stages)
     survival    stochastic depth: the last block's probability p_L, decaying linearly from 1

@@ -51,7 +51,8 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
 
     Args:
         shortcut: 'A', every s-th pixel, padded with zero channels; 'B', a projection where the
-            shape changes; 'C', a projection everywhere.
+            shape changes; 'C', a projection everywhere; 'D', as 'B' but behind an sxs/s mean
+            (ResNet-D, arXiv:1812.01187, Figure 2c).
         bias: of the projection, by default only where there is no n.
     """
     if shortcut == "A":
@@ -59,6 +60,8 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
         require(c <= f, f=f, right=f"at least C={c} for shortcut 'A'")
         x = avgpool(x, k=1, s=s, p="valid") if s != 1 else x
         return ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - c)]) if c != f else x
+    if shortcut == "D" and s != 1:
+        return conv(avgpool(x, k=s, s=s), f, k=1, n=n, a=None, bias=bias)
     if shortcut == "C" or s != 1 or x.shape[-1] != f:
         x = conv(x, f, k=1, s=s, n=n, a=None, bias=bias)
     return x

@@ -171,5 +171,5 @@ Gate = Annotated[
         lambda v: v is None or callable(v), "None or a function gate(x, branch), such as drop_path"
     ),
 ]
-Shortcut = Literal["A", "B", "C"]
+Shortcut = Literal["A", "B", "C", "D"]
 StrideOn = Literal["1x1", "3x3"]

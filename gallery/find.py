@@ -21,7 +21,7 @@ IDEAS = {
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         stochastic_depth drop_path ResNet Identity-Mappings ResNeXt Inception-ResNet SENet
-        Stochastic-Depth MobileNetV2 Xception ShuffleNet""",
+        Stochastic-Depth MobileNetV2 Xception ShuffleNet ResNet-D""",
     "attention recalibration squeeze excitation channelwise": "se_block senet_block SENet",
     "gate gating scaling": "shortcut_variant_block se_block",
     "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
@@ -64,7 +64,7 @@ IDEAS = {
     "scale multiscale kernel size": "multi_size naive_inception_module small_kernels GoogLeNet VGG",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         maxout Identity-Mappings""",
-    "normalization normalisation norm normalize contrast": "lrn AlexNet BN-Inception",
+    "normalization normalisation norm normalize contrast": "lrn AlexNet ZFNet BN-Inception",
     "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
         refinement_head GoogLeNet Inception-v3""",
     "segmentation fully convolutional pixel sliding window labelling": """refinement_head
@@ -90,6 +90,8 @@ PAPERS = {
         authors="Le, Ngiam, Chen, Chia, Koh, Ng", title="Tiled Convolutional Neural Networks"
     ),
     "AlexNet": Paper("alexnet_grouped", "alexnet"),
+    "One weird trick": Paper("alexnet_one_column", "alexnet_one_column"),
+    "ZFNet": Paper("zfnet", "zfnet"),
     "Maxout": Paper(
         authors="Goodfellow, Warde-Farley, Mirza, Courville, Bengio", title="Maxout Networks"
     ),
@@ -112,6 +114,7 @@ PAPERS = {
     "ResNet": Paper("resnet50", "resnet plain"),
     "Identity Mappings": Paper("preresnet50", "preresnet"),
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
+    "ResNet-D": Paper("resnet50d", "resnet18d resnet50d"),
     "FractalNet": Paper(
         authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"
     ),

@@ -152,6 +152,9 @@ RESNET = [
     call("shortcut_path B", lambda x: blocks.shortcut_path(x, 12, 2))(
         8, 12, 8 * 12, bn=12, size=half
     ),
+    call("shortcut_path D", lambda x: blocks.shortcut_path(x, 12, 2, shortcut="D"))(
+        8, 12, 8 * 12, bn=12, size=half
+    ),
     call(
         "shortcut_path C without norm", lambda x: blocks.shortcut_path(x, 8, n=None, shortcut="C")
     )(8, 8, 8 * 8, biases=8),

@@ -269,7 +269,7 @@ CALLS = [
     (lambda x: calls(keras.Sequential()), "model must be a functional keras.Model with"),
 ]
 MORE = [  # the same lines by other ways, and rules of single arguments
-    (lambda x: blocks.basic_block(x, 8, shortcut="D"), "shortcut='D': shortcut must be 'A', 'B'"),
+    (lambda x: blocks.basic_block(x, 8, shortcut="E"), "shortcut='E': shortcut must be 'A', 'B'"),
     (lambda x: blocks.bottleneck_block(x, 8, stride_on="5x5"), "stride_on='5x5': stride_on must"),
     (lambda x: blocks.aggregate(x, 8, form="d"), "form='d': form must be 'grouped', 'concat' or"),
     (lambda x: blocks.dense_block(x, n=GN, recompute=True), "n={'groups': 32}: n must be batch"),
@@ -409,7 +409,7 @@ CHOICES = {  # of which most can be right
     "codes": [[[1] * 8, [0] * 8]],
     "widths": [None, (4, 8), (8,)],
     "survival": [0.5, 1],
-    "shortcut": ["A", "B", "C", None],
+    "shortcut": ["A", "B", "C", "D", None],
 }
 ODD = [0, -1, 2.5, True, None, "8", "", "same", "relu", float("nan"), (1, 2, 3), (), [], {}]
 ODD += [object(), 1, 2, 4, 16, ROW, (0, *ROW[1:]), ROW[:4], np.ones(3), 10**3, {"a": 1}]

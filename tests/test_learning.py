@@ -33,7 +33,7 @@ from convbook.blocks.layers import BN, conv, gavgpool
 # A member of each family: as published where that is quick; else the public body and head on a
 # shorter table, {name: {position in the table: what stands there instead}}.
 WHOLE = ("lenet5", "alexnet_grouped", "vgg_A", "nin_imagenet", "resnet20_cifar", "preresnet18")
-WHOLE += ("squeezenet_v1_0", "mobilenet_v1_0.25_224")
+WHOLE += ("squeezenet_v1_0", "mobilenet_v1_0.25_224", "zfnet", "resnet18d")
 SHORT = {
     "googlenet": {0: tuple(stage[:1] for stage in googlenet.TABLE)},
     "bn_inception": {0: tuple(stage[-2:] for stage in bn_inception.TABLE)},
@@ -62,7 +62,7 @@ def shorter(name):
 
 
 def test_a_member_of_each_family():
-    assert [sum(name in family.NETS for name in MEMBERS) for family in FAMILIES] == [1] * 22
+    assert [sum(name in family.NETS for name in MEMBERS) for family in FAMILIES] == [1] * 24
 
 
 @pytest.mark.parametrize("names", [MEMBERS[i::BATCHES] for i in range(BATCHES)], ids=" ".join)

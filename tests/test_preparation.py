@@ -138,8 +138,8 @@ def test_every_published_row_has_its_preparation_and_names():
     for of, (name, options) in rows:
         known, net = weights.prepared_as(of), architectures.catalog.NETS[name]
         assert len(known.class_names) == options.get("classes", net.classes), of
-        squeezed = name.startswith("squeezenet") and not of.startswith("keras")
-        assert known.preparation.crop == (224 if squeezed else net.shape[0]), of
+        of_227 = name.startswith(("squeezenet", "alexnet")) and not of.startswith("keras")
+        assert known.preparation.crop == (224 if of_227 else net.shape[0]), of
     kept = of_libraries.table("preparations.json")
     there = {f"{library}/{name}" for library in kept for name in kept[library]}
     assert there <= {of for of, _ in rows}

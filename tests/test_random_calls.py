@@ -25,7 +25,7 @@ QUICK = ["lenet5", "resnet20", "plain20", "squeezenet", "alexnet", "resnet18", "
 GOOD = {
     "variant": ["c3_fully_connected_softmax", "option_B"],
     "style": ["paper", "torch", "keras"],
-    "shortcut": ["A", "B", "C"],
+    "shortcut": ["A", "B", "C", "D"],
     "stride_on": ["1x1", "3x3"],
     "se": [16, 4, (16, (1,))],
     "survival": [0.5, 1],

@@ -22,9 +22,9 @@ from convbook import blocks
 
 def test_shortcuts():
     """A: every second pixel and zero channels; B: a projection where the shape changes; C: one
-    everywhere."""
+    everywhere; D: as B, of means where the grid is halved."""
     path = blocks.shortcut_path
-    for shortcut in "AB":
+    for shortcut in "ABD":
         assert path(IMAGES, 8, shortcut=shortcut) is IMAGES
     zeros = np.zeros((3, 4, 4, 5), "float32")
     half = IMAGES[:, ::2, ::2]
@@ -39,6 +39,12 @@ def test_shortcuts():
         assert (conv.kernel_size, conv.strides, conv.use_bias) == ((1, 1), (s, s), False)
         close(model(IMAGES), applied(norm, applied(conv, IMAGES)))
         assert kinds(model) == "conv BN"
+    model = built(path, 13, 2, shortcut="D")
+    (conv,), (norm,) = convs(model), norms(model)
+    means = IMAGES.reshape(3, 4, 2, 4, 2, 8).mean((2, 4))
+    close(model(IMAGES), applied(norm, applied(conv, means)))
+    assert kinds(model) == "mean conv BN"
+    assert kinds(built(path, 13, shortcut="D")) == "conv BN"
 
 
 @pytest.mark.parametrize("block", [blocks.basic_block, blocks.preact_block])

@@ -11,10 +11,16 @@ from convbook.architectures.catalog import FAMILIES
 
 # Of each family one that is quick to build; the others of it have the same body.
 NAMES = [
-    *("lenet5", "alexnet_ungrouped", "vgg_A", "nin_cifar10", "nin_imagenet", "googlenet"),
+    *("lenet5", "alexnet_ungrouped", "zfnet", "vgg_A", "nin_cifar10", "nin_imagenet", "googlenet"),
     *("bn_inception", "inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"),
     *("xception", "resnet20_cifar", "resnet50", "preresnet18", "resnext29_8x64d_cifar"),
-    *("stochastic_depth_resnet110_cifar", "se_resnet50", "densenet121", "squeezenet_v1_1"),
+    *(
+        "resnet18d",
+        "stochastic_depth_resnet110_cifar",
+        "se_resnet50",
+        "densenet121",
+        "squeezenet_v1_1",
+    ),
     *("nasnet_a_cifar_6at768", "amoebanet_a_cifar_6_32", "pnasnet5_mobile"),
     *("mobilenet_v1_0.25_224", "mobilenet_v2_0.35_224", "shufflenet_v1_g3_1x"),
 ]
@@ -23,6 +29,7 @@ SIZES = (32, 33, 224, 299, 331)
 LEAST = {
     "lenet5": 32,
     "alexnet_ungrouped": 67,
+    "zfnet": 47,
     "vgg_A": 32,
     "nin_cifar10": 4,
     "nin_imagenet": 39,

@@ -292,6 +292,8 @@ RESNET = {"<kind><i>": "b2_<kind><i>", "downsample.0": "b1_conv1", "downsample.1
 SE_RESNET = RESNET | {"se_module.fc<i>": "b2_b2_dense<i>"}
 RESNET |= {"se.fc<i>": "b2_b2_dense<i>"}
 RESNET_BLOCKS = {"layer<stage>.<block-1>": "stage<stage>_block<block>"}
+BEHIND_A_MEAN = {"<kind><i>": "b2_<kind><i>"}
+BEHIND_A_MEAN |= {"downsample.1": "b1_conv1", "downsample.2": "b1_bn1"}
 DENSE_UNIT = {"conv<i>": "b2_conv<i>", "norm<i>": "b2_bn<i>"}
 FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
 BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
@@ -329,7 +331,18 @@ TABLES = {
         **within(RESNET_BLOCKS, SE_RESNET),
         "last_linear": "logits",
     },
-    "pytorchcv ResNet": PCV_STEM | within(PCV_UNITS, BODY | {"identity_conv.<kind>": "b1_<kind>1"}),
+    "timm ResNet-D": {
+        "conv1.0": "stem_conv1",
+        "conv1.1": "stem_bn1",
+        "conv1.3": "stem_conv2",
+        "conv1.4": "stem_bn2",
+        "conv1.6": "stem_conv3",
+        "bn1": "stem_bn3",
+        "fc": "logits",
+        **within({"layer<stage>.<block-1>": "stage<stage>_block<block>"}, BEHIND_A_MEAN),
+    },
+    "pytorchcv ResNet": PCV_STEM
+    | within(PCV_UNITS, BODY | {"identity_(?:conv|block.conv).<kind>": "b1_<kind>1"}),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
     "pytorchcv pre-activation ResNet": preact(1),
     "timm pre-activation ResNet": {
@@ -369,6 +382,21 @@ TABLES = {
         f"{library} VGG {letter}": vgg_convs(stages) | head
         for library, head in VGG_HEADS.items()
         for letter, stages in vgg.TABLE.items()
+    },
+    "torchvision AlexNet": {
+        **{f"features.{n}": f"stage{i}_conv1" for i, n in enumerate((0, 3, 6, 8, 10), 1)},
+        "classifier.1": "head_dense1",
+        "classifier.4": "head_dense2",
+        "classifier.6": "logits",
+    },
+    "pytorchcv AlexNet": {
+        **{
+            f"features.stage{stage}.unit{unit}.conv": f"stage{i}_conv1"
+            for i, (stage, unit) in enumerate(((1, 1), (2, 1), (3, 1), (3, 2), (3, 3)), 1)
+        },
+        "output.fc1.fc": "head_dense1",
+        "output.fc2.fc": "head_dense2",
+        "output.fc3": "logits",
     },
     "pytorchcv VGG": {
         "features.stage<stage>.unit<i>.conv": "stage<stage>_conv<i>",

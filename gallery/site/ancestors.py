@@ -18,6 +18,10 @@ NODES = {
         images: relu in place of the squashing function, overlapping max pools in place of trainable
         means, response normalisation, and some convolutions in the two groups of two GPUs.""",
         [By("architectures.lenet:body", "architectures.alexnet:body")]),
+    "zfnet": Node("ZFNet", "zfnet", "alexnet", """A smaller first kernel at a smaller stride, since
+        pictures of AlexNet's first layers show dead filters and aliasing; one column, without
+        groups.""",
+        [By("architectures.alexnet:TABLE", "architectures.zfnet:TABLE")]),
     "vgg": Node("VGG", "vgg_D", "alexnet", """Only 3x3 convolutions, several in a row in place of a
         large one, and a pool after each row; normalisation does not help and goes, but in net
         A-LRN, which shows it.""",
@@ -61,6 +65,11 @@ NODES = {
         before each convolution, and nothing after the sum: the shortcut is an identity from end to
         end.""",
         [By("basic_block(x, 64)", "preact_block(x, 64)")]),
+    "resnet-d": Node("ResNet-D", "resnet50d", "resnet", """Where the grid is halved no pixel is left
+        out any more: the stride is in the 3x3, and the shortcut takes a 2x2 mean before its 1x1;
+        three 3x3 stand for the stem's 7x7.""",
+        [By("bottleneck_block(x, 512, 2)",
+            "bottleneck_block(x, 512, 2, stride_on='3x3', shortcut='D')", (56, 56, 256))]),
     "stochastic-depth": Node("Stochastic depth", "stochastic_depth_resnet110_cifar", "resnet",
         """The same net; in training each block's branch is left out with a probability that grows
         to one half at the last.""",

@@ -25,7 +25,7 @@ LEAST_STEPS = 10  # a block with a gate is not run in every step
 CLASSES, RATE = 10, 1e-3  # Adam's rate
 # Nets without batch norm learn at a lower rate, or lose maps that a relu ends for good; so does the
 # deepest without shortcuts.
-RATES = dict.fromkeys(("vgg", "alexnet"), 1e-4) | dict.fromkeys(
+RATES = dict.fromkeys(("vgg", "alexnet", "zfnet"), 1e-4) | dict.fromkeys(
     ("googlenet", "nin", "squeezenet", "plain110"), 3e-4
 )
 # Nets that end in a relu, a map for each class, start their last bias here: from 0 some classes die
@@ -42,7 +42,9 @@ BETA = {"plain110_cifar": 1.0, "preresnet1001_cifar": 1.0}
 # else the least that the design allows.  SqueezeNet 1.1's last map is 1 x 1 at 32, and dropout
 # before the last relu hides too much of it; NIN has dropout too.
 SIZES = {
+    "alexnet_one_column": 63,
     "alexnet": 67,
+    "zfnet": 47,
     "nin_imagenet": 39,
     "nin_cifar10": 32,
     "squeezenet_v1_0": 35,

@@ -34,8 +34,8 @@ the model answers the same in a fresh interpreter, after loading as after `model
 keeps a digest of the code that it was proven with. `make proofs` builds a network of other code
 again, and where its graph is another, or the code of our own layers in it, proves it again.
 
-These rows were proven with version 0.1.0, before gates, the padding of max pools and the names of
-saved layers changed: all 110 networks have other code now, and wait for the next `make proofs`.
+Most rows were proven with version 0.1.0, before gates, the padding of max pools and the names of
+saved layers changed: 110 networks have other code now, and wait for the next `make proofs`.
 
 All start as `architectures.create` makes them, but for VGG E, whose kernels are as wide as He's,
 the plain net of 110 layers and the pre-activation net of 1001, whose betas are 1, and NIN and
