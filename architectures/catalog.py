@@ -62,6 +62,7 @@ TYPES: dict[str, Any] = {  # of the options that networks have
     "pool": PoolPadding,
     "skip": Flag,
     "scale": Positive,
+    "alpha": Positive,
     "response": Literal["paper", "caffe", "torch"],
 }
 

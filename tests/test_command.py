@@ -99,7 +99,7 @@ def test_one_page_names_every_command(capsys):
     told = [line.split()[1] for line in lines if line.startswith("  convbook")]
     assert told == [*ALL]
     first = ["blocks", "find", "show", "draw", "nets", "measure"]
-    assert told == [*first, "train", "evaluate", "predict", "compare", "recipes"]
+    assert told == [*first, "check", "train", "evaluate", "predict", "compare", "recipes"]
     assert max(map(len, lines)) <= 90
 
 

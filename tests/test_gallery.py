@@ -309,7 +309,7 @@ def test_the_family_tree_holds_together():
 
 
 def test_the_family_tree_leads_to_its_entries(monkeypatch):
-    monkeypatch.setattr(diff, "lines", lambda spec, shape: [spec])
+    monkeypatch.setattr(diff, "graph", lambda spec, shape: [spec])
     text = tree.page()
     addresses = {slug(heading) for heading in re.findall(r"^## (.+)$", text, re.M)}
     links = {a.get("href", a.get("xlink:href")) for tag, a in Page(html(text)).tags if tag == "a"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convbook.training.data.images import contents, folders, listed, shown
+from convbook.images import contents, folders, listed, shown
 
 
 def touch(root, *paths):

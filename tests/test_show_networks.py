@@ -195,7 +195,7 @@ def test_a_text_has_only_what_its_options_leave():
     ("options", "words"),
     [
         ({"rate": 0.5}, "rate=0.5: resnet50 has no rate; it has"),
-        ({"shortcut": "D"}, "shortcut='D': shortcut must be"),
+        ({"shortcut": "E"}, "shortcut='E': shortcut must be"),
         ({"classes": 0}, "classes=0: classes must be"),
         ({"input_shape": (32,)}, r"input_shape=\(32,\): input_shape must be"),
     ],

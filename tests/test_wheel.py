@@ -85,7 +85,7 @@ def strange(tmp_path_factory):
     """A folder of another project, whose packages are called as our folders are."""
     folder = tmp_path_factory.mktemp("strange")
     for name in (*FOLDERS.values(), "benchmarks", "docs", "notebooks", "tests"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "__init__.py").write_text("raise ImportError('of another project')\n")
     return folder
 

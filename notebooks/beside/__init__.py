@@ -23,6 +23,11 @@ from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
 from convbook.training.data import load
 
+__all__ = [
+    *("bake_off", "claims", "lab", "results"),
+    *("code", "digits", "figure", "grid", "learn", "lines", "picture", "table"),
+    *("Markdown", "Picture"),
+]
 LONGEST = 16  # lines of a block
 STYLE = {
     "figure.dpi": 110,

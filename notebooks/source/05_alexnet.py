@@ -44,7 +44,7 @@ code(
     body,
     {
         "x = conv(x": r"a = \max(0,\, b + W * x)",
-        "x = lrn(x)": r"b^i = a^i / \bigl(k + \alpha \sum_j (a^j)^2\bigr)^\beta",
+        "x = lrn(x": r"b^i = a^i / \bigl(k + \alpha \sum_j (a^j)^2\bigr)^\beta",
         "x = maxpool": r"y_{m,n} = \max_{0 \le u,v \le 2} x_{2m+u,\,2n+v}",
     },
 )
@@ -253,6 +253,9 @@ grid(
 # `convbook show lrn` prints the layer and all it needs as one text to paste;
 # `architectures.create("alexnet")` builds the network; `convbook recipes alexnet` prints
 # the paper's recipe, and `convbook train alexnet --data folder:PATH` trains on your images.
+#
+# Looking at what its maps answer to gave ZFNet ([arXiv:1311.2901](https://arxiv.org/abs/1311.2901)),
+# `architectures.create("zfnet")`, whose first kernel is 7x7 with stride 2.
 #
 # ## Cite
 #

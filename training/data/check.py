@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from convbook.images import contents, shown, why_not
 from convbook.training.data.facts import TABLE, Facts, Unusable, look
-from convbook.training.data.images import contents, shown, why_not
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
 

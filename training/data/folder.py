@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convbook.images import folders, listed, shown
 from convbook.training.data.check import SHOWN, checked, refuse
-from convbook.training.data.images import folders, listed, shown
 from convbook.training.data.part_names import part_roots
 from convbook.training.data.splits import Data, Files, check_counts, parted, refuse_one_class
 

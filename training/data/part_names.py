@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from convbook.training.data.images import folders, shown
+from convbook.images import folders, shown
 
 WORDS = {
     "train": ("train", "training"),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from convbook.images import why_not
 from convbook.training.data.check import (
     AT_ONCE,
     SHOWN,
@@ -25,7 +26,6 @@ from convbook.training.data.check import (
     workers,
 )
 from convbook.training.data.facts import TABLE, Facts
-from convbook.training.data.images import why_not
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.part_names import part_of, parts_of_files
 from convbook.training.data.splits import Data, Records, opened, parted

@@ -62,7 +62,7 @@ def printed(options: Namespace) -> int:
 
 def found(images: list[str]) -> list[str]:
     """The paths of files, of the images in folders, at any depth, and of what patterns fit."""
-    from convbook.training.data.images import listed
+    from convbook.images import listed
 
     paths = []
     for image in images:

@@ -91,6 +91,12 @@ AUGMENTATIONS: dict[str, dict[str, Rule]] = {
     "rand_augment": {"n": COUNT, "m": Rule(lambda v: is_number(v, 0, 10), "from 0 to 10")},
     "subtract_mean": {"per_pixel": FLAG},
     "standardise": {},
+    "prepared": {
+        "order": one_of("RGB", "BGR", "grey"),
+        "scale": ABOVE,
+        "mean": Rule(lambda v: is_row(v, is_number), "numbers, one for each channel"),
+        "std": Rule(lambda v: is_row(v, lambda i: is_number(i, LEAST)), "numbers above 0"),
+    },
     "affine": {"rotation": NOT_BELOW, "shear": NOT_BELOW, "zoom": NOT_BELOW, "shift": NOT_BELOW},
     "pad_crop": {"p": COUNT},
     "flip": {"chance": PART},

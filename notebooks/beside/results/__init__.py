@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+__all__ = ["commit", "keep", "kept"]
+
 HERE = Path(__file__).parent
 
 
