@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from convbook.architectures import resnet
 from convbook.architectures.common import Net
 from convbook.architectures.graph.layer_names import tap
+from convbook.architectures.resnet import IMAGENET, RESIDUAL, STYLES, stages
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.types import PoolPadding, Tensor
 
@@ -26,12 +26,12 @@ def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int],
     x = conv(x, 32, k=3, p=1, n=n, bias=bias)
     x = tap(conv(x, 64, k=3, p=1, n=n, bias=bias), "stem")
     x = maxpool(x, k=3, s=2, p=pool)
-    return resnet.stages(x, block, f, depths, n=n, **letters)
+    return stages(x, block, f, depths, n=n, **letters)
 
 
 def net(depth: int) -> Net:
     own = {"shortcut": "D", "pool": 1} | ({"stride_on": "3x3"} if depth >= 50 else {})
-    return Net(body, resnet.IMAGENET[depth], options=resnet.RESIDUAL | own, styles=resnet.STYLES)
+    return Net(body, IMAGENET[depth], options=RESIDUAL | own, styles=STYLES)
 
 
 NETS = {f"resnet{depth}d": net(depth) for depth in DEPTHS}

@@ -40,9 +40,11 @@ def body(x: Tensor, table: Sequence[Any], *, order: Order = "pool first",
     """
     for i, (f, k, s, p, responds, pools) in enumerate(table, 1):
         x = conv(x, f, k=k, s=s, p=p)
-        x = lrn(x, alpha=alpha) if responds and order == "LRN first" else x
+        if order == "LRN first":
+            x = lrn(x, alpha=alpha) if responds else x
         x = maxpool(x, k=3, s=2, p="ceil") if responds or pools else x
-        x = lrn(x, alpha=alpha) if responds and order == "pool first" else x
+        if order == "pool first":
+            x = lrn(x, alpha=alpha) if responds else x
         x = tap(x, f"stage{i}")
     return x
 
