@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.architectures.shufflenet import TABLE
+from convbook.architectures.shufflenet import UNITS
 from convbook.beside import code, digits, figure, grid, learn, picture, table
 
 # %% [markdown]
@@ -139,7 +139,7 @@ table(
 def network(f, g, r=4, side=56):
     """Multiply-adds of Table 1 with f channels in stage 2 and g groups, without the dense layer."""
     macs, c = 112**2 * 9 * 3 * 24, 24
-    for i, (_, units) in enumerate(TABLE):
+    for i, units in enumerate(UNITS):
         out = f * 2**i
         m, first = out // r, 1 if c == 24 else g  # no groups on 24 channels: section 3.2
         macs += side**2 * c * m // first
