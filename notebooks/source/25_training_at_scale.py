@@ -307,6 +307,8 @@ figure(
 # <details><summary>Solution</summary>
 #
 # ```python
+# from convbook.training.devices import strategy
+#
 # class Three:
 #     num_replicas_in_sync = 3
 #
