@@ -10,7 +10,7 @@ from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv, norm
 from convbook.blocks.resnet import shortcut_path
 from convbook.blocks.se import excited
-from convbook.blocks.types import Gate, Map, Norm, Pair, Shortcut, StrideOn, Tensor, Whole
+from convbook.blocks.types import Gate, Map, Norm, Pair, StrideOn, Tensor, Whole
 
 Order = Literal[  # Figure 4, a to e
     "original",
@@ -31,7 +31,7 @@ Variant = Literal[  # Figure 2, a to f
 
 @checked
 def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: Norm = BN,
-                 stride_on: StrideOn = "1x1", shortcut: Shortcut | None = "B",
+                 stride_on: StrideOn = "1x1", shortcut: Literal["A", "B", "C"] | None = "B",
                  bias: bool | None = None, se: Whole | None = None,
                  gate: Gate = None) -> Tensor:  # fmt: skip
     """n relu 3x3/s f -> n relu 3x3 f, + shortcut; nothing follows the addition.
