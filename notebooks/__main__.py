@@ -26,7 +26,9 @@ SOLUTION = re.compile(r"<details>.*?</details>", re.S)
 FIRST = "setup"  # the tag of the cell that SETUP becomes
 SETUP = """\
 # convbook is what this notebook computes with
-import importlib.util, subprocess, sys
+import importlib.util
+import subprocess
+import sys
 
 if importlib.util.find_spec("convbook") is None:
     where = "{}"
