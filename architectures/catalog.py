@@ -152,10 +152,10 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     if features:
         model = pyramid(model, NETS[key].shape)
     model.name = name or key
-    return told(model, known, whole) if known else model
+    return with_preparation(model, known, whole) if known else model
 
 
-def told(model: keras.Model, known: Known, whole: bool) -> keras.Model:
+def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Model:
     """The model with what is known of its weights, for images of its size."""
     rows, columns, channels = model.input_shape[1:]
     preparation, names = known.preparation, known.class_names

@@ -1,6 +1,7 @@
 """convbook predict: what it prints of images that it was and was not trained for."""
 
 import json
+import os
 import re
 
 import keras
@@ -103,6 +104,15 @@ def test_folders_patterns_and_json(run, plain, tmp_path, capsys):
         assert best["name"] == f"class {p.argmax()}"
         np.testing.assert_allclose(best["probability"], p.max(), rtol=1e-5)
     assert told["preparation"].startswith("images as --preparation")
+
+
+def test_what_a_folder_holds_and_nobody_can_read_is_named(run, plain, tmp_path, capsys):
+    (tmp_path / "a.png").write_bytes((run / "0.png").read_bytes())
+    os.mkfifo(tmp_path / "pipe.png")
+    assert main([str(run / "model.keras"), str(tmp_path), *plain]) == 1
+    out, err = capsys.readouterr()
+    assert f"{tmp_path}/a.png: class" in out
+    assert err == f"{tmp_path}/pipe.png: a pipe, not a regular file\n"
 
 
 def test_answers_that_are_not_finite_are_an_error(run, plain, capsys):

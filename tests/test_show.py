@@ -258,3 +258,12 @@ def test_a_text_speaks_of_nothing_that_is_not_there():
         said = " ".join(ast.get_docstring(node) or "" for node in documented)
         words = set(re.findall(r"\w+_\w+|(?<=see )\w+", said))
         assert words & set(blocks.__all__) <= there, call
+
+
+def test_a_choice_without_a_default_is_cut_too():
+    """op of cell_op: no parameter of the text, which is what that operation is."""
+    found = text(["cell_op"], {"op": "avg3", "s": 2})
+    assert "def cell_op(x, f, s=2, *, n=BN_TF):" in found
+    assert "m = avgpool(x, k=3, s=s)" in found
+    with pytest.raises(ValueError, match="rows='': rows must be rows"):
+        text(["cell"], {"rows": ""})

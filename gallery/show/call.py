@@ -108,7 +108,8 @@ class Call:
         name = param.name.value
         if name not in self.given:
             return is_size(param)
-        return self.given[name] is not None and (is_size(param) or name in SIZES)
+        choice = param.default is None and name not in SIZES  # such as op of cell_op
+        return self.given[name] is not None and not choice and (is_size(param) or name in SIZES)
 
     def worth(self, param: Node, stays: bool) -> Any:
         """What a parameter is worth in the body."""

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
+from convbook.architectures.weights.known import class_names
 from convbook.names import KERAS_DATASETS, data_source
 from convbook.training.data import folder, records
 from convbook.training.data.splits import Data, Split, hold_out, split
@@ -30,10 +31,8 @@ CLASS_NAMES = {  # as the data sets' own pages have them
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ],
-    "cifar10": [
-        *("airplane", "automobile", "bird", "cat", "deer"),
-        *("dog", "frog", "horse", "ship", "truck"),
-    ],
+    "cifar10": [*class_names("cifar10")],
+    "cifar100": [*class_names("cifar100")],
 }
 
 
@@ -93,7 +92,8 @@ def load_keras(name: str, size: int, channels: int) -> Data:
     y, test_y = y.ravel().astype("int64"), test_y.ravel().astype("int64")
     train, val = (Split(x[i], y[i], size) for i in hold_out(y))
     test = Split(test_x, test_y, size)
-    return Data(train, val, test, classes=int(y.max()) + 1, names=CLASS_NAMES.get(name))
+    classes, names = int(y.max()) + 1, CLASS_NAMES[name]
+    return Data(train, val, test, classes, names if len(names) == classes else None)
 
 
 def load(

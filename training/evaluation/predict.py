@@ -68,7 +68,11 @@ def found(images: list[str]) -> list[str]:
     for image in images:
         fits = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True))
         for path in fits or [image]:  # what is not there is named with what cannot be read
-            paths += listed(path).files if os.path.isdir(path) else [path]
+            if not os.path.isdir(path):
+                paths.append(path)
+                continue
+            inside = listed(path)  # what cannot be read is named with what is no image
+            paths += sorted([*inside.files, *(name for name, _ in inside.unreadable)])
     if not paths:
         raise ValueError(f"{', '.join(images)}: no image there")
     return paths
