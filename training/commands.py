@@ -111,7 +111,7 @@ def of_recipe(add: Add) -> None:
 
 
 def of_weights(add: Add) -> None:
-    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head begins anew")
+    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head starts anew")
     of = (
         "whose the weights are, as torchvision/resnet50, which brings the options they need; or own"
     )
