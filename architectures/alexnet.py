@@ -31,8 +31,11 @@ ONE_COLUMN = (
 )
 
 Response = Literal["paper", "caffe", "torch"]
-# Of LRN: k, which is lrn's bias, and alpha
-RESPONSES = {"paper": (2.0, 1e-4), "caffe": (1.0, 1e-4 / 5), "torch": (2.0, 1e-4 / 5)}
+RESPONSES = {  # how LRN differs; the paper's k is bias
+    "paper": {},
+    "caffe": {"bias": 1.0, "alpha": 1e-4 / 5},
+    "torch": {"alpha": 1e-4 / 5},
+}
 
 
 def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = "valid",
@@ -47,10 +50,9 @@ def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = 
         pool: the padding of the pools; windows of Caffe and pytorchcv overhang ('ceil').
         response: LRN's constants; Caffe and Torch divide its alpha by n, and Caffe's k is 1.
     """
-    bias, alpha = RESPONSES[response]
     for i, (f, k, s, p, g, norm, pooled) in enumerate(table, 1):
         x = conv(x, f, k=k, s=s, p=p, g=g if grouped else 1)
-        x = lrn(x, bias=bias, alpha=alpha) if norm else x
+        x = lrn(x, **RESPONSES[response]) if norm else x
         x = maxpool(x, k=3, s=2, p=pool) if pooled else x
         x = tap(x, f"stage{i}")
     return x
