@@ -97,6 +97,7 @@ from convbook.blocks.resnext import (
 )
 from convbook.blocks.se import se_block, senet_block
 from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
+from convbook.blocks.shufflenet_v2 import shufflenet_v2_unit
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from convbook.blocks.xception import extreme_inception, xception_block
@@ -192,6 +193,7 @@ __all__ = [
     "shortcut_path",
     "shortcut_variant_block",
     "shufflenet_unit",
+    "shufflenet_v2_unit",
     "small_kernels",
     "spatial_sepconv",
     "stochastic_depth",

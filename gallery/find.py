@@ -30,17 +30,19 @@ IDEAS = {
         nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
         basic_block bottleneck_block preact_block resnext_bottleneck_block senet_block
         bn_inception_module xception_block mobilenet_block inverted_residual_block
-        shufflenet_unit""",
+        shufflenet_unit shufflenet_v2_unit""",
     "pool pooling max mean average": """subsample transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
-        inverted_residual_block inv_residual_block shufflenet_unit channel_shuffle fire_module
-        grouped_sepconv MobileNet MobileNetV2 ShuffleNet SqueezeNet""",
+        inverted_residual_block inv_residual_block shufflenet_unit shufflenet_v2_unit
+        channel_shuffle fire_module grouped_sepconv MobileNet MobileNetV2 ShuffleNet ShuffleNet-V2
+        SqueezeNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
         inverted_residual_block inv_residual_block grouped_sepconv spatial_sepconv shufflenet_unit
-        cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
-        amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
+        shufflenet_v2_unit cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell
+        amoebanet_normal_cell amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet
+        NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
         resnext_two_layer_block channel_shuffle shufflenet_unit grouped_sepconv senet_block
         ResNeXt ShuffleNet AlexNet""",
@@ -72,7 +74,9 @@ IDEAS = {
     "dilated atrous dilation receptive field context": "dilated_stack refinement_head",
     "unshared untied local locally connected": "local_conv tiled_conv",
     "stem entry beginning": "inception_v4_stem",
-    "shuffle permute mixing": "channel_shuffle shufflenet_unit ShuffleNet",
+    "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
+        ShuffleNet-V2""",
+    "split half partial": "shufflenet_v2_unit ShuffleNet-V2",
     "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
     "letters convolution conv dense pooling padding vocabulary helper": "letters",
 }
@@ -128,6 +132,7 @@ PAPERS = {
     "MobileNet": Paper("mobilenet_v1_1.0_224", "mobilenet_v1"),
     "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
+    "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",
         title="Understanding Convolution for Semantic Segmentation",

@@ -88,6 +88,7 @@ MENU = {
     "shufflenet_unit": Row(
         "grouped 1x1, shuffle, depthwise 3x3", "ShuffleNet", 2017, "x, 240", ((28, 28, 240),)
     ),
+    "shufflenet_v2_unit": Row("half is convolved, all is shuffled", "ShuffleNet V2", 2018, "x, 32"),
     "fire_module": Row("1x1 squeeze, 1x1 and 3x3 expand", "SqueezeNet", 2016),
     "nasnet_normal_cell": Row("NASNet-A's normal cell", "NASNet", 2017, *CELL),
     "nasnet_reduction_cell": Row("NASNet-A's reduction cell", "NASNet", 2017, *CELL),

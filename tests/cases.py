@@ -393,6 +393,12 @@ MOBILE = [
     call("shufflenet_unit /2", lambda x: blocks.shufflenet_unit(x, 24, 2, first_g=1))(
         12, 24, 12 * 6 + 9 * 6 + 6 * 12 // 3, bn=6 + 6 + 12, size=half
     ),
+    call("shufflenet_v2_unit", lambda x: blocks.shufflenet_v2_unit(x, 12))(
+        12, 12, 6 * 6 + 9 * 6 + 6 * 6, bn=6 + 6 + 6
+    ),
+    call("shufflenet_v2_unit /2", lambda x: blocks.shufflenet_v2_unit(x, 20, 2))(
+        8, 20, 8 * 10 + 9 * 10 + 10 * 10 + 9 * 8 + 8 * 10, bn=3 * 10 + 8 + 10, size=half
+    ),
     call("extreme_inception", lambda x: blocks.extreme_inception(x, 16))(
         8, 16, 8 * 16 + 9 * 16, biases=16, bn=16
     ),

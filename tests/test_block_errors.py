@@ -188,6 +188,8 @@ CALLS = [
     (lambda x: blocks.shufflenet_unit(x, 9), "f=9: f must be C=8 where s=1, else more than C=8"),
     (lambda x: blocks.shufflenet_unit(x, 8, 2), "f=8: f must be C=8 where s=1, else more than"),
     (lambda x: blocks.shufflenet_unit(x, 8, g=3), "r=4: r must be a reduction of f=8 to a"),
+    (lambda x: blocks.shufflenet_v2_unit(x, 9, 2), "f=9: f must be even: each path makes half"),
+    (lambda x: blocks.shufflenet_v2_unit(x, 10), "f=10: f must be C=8, the channels of x, where"),
     (lambda x: blocks.xception_block(x, 8, widths=(8, 9)), "widths=(8, 9): widths must be a row"),
     (lambda x: blocks.inception_module(x, 2), "f=2: f must be a row of six, or at least 3"),
     (lambda x: blocks.inception_module(x, (1, 2)), "f=(1, 2): f must be a row of six, or at"),

@@ -88,6 +88,12 @@ def test_densenet_layer_and_transition():
             {"g": 2, "first_g": 1},
             "conv BN relu shuffle dw BN gconv BN add relu",
         ),
+        (
+            blocks.shufflenet_v2_unit,
+            (8,),
+            {},
+            "conv BN relu dw BN conv BN relu Concatenate shuffle",
+        ),
         (blocks.xception_block, (8,), {"b": 3}, "relu sep BN relu sep BN relu sep BN add"),
         (blocks.xception_block, (8,), {"lead": False}, "sep BN relu sep BN add"),
         (blocks.extreme_inception, (8,), {}, "conv dw BN relu"),

@@ -141,6 +141,17 @@ def test_shufflenet_concatenation():
     assert kinds(model).split().count("gconv") == 1
 
 
+def test_shufflenet_v2_keeps_half_of_its_channels():
+    """At every second place, beside what is made of the other half."""
+    model = built(blocks.shufflenet_v2_unit, 8)
+    kept, made = IMAGES[..., :4], np.array(IMAGES)
+    made[..., :4] += 1
+    close(model(IMAGES)[..., ::2], kept)
+    close(model(made)[..., 1::2], model(IMAGES)[..., 1::2])
+    model = built(blocks.shufflenet_v2_unit, 8, 2)
+    assert kinds(model).split().count("dw") == 2
+
+
 def view(d):
     """Which input pixels the middle output of a dilated stack reads: where its gradient is."""
     x = keras.Input((21, 21, 1))

@@ -22,7 +22,12 @@ NAMES = [
         "squeezenet_v1_1",
     ),
     *("nasnet_a_cifar_6at768", "amoebanet_a_cifar_6_32", "pnasnet5_mobile"),
-    *("mobilenet_v1_0.25_224", "mobilenet_v2_0.35_224", "shufflenet_v1_g3_1x"),
+    *(
+        "mobilenet_v1_0.25_224",
+        "mobilenet_v2_0.35_224",
+        "shufflenet_v1_g3_1x",
+        "shufflenet_v2_0.5x",
+    ),
 ]
 SIZES = (32, 33, 224, 299, 331)
 # The least size of the body, where windows without padding ask for more than one pixel.

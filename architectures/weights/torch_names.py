@@ -319,6 +319,13 @@ GOOGLE_BLOCKS = {
 }
 SHUFFLE = {"compress_<kind>1": "<kind>1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"}
 SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
+SHUFFLE_V2 = {"dw_conv4": "b1_dwconv1", "dw_bn4": "b1_bn1", "expand_conv5": "b1_conv1"}
+SHUFFLE_V2 |= {"expand_bn5": "b1_bn2"} | {i: f"b2_{j}" for i, j in SHUFFLE.items()}
+# torchvision's unit counts the layers of its two paths.
+SPLIT = {"branch1.0": "b1_dwconv1", "branch1.1": "b1_bn1", "branch1.2": "b1_conv1"}
+SPLIT |= {"branch1.3": "b1_bn2", "branch2.0": "b2_conv1", "branch2.1": "b2_bn1"}
+SPLIT |= {"branch2.3": "b2_dwconv1", "branch2.4": "b2_bn2", "branch2.5": "b2_conv2"}
+SPLIT |= {"branch2.6": "b2_bn3"}
 
 TABLES = {
     "torchvision and timm ResNet": {
@@ -501,6 +508,19 @@ TABLES = {
         **PCV_STEM,
         **within({"features.stage<stage>.unit1": "stage<stage>_block1_b1"}, SHUFFLE),
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
+    },
+    "torchvision ShuffleNet V2": {
+        "conv1.0": "stem_conv1",
+        "conv1.1": "stem_bn1",
+        **within({f"stage{i + 1}.<block-1>": f"stage{i}_block<block>" for i in (1, 2, 3)}, SPLIT),
+        "conv5.0": "last_conv1",
+        "conv5.1": "last_bn1",
+        "fc": "logits",
+    },
+    "pytorchcv ShuffleNet V2": {
+        **PCV_STEM,
+        **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}, SHUFFLE_V2),
+        "features.final_block.<kind>": "last_<kind>1",
     },
     "pytorchcv NASNet-A 4 @ 1056": nasnet(4),
     "timm and pytorchcv NASNet-A 6 @ 4032": nasnet(6),

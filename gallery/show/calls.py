@@ -47,6 +47,7 @@ MORE = {
     "resnext_bottleneck_block": "x, 64, 2",
     "senet_block": "x, 256",
     "shufflenet_unit": "x, 480, 2",
+    "shufflenet_v2_unit": "x, 64, 2",
 }
 # What else a call needs for an option, or for one value of it: other arguments, other options.
 ARGS = {

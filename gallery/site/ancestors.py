@@ -113,6 +113,10 @@ NODES = {
         depthwise and linear.""",
         [By("resnext_bottleneck_block(x, 240, c=3, width=20)", "shufflenet_unit(x, 240)",
             (28, 28, 240))], ["xception"]),
+    "shufflenet-v2": Node("ShuffleNet V2", "shufflenet_v2_1x", "shufflenet", """Half of the channels
+        is passed on as it is, so that the 1x1s of the other half need no groups and no bottleneck;
+        the halves are set side by side, not added, and then shuffled.""",
+        [By("shufflenet_unit(x, 232, g=2)", "shufflenet_v2_unit(x, 232)", (14, 14, 232))]),
     "nasnet": Node("NASNet", "nasnet_a_large", None, """Cells found by search, not by changing a
         cell: no ancestor. Their operations are known ones, separable convolutions first."""),
     "pnasnet": Node("PNASNet", "pnasnet5_large", "nasnet", """The same plan of a cell with fewer

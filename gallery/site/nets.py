@@ -42,9 +42,9 @@ def family(name: str) -> ModuleType:
     return next(f for f in FAMILIES if name in f.NETS)
 
 
-def notebook(name: str) -> str:
-    """The notebook beside the paper of a network, without its ending."""
-    return NOTEBOOKS[family(name).__name__.rpartition(".")[2]]
+def notebook(name: str) -> str | None:
+    """The notebook beside the paper of a network, without its ending; None if it has none yet."""
+    return NOTEBOOKS.get(family(name).__name__.rpartition(".")[2])
 
 
 def others(name: str) -> list[str]:
@@ -95,7 +95,8 @@ def differences(r: page.Row) -> str:
 def links(name: str, errata: str) -> Iterable[str]:
     """Links to what else the site has of a network."""
     title = families.title(family(name))
-    yield f"[the notebook beside the paper](../notebooks/{notebook(name)}.ipynb)"
+    if beside := notebook(name):
+        yield f"[the notebook beside the paper](../notebooks/{beside}.ipynb)"
     yield f"[the paper's networks and their code](../architectures.md#{slug(title)})"
     yield f"[in the family tree](../family_tree.md#{slug(title)})"
     if errors := families.errata_of([name], errata):
