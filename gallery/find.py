@@ -21,7 +21,7 @@ IDEAS = {
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         stochastic_depth drop_path ResNet Identity-Mappings ResNeXt Inception-ResNet SENet
-        Stochastic-Depth MobileNetV2 Xception ShuffleNet ResNet-D""",
+        Stochastic-Depth MobileNetV2 Xception ShuffleNet Wide-ResNet ResNet-D""",
     "attention recalibration squeeze excitation channelwise": "se_block senet_block SENet",
     "gate gating scaling": "shortcut_variant_block se_block",
     "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
@@ -118,6 +118,7 @@ PAPERS = {
     "ResNet": Paper("resnet50", "resnet plain"),
     "Identity Mappings": Paper("preresnet50", "preresnet"),
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
+    "Wide ResNet": Paper("wide_resnet50_2", "wide_resnet"),
     "ResNet-D": Paper("resnet50d", "resnet18d resnet50d"),
     "FractalNet": Paper(
         authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"

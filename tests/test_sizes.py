@@ -15,6 +15,7 @@ NAMES = [
     *("bn_inception", "inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"),
     *("xception", "resnet20_cifar", "resnet50", "preresnet18", "resnext29_8x64d_cifar"),
     *(
+        "wide_resnet50_2",
         "resnet18d",
         "stochastic_depth_resnet110_cifar",
         "se_resnet50",

@@ -27,12 +27,15 @@ def preact(*plain: int) -> Rows:
     return PREACT_STEM | within(first, BODY) | rest | within(PCV_UNITS, BODY)
 
 
-def vgg_convs(stages: Iterable[tuple[int, ...]]) -> Rows:
-    """features.N: N counts convolutions, relus and pools."""
+def vgg_convs(stages: Iterable[tuple[int, ...]], normed: bool = False) -> Rows:
+    """features.N: N counts convolutions, batch norms if normed, relus and pools."""
     rows, n = {}, 0
     for i, kernels in enumerate(stages, 1):
         for j in range(1, len(kernels) + 1):
-            rows[f"features.{n}"], n = f"stage{i}_conv{j}", n + 2
+            rows[f"features.{n}"] = f"stage{i}_conv{j}"
+            if normed:
+                rows[f"features.{n + 1}"] = f"stage{i}_bn{j}"
+            n += 3 if normed else 2
         n += 1
     return rows
 
@@ -386,9 +389,10 @@ TABLES = {
         },
     },
     **{
-        f"{library} VGG {letter}": vgg_convs(stages) | head
+        f"{library} VGG {letter}{' with batch norm' * normed}": vgg_convs(stages, normed) | head
         for library, head in VGG_HEADS.items()
         for letter, stages in vgg.TABLE.items()
+        for normed in (False, True)
     },
     "torchvision AlexNet": {
         **{f"features.{n}": f"stage{i}_conv1" for i, n in enumerate((0, 3, 6, 8, 10), 1)},
@@ -406,7 +410,7 @@ TABLES = {
         "output.fc3": "logits",
     },
     "pytorchcv VGG": {
-        "features.stage<stage>.unit<i>.conv": "stage<stage>_conv<i>",
+        "features.stage<stage>.unit<i>.<kind>": "stage<stage>_<kind><i>",
         "output.fc<i>.fc": "head_dense<i>",
         "output.fc3": "logits",
     },

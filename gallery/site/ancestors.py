@@ -65,6 +65,10 @@ NODES = {
         before each convolution, and nothing after the sum: the shortcut is an identity from end to
         end.""",
         [By("basic_block(x, 64)", "preact_block(x, 64)")]),
+    "wide-resnet": Node("Wide ResNet", "wide_resnet50_2", "resnet", """The same blocks, wider and
+        not deeper: for ImageNet, a bottleneck's 3x3 is twice as wide.""",
+        [By("bottleneck_block(x, 256, stride_on='3x3')",
+            "bottleneck_block(x, 256, stride_on='3x3', r=2)", (56, 56, 256))]),
     "resnet-d": Node("ResNet-D", "resnet50d", "resnet", """Where the grid is halved no pixel is left
         out any more: the stride is in the 3x3, and the shortcut takes a 2x2 mean before its 1x1;
         three 3x3 stand for the stem's 7x7.""",

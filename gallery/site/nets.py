@@ -20,6 +20,7 @@ NOTEBOOKS = {  # by the files of architectures/
     "bn_inception": "09_inception_v2_v3",
     "inception_v3": "09_inception_v2_v3",
     "resnet": "10_resnet",
+    "wide_resnet": "10_resnet",
     "resnet_d": "10_resnet",
     "squeezenet": "11_squeezenet",
     "inception_v4": "12_inception_v4",

@@ -180,8 +180,10 @@ grid(
 # `architectures.create("resnet50", weights="imagenet")` builds the network with published weights;
 # `convbook train resnet20 --data digits` trains one.
 #
-# A later one, ResNet-D ([arXiv:1812.01187](https://arxiv.org/abs/1812.01187)), has three 3x3 in the
-# stem and a mean before each projection: `architectures.create("resnet50d")`.
+# Later ones: ResNet-D ([arXiv:1812.01187](https://arxiv.org/abs/1812.01187)) has three 3x3 in the
+# stem and a mean before each projection, `architectures.create("resnet50d")`; Wide ResNet
+# ([arXiv:1605.07146](https://arxiv.org/abs/1605.07146)) has bottlenecks twice as wide,
+# `architectures.create("wide_resnet50_2")`.
 #
 # ## Cite
 #
