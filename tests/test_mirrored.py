@@ -112,6 +112,28 @@ apart = [
 print(json.dumps([counts, apart]))
 """
 
+LARGE = """
+import json
+import numpy as np
+import tensorflow as tf
+from convbook.training.devices.norms import FusedBatchNormalization
+from two_devices import images, two
+
+x = images[:8] + np.float32(100)
+with two.scope():
+    layer = FusedBatchNormalization(synchronized=True, momentum=0.0)
+    layer.build(x.shape)
+parts = lambda c: tf.constant(x[:3] if c.replica_id_in_sync_group == 0 else x[3:])
+shares = two.experimental_distribute_values_from_function(parts)
+y = two.run(tf.function(lambda x: layer(x, training=True)), [shares])
+y = np.concatenate(two.experimental_local_results(y))
+exact = x.astype("float64")
+mean, variance = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
+apart = np.abs(np.array(layer.moving_variance) / variance - 1).max()
+wrong = np.abs(y - (exact - mean) / np.sqrt(variance + 1e-3)).max()
+print(json.dumps([float(apart), float(wrong)]))
+"""
+
 
 def told(program):
     """What a program prints in a process of its own, as JSON."""
@@ -143,3 +165,10 @@ def test_one_message_in_place_of_three():
     assert counts[1:] == [2, 2]  # one forward, one backward
     assert counts[0] > 2  # of Keras: three and two
     assert max(apart) < 1e-5
+
+
+def test_a_large_mean_does_not_cancel():
+    """On maps with a mean of 100 and a variance of 1, where sums of squares leave 1e-4."""
+    variance, answers = told(LARGE)
+    assert variance < 2e-6
+    assert answers < 5e-5  # 100 itself has a rounding of 8e-6

@@ -11,8 +11,9 @@ import pytest
 
 from convbook import architectures
 from convbook.__main__ import main
+from convbook.training.commands import parse
 from convbook.training.data.augment import plan
-from convbook.training.recipes import optimizers, recipe, schedules
+from convbook.training.recipes import KINDS, asked, optimizers, recipe, schedules
 from convbook.training.recipes.decay import DECAYS, decay
 from convbook.training.recipes.fields import (
     FIELDS,
@@ -45,7 +46,7 @@ def test_every_network_has_one_paper_recipe():
 def test_recipes_are_complete(name):
     """Every field is there, with a tag, and a reason where it is ours."""
     found = fields(name)
-    other = "nesterov" if found["optimizer"]["value"] == "RMSprop" else ("rho", "epsilon")
+    other = ("rho", "epsilon") if found["optimizer"]["value"] == "SGD" else ("nesterov",)
     assert [*found] == [k for k in FIELDS if k not in other]
     for key, field in found.items():
         assert field["tag"] in TAGS, key
@@ -294,8 +295,8 @@ def test_every_recipe_takes_a_step(name):
     """Of its optimizer, at its schedule's first rates, with its decay; the weights stay finite."""
     network = entries()[name].get("networks", ["resnet20"])[0]
     data = entries()[name]["data"]
-    kind = name.split("_")[0] if name.split("_")[0] in ("modern", "digits") else "paper"
-    told = recipe(network, data, kind)
+    kind = name.split("_")[0] if name.split("_")[0] in KINDS else "paper"
+    told = recipe(network, data, kind, pretrained=name == "finetune")
     assert told["name"] == name
     keras.utils.set_random_seed(0)
     i = keras.Input((4,))
@@ -332,20 +333,25 @@ def test_digits():
 
 
 def test_which_recipe():
-    """The digits' own by default, else the paper's; modern by the kind of image."""
-    for asked, expected in (
+    """By default the digits' own, of files finetune, else the paper's; modern by the kind of
+    image, finetune by where the weights come from."""
+    for told, expected in (
         (("resnet20", "digits"), "digits"),
         (("resnet20", "digits", "paper"), "resnet_cifar"),
         (("resnet20", "cifar10"), "resnet_cifar"),
-        (("resnet50", "folder:x"), "resnet"),
+        (("resnet50", "folder:x"), "finetune_scratch"),
+        (("resnet50", "tfrecord:x*"), "finetune_scratch"),
+        (("resnet50", "folder:x", "paper"), "resnet"),
+        (("resnet50", "cifar10", "finetune"), "finetune_scratch"),
         (("resnet50", "tfds:imagenet2012", "modern"), "modern"),
         (("resnet50", "cifar100", "modern"), "modern_small"),
         (("resnet50", "fashion_mnist", "modern"), "modern_glyphs"),
     ):
-        assert recipe(*asked)["name"] == expected
+        assert recipe(*told)["name"] == expected
+    assert recipe("resnet50", "folder:x", pretrained=True)["name"] == "finetune"
     with pytest.raises(ValueError, match="nearest: resnet"):
         recipe("resnet21", "cifar10")
-    with pytest.raises(ValueError, match="recipe='old': recipe must be paper, modern or digits"):
+    with pytest.raises(ValueError, match="recipe='old': recipe must be one of paper, modern"):
         recipe("resnet20", "cifar10", "old")
 
 
@@ -440,6 +446,34 @@ def test_no_recipe_has_the_name_of_another_ones_network():
     for name in architectures.names():
         if name in entries():
             assert recipe(name, "imagenet", "paper")["name"] == name
+
+
+def test_a_recipe_of_ones_own(tmp_path):
+    """Fields of a file; the command line is above them; what is wrong is named."""
+    path = tmp_path / "my.json"
+
+    def told(fields, *argv):
+        path.write_text(fields)
+        return asked(parse(["resnet20", "--data", "cifar10", "--recipe", str(path), *argv]))
+
+    fields = '{"like": "modern", "lr": 0.02, "epochs": 7, "batch_size": 8}'
+    found = told(fields)
+    like = recipe("resnet20", "cifar10", "modern", lr=0.02, epochs=7, batch_size=8)
+    assert found == like
+    assert told(fields, "--lr", "0.5")["lr"] == 0.5
+    assert (told(fields, "--steps", "9")["steps"], told(fields, "--steps", "9")["epochs"]) == (
+        9,
+        None,
+    )
+    for wrong, words in (
+        ("[]", "must be one object"),
+        ("{", "cannot be read"),
+        ('{"rate": 1}', "rate: a recipe has like"),
+        ('{"lr": -1}', "lr=-1: lr must be a number above 0"),
+        ('{"like": "old"}', "recipe must be one of"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            told(wrong)
 
 
 def test_the_command(capsys):

@@ -133,7 +133,8 @@ def test_another_option_is_refused_by_name(whole, tmp_path, stop_at, capsys):
     ran(tmp_path, *LENET, code=128 + signal.SIGTERM)
     stop_at(None)
     assert main([*LENET, "--lr", "0.5", "--out", str(tmp_path)]) == 2
-    assert f"lr=0.5: the run in {tmp_path} has lr=0.01; give that" in capsys.readouterr().err
+    has = f"--lr 0.5: the run in {tmp_path} has 0.1 (0.01 without batch norm)"
+    assert f"{has}; give that, or another --out" in capsys.readouterr().err
     ran(tmp_path, *LENET, "--keep", "5", "--log-every", "4")  # may change
     said = capsys.readouterr().out
     assert "step 4/9" in said
@@ -151,15 +152,19 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(whole, tmp_path
     half = bytearray(before.read_bytes())
     half[len(half) // 2] ^= 1
     before.write_bytes(half)
-    _, info = checkpoints.read(found[1])
-    checkpoints.save(tmp_path / "checkpoints", 8, {"00000/other": np.zeros(3)}, info, keep=9)
     ran(tmp_path, *LENET)
     said = capsys.readouterr().out
     for path, why in ((last, "truncated or corrupt"), (before, "truncated or corrupt")):
         assert f"{path} is {why}" in said
-    assert "step-000000008.npz is of another run (00000/" in said
     assert "goes on from step 5" in said
     assert equal(weights(tmp_path), weights(whole))
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path, capsys):
+    _, info = checkpoints.read(checkpoints.written(whole / "checkpoints")[-1])
+    checkpoints.save(tmp_path / "checkpoints", 8, {"00000/other": np.zeros(3)}, info)
+    ran(tmp_path, *LENET, code=2)
+    assert "step-000000008.npz does not fit (00000/" in capsys.readouterr().err
 
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys, whole):

@@ -23,6 +23,7 @@ from convbook.training.devices import norms
 from convbook.training.fit import report
 from convbook.training.fit import run as running
 from convbook.training.fit.compiled import compiled
+from convbook.training.fit.folder import finished
 from convbook.training.fit.job import prepare
 from convbook.training.recipes.decay import decay
 
@@ -98,7 +99,7 @@ print(model.compiled, model.losses)
 
 def test_a_finished_folder_is_left_alone(run, capsys):
     before = {name: (run / name).stat() for name in FILES}
-    assert main([*LENET, "--seed", "4", "--out", str(run)]) == 0
+    assert main([*LENET, "--seed", "3", "--out", str(run)]) == 0
     assert "finished run (lenet5 on digits, seed 3)" in capsys.readouterr().out
     assert sorted(os.listdir(run)) == FILES
     assert {name: (run / name).stat().st_mtime_ns for name in FILES} == {
@@ -124,7 +125,7 @@ def test_a_run_that_breaks_leaves_no_result(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "draw_curves", full)
     assert main([*LENET, "--out", str(tmp_path)]) == 1
     assert "no space left on device" in capsys.readouterr().err
-    assert report.finished(tmp_path) is None
+    assert finished(tmp_path) is None
     assert not set(os.listdir(tmp_path)) & {"result.json", "curves.png"}
     monkeypatch.undo()
     assert main([*LENET, "--out", str(tmp_path)]) == 0

@@ -84,6 +84,9 @@ SLOW = {
     "test_multiworker": {
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
     },
+    "test_same_run": {
+        "test_workers_must_agree?[!l]*": "another rate, and every difference of two fingerprints",
+    },
     "test_fold": {
         "test_flat_of_networks*": "gates and nested models laid open",
     },

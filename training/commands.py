@@ -95,8 +95,8 @@ def of_data(add: Add) -> None:
 
 
 def of_recipe(add: Add) -> None:
-    kinds = ("paper", "modern", "digits")
-    add("--recipe", choices=kinds, help="default: paper; of digits its own")
+    kinds = "paper, modern, finetune, digits or a FILE.json of fields; default: paper, of digits"
+    add("--recipe", metavar="R", help=f"{kinds} its own, of folder: and tfrecord: finetune")
     add("--epochs", type=whole(1))
     add("--steps", type=whole(1), help="in place of epochs")
     add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")

@@ -52,11 +52,11 @@ def of_channels(name: str, x: np.ndarray, channels: int) -> np.ndarray:
 def load_digits_data(name: str, size: int, channels: int) -> Data:
     if size > 512:
         raise ValueError(f"--size {size}: the digits, of 8 pixels a side, take at most 512")
-    x, y = digits()
-    x = tf.image.resize(x, (size, size), "bilinear", antialias=True).numpy()
+    small, y = digits()
+    x = tf.image.resize(small, (size, size), "bilinear", antialias=True).numpy()
     x = of_channels(name, x, channels)
     names = [str(i) for i in range(10)]
-    train, val, test = (Split(x[i], y[i]) for i in split(y))
+    train, val, test = (Split(x[i], y[i], original=small[i]) for i in split(y))
     return Data(train, val, test, classes=int(y.max()) + 1, names=names)
 
 

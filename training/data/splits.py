@@ -24,10 +24,14 @@ def on_cpu(a: Any) -> tf.Tensor:
 
 
 class Split:
-    """Images in memory: x (N, H, W, C), float in [0, 1] or uint8; y (N,); size, if other than H."""
+    """Images in memory: x (N, H, W, C), float in [0, 1] or uint8; y (N,); size, if other than H.
 
-    def __init__(self, x: Any, y: Any, size: int | None = None):
+    original: what x was resized from, if it was: the same to the last bit on any machine.
+    """
+
+    def __init__(self, x: Any, y: Any, size: int | None = None, original: Any = None):
         self.x, self.y, self.pixels = x, np.asarray(y), on_cpu(x)
+        self.original = x if original is None else original
         self.size, self.channels = size or x.shape[1], x.shape[-1]
 
     def __len__(self) -> int:

@@ -58,13 +58,21 @@ class FusedBatchNormalization(BatchNormalization):
         return y, mean, variance
 
     def together(self, x: tf.Tensor, replica: Any) -> tuple[tf.Tensor, ...]:
-        """(y, mean, variance) of the batch of all replicas; all send their sums at once."""
+        """(y, mean, variance) of the batch of all replicas; all send theirs at once.
+
+        Each sends its count, mean and squared deviations, which are put together as by Chan et al.
+        (1979): sums of squares would cancel where the mean is large.
+        """
         f, n = x.shape[-1], tf.cast(tf.size(x) // x.shape[-1], "float32")
-        sums = [tf.reduce_sum(v, (0, 1, 2)) for v in (x, tf.square(x))]
-        sent = replica.all_reduce("SUM", tf.concat([*sums, n[None]], 0))
-        total, squares, n = tf.split(sent, [f, f, 1])
-        mean = total / n
-        variance = tf.maximum(squares / n - tf.square(mean), 0)
+        mean = tf.reduce_sum(x, (0, 1, 2)) / tf.maximum(n, 1)
+        deviations = tf.reduce_sum(tf.square(x - mean), (0, 1, 2))
+        place = tf.one_hot(replica.replica_id_in_sync_group, replica.num_replicas_in_sync)
+        own = place[:, None] * tf.concat([mean, deviations, n[None]], 0)
+        means, deviations, n = tf.split(replica.all_reduce("SUM", own), [f, f, 1], 1)
+        total = tf.reduce_sum(n)
+        mean = tf.reduce_sum(n * means, 0) / total
+        between = tf.reduce_sum(n * tf.square(means - mean), 0)
+        variance = (tf.reduce_sum(deviations, 0) + between) / total
         gamma, beta = self.gamma if self.scale else None, self.beta if self.center else None
         y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
         return y, mean, variance

@@ -52,11 +52,11 @@ def printed(options: Namespace) -> None:
     data_source(options.data)
     terminal.load_keras()
     from convbook.training.evaluation.scores import describe
-    from convbook.training.fit import report
+    from convbook.training.fit.folder import claim
 
     networks, loaded = prepared(options, protocol)
     folder = Path(options.out or beside(options))
-    report.claim(folder)
+    claim(folder)
     evaluation, reliability = evaluated(networks, loaded, options, protocol)
     write(folder, evaluation, reliability)
     print("\n".join(describe(evaluation)))

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from convbook.training.fit.folder import synced
+
 Kept = tuple[dict[str, np.ndarray], dict[str, Any]]  # (arrays, info)
 NAME, ASIDE, INFO = "step-{:09}.npz", ".writing", "info"
 
 
 class Refused(ValueError):
-    """The checkpoint is of a run with other options."""
+    """The checkpoint is of another run."""
 
 
 class Unwritable(RuntimeError):
@@ -29,7 +31,7 @@ class Unwritable(RuntimeError):
 def save(
     folder: Path, step: int, arrays: Mapping[str, np.ndarray], info: dict[str, Any], keep: int = 2
 ) -> Path:
-    """Writes arrays {name: array} and info, which JSON can hold; removes all but the last keep."""
+    """Writes arrays {name: array} and info, which JSON can hold; keeps the newest."""
     path, aside = folder / NAME.format(step), folder / ASIDE
     whole: dict[str, Any] = {INFO: np.frombuffer(json.dumps(info).encode(), np.uint8), **arrays}
     try:
@@ -39,11 +41,13 @@ def save(
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
+        synced(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
         raise Unwritable(f"{path} cannot be written: {error.strerror or error}") from error
-    for old in written(folder)[:-keep]:
+    others = sorted((p.stat().st_mtime_ns, p) for p in written(folder) if p != path)
+    for _, old in others[: max(len(others) + 1 - keep, 0)]:
         old.unlink(missing_ok=True)
     return path
 
@@ -56,25 +60,26 @@ def written(folder: Path) -> list[Path]:
 def latest(
     folder: Path, shapes: Callable[[dict[str, Any]], dict[str, tuple[int, ...]]]
 ) -> tuple[Kept | None, list[str]]:
-    """(arrays, info) of the last checkpoint that is whole and fits, or None; and words on others.
+    """(arrays, info) of the last checkpoint that is whole, or None; and words on others.
 
-    shapes(info) gives {name: shape} of the variables that it must have; it may raise Refused.  A
-    checkpoint that is truncated, or of another network, is named in the words, and the one before
-    it is taken.
+    shapes(info) gives {name: shape} of the variables that it must have; it may raise Refused, as is
+    raised for others.  A checkpoint that is damaged is named in the words, and the one before it
+    is taken.
     """
     words = []
-    for path in reversed(written(folder)):
+    for path in reversed(found := written(folder)):
         try:
             arrays, info = read(path)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            words.append(f"{path} is truncated or corrupt ({error}): the one before it is used")
+            instead = "the run begins anew" if path == found[0] else "the one before it is used"
+            words.append(f"{path} is truncated or corrupt ({error}): {instead}")
             continue
         there, here = {name: array.shape for name, array in arrays.items()}, shapes(info)
         if there == here:
             return (arrays, info), words
         name = min(k for k in {*there, *here} if there.get(k) != here.get(k))
         why = f"{name} is {there.get(name, 'missing')} there, {here.get(name, 'missing')} here"
-        words.append(f"{path} is of another run ({why}): the one before it is used")
+        raise Refused(f"{path} does not fit ({why}): move it away, or name another --out")
     return None, words
 
 

@@ -18,6 +18,8 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
     model, recipe, options = job.model, job.recipe, job.options
     freeze(model, frozen)
     decay(model, recipe["weight_decay"], recipe["decays"])
+    if recipe["head_first"] and not frozen:
+        recipe = recipe | {"lr": recipe["lr"] * recipe["head_first"]["rate"]}
     optimizer = optimizers.build(recipe, schedules.build(recipe, job.epoch)[0])
     if options.precision == "mixed_float16":
         optimizer = multiworker.LossScaleOptimizer(optimizer)

@@ -18,13 +18,16 @@ from convbook.training.data.augment import plan
 from convbook.training.devices import strategy
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.norms import batch_norms
+from convbook.training.fit import fingerprint
 from convbook.training.recipes import schedules
 from convbook.training.recipes.initial import initialise
 from convbook.training.recipes.transfer import freeze, taken_over
 
+STEPS = 6  # at least in an epoch of finetune, if there are 24 images
 # options: as the command line gave them, completed; data: see training.data; recipe: see
 # training.recipes; statistics: of the training images, or None; steps: in an epoch, and in all
-Job = namedtuple("Job", "options model data devices recipe statistics epoch steps")
+# fingerprint: see training.fit.fingerprint
+Job = namedtuple("Job", "options model data devices recipe statistics epoch steps fingerprint")
 GATES = {"survival", "drop_path"}  # options of networks, of which one may be given
 
 
@@ -37,30 +40,67 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
-    net = asked_network(options)
-    size, channels = pixels(options, net), net.shape[-1]
     recipe = chosen_recipe(options)
     # Workers must meet before TensorFlow does anything else
     devices = devices or strategy.choose(cluster, options.tpu)
-    broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
-    images = data.load(options.data, size, channels, **broken)
-    if recipe["batch_size"] > len(images.train):
-        few = f"there are only {len(images.train)} images to train on"
-        raise ValueError(f"--batch-size {recipe['batch_size']}: {few}")
+    images, same = agreed(options, recipe, devices, cluster)
     asked = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
     strategy.refuse(vars(options) | asked, devices)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(options.precision)
+    shape = (options.size, options.size, images.train.channels)
     with devices.scope():
-        model = network(options, recipe, (size, size, channels), images.classes)
-    settle(options, recipe, model, devices.num_replicas_in_sync > 1)
+        model = network(options, recipe, shape, images.classes)
     epoch = math.ceil(len(images.train) / recipe["batch_size"])
+    head_first(options, recipe, epoch)
+    settle(options, recipe, model, devices.num_replicas_in_sync > 1)
+    recipe["words"] += too_short(recipe, epoch)
     stages = plan(recipe["augmentation"])
     statistics = data.statistics(images.train) if stages.needs_statistics else None
     steps = schedules.total_steps(recipe, epoch)
-    return Job(options, model, images, devices, recipe, statistics, epoch, steps)
+    return Job(options, model, images, devices, recipe, statistics, epoch, steps, same)
+
+
+def agreed(options: Namespace, recipe: dict[str, Any], devices: tf.distribute.Strategy,
+           cluster: Cluster | None) -> tuple[data.Data, dict[str, Any]]:  # fmt: skip
+    """The images, and the fingerprint that is the same on all workers.  Raises ValueError."""
+    try:
+        images = loaded(options, recipe)
+        found = fingerprint.fingerprint(options, recipe, images)
+    except ValueError as error:
+        if cluster:
+            fingerprint.agreed(devices, cluster, error)
+        raise
+    if cluster:
+        fingerprint.agreed(devices, cluster, found)
+    return images, found
+
+
+def loaded(options: Namespace, recipe: dict[str, Any]) -> data.Data:
+    """The images of a run; where no batch is asked for, finetune's is made to fit few of them.
+
+    Raises ValueError.
+    """
+    channels = find(options.model)[1].shape[-1]
+    broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
+    images = data.load(options.data, options.size, channels, **broken)
+    if options.batch_size is None and recipe["name"].startswith("finetune"):
+        fits = 2 ** int(math.log2(max(len(images.train) / STEPS, 4)))
+        if fits < recipe["batch_size"]:
+            recipe["batch_size"] = fits
+            recipe["words"].append(f"batches of {fits}, for {len(images.train)} images")
+    if recipe["batch_size"] > len(images.train):
+        few = f"there are only {len(images.train)} images to train on"
+        raise ValueError(f"--batch-size {recipe['batch_size']}: {few}")
+    return images
+
+
+def of_finished(options: Namespace) -> dict[str, Any]:
+    """The fingerprint of what options ask for, without devices or a model.  Raises ValueError."""
+    recipe = chosen_recipe(options)
+    return fingerprint.fingerprint(options, recipe, loaded(options, recipe))
 
 
 def asked_network(options: Namespace) -> Net:
@@ -82,7 +122,11 @@ def pixels(options: Namespace, net: Net) -> int:
 
 
 def chosen_recipe(options: Namespace) -> dict[str, Any]:
-    """The recipe with what the command line puts in its places; its pixels are for options.size."""
+    """The recipe with what the command line puts in its places; its pixels are for options.size.
+
+    Fills in options.size.  Raises ValueError.
+    """
+    pixels(options, asked_network(options))
     recipe = recipes.asked(options)
     plan(recipe["augmentation"])  # raises for two that exclude each other
     evaluation = recipe["evaluation"]
@@ -123,6 +167,34 @@ def network(
     else:
         initialise(model, recipe["init"])
     return model
+
+
+def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:
+    """Fills in what is frozen, and until when, where a recipe trains the head first."""
+    told = recipe["head_first"]
+    if not told or not told["share"] or options.freeze or options.unfreeze:
+        recipe["head_first"] = None
+        return
+    epochs = schedules.total_steps(recipe, epoch) / epoch
+    options.freeze, options.unfreeze = "body", max(round(told["share"] * epochs), 1)
+    after = f"then all at {told['rate']:g} of the rate"
+    if options.unfreeze >= epochs:
+        after = "which is all of this run"
+    recipe["words"].append(f"the head alone for {options.unfreeze} of {epochs:g} epochs, {after}")
+
+
+def too_short(recipe: dict[str, Any], epoch: int) -> list[str]:
+    """A line where a run has no room for the schedule of its recipe."""
+    steps, planned = (schedules.total_steps(r, epoch) for r in (recipe, recipe["planned"]))
+    kwargs = recipe["schedule"]["kwargs"]
+    rise = kwargs.get("warmup", 0) * {"epochs": epoch, "runs": steps}.get(kwargs.get("unit"), 1)
+    if rise > steps / 2:
+        cut = f"its rise of {rise:g} steps is cut to {steps // 2}"
+    elif steps < min(planned / 10, 1000):
+        cut = f"the recipe {recipe['name']} has {planned:,}"
+    else:
+        return []
+    return [f"{steps} steps are too few for the schedule: {cut}; --epochs for more"]
 
 
 def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, several: bool) -> None:

@@ -88,7 +88,8 @@ class Pace(keras.callbacks.Callback):
         for key in ("accuracy", "val_accuracy"):  # of the network, where there are other heads
             logs.setdefault(key, logs.get(key.replace("accuracy", "logits_accuracy")))
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["images_per_second"] = self.batch * self.done / self.seconds
+        if self.done:  # none where a run goes on with the validation of an epoch
+            logs["images_per_second"] = self.batch * self.done / self.seconds
 
 
 class Estimate(keras.callbacks.Callback):

@@ -1,12 +1,10 @@
-"""What a run leaves in its folder, each file written aside and renamed: none is half written."""
+"""What a run leaves in its folder: the network, its history, its curves, its result."""
 
 import csv
 import json
-import os
 import platform
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,36 +13,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from convbook.architectures.graph.measure import measure
 from convbook.training.data.summary import bits_in_use
 from convbook.training.devices.norms import plain
+from convbook.training.fit.folder import RESULT, replaced
 from convbook.training.fit.job import Job
 
-RESULT = "result.json"
-UNFINISHED = ".unfinished"
 # Multiply-adds a second, half of the operations in NVIDIA's data sheets, dense 16-bit tensor cores.
 PEAKS = {"T4": 32.5e12, "V100": 62.5e12, "A100": 156e12, "H100": 495e12, "H200": 495e12}
-
-
-def finished(folder: str | Path) -> dict[str, Any] | None:
-    """What result.json in folder says, None where there is none: it is written last."""
-    try:
-        return json.loads((Path(folder) / RESULT).read_text(encoding="utf-8"))
-    except OSError:
-        return None
-
-
-def claim(folder: str | Path) -> None:
-    """Makes folder and proves that it can be written.  Raises ValueError."""
-    try:
-        aside = Path(folder) / UNFINISHED
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        (aside / "probe").write_text("")
-        shutil.rmtree(aside)
-    except OSError as error:
-        raise ValueError(f"--out {folder!r} cannot be written: {error.strerror}") from error
 
 
 def revision() -> str | None:
@@ -69,23 +47,58 @@ def share_of_peak(model: keras.Model, images_per_second: float, precision: str) 
     return 3 * measure(model).macs * images_per_second / sum(peaks)
 
 
+def accuracies(result: dict[str, Any]) -> str:
+    """The test accuracy of the weights that are kept, with the balanced one where it is another,
+    and of the last weights where those are others."""
+    accuracy, balanced = (result.get(f"test_{k}accuracy") for k in ("", "balanced_"))
+    line, last = f"test accuracy {accuracy:.2%}", result.get("last", {})
+    if result.get("kept") == "best" and result["best"]["epoch"] != last["epoch"]:
+        of_last = f"{last['test_accuracy']:.2%} after the last, {last['epoch']}"
+        best = f"of the best epoch, {result['best']['epoch']}"
+        line += f" with the weights {best} ({of_last})"
+    if balanced is not None and abs(balanced - accuracy) >= 0.01:
+        line += f", {balanced:.2%} with all classes counted alike"
+    return line
+
+
+def remarks(job: Job, result: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each sign that a run went wrong."""
+    lines, counts = [], np.bincount(job.data.test.y)
+    key, chance = "accuracy", counts.max() / counts.sum()  # of always saying the most frequent
+    of = f"{chance:.2%} for the most frequent of {job.data.classes} classes"
+    if job.recipe["class_weights"]:  # which costs accuracy where classes are unequal
+        key, chance = "balanced_accuracy", 1 / job.data.classes
+        of = f"{chance:.2%} for {job.data.classes} classes"
+    spread = 2 * (chance * (1 - chance) / counts.sum()) ** 0.5
+    if (found := result[f"test_{key}"]) <= chance + spread:
+        said = f"test {key.replace('_', ' ')} {found:.2%}"
+        lines.append(f"{said} is near chance, {of}: it has learnt little")
+    first, last = rows[0]["loss"], rows[-1]["loss"]
+    if last > first:
+        lines.append(f"the training loss rose from {first:.4g} to {last:.4g}: try a lower --lr")
+    return lines
+
+
 def versions() -> dict[str, str]:
     modules = dict(keras=keras, tensorflow=tf, numpy=np)
     return dict(python=platform.python_version()) | {k: m.__version__ for k, m in modules.items()}
 
 
-def result(
-    job: Job, info: dict[str, Any], test: dict[str, float], seconds: float
-) -> dict[str, Any]:
-    """What result.json says, as a dictionary; test: see training.fit.tested."""
-    options = job.options
+def result(job: Job, info: dict[str, Any], test: dict[str, float], last: dict[str, float],
+           seconds: float) -> dict[str, Any]:  # fmt: skip
+    """What result.json says, as a dictionary.
+
+    test, last: see training.fit.tested; of the weights that are kept, and of the last.
+    """
+    options, kept = job.options, job.recipe["kept"]
     rows, model = info["history"], job.model
-    pace = [row["images_per_second"] for row in rows]
-    images_per_second = median(pace[1:] or pace)  # the first epoch also traces the graph
+    pace = [row["images_per_second"] for row in rows if row.get("images_per_second")]
+    images_per_second = median(pace[1:] or pace or [0.0])  # the first epoch also traces the graph
     return dict(
-        test_accuracy=test["accuracy"],
-        test_balanced_accuracy=test["balanced_accuracy"],
-        val_accuracy=rows[-1]["val_accuracy"],
+        **of_test(test),
+        val_accuracy=(info["best"] if kept == "best" else rows[-1])["val_accuracy"],
+        kept=kept,
+        last=dict(epoch=len(rows), val_accuracy=rows[-1]["val_accuracy"], **of_test(last)),
         best=info["best"] and {k: info["best"][k] for k in ("epoch", "val_accuracy")},
         seed=options.seed,
         parameters=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
@@ -102,17 +115,12 @@ def result(
         versions=versions(),
         options=vars(options),
         recipe=job.recipe,
+        fingerprint=job.fingerprint,
     )
 
 
-def replaced(path: Path, write: Callable[[Path], Any]) -> None:
-    """write(path aside), then renamed to path."""
-    aside = path.with_name(f".writing-{path.name}")  # the ending says which format Keras saves
-    try:
-        write(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+def of_test(scores: dict[str, float]) -> dict[str, float]:
+    return {f"test_{name}": score for name, score in scores.items()}
 
 
 def write(
@@ -173,6 +181,9 @@ def draw_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
         errors = [100 * (1 - row[f"{key}accuracy"]) for row in history]
         error.plot(epochs, errors, label=label)
     loss.set(xlabel="epoch", ylabel="loss, with label smoothing and L2")
-    error.set(xlabel="epoch", ylabel="error, %", yscale="symlog")
+    error.set(xlabel="epoch", ylabel="error, %", ylim=(0, None))
+    for axes in (loss, error):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
     loss.legend()
     figure.savefig(path, dpi=150)

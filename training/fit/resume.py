@@ -1,7 +1,6 @@
 """Exact resume: a callback that keeps all that a run goes on from, and gives it back."""
 
 import contextlib
-import json
 import math
 import re
 import signal
@@ -14,16 +13,10 @@ import keras
 from keras.callbacks import EarlyStopping
 
 from convbook.training.devices import strategy
-from convbook.training.fit import checkpoints, report
+from convbook.training.fit import checkpoints, fingerprint, report
 from convbook.training.fit.compiled import compiled, frozen_at
 from convbook.training.fit.job import Job
 from convbook.training.recipes import schedules
-
-FREE = {"out", "keep", "save_every", "log_every", "workers", "index"}  # may change on resume
-
-
-def as_json(value: Any) -> Any:
-    return json.loads(json.dumps(value))
 
 
 class Stopped(RuntimeError):
@@ -51,12 +44,12 @@ class Keeper(keras.callbacks.Callback):
         self.info: dict[str, Any] = dict(step=0, history=[], partial=None, best=None)
         self.info |= dict(counters=[], ended=False)
         self.arrays: dict[str, Any] = {}
+        self.best: dict[str, Any] = {}  # weights of the best epoch, if they are what is kept
         self.signal: int | None = None
         self.last_saved: Path | None = None
         self.frozen: str | None = "not known"
-        self.kept = {k: v for k, v in vars(options).items() if k not in FREE}
         self.plateau = schedules.build(job.recipe, job.epoch)[1]
-        self.others = list(self.plateau)
+        self.others = list(self.plateau)  # which count, and decide
         if options.patience:
             self.others.append(EarlyStopping(options.monitor, patience=options.patience))
 
@@ -80,11 +73,23 @@ class Keeper(keras.callbacks.Callback):
         each = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{i:05}/{re.sub(r'_[0-9]+/', '/', v.path)}": v for i, v in enumerate(each)}
 
+    def of_best(self) -> dict[str, keras.Variable]:
+        """The weights of the network under their names among those of the best epoch."""
+        if self.job.recipe["kept"] == "last" or not self.info["best"]:
+            return {}
+        return {f"best/{i:05}": v for i, v in enumerate(self.job.model.weights)}
+
+    def take_best(self) -> None:
+        """The network has the weights of the best epoch from now on."""
+        with self.job.devices.scope():
+            for name, v in self.of_best().items():
+                v.assign(self.best[name])
+
     def capture(self) -> None:
         """The state of now, in self.arrays and self.info."""
         self.arrays = {k: keras.ops.convert_to_numpy(v) for k, v in self.variables().items()}
         counters = [{k: getattr(c, k) for k in self.COUNTERS if hasattr(c, k)} for c in self.others]
-        self.info |= dict(counters=counters, options=self.kept)
+        self.info |= dict(counters=counters, fingerprint=self.job.fingerprint)
 
     def restore(self) -> None:
         with self.job.devices.scope():
@@ -97,7 +102,7 @@ class Keeper(keras.callbacks.Callback):
         self.capture()
         if self.chief:
             at, step, keep = self.folder / "checkpoints", self.info["step"], self.job.options.keep
-            self.last_saved = checkpoints.save(at, step, self.arrays, self.info, keep)
+            self.last_saved = checkpoints.save(at, step, self.arrays | self.best, self.info, keep)
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.fresh = True
@@ -117,13 +122,18 @@ class Keeper(keras.callbacks.Callback):
                 f"{last}; a lower --lr may help, with another --out"
             )
         self.info["step"], self.batch = step, batch
-        if step % self.job.epoch == 0 or step == self.job.steps:
-            return  # what ends an epoch is still to come: validation, and who decides by it
         every = self.job.options.save_every
-        if self.signal or (every and step // every > before // every):
+        if self.ends_epoch() or self.signal or (every and step // every > before // every):
             self.info["partial"] = self.averaged(logs)
             self.save()
         self.stop_if_asked()
+
+    def ends_epoch(self) -> bool:
+        """Whether the steps of an epoch are done; what is still to come is its validation."""
+        return self.info["step"] % self.job.epoch == 0 or self.info["step"] == self.job.steps
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.stop_if_asked()  # the steps are kept: it goes on with the validation
 
     def stop_if_asked(self) -> None:
         if self.signal:
@@ -148,6 +158,7 @@ class Keeper(keras.callbacks.Callback):
         if best is None or value > best["value"]:
             epoch = len(self.info["history"]) + 1
             self.info["best"] = dict(epoch=epoch, val_accuracy=value[0], value=value)
+            self.best = {k: keras.ops.convert_to_numpy(v) for k, v in self.of_best().items()}
             if self.chief:
                 report.save_model(self.folder / "best.keras", self.job.model)
 
@@ -166,28 +177,44 @@ class Keeper(keras.callbacks.Callback):
 def resumed(job: Job, folder: Path) -> Keeper:
     """A Keeper with the state of the folder's last checkpoint, or of a new run.
 
-    Raises ValueError for options that are not those of the run that left it.
+    Raises ValueError for a checkpoint of another run: other options, recipe or data.
     """
     keeper = Keeper(job, folder)
 
     def shapes(info):
-        differ = [k for k, v in keeper.kept.items() if info["options"].get(k) != as_json(v)]
-        if differ:
-            k, was = differ[0], info["options"].get(differ[0])
-            now = f"{k}={keeper.kept[k]!r}: the run in {folder} has {k}={was!r}"
-            raise checkpoints.Refused(f"{now}; give that, or another --out")
+        if "fingerprint" not in info:
+            begin = f"--init-from {folder}/best.keras takes its weights"
+            raise checkpoints.Refused(f"{folder} is of an older version; another --out; {begin}")
+        same_run(job.fingerprint, info["fingerprint"], folder)
         keeper.fit_to(frozen_at(job, max(info["step"] - 1, 0) // job.epoch))
-        return {k: tuple(v.shape) for k, v in keeper.variables().items()}
+        keeper.info = info
+        here = keeper.variables() | keeper.of_best()
+        return {k: tuple(v.shape) for k, v in here.items()}
 
     keeper.fit_to(frozen_at(job, 0))
     kept, words = checkpoints.latest(folder / "checkpoints", shapes)
     for line in words:
         print(line, flush=True)
     if kept:
-        keeper.arrays, keeper.info = kept
+        arrays, keeper.info = kept
+        keeper.best = {k: arrays.pop(k) for k in keeper.of_best()}
+        keeper.arrays = arrays
         keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
         print(f"{folder}: goes on from step {keeper.info['step']} of {job.steps}", flush=True)
     return keeper
+
+
+def same_run(here: dict[str, Any], there: dict[str, Any], folder: str | Path) -> None:
+    """Raises Refused if the run in folder is another; says where only its code is."""
+    try:
+        fingerprint.refuse(here, there, f"the run in {folder}", "give that, or another --out")
+    except ValueError as error:
+        raise checkpoints.Refused(str(error)) from None
+    if here["code"] != there["code"]:
+        both = " to ".join(
+            " ".join(f"{k} {v}" for k, v in c["code"].items()) for c in (there, here)
+        )
+        print(f"{folder}: the code has changed since it was begun, from {both}", flush=True)
 
 
 def thaw(job: Job, keeper: Keeper) -> None:
@@ -205,12 +232,10 @@ def thaw(job: Job, keeper: Keeper) -> None:
 
 @contextlib.contextmanager
 def signals(keeper: Keeper) -> Iterator[None]:
-    """Ctrl-C and SIGTERM only leave word for the keeper; a second Ctrl-C ends at once."""
+    """Ctrl-C and SIGTERM only leave word for the keeper, as often as they come."""
 
     def leave_word(number, frame):
-        if keeper.signal:
-            raise KeyboardInterrupt
-        keeper.signal = number
+        keeper.signal = keeper.signal or number
 
     if threading.current_thread() is not threading.main_thread():
         yield

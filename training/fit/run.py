@@ -12,65 +12,79 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from convbook.training import data
 from convbook.training.data.check import named
 from convbook.training.data.summary import remarks
 from convbook.training.devices import lost_workers, norms
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
+from convbook.training.fit.folder import claim, finished, held
 from convbook.training.fit.inputs import held_out, training_data
-from convbook.training.fit.job import Job, prepare
+from convbook.training.fit.job import Job, of_finished, prepare
 from convbook.training.fit.progress import callbacks, has_bar, next_commands, plan
-from convbook.training.fit.resume import Keeper, Stopped, resumed, signals, thaw
+from convbook.training.fit.resume import Keeper, Stopped, resumed, same_run, signals, thaw
 from convbook.training.fit.tested import tested
 from convbook.training.recipes.transfer import freeze
 
 
 def run(options: Namespace, machines: Cluster | None = None) -> int:
     """Trains as options say; machines: see cluster.find.  Raises ValueError for what cannot be."""
-    if done := report.finished(options.out):
-        of = "{model} on {data}, seed {seed}".format(**done["options"])
-        print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
-        print(accuracy_of(done))
-        return 0
-    job = prepare(options, cluster=machines)
-    if machines is None or machines.is_chief:
-        announce(job)
+    if done := finished(options.out):
+        return already(options, done)
+    chief = machines is None or machines.is_chief
     try:
-        with lost_workers.watched(machines) if machines else contextlib.nullcontext():
+        # At once where another run is there; for good below, once all that can be is refused
+        with contextlib.ExitStack() as waits:
+            if chief and Path(options.out).is_dir():
+                waits.enter_context(held(options.out))
+            job = prepare(options, cluster=machines)
+        with contextlib.ExitStack() as waits:
+            if chief:
+                waits.enter_context(held(claimed(job)))
+            if machines:
+                waits.enter_context(lost_workers.watched(machines))
             done = train(job, options.out)
     except (Stopped, checkpoints.Unwritable, lost_workers.WorkerLost, OSError) as error:
         print(f"convbook train: {error}", file=sys.stderr)
         return getattr(error, "code", 1)
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
-    print(accuracy_of(done))
-    if machines is None or machines.is_chief:
+    print(report.accuracies(done))
+    if chief:
         print("\n".join(next_commands(options)))
     return 0
 
 
-def accuracy_of(done: dict[str, Any]) -> str:
-    """The test accuracy of a result, with the balanced one where it is another."""
-    accuracy, balanced = (done.get(f"test_{k}accuracy") for k in ("", "balanced_"))
-    line = f"test accuracy {accuracy:.2%}"
-    apart = balanced is not None and abs(balanced - accuracy) >= 0.01
-    return f"{line}, {balanced:.2%} with all classes counted alike" if apart else line
+def already(options: Namespace, done: dict[str, Any]) -> int:
+    """Says that there is nothing to do.  Raises ValueError where something else was asked for."""
+    if "fingerprint" in done:
+        same_run(of_finished(options), done["fingerprint"], options.out)
+    of = "{model} on {data}, seed {seed}".format(**done["options"])
+    print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
+    print(report.accuracies(done))
+    return 0
 
 
-def announce(job: Job) -> None:
-    """Makes the folder, and says what there is to say before a run."""
+def claimed(job: Job) -> str:
+    """The folder, which is made; says what there is to say before a run."""
     out = job.options.out
-    report.claim(out)
+    claim(out)
     for line in job.recipe["words"]:
         print(line, flush=True)
+    print(plan(job), flush=True)
+    return out
+
+
+def describe_data(job: Job, folder: str | Path) -> None:
+    """Writes what was found in the data into a folder, and says what is remarkable."""
     if job.data.skipped:
-        report.write_skipped(out, job.data.skipped)
-        print(f"{len(job.data.skipped)} left out: see {out}/skipped.csv", flush=True)
+        report.write_skipped(folder, job.data.skipped)
+        print(f"{len(job.data.skipped)} left out: see {folder}/skipped.csv", flush=True)
     told = data.passport(job.data)
-    report.write_passport(out, told)
+    report.write_passport(folder, told)
     for line in remarks(told):
         print(line, flush=True)
-    print(plan(job), flush=True)
 
 
 def train(job: Job, folder: str | Path) -> dict[str, Any]:
@@ -80,15 +94,23 @@ def train(job: Job, folder: str | Path) -> dict[str, Any]:
     norms.synchronize(job.model, several and job.options.synchronize)
     norms.fuse(job.model, not job.options.jit)
     keeper = resumed(job, Path(folder))
+    if keeper.chief:  # not before: what is in the folder may be of other data, which is refused
+        describe_data(job, folder)
     with signals(keeper), named(job.data.train, job.data.val):
         fit(job, keeper)
-    scores = tested(job, keeper.averaged_model())
+    last = test = tested(job, keeper.averaged_model())
+    best = keeper.info["best"]
+    if job.recipe["kept"] == "best" and best["epoch"] < len(keeper.info["history"]):
+        keeper.take_best()
+        test = tested(job, keeper.model)
     norms.synchronize(job.model, False)
     norms.fuse(job.model, False)
     freeze(job.model, None)
-    result = report.result(job, keeper.info, scores, time.perf_counter() - begun)
+    result = report.result(job, keeper.info, test, last, time.perf_counter() - begun)
     if keeper.chief:
         report.write(Path(folder), job.model, keeper.info["history"], result)
+        for line in report.remarks(job, result, keeper.info["history"]):
+            print(line, flush=True)
     return result
 
 
@@ -96,6 +118,8 @@ def fit(job: Job, keeper: Keeper) -> None:
     """All the steps that are left."""
     options = job.options
     val, val_steps = held_out(job, job.data.val)
+    if keeper.info["partial"] and keeper.ends_epoch():
+        validate(job, keeper, val, val_steps)
     thawing = options.unfreeze if options.freeze else None
     for start, first, size, last in spans(keeper.info["step"], job.steps, job.epoch, thawing):
         if keeper.info["ended"]:  # by patience
@@ -113,6 +137,20 @@ def fit(job: Job, keeper: Keeper) -> None:
             shuffle=False,  # Keras' own: the batches come shuffled
             verbose=(1 if has_bar(options) else 2) if keeper.chief else 0,
         )
+
+
+def validate(job: Job, keeper: Keeper, val: Any, steps: int | None) -> None:
+    """The end of an epoch whose steps were kept before its validation was over, as fit has it."""
+    history = keeper.info["history"]
+    pace = history[-1].get("images_per_second", 0.0) if history else 0.0
+    logs = keeper.info["partial"]["logs"] | {"images_per_second": pace}
+    every = keras.callbacks.CallbackList(callbacks(job, keeper), model=keeper.model)
+    every.on_train_begin()
+    every.on_epoch_begin(len(history))  # where all that was kept is put in place
+    scores = keeper.model.evaluate(val, steps=steps, callbacks=every, verbose=0, return_dict=True)
+    logs |= {f"val_{name}": value for name, value in scores.items()}
+    every.on_epoch_end(len(history), logs)
+    every.on_train_end(logs)
 
 
 def spans(

@@ -6,7 +6,7 @@
 training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
 
     name, data         of the recipe, and the data set it was made for
-    optimizer          {name: SGD or RMSprop, kwargs: Keras' own}; see training.optimizers
+    optimizer          {name: SGD, RMSprop or Adam, kwargs: Keras' own}; see training.optimizers
     momentum_form      caffe: the rate is inside the velocity; torch: outside
     lr                 peak learning rate, for batch_size
     lr_without_norm    what to put in its place for a network without batch norm; None: nothing
@@ -28,6 +28,9 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
     drop_path          probability that the last block's path is dropped for a sample; None: off
     ema                factor of the moving average of the weights, a step; None: off
     norm_momentum      batch norm's, at most; None: the network's own
+    kept               the weights that the run leaves: of the last epoch, or of the best
+    head_first         {share of the run in which the head alone is trained, rate: times lr, after
+                       it}; None: all is trained from the beginning
     augmentation       [(name, kwargs), ...] in order; see training.augment
     evaluation         {resize: pixels of the short side, crop: pixels, views: centre, ten or
                        dense}; both for images of `crop` pixels, to scale with other sizes; None:
@@ -38,53 +41,90 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
 import json
 import math
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
 
-__all__ = ["OPTIONS", "asked", "assembled", "entry_of", "recipe", "words"]
+__all__ = ["KINDS", "OPTIONS", "asked", "assembled", "entry_of", "recipe", "words"]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
+KINDS = ("paper", "modern", "finetune", "digits")
 # Of the command line, in the recipe's places
 OPTIONS = ("lr", "batch_size", "epochs", "steps", "class_weights")
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
 
 
-def entry_of(model: str, data: str, name: str | None = None) -> str:
-    """The entry for a network, a data set and 'paper', 'modern' or 'digits'; None: the default."""
-    name = name or ("digits" if data == "digits" else "paper")
+def entry_of(model: str, data: str, name: str | None = None, pretrained: bool = False) -> str:
+    """The entry for a network, a data set and one of KINDS; None: the default for the data."""
+    kind = data.partition(":")[0]
+    own = {"digits": "digits", "folder": "finetune", "tfrecord": "finetune"}
+    name = name or own.get(kind, "paper")
     if name == "paper":
         return family(model)
     if name == "modern":
         small = "modern_glyphs" if data in GLYPHS else "modern_small"
         return small if data in CIFAR | GLYPHS else "modern"
+    if name == "finetune":
+        return "finetune" if pretrained else "finetune_scratch"
     if name == "digits":
         return name
-    raise ValueError(f"recipe={name!r}: recipe must be paper, modern or digits")
+    raise ValueError(f"recipe={name!r}: recipe must be one of {', '.join(KINDS)}")
 
 
 def asked(options: Namespace) -> dict[str, Any]:
-    """The recipe that a command line asks for, with what it puts in its places."""
+    """The recipe that a command line asks for, with what it puts in its places.
+
+    Fills in options.batch_size where a field says it.  Raises ValueError.
+    """
     for key, value in options.set.items():
         if key not in rules.RULES:
             raise ValueError(f"{key}={value!r}: a recipe has {', '.join(rules.RULES)}")
     given = {key: getattr(options, key) for key in OPTIONS} | options.set
-    return recipe(options.model, options.data, options.recipe, options.lr_scale, **given)
+    given = {key: value for key, value in given.items() if value is not None}
+    own: dict[str, Any] = {}
+    name = options.recipe
+    if name and name.endswith(".json"):
+        name, own = of_file(name)
+        if {"epochs", "steps"} & {*given}:
+            own = {key: value for key, value in own.items() if key not in ("epochs", "steps")}
+    pretrained = bool(options.weights or options.init_from)
+    told = options.model, options.data, name, options.lr_scale, pretrained
+    found = recipe(*told, **own | given)
+    options.batch_size = (own | given).get("batch_size")
+    return found
 
 
-def recipe(
-    model: str, data: str, name: str | None = None, lr_scale: str = "none", **overrides: Any
-) -> dict[str, Any]:
+def of_file(path: str) -> tuple[str | None, dict[str, Any]]:
+    """(the recipe that it is like, or None; its own fields) of a recipe in a file of JSON.
+
+    {"like": "modern", "lr": 0.01, "epochs": 30}: fields as of --set.  Raises ValueError.
+    """
+    try:
+        told = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--recipe {path}: cannot be read: {error}") from error
+    known = ["like", *rules.RULES]
+    if not isinstance(told, dict):
+        raise ValueError(f"--recipe {path}: must be one object of fields, {{...}}")
+    for key in {*told} - {*known}:
+        raise ValueError(f"--recipe {path}: {key}: a recipe has {', '.join(known)}")
+    return told.pop("like", None), told
+
+
+def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none",
+           pretrained: bool = False, **overrides: Any) -> dict[str, Any]:  # fmt: skip
     """The recipe for a network and a data set, as a dictionary of one's own (keys: see above).
 
-    name: 'paper', the network's own; 'modern'; or 'digits', the default for that data.  overrides:
+    name: 'paper', the network's own; 'modern'; 'finetune', the default for one's own files, of
+    which there are two, from scratch and from weights (pretrained); or 'digits'.  overrides:
     fields in the places of the recipe's, also epochs or steps; None leaves the recipe's.  lr_scale:
     what another batch_size does to the recipe's rate: none, linear or sqrt (of the ratio).
 
     Raises ValueError, naming the argument, for what is unknown or contradicts itself.
     """
-    chosen = entry_of(model, data, name)
+    chosen = entry_of(model, data, name, pretrained)
     given = {k: v for k, v in overrides.items() if v is not None}
     own = {k: v["value"] for k, v in fields(chosen).items()}
     planned = own.pop("length")
@@ -114,8 +154,8 @@ def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
         raise ValueError(f"lr_scale={lr_scale!r}: lr={given['lr']} is given, so it must be none")
     rules.refuse(given)
     optimizer, form = ((own | given)[key] for key in ("optimizer", "momentum_form"))
-    if (optimizer, form) == ("RMSprop", "torch"):
-        raise ValueError(f"momentum_form={form!r}: momentum_form must be caffe with RMSprop")
+    if optimizer != "SGD" and form == "torch":
+        raise ValueError(f"momentum_form={form!r}: momentum_form must be caffe with {optimizer}")
     if {"epochs", "steps"} <= set(given):
         both = f"epochs={given['epochs']}, steps={given['steps']}"
         raise ValueError(f"{both}: give one of the two")

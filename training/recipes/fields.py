@@ -23,7 +23,7 @@ FIELDS = (
     *("optimizer", "momentum", "nesterov", "momentum_form", "rho", "epsilon", "clip"),
     *("lr", "lr_without_norm", "schedule", "batch_size", "length", "weight_decay", "decays"),
     *("init", "dropout", "label_smoothing", "class_weights", "aux_weights", "survival"),
-    *("drop_path", "ema", "norm_momentum", "augmentation", "evaluation"),
+    *("drop_path", "ema", "norm_momentum", "kept", "head_first", "augmentation", "evaluation"),
 )
 
 
@@ -73,7 +73,7 @@ def fields(name: str, every: bool = False) -> dict[str, Any]:
     inherited = fields(entry["like"], every=True) if "like" in entry else {}
     found = {k: retagged(v, entry) for k, v in inherited.items()}
     found |= {k: read(v, entry) for k, v in entry["fields"].items()}
-    only = {"nesterov"} if found["optimizer"]["value"] == "RMSprop" else {"rho", "epsilon"}
+    only = {"rho", "epsilon"} if found["optimizer"]["value"] == "SGD" else {"nesterov"}
     return {k: found[k] for k in FIELDS if k in found and (every or k not in only)}
 
 

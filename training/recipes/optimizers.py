@@ -1,5 +1,6 @@
 """Optimizers of the recipes: Keras' own, and the forms of PyTorch and TensorFlow 1 beside them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -49,10 +50,19 @@ class TensorFlowRMSprop(keras.optimizers.RMSprop):
 
 known_as("training", TorchSGD, TensorFlowRMSprop)
 
-OPTIMIZERS = {
+
+def adam(
+    rate: Any, momentum: float = 0.9, rho: float = 0.999, **kwargs: Any
+) -> keras.optimizers.Optimizer:
+    """keras.optimizers.Adam: beta_1 is the recipe's momentum, beta_2 its rho."""
+    return keras.optimizers.Adam(rate, beta_1=momentum, beta_2=rho, **kwargs)
+
+
+OPTIMIZERS: dict[tuple[str, str], Callable[..., keras.optimizers.Optimizer]] = {
     ("SGD", "caffe"): keras.optimizers.SGD,
     ("SGD", "torch"): TorchSGD,
     ("RMSprop", "caffe"): TensorFlowRMSprop,
+    ("Adam", "caffe"): adam,
 }
 
 

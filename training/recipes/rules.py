@@ -163,7 +163,7 @@ INIT = {
 }
 PROBABILITY = Rule(lambda v: is_number(v, LEAST, 1), "a probability in (0, 1]")
 RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
-    "optimizer": one_of("SGD", "RMSprop"),
+    "optimizer": one_of("SGD", "RMSprop", "Adam"),
     "momentum": SHARE,
     "nesterov": FLAG,
     "momentum_form": one_of("caffe", "torch"),
@@ -194,6 +194,11 @@ RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
     "drop_path": SHARE,
     "ema": SHARE,
     "norm_momentum": SHARE,
+    "kept": one_of("last", "best"),
+    "head_first": Rule(
+        lambda v: is_dict(v, {"share": SHARE, "rate": PROBABILITY}, "share rate"),
+        "{'share': of the run, in [0, 1), 'rate': what the rate is multiplied with, in (0, 1]}",
+    ),
     "augmentation": Rule(
         is_augmentation,
         "pairs of a name and its options, such as [('pad_crop', {'p': 4}), ('flip', {})]; names are"

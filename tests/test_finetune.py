@@ -1,0 +1,128 @@
+"""The recipe for images of one's own: right for a few of them, with nothing but size and epochs."""
+
+import json
+
+import files
+import keras
+import numpy as np
+import pytest
+
+from convbook.__main__ import main as convbook
+from convbook.training import data
+from convbook.training.commands import parse
+from convbook.training.fit import report
+from convbook.training.fit.compiled import compiled
+from convbook.training.fit.job import prepare
+
+NET = ["resnet20", "--size", "16", "--no-tensorboard"]
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """--data of two classes, 20 images each: 25 to train on."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    files.folder(tmp_path / "photos", {"cat": 20, "dog": 20})
+    return f"folder:{tmp_path}/photos"
+
+
+def weights(path):
+    return keras.models.load_model(path).get_weights()
+
+
+def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypatch):
+    """Also where the run was stopped behind it, and went on without the file of the best."""
+    out = tmp_path / "run"
+    argv = ["train", *NET, "--data", photos, "--epochs", "3", "--out", str(out)]
+    argv += ["--set", "schedule={'name':'rates','shares':[1,500],'each':[0.35],'unit':'runs'}"]
+
+    def full(*told):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(report, "write", full)
+    assert convbook(argv) == 1
+    monkeypatch.undo()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    best = weights(out / "best.keras")
+    (out / "best.keras").unlink()
+    capsys.readouterr()
+    assert convbook(argv) == 0
+    result, said = json.loads((out / "result.json").read_text()), capsys.readouterr().out
+    assert result["best"]["epoch"] < 3  # at 500 times the rate nothing gets better
+    assert f"of the best epoch, {result['best']['epoch']} (" in said
+    assert result["val_accuracy"] == result["best"]["val_accuracy"]
+    kept = weights(out / "model.keras")
+    assert all((a == b).all() for a, b in zip(kept, best, strict=True))
+    images = data.load(photos, 16, 3).test
+    job = prepare(parse([*argv[1:-2], "--out", "x"]))
+    batches = data.batches(
+        *(images, len(images), 2),
+        short=job.recipe["evaluation"]["resize"],
+        augmentation=job.recipe["augmentation"],
+        statistics=job.statistics,
+    )
+    (x, y), *_ = batches.as_numpy_iterator()
+    logits = keras.models.load_model(out / "model.keras").predict(x, verbose=0)
+    right = float(np.mean(logits.argmax(-1) == y.argmax(-1)))
+    assert result["test_accuracy"] == pytest.approx(right)
+    assert result["last"]["epoch"] == 3
+
+
+def test_a_batch_that_fits(photos):
+    """Six steps an epoch at least; as told where told."""
+    job = prepare(parse([*NET, "--data", photos, "--epochs", "2", "--out", "x"]))
+    assert (job.recipe["batch_size"], job.epoch, job.steps) == (4, 7, 14)
+    assert isinstance(compiled(job).optimizer, keras.optimizers.Adam)
+    argv = [*NET, "--data", photos, "--epochs", "2", "--out", "x", "--batch-size", "8"]
+    assert prepare(parse(argv)).epoch == 4
+
+
+def test_the_head_first(photos, tmp_path):
+    """With weights: 0.3 of the run, then all at a tenth of the rate; as told where told."""
+    keras.utils.set_random_seed(0)
+    first = tmp_path / "first.keras"
+    prepare(parse([*NET, "--data", photos, "--out", "x"])).model.save(first)
+    told = [*NET, "--data", photos, "--epochs", "10", "--out", "x", "--init-from", str(first)]
+    job = prepare(parse(told))
+    assert (job.options.freeze, job.options.unfreeze) == ("body", 3)
+    head = compiled(job, "body")
+    assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
+    rates = []
+    for stage in ("body", None):
+        optimizer = compiled(job, stage).optimizer
+        optimizer.iterations.assign(20)
+        rates.append(float(optimizer.learning_rate))
+    assert rates[1] == pytest.approx(rates[0] / 10)
+    every = prepare(parse([*told, "--freeze", "stage2"]))
+    assert (every.options.unfreeze, every.recipe["head_first"]) == (None, None)
+
+
+def test_what_went_wrong_is_said():
+    """In a line each: chance, of all images or of all classes alike; a loss that rose."""
+
+    class Job:
+        recipe = {"class_weights": None}
+
+        class data:
+            classes = 4
+            test = data.Split(np.zeros((32, 1, 1, 1)), np.arange(32) % 4)
+
+    rose = [{"loss": 1.0}, {"loss": 2.5}]
+    near, loss = report.remarks(Job, {"test_accuracy": 0.28}, rose)
+    assert near.startswith("test accuracy 28.00% is near chance, 25.00%")
+    assert loss == "the training loss rose from 1 to 2.5: try a lower --lr"
+    assert report.remarks(Job, {"test_accuracy": 0.9}, rose[::-1]) == []
+    Job.recipe = {"class_weights": "balanced"}
+    told = {"test_accuracy": 0.28, "test_balanced_accuracy": 0.9}
+    assert report.remarks(Job, told, rose[::-1]) == []
+    (alike,) = report.remarks(Job, told | {"test_balanced_accuracy": 0.3}, rose[::-1])
+    assert alike.startswith("test balanced accuracy 30.00% is near chance, 25.00%")
+
+
+def test_a_run_too_short_for_its_schedule_is_said(photos):
+    argv = [*NET, "--data", photos, "--batch-size", "5", "--out", "x", "--epochs"]
+    short, paper = (
+        prepare(parse([*argv, "4", "--recipe", r])).recipe["words"] for r in ("modern", "paper")
+    )
+    assert any("its rise of 25 steps is cut to 10" in line for line in short)
+    assert any("20 steps are too few for the schedule" in line for line in paper)
+    assert not any("too few" in line for line in prepare(parse([*argv, "4"])).recipe["words"])
