@@ -47,7 +47,7 @@ from typing import Any
 from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
 
-__all__ = ["KINDS", "OPTIONS", "asked", "assembled", "entry_of", "recipe", "words"]
+__all__ = ["KINDS", "OPTIONS", "asked", "assembled", "entry_of", "of_file", "recipe", "words"]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 KINDS = ("paper", "modern", "finetune", "digits")
@@ -102,15 +102,15 @@ def of_file(path: str) -> tuple[str | None, dict[str, Any]]:
     {"like": "modern", "lr": 0.01, "epochs": 30}: fields as of --set.  Raises ValueError.
     """
     try:
-        told = json.loads(Path(path).read_text(encoding="utf-8"))
+        own = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"--recipe {path}: cannot be read: {error}") from error
     known = ["like", *rules.RULES]
-    if not isinstance(told, dict):
+    if not isinstance(own, dict):
         raise ValueError(f"--recipe {path}: must be one object of fields, {{...}}")
-    for key in {*told} - {*known}:
+    for key in {*own} - {*known}:
         raise ValueError(f"--recipe {path}: {key}: a recipe has {', '.join(known)}")
-    return told.pop("like", None), told
+    return own.pop("like", None), own
 
 
 def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none",
