@@ -61,18 +61,23 @@ class FusedBatchNormalization(BatchNormalization):
         """(y, mean, variance) of the batch of all replicas; all send theirs at once.
 
         Each sends its count, mean and squared deviations, which are put together as by Chan et al.
-        (1979): sums of squares would cancel where the mean is large.
+        (1979): sums of squares would cancel where the mean is large.  A mean of 100 is rounded to
+        8e-6; what it is off is sent as well.
         """
         f, n = x.shape[-1], tf.cast(tf.size(x) // x.shape[-1], "float32")
         mean = tf.reduce_sum(x, (0, 1, 2)) / tf.maximum(n, 1)
-        deviations = tf.reduce_sum(tf.square(x - mean), (0, 1, 2))
+        off = tf.reduce_sum(x - mean, (0, 1, 2)) / tf.maximum(n, 1)
+        squares = tf.reduce_sum(tf.square(x - mean), (0, 1, 2))
         place = tf.one_hot(replica.replica_id_in_sync_group, replica.num_replicas_in_sync)
-        own = place[:, None] * tf.concat([mean, deviations, n[None]], 0)
-        means, deviations, n = tf.split(replica.all_reduce("SUM", own), [f, f, 1], 1)
-        total = tf.reduce_sum(n)
-        mean = tf.reduce_sum(n * means, 0) / total
-        between = tf.reduce_sum(n * tf.square(means - mean), 0)
-        variance = (tf.reduce_sum(deviations, 0) + between) / total
+        own = place[:, None] * tf.concat([mean, off, squares, n[None]], 0)
+        means, off, squares, n = tf.split(replica.all_reduce("SUM", own), [f, f, f, 1], 1)
+        share = n / tf.reduce_sum(n)
+        middle = tf.reduce_sum(share * means, 0)
+        apart = means - middle + off  # of each replica's mean from the middle
+        mean = middle + tf.reduce_sum(share * apart, 0)
+        within = tf.reduce_sum(squares, 0) / tf.reduce_sum(n) - tf.reduce_sum(share * off**2, 0)
+        between = tf.reduce_sum(share * tf.square(apart - tf.reduce_sum(share * apart, 0)), 0)
+        variance = within + between
         gamma, beta = self.gamma if self.scale else None, self.beta if self.center else None
         y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon)
         return y, mean, variance
