@@ -6,13 +6,14 @@
     convbook.training         training with model.fit, on one device or many
 
     convbook.load(path)       a saved network, with how images are prepared for it, if that is known
+    convbook.train(model, data)    a run, as the command convbook train has it
 
 Importing convbook itself loads neither Keras nor a backend; each of its parts loads what it needs.
 """
 
 from typing import Any
 
-__all__ = ["architectures", "blocks", "gallery", "load", "training"]
+__all__ = ["architectures", "blocks", "gallery", "load", "train", "training"]
 
 
 def load(path: Any) -> Any:
@@ -24,3 +25,26 @@ def load(path: Any) -> Any:
     from convbook.architectures.weights.loading import opened
 
     return opened(path)
+
+
+def train(model: Any, data: Any, recipe: Any = None, **options: Any) -> Any:
+    """Trains a network on a set of images: what the command convbook train does.
+
+    Args:
+        model: a keras.Model, functional or Sequential, of logits or probabilities, which is trained
+            in place; or as the command has it: a network's name, 'FILE.keras', 'FILE.py:FUNCTION'.
+        data: as --data: 'digits', 'folder:photos', 'tfrecord:records/*'.
+        recipe: as --recipe, or a dictionary: {"like": "modern", "lr": 0.01, "epochs": 30}.
+        options: those of convbook train --help, dashes as underscores: epochs=5, size=96,
+            out="runs/mine", skip_broken=True, tensorboard=False, set={"weight_decay": 0}.
+
+    Returns (folder, model, result): where all of the run lies, the network with the weights that
+    are kept, and what result.json says.  The same call goes on where a run was stopped.  Raises
+    ValueError, naming the option, for what cannot be.
+    """
+    from convbook.training.commands import asked
+
+    asking = asked(model, data, recipe, **options)
+    from convbook.training.fit.run import called
+
+    return called(asking)

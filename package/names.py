@@ -57,6 +57,31 @@ def network(name: str) -> str:
     return kept("gallery", "ledger.json")["aliases"].get(name, name)
 
 
+class AtHand(str):
+    """The name of a model that a program has made, and the model."""
+
+    model: Any
+
+
+def is_own(network: str) -> bool:
+    """Whether a network is one's own: AtHand, a .keras file, or FILE.py:FUNCTION.
+
+    Raises ValueError if there is no such file, or no function is named.
+    """
+    if isinstance(network, AtHand):
+        return True
+    path, _, function = network.partition(":")
+    if network.endswith(".keras"):
+        path, function = network, "-"
+    elif not path.endswith(".py"):
+        return False
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file")
+    if not function:
+        raise ValueError(f"{network}: name the function that makes the network, {path}:build")
+    return True
+
+
 def unknown(name: str, names: Iterable[str]) -> str:
     """Words on a network that is not among names."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))

@@ -46,13 +46,11 @@ def commands(page):
 def trained(options):
     """A training: its network, recipe, data and devices exist and go together."""
     finished(options)
-    name, net = catalog.find(options.model)
-    job.pixels(options, net)
     recipe = job.chosen_recipe(options)
     assert recipe["batch_size"] % options.accumulate == 0
     data_source(options.data)
     if options.weights:
-        loading.needed(name, options.weights, {}, options.of)
+        loading.needed(catalog.find(options.model)[0], options.weights, {}, options.of)
 
 
 def accepted(words):

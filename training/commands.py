@@ -3,7 +3,7 @@ without waiting for TensorFlow."""
 
 import json
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ equal images in two classes or parts, classes with few images."""
 def train(parser: Parser) -> Command:
     """convbook train: its arguments; returns what trains."""
     parser.description = f"{parser.description}\n{EXAMPLES}"
-    parser.add_argument("model", metavar="NAME", help="a network; convbook nets lists them")
+    own = "or your own: MODEL.keras, or FILE.py:FUNCTION, which is given input_shape and classes"
+    help = f"a network, which convbook nets lists; {own}"
+    parser.add_argument("model", metavar="NAME", help=help)
     for of in (of_data, of_recipe, of_weights, of_devices, of_run):
         of(parser.add_argument_group(of.__name__.removeprefix("of_")).add_argument)
     return trained
@@ -43,7 +45,7 @@ def train(parser: Parser) -> Command:
 def trained(options: Namespace) -> int:
     """Trains; returns the exit code.  Raises ValueError for what cannot be."""
     finished(options)
-    names.network(options.model)
+    names.is_own(options.model) or names.network(options.model)
     names.data_source(options.data)
     from convbook.training import recipes
     from convbook.training.devices import cluster
@@ -64,11 +66,50 @@ def parse(argv: list[str]) -> Namespace:
     return finished(parser.parse_args(argv))
 
 
+def asked(model: Any, data: Any, recipe: Any = None, **given: Any) -> Namespace:
+    """The options of a run from a call of convbook.train, checked as those of a command line.
+
+    Raises ValueError.
+    """
+    name = model if isinstance(model, (str, Path)) else names.AtHand(getattr(model, "name", ""))
+    fields: dict[str, Any] = {}
+    if isinstance(recipe, Mapping):
+        fields = dict(recipe)
+        recipe = fields.pop("like", None)
+    given["set"] = fields | dict(given.get("set") or {})
+    given |= {"data": data, "recipe": recipe}
+    known = vars(parse([str(name)]))
+    argv = [str(name)]
+    for key, value in given.items():
+        if key not in known or key == "model":
+            has = ", ".join(key for key in known if key != "model")
+            raise ValueError(f"{key}={value!r}: train has {has}")
+        argv += typed(key, value, known[key])
+    options = parse(argv)
+    if isinstance(name, names.AtHand):
+        name.model = model
+        options.model = name
+    return options
+
+
+def typed(key: str, value: Any, default: Any) -> list[str]:
+    """What a command line has for key=value.  Raises ValueError."""
+    dashed = key.replace("_", "-")
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"{key}={value!r}: must be True or False")
+        return [] if value == default else [f"--{dashed}" if value else f"--no-{dashed}"]
+    if isinstance(default, dict):
+        return [f"--{dashed}={name}={each!r}" for name, each in dict(value or {}).items()]
+    return [] if value is None else [f"--{dashed}={value}"]
+
+
 def finished(options: Namespace) -> Namespace:
     """The options with what follows from others.  Raises ValueError where they contradict."""
     options.option, options.set = dict(options.option), dict(options.set)
     if options.out is None:
-        options.out = f"runs/{options.model}-{options.data}".replace(":", "-")
+        model = Path(options.model).name.replace(".keras", "").replace(".py", "")
+        options.out = f"runs/{model}-{options.data}".replace(":", "-")
         if "/" in options.data:
             raise ValueError(f"--data {options.data}: name a folder for the results with --out")
     if not options.out.strip():

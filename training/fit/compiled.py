@@ -2,6 +2,8 @@
 
 import keras
 
+from convbook.architectures.graph.fully_convolutional import is_softmax
+from convbook.architectures.graph.private import maker
 from convbook.training.devices import multiworker
 from convbook.training.devices.accumulate import Accumulated
 from convbook.training.fit.job import Job
@@ -26,7 +28,8 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
     heads = len(model.outputs)
     twin = (Accumulated if options.accumulate > 1 else keras.Model)(model.inputs, model.outputs)
     twin.parts = options.accumulate
-    loss = keras.losses.CategoricalCrossentropy(True, recipe["label_smoothing"])
+    logits = not is_softmax(maker(model.outputs[0]))
+    loss = keras.losses.CategoricalCrossentropy(logits, recipe["label_smoothing"])
     twin.compile(
         optimizer,
         loss if heads == 1 else [loss] * heads,

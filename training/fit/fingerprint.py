@@ -25,6 +25,7 @@ from convbook.training.data.content import contents
 from convbook.training.devices.agreement import told_by_all
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.lost_workers import watched
+from convbook.training.fit import network
 
 FREE = {"out", "keep", "save_every", "log_every", "tensorboard", "workers", "index"}  # may change
 OF_RECIPE = {"recipe", "set", "lr_scale", *recipes.OPTIONS}  # in the recipe
@@ -37,8 +38,11 @@ Difference = tuple[str, str, str]  # what, here, there
 def fingerprint(options: Namespace, recipe: Mapping[str, Any], images: data.Data) -> dict[str, Any]:
     """That of a run with these options, this recipe and these images, as JSON gives it back."""
     apart = FREE | OF_RECIPE | OF_DATA
+    asked = {k: v for k, v in vars(options).items() if k not in apart}
+    if mine := network.own(options.model):
+        asked["model"] += f" ({mine.digest})"
     found = dict(
-        options={k: v for k, v in vars(options).items() if k not in apart},
+        options=asked,
         recipe={k: v for k, v in recipe.items() if k != "words"},
         data=contents(images),
         classes=[str(name) for name in images.names or range(images.classes)],

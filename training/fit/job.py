@@ -8,10 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from convbook import architectures
-from convbook.architectures.catalog import find
-from convbook.architectures.common import Net
-from convbook.architectures.weights.loading import needed
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.training import data, recipes
 from convbook.training.data.augment import plan
@@ -19,16 +15,15 @@ from convbook.training.devices import strategy
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.norms import batch_norms
 from convbook.training.fit import fingerprint
+from convbook.training.fit.network import network, shape_of
 from convbook.training.recipes import schedules
-from convbook.training.recipes.initial import initialise
-from convbook.training.recipes.transfer import freeze, taken_over
+from convbook.training.recipes.transfer import freeze
 
 STEPS = 6  # at least in an epoch of finetune, if there are 24 images
 # options: as the command line gave them, completed; data: see training.data; recipe: see
 # training.recipes; statistics: of the training images, or None; steps: in an epoch, and in all
 # fingerprint: see training.fit.fingerprint
 Job = namedtuple("Job", "options model data devices recipe statistics epoch steps fingerprint")
-GATES = {"survival", "drop_path"}  # options of networks, of which one may be given
 
 
 def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
@@ -50,9 +45,8 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(options.precision)
-    shape = (options.size, options.size, images.train.channels)
     with devices.scope():
-        model = network(options, recipe, shape, images.classes)
+        model = network(options, recipe, shape_of(options), images.classes)
     epoch = math.ceil(len(images.train) / recipe["batch_size"])
     head_first(options, recipe, epoch)
     settle(options, recipe, model, devices.num_replicas_in_sync > 1)
@@ -83,7 +77,7 @@ def loaded(options: Namespace, recipe: dict[str, Any]) -> data.Data:
 
     Raises ValueError.
     """
-    channels = find(options.model)[1].shape[-1]
+    *_, channels = shape_of(options)
     broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
     images = data.load(options.data, options.size, channels, **broken)
     if options.batch_size is None and recipe["name"].startswith("finetune"):
@@ -103,30 +97,12 @@ def of_finished(options: Namespace) -> dict[str, Any]:
     return fingerprint.fingerprint(options, recipe, loaded(options, recipe))
 
 
-def asked_network(options: Namespace) -> Net:
-    """The row of the network, whose options go together with the weights.  Raises ValueError."""
-    key, net = find(options.model)
-    if options.weights:
-        needed(key, options.weights, dict(options.option), options.of)
-    for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
-        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
-    return net
-
-
-def pixels(options: Namespace, net: Net) -> int:
-    """Fills in options.size: the paper's, less for small images, where that would only cost."""
-    if options.size is None:
-        small = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
-        options.size = min(net.shape[0], small.get(options.data, net.shape[0]))
-    return options.size
-
-
 def chosen_recipe(options: Namespace) -> dict[str, Any]:
     """The recipe with what the command line puts in its places; its pixels are for options.size.
 
     Fills in options.size.  Raises ValueError.
     """
-    pixels(options, asked_network(options))
+    shape_of(options)
     recipe = recipes.asked(options)
     plan(recipe["augmentation"])  # raises for two that exclude each other
     evaluation = recipe["evaluation"]
@@ -141,32 +117,6 @@ def chosen_recipe(options: Namespace) -> dict[str, Any]:
             sides = {key: max(round(side * ratio), options.size) for key, side in keywords.items()}
             keywords.update(sides)
     return recipe
-
-
-def network(
-    options: Namespace, recipe: dict[str, Any], shape: tuple[int, ...], classes: int
-) -> keras.Model:
-    """The model as the recipe trains it: gates, auxiliary heads, first weights."""
-    (name, net), chosen = find(options.model), dict(options.option)
-    if options.weights:
-        chosen = needed(name, options.weights, chosen, options.of)
-        chosen.pop("classes", None)
-    if not GATES & set(chosen):
-        gates = {gate: recipe[gate] for gate in GATES & set(net.options)}
-        chosen |= {gate: rate for gate, rate in gates.items() if rate is not None}
-    if recipe["aux_weights"] and "aux" in net.options:
-        chosen["aux"] = True
-    model = architectures.create(options.model, input_shape=shape, classes=classes, **chosen)
-    heads, told = len(model.outputs) - 1, recipe["aux_weights"]
-    if len(told) != heads:
-        right = f"{heads} numbers, one for each auxiliary head of {options.model}"
-        raise ValueError(f"aux_weights={told}: aux_weights must be {right}")
-    if options.weights or options.init_from:
-        chosen.pop("aux", None)
-        print(taken_over(model, options, shape, chosen), flush=True)
-    else:
-        initialise(model, recipe["init"])
-    return model
 
 
 def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:

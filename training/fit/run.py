@@ -8,12 +8,14 @@ import contextlib
 import sys
 import time
 from argparse import Namespace
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from convbook.architectures.weights.loading import opened
 from convbook.training import data
 from convbook.training.data.check import named
 from convbook.training.data.summary import remarks
@@ -28,42 +30,71 @@ from convbook.training.fit.resume import Keeper, Stopped, resumed, same_run, sig
 from convbook.training.fit.tested import tested
 from convbook.training.recipes.transfer import freeze
 
+# Where it lies; the network with the weights that are kept; what result.json says
+Trained = namedtuple("Trained", "folder model result")
+
 
 def run(options: Namespace, machines: Cluster | None = None) -> int:
-    """Trains as options say; machines: see cluster.find.  Raises ValueError for what cannot be."""
-    if done := finished(options.out):
-        return already(options, done)
-    chief = machines is None or machines.is_chief
+    """Trains as options say; returns the exit code, with a line on stderr for what went wrong.
+
+    machines: see cluster.find.  Raises ValueError for what cannot be.
+    """
     try:
-        # At once where another run is there; for good below, once all that can be is refused
-        with contextlib.ExitStack() as waits:
-            if chief and Path(options.out).is_dir():
-                waits.enter_context(held(options.out))
-            job = prepare(options, cluster=machines)
-        with contextlib.ExitStack() as waits:
-            if chief:
-                waits.enter_context(held(claimed(job)))
-            if machines:
-                waits.enter_context(lost_workers.watched(machines))
-            done = train(job, options.out)
+        completed(options, machines)
     except (Stopped, checkpoints.Unwritable, lost_workers.WorkerLost, OSError) as error:
         print(f"convbook train: {error}", file=sys.stderr)
         return getattr(error, "code", 1)
+    return 0
+
+
+def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
+    """Trains, or finds that this is done; says so.  Raises ValueError for what cannot be."""
+    if done := finished(options.out):
+        return already(options, done)
+    chief = machines is None or machines.is_chief
+    # At once where another run is there; for good below, once all that can be is refused
+    with contextlib.ExitStack() as waits:
+        if chief and Path(options.out).is_dir():
+            waits.enter_context(held(options.out))
+        job = prepare(options, cluster=machines)
+    with contextlib.ExitStack() as waits:
+        if chief:
+            waits.enter_context(held(claimed(job)))
+        if machines:
+            waits.enter_context(lost_workers.watched(machines))
+        done = train(job, options.out)
     print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
     print(report.accuracies(done))
     if chief:
         print("\n".join(next_commands(options)))
-    return 0
+    return Trained(options.out, job.model, done)
 
 
-def already(options: Namespace, done: dict[str, Any]) -> int:
+def already(options: Namespace, done: dict[str, Any]) -> Trained:
     """Says that there is nothing to do.  Raises ValueError where something else was asked for."""
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
     of = "{model} on {data}, seed {seed}".format(**done["options"])
     print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
     print(report.accuracies(done))
-    return 0
+    return Trained(options.out, None, done)
+
+
+def called(options: Namespace) -> Trained:
+    """completed, for a program: with the network, whose weights are also in a model at hand."""
+    policy = keras.config.dtype_policy()
+    try:
+        run = completed(options)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    mine = getattr(options.model, "model", None)
+    if mine is None:
+        return run if run.model else run._replace(model=opened(f"{run.folder}/model.keras"))
+    if run.model is None:
+        mine.load_weights(f"{run.folder}/model.keras")
+    elif run.model is not mine:
+        mine.set_weights(run.model.get_weights())
+    return run._replace(model=mine)
 
 
 def claimed(job: Job) -> str:

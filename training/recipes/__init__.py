@@ -44,6 +44,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from convbook import names
 from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
 
@@ -60,7 +61,11 @@ def entry_of(model: str, data: str, name: str | None = None, pretrained: bool = 
     """The entry for a network, a data set and one of KINDS; None: the default for the data."""
     kind = data.partition(":")[0]
     own = {"digits": "digits", "folder": "finetune", "tfrecord": "finetune"}
-    name = name or own.get(kind, "paper")
+    mine = names.is_own(model)
+    name = name or own.get(kind, "modern" if mine else "paper")
+    if name == "paper" and mine:
+        right = "modern, finetune, digits or a FILE.json"
+        raise ValueError(f"recipe='paper': {model} is your own and has no paper; give {right}")
     if name == "paper":
         return family(model)
     if name == "modern":

@@ -48,16 +48,22 @@ def taken_over(
 def freeze(model: keras.Model, stage: str | None) -> None:
     """Layers up to a stage are not trained, and their batch norms keep their statistics.
 
-    stage: a stage's name, such as stage2; 'body', all but the head; or None: all are trained.
-    Raises ValueError, naming the stages, for one that the model does not have.
+    stage: a stage's name, such as stage2, or a layer's in a network without stages; 'body', all but
+    the head; or None: all are trained.  Raises ValueError, naming the stages, for another.
     """
     for layer in all_layers(model):
         layer.trainable = True
     if stage is None:
         return
-    names = [layer.name for layer in model.layers if re.fullmatch(r"stem|stage\d+", layer.name)]
+    stages = [layer.name for layer in model.layers if re.fullmatch(r"stem|stage\d+", layer.name)]
+    names = stages or [layer.name for layer in model.layers]
     if stage not in ("body", *names):
         raise ValueError(f"--freeze {stage!r}: must be body or one of {', '.join(names)}")
-    last = names[-1] if stage == "body" else stage
-    for layer in keras.Model(model.input, model.get_layer(last).output).layers:
+    if stage != "body":
+        last = model.get_layer(stage).output
+    elif stages:
+        last = model.get_layer(stages[-1]).output
+    else:  # the head is the last layer with weights
+        last = next(layer for layer in reversed(model.layers) if layer.weights).input
+    for layer in keras.Model(model.input, last).layers:
         layer.trainable = False

@@ -1,0 +1,170 @@
+"""convbook train of one's own model: a file, a function, and at hand, from Python."""
+
+import json
+
+import files
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import convbook
+from convbook.__main__ import main as command
+
+SHORT = dict(epochs=2, tensorboard=False)
+OWN = """
+import keras
+from keras import layers
+
+def build(input_shape, classes, width=4):
+    x = keras.Input(input_shape)
+    m = layers.Conv2D(width, 3, 2, activation="relu")(x)
+    return keras.Model(x, layers.Dense(classes)(layers.GlobalAveragePooling2D()(m)))
+
+def no_model(classes):
+    return classes
+"""
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Two classes that differ in brightness, 20 images each."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    files.folder(tmp_path / "photos", {"cat": 20, "dog": 20})
+    return f"folder:{tmp_path}/photos"
+
+
+def small(classes=2, side=16, a=None, first=()):
+    x = m = keras.Input((side, side, 3))
+    for layer in first:
+        m = layer(m)
+    m = layers.Conv2D(4, 3, 2, activation="relu")(m)
+    m = layers.GlobalAveragePooling2D()(layers.BatchNormalization()(m))
+    return keras.Model(x, layers.Dense(classes, activation=a)(m), name="small")
+
+
+def told(capsys):
+    return capsys.readouterr().err.strip()
+
+
+@pytest.mark.parametrize("a", [None, "softmax"])
+def test_a_model_at_hand_is_trained_in_place(a, photos, tmp_path):
+    model = small(a=a)
+    before = model.get_weights()
+    run = convbook.train(model, photos, out=tmp_path / "run", **SHORT)
+    assert run.model is model
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    saved = convbook.load(tmp_path / "run" / "model.keras")
+    x = np.random.default_rng(0).random((2, 16, 16, 3), "float32")
+    np.testing.assert_allclose(saved(x), model(x), atol=1e-6)
+    assert (a == "softmax") == bool(np.allclose(np.sum(model(x), -1), 1))
+    assert run.result == json.loads((tmp_path / "run" / "result.json").read_text())
+
+
+def test_the_same_call_gives_the_finished_run(photos, tmp_path):
+    first = convbook.train(small(), photos, out=tmp_path / "run", **SHORT)
+    another = small()
+    again = convbook.train(another, photos, out=tmp_path / "run", **SHORT)
+    assert again.model is another
+    for a, b in zip(first.model.get_weights(), another.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    wider = keras.Sequential(
+        [keras.Input((16, 16, 3)), layers.Flatten(), layers.Dense(2)], name="small"
+    )
+    with pytest.raises(ValueError, match=r"model small .*has small"):
+        convbook.train(wider, photos, out=tmp_path / "run", **SHORT)
+
+
+def test_probabilities_and_logits_learn_the_same(photos, tmp_path):
+    """The loss knows which of the two a model answers."""
+    results = []
+    for a in (None, "softmax"):
+        keras.utils.set_random_seed(3)
+        run = convbook.train(small(a=a), photos, out=tmp_path / f"run{a}", **SHORT)
+        results.append(run.model.get_weights())
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_a_function_of_a_file(photos, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(OWN)
+    argv = ["train", "mine.py:build", "--data", photos, "--epochs", "1", "--size", "16"]
+    argv += ["--no-tensorboard", "--out", "run"]
+    assert command([*argv, "--option", "width=6"]) == 0
+    model = convbook.load(tmp_path / "run" / "model.keras")
+    assert model.input_shape == (None, 16, 16, 3)
+    assert model.weights[0].shape[-1] == 6
+    capsys.readouterr()
+    assert command([*argv, "--option", "width=6"]) == 0  # finished
+    (tmp_path / "mine.py").write_text(OWN + "\n")
+    assert command([*argv, "--option", "width=6"]) == 2
+    assert "model mine.py:build" in told(capsys)
+
+
+def test_a_saved_model_goes_on_from_its_weights(photos, tmp_path):
+    model = small()
+    model.save(tmp_path / "mine.keras")
+    slow = {"like": "modern", "lr": 1e-30, "batch_size": 8}
+    run = convbook.train("mine.keras", photos, slow, out="run", **SHORT)
+    for ours, theirs in zip(run.model.trainable_weights, model.trainable_weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+REFUSED = [
+    (["mine.py"], "name the function that makes the network, mine.py:build"),
+    (["gone.keras"], "gone.keras: there is no such file"),
+    (["mine.py:other"], "mine.py has no function 'other'"),
+    (["mine.py:no_model"], "must be a functional or Sequential keras.Model"),
+    (["mine.py:build", "--option", "depth=2"], "--option depth: mine.py:build takes input_shape"),
+    (["mine.py:build", "--weights", "imagenet"], "--weights imagenet: mine.py:build is your own"),
+    (["mine.py:build", "--recipe", "paper"], "has no paper"),
+    (["three.keras"], "three.keras answers (None, 3): must be (None, 2)"),
+    (["three.keras", "--option", "width=3"], "three.keras is made already"),
+    (["three.keras", "--size", "32"], "--size 32: three.keras reads 16 x 16"),
+    (["scaled.keras"], "layer 'rescaling' scales its input"),
+    (["three.keras", "--precision", "mixed_float16"], "(None, 3)"),
+    (["text.keras"], "must be a saved functional or Sequential keras.Model"),
+]
+
+
+@pytest.mark.parametrize(("argv", "words"), REFUSED, ids=[" ".join(argv) for argv, _ in REFUSED])
+def test_refused(argv, words, photos, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "text.keras").write_text("no archive")
+    small(3).save(tmp_path / "three.keras")
+    small(first=[layers.Rescaling(1 / 255, name="rescaling")]).save(tmp_path / "scaled.keras")
+    more = [] if "--size" in argv or "three" in argv[0] else ["--size", "16"]
+    assert command(["train", *argv, "--data", photos, "--epochs", "1", *more, "--out", "run"]) == 2
+    assert words in told(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (dict(depth=3), "depth=3: train has "),
+        (dict(batch_size=0), "--batch-size: '0' is not a whole number"),
+        (dict(jit="yes"), "jit='yes': must be True or False"),
+        (dict(recipe={"like": "modern", "speed": 3}, out="a"), "speed=3: a recipe has"),
+        (dict(precision="float16"), "--precision: invalid choice"),
+    ],
+    ids=str,
+)
+def test_calls_that_cannot_be(given, words, photos):
+    with pytest.raises((ValueError), match=words):
+        convbook.train("resnet20", photos, **SHORT | given)
+
+
+def test_no_model():
+    with pytest.raises(ValueError, match="functional or Sequential"):
+        convbook.train(keras.Sequential([layers.Dense(3)], name="late"), "digits")
+
+
+def test_freeze_without_stages(photos, tmp_path):
+    model = small()
+    before = [w.numpy() for w in model.weights]
+    convbook.train(model, photos, freeze="body", out=tmp_path / "run", **SHORT)
+    changed = [(w.numpy() != b).any() for w, b in zip(model.weights, before, strict=True)]
+    assert changed == [False] * 6 + [True, True]
+    assert len(model.trainable_weights) == 6

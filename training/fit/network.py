@@ -1,0 +1,225 @@
+"""The network of a run: one of the catalog, or one's own.
+
+One's own is a model at hand, a .keras file, or FILE.py:FUNCTION, which is called with input_shape
+and classes, as far as it takes them, and with the values of --option.
+"""
+
+import hashlib
+import inspect
+import json
+import re
+import runpy
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import keras
+import tensorflow as tf
+
+from convbook import architectures, names
+from convbook.architectures.catalog import find
+from convbook.architectures.common import Net
+from convbook.architectures.graph.calls import has_calls
+from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.weights.loading import needed, opened
+from convbook.training.recipes.initial import initialise
+from convbook.training.recipes.transfer import taken_over
+
+Shape = tuple[Any, ...]  # (rows, columns, channels)
+SIDES = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+ANY: Shape = (None, None, None)
+GATES = {"survival", "drop_path"}  # options of networks, of which one may be given
+
+
+@dataclass(frozen=True)
+class Own:
+    """How a network of one's own is made, and what it is known by."""
+
+    make: Callable[..., keras.Model]  # (shape, classes, **options)
+    digest: str
+    shape: Shape  # that it reads; None: any
+    takes_options: bool = False
+
+
+def own(name: str) -> Own | None:
+    """One's own network; None: it is of the catalog.  Raises ValueError for what cannot be."""
+    if isinstance(name, names.AtHand):
+        model = usable(name.model, name)
+        return Own(lambda *_: here(model), digest(layout(model)), model.input_shape[1:])
+    if not names.is_own(name):
+        return None
+    path, _, function = name.partition(":")
+    content = digest(Path(path).read_bytes())
+    if not function:
+        return Own(lambda *_: usable(opened(path), name), content, shape_in(path))
+    return Own(lambda *told, **options: built(name, *told, **options), content, ANY, True)
+
+
+def shape_in(path: str) -> Shape:
+    """What the network of a .keras file reads, of its text alone: TensorFlow does nothing yet.
+
+    Raises ValueError.
+    """
+    try:
+        with ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))
+        layers = config["config"]["layers"]
+        read = next(each for each in layers if each["class_name"] == "InputLayer")
+        rows, columns, channels = read["config"]["batch_shape"][1:]
+    except (OSError, BadZipFile, KeyError, ValueError, StopIteration, TypeError) as error:
+        right = "a saved functional or Sequential keras.Model that reads images"
+        raise ValueError(f"{path}: must be {right}: {error!r}") from error
+    return rows, columns, channels
+
+
+def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
+    """What FILE.py:FUNCTION makes.  Raises ValueError."""
+    path, _, function = name.partition(":")
+    build = runpy.run_path(path).get(function)
+    if not callable(build):
+        raise ValueError(f"{name}: {path} has no function {function!r}")
+    takes = inspect.signature(build).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    given = dict(input_shape=shape, classes=classes)
+    given = {k: v for k, v in given.items() if every or k in takes}
+    for key in options:
+        if not every and key not in takes:
+            has = ", ".join(takes) or "no arguments"
+            raise ValueError(f"--option {key}: {name} takes {has}")
+    return usable(build(**given | options), name)
+
+
+def usable(model: Any, name: str) -> keras.Model:
+    """The model.  Raises ValueError if it cannot be trained here."""
+    right = "a functional or Sequential keras.Model with known inputs"
+    if not isinstance(model, keras.Model) or not has_calls(model):
+        raise ValueError(f"{name}: must be {right}, got {model!r}")
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        raise ValueError(f"{name}: must read images (N, rows, columns, channels), got {shape}")
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+            again = "the recipe scales the images, which would be done twice; leave the layer out"
+            raise ValueError(f"{name}: layer {layer.name!r} scales its input: {again}")
+    return model
+
+
+def here(model: keras.Model) -> keras.Model:
+    """The model, or under a strategy of several devices a copy whose weights are on all of them."""
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def layout(model: keras.Model) -> bytes:
+    """The layers of a model and how they are connected, less the numbers in their names."""
+    return re.sub(r'_\d+"', '"', model.to_json()).encode()
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def shape_of(options: Namespace) -> Shape:
+    """(rows, columns, channels) of the images that the network reads, pixels as options ask.
+
+    Fills in options.size: the network's, less for small images, where that would only cost.
+    Raises ValueError for options that do not go together with the network.
+    """
+    if mine := own(options.model):
+        refuse(options, mine)
+        rows, columns, channels = mine.shape
+        if rows != columns or (rows and options.size not in (None, rows)):
+            raise ValueError(f"--size {options.size}: {options.model} reads {rows} x {columns}")
+        options.size = rows or options.size or SIDES.get(options.data, 224)
+        return options.size, options.size, channels or 3
+    rows, _, channels = asked_network(options).shape
+    if options.size is None:
+        options.size = min(rows, SIDES.get(options.data, rows))
+    return options.size, options.size, channels
+
+
+def asked_network(options: Namespace) -> Net:
+    """The row of the network, whose options go together with the weights.  Raises ValueError."""
+    key, net = find(options.model)
+    if options.weights:
+        needed(key, options.weights, dict(options.option), options.of)
+    for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
+        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+    return net
+
+
+def refuse(options: Namespace, mine: Own) -> None:
+    """Raises ValueError for options that a network of one's own does not have."""
+    if options.weights:
+        instead = "--init-from FILE.keras takes the layers that fit"
+        raise ValueError(f"--weights {options.weights}: {options.model} is your own; {instead}")
+    if options.option and not mine.takes_options:
+        first = next(iter(options.option))
+        raise ValueError(f"--option {first}: {options.model} is made already, and takes none")
+
+
+def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: int) -> keras.Model:
+    """The model as the recipe trains it: gates, auxiliary heads, first weights.
+
+    One's own has the first weights that it comes with.  Raises ValueError.
+    """
+    if mine := own(options.model):
+        model = mine.make(shape, classes, **options.option)
+        chosen: dict[str, Any] = {}
+    else:
+        chosen = choices(options, recipe)
+        model = architectures.create(options.model, input_shape=shape, classes=classes, **chosen)
+    fits(model, options.model, shape, classes, recipe["aux_weights"])
+    if mine:
+        refuse_precision(model, options.precision)
+    if options.weights or options.init_from:
+        chosen.pop("aux", None)
+        print(taken_over(model, options, shape, chosen), flush=True)
+    elif not mine:
+        initialise(model, recipe["init"])
+    return model
+
+
+def choices(options: Namespace, recipe: dict[str, Any]) -> dict[str, Any]:
+    """The options of a network of the catalog, with those of its weights and of the recipe."""
+    (name, net), chosen = find(options.model), dict(options.option)
+    if options.weights:
+        chosen = needed(name, options.weights, chosen, options.of)
+        chosen.pop("classes", None)
+    if not GATES & set(chosen):
+        gates = {gate: recipe[gate] for gate in GATES & set(net.options)}
+        chosen |= {gate: rate for gate, rate in gates.items() if rate is not None}
+    if recipe["aux_weights"] and "aux" in net.options:
+        chosen["aux"] = True
+    return chosen
+
+
+def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights: Any) -> None:
+    """Raises ValueError if a model does not answer for such images, or has other heads."""
+    reads, answers = model.input_shape[1:], model.outputs[0].shape
+    if any(here not in (None, there) for here, there in zip(reads, shape, strict=True)):
+        right = "let it take input_shape, or give --size"
+        raise ValueError(f"{name} reads {reads}, the images are {shape}: {right}")
+    if tuple(answers) != (None, classes):
+        right = f"(None, {classes}), a number for each class of the data"
+        raise ValueError(f"{name} answers {tuple(answers)}: must be {right}")
+    heads = len(model.outputs) - 1
+    if len(aux_weights) != heads:
+        right = f"{heads} numbers, one for each auxiliary head of {name}"
+        raise ValueError(f"aux_weights={aux_weights}: aux_weights must be {right}")
+
+
+def refuse_precision(model: keras.Model, precision: str) -> None:
+    """Raises ValueError if a model that is made already is of another precision."""
+    has = {layer.dtype_policy.name for layer in all_layers(model)} & {*PRECISIONS}
+    if precision not in has and precision != "float32":
+        raise ValueError(f"--precision {precision}: {model.name} is made already, in {min(has)}")
+    if precision == "float32" and (mixed := has - {"float32"}):
+        raise ValueError(f"--precision float32: {model.name} is made in {min(mixed)}; say so")
