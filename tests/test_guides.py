@@ -13,10 +13,11 @@ import pytest
 from convbook.__main__ import main, parsed
 from convbook.architectures import catalog
 from convbook.architectures.weights import loading
-from convbook.names import data_source
+from convbook.names import data_source, is_own
 from convbook.training.commands import finished
 from convbook.training.evaluation import protocols
 from convbook.training.fit import job
+from convbook.training.recipes import asked
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
@@ -46,6 +47,9 @@ def commands(page):
 def trained(options):
     """A training: its network, recipe, data and devices exist and go together."""
     finished(options)
+    if is_own(options.model):  # an empty file here
+        asked(options)
+        return
     recipe = job.chosen_recipe(options)
     assert recipe["batch_size"] % options.accumulate == 0
     data_source(options.data)
@@ -64,7 +68,8 @@ def accepted(words):
         extras = re.findall(r"\[([\w,]+)\]", " ".join(argv))
         assert {e for extra in extras for e in extra.split(",")} <= {*EXTRAS}
     elif program == "convbook" and argv[0] in ("check", "train", "evaluate", "predict", "compare"):
-        for path in (Path(word) for word in argv if word.endswith(".keras")):
+        own = (word.partition(":")[0] for word in argv)
+        for path in (Path(word) for word in own if word.endswith((".keras", ".py"))):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         options = parsed(argv[0], argv[1:])[1]
