@@ -63,7 +63,13 @@ from convbook.blocks.layers import (
 from convbook.blocks.lenet import partial_conv, radial_basis, subsample
 from convbook.blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
 from convbook.blocks.lrn import LocalResponseNorm, lrn
-from convbook.blocks.mobilenet import inv_residual_block, inverted_residual_block, mobilenet_block
+from convbook.blocks.mbconv import mbconv_block
+from convbook.blocks.mobilenet import (
+    inv_residual_block,
+    inverted_residual_block,
+    mobilenet_block,
+    mobilenet_v3_block,
+)
 from convbook.blocks.nasnet import (
     AMOEBANET_A_NORMAL,
     AMOEBANET_A_REDUCTION,
@@ -167,8 +173,10 @@ __all__ = [
     "lrn",
     "maxout",
     "maxpool",
+    "mbconv_block",
     "mlpconv",
     "mobilenet_block",
+    "mobilenet_v3_block",
     "multi_size",
     "naive_inception_module",
     "nasnet_normal_cell",

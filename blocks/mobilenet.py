@@ -1,10 +1,14 @@
-"""Depthwise separable and inverted residual blocks.  arXiv:1704.04861, arXiv:1801.04381."""
+"""Depthwise separable and inverted residual blocks: MobileNets 1 to 3.
+
+arXiv:1704.04861, arXiv:1801.04381, arXiv:1905.02244.
+"""
 
 from keras import layers
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import BN_TF, conv, dwconv, sepconv
-from convbook.blocks.types import Act, Around, Gate, Map, Norm, Padding, Pair, Tensor, Whole
+from convbook.blocks.layers import BN_TF, conv, dwconv, pair, sepconv
+from convbook.blocks.se import se_block
+from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
 @checked
@@ -38,25 +42,74 @@ def inv_residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
 
 
 @checked
-def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, p: Around = "same",
-                            n: Norm = BN_TF, a: Act = "relu6",
-                            gate: Gate = None) -> Tensor:  # fmt: skip
-    """1x1 rC n a -> 3x3/s depthwise n a -> 1x1 f n, + x where the shape stays: r is an expansion.
+def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: Whole = 3,
+                            p: Padding = "same", n: Norm = BN_TF, a: Act = "relu6",
+                            se: Whole | None = None, gate: Gate = None) -> Tensor:  # fmt: skip
+    """1x1 rC n a -> kxk/s depthwise n a -> 1x1 f n, + x where the shape stays: r is an expansion.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  MobileNetV2, arXiv:1801.04381, Table 1 and Figure 4d; r is
     its t; with r=1 the first 1x1 is left out, as in the authors' code.
 
     Args:
         a: after the first 1x1 and the depthwise.
-        p: of the 3x3; 1 pads as Torch does.
+        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        se: the ratio of a squeeze-and-excitation behind the depthwise, of C to its width, with a
+            inside (MnasNet, arXiv:1807.11626); None for none.
         gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
             has no gate.
     """
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    c = x.shape[-1]
+    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 
     def branch(x):
-        m = conv(x, r * x.shape[-1], k=1, n=n, a=a) if r > 1 else x
-        m = dwconv(m, k=3, s=s, p=p, n=n, a=a)
+        m = conv(x, r * c, k=1, n=n, a=a) if r > 1 else x
+        m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
+        m = se_block(m, r=r * se, a=a) if se else m  # C/se wide
         return conv(m, f, k=1, n=n, a=None)
 
-    m = branch(x) if gate is None or s != 1 or x.shape[-1] != f else gate(x, branch)
-    return layers.add([x, m]) if s == 1 and x.shape[-1] == f else m
+    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and c == f else m
+
+
+def keeps(p: Padding, k: int) -> bool:
+    """Whether the padding keeps the size at stride 1."""
+    return p == "same" if isinstance(p, str) else all(2 * i + 1 == k for i in pair(p))
+
+
+def rounded(f: float) -> int:
+    """f to the nearest multiple of 8, but not below 90 % of it: the authors' code."""
+    near = max(8, int(f + 4) // 8 * 8)
+    return near if near >= 0.9 * f else near + 8
+
+
+@checked
+def mobilenet_v3_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whole | None = None,
+                       k: Whole = 3, p: Padding = "same", n: Norm = BN_TF, a: Act = "hard_silu",
+                       se: Whole | None = 4, gate: Gate = None) -> Tensor:  # fmt: skip
+    """1x1 rC n a -> kxk/s depthwise n a -> squeeze-and-excitation -> 1x1 f n, + x where it fits.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  MobileNetV3, arXiv:1905.02244, Figure 4; where rC is C the
+    first 1x1 is left out, as in the authors' code.
+
+    Args:
+        a: after the first 1x1 and the depthwise: 'hard_silu', the paper's h-swish, or 'relu'.
+        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        width: of the first 1x1, in place of rC.
+        se: the ratio of the squeeze-and-excitation, of rC to its width, which is a multiple of 8;
+            a hard sigmoid makes its weights; None for none.
+        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
+            has no gate.
+    """
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    c = x.shape[-1]
+    width = width or r * c
+
+    def branch(x):
+        m = conv(x, width, k=1, n=n, a=a) if width != c else x
+        m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
+        m = se_block(m, width=rounded(width / se), weigh="hard_sigmoid") if se else m
+        return conv(m, f, k=1, n=n, a=None)
+
+    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and c == f else m

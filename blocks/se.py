@@ -7,23 +7,29 @@ from keras import layers
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv, dense, gavgpool
 from convbook.blocks.stochastic_depth import run
-from convbook.blocks.types import Branch, Gate, Map, Norm, Pair, Tensor, Whole
+from convbook.blocks.types import Act, Branch, Gate, Map, Norm, Pair, Tensor, Whole
 
 
 @checked
-def se_block(x: Map, f: Whole | None = None, r: Whole = 16) -> Tensor:
+def se_block(x: Map, f: Whole | None = None, r: Whole = 16, *, width: Whole | None = None,
+             a: Act = "relu", weigh: Act = "sigmoid") -> Tensor:  # fmt: skip
     """x * (global mean -> dense f/r relu -> dense f sigmoid), r a reduction.
 
     x (N, H, W, f) -> the same shape; f is read off x if not given.
     SENet, arXiv:1709.01507, Figures 1 and 2, equations 2 to 4; both layers have a bias, as in the
     authors' Caffe definition (their text writes none).
+
+    Args:
+        width: of the first layer, in place of f/r.
+        a: after the first layer.
+        weigh: after the second, what makes weights of its numbers; 'hard_sigmoid' in MobileNetV3.
     """
     f = f or x.shape[-1]
     require(f == x.shape[-1], f=f, right=f"C={x.shape[-1]}, the channels that are weighted")
-    require(r <= f, r=r, right=f"a ratio from 1 to f={f}")
+    require(width or r <= f, r=r, right=f"a ratio from 1 to f={f}")
     m = gavgpool(x)
-    m = dense(m, f // r)
-    m = dense(m, f, a="sigmoid")
+    m = dense(m, width or f // r, a=a)
+    m = dense(m, f, a=weigh)
     return layers.multiply([x, m])
 
 

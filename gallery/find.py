@@ -20,9 +20,11 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        stochastic_depth drop_path ResNet Identity-Mappings ResNeXt Inception-ResNet SENet
-        Stochastic-Depth MobileNetV2 Xception ShuffleNet Wide-ResNet ResNet-D""",
-    "attention recalibration squeeze excitation channelwise": "se_block senet_block SENet",
+        mobilenet_v3_block mbconv_block stochastic_depth drop_path ResNet Identity-Mappings ResNeXt
+        Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
+        ShuffleNet Wide-ResNet ResNet-D""",
+    "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
+        mobilenet_v3_block SENet EfficientNet MobileNetV3""",
     "gate gating scaling": "shortcut_variant_block se_block",
     "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
         factorized_reduction transition_block grid_reduction reduction_a reduction_b
@@ -30,19 +32,19 @@ IDEAS = {
         nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
         basic_block bottleneck_block preact_block resnext_bottleneck_block senet_block
         bn_inception_module xception_block mobilenet_block inverted_residual_block
-        shufflenet_unit shufflenet_v2_unit""",
+        mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit""",
     "pool pooling max mean average": """subsample transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
-        inverted_residual_block inv_residual_block shufflenet_unit shufflenet_v2_unit
-        channel_shuffle fire_module grouped_sepconv MobileNet MobileNetV2 ShuffleNet ShuffleNet-V2
-        SqueezeNet""",
+        inverted_residual_block mobilenet_v3_block mbconv_block inv_residual_block shufflenet_unit
+        shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv MobileNet MobileNetV2
+        MobileNetV3 EfficientNet ShuffleNet ShuffleNet-V2 SqueezeNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
-        inverted_residual_block inv_residual_block grouped_sepconv spatial_sepconv shufflenet_unit
-        shufflenet_v2_unit cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell
-        amoebanet_normal_cell amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet
-        NASNet""",
+        inverted_residual_block inv_residual_block mobilenet_v3_block mbconv_block grouped_sepconv
+        spatial_sepconv shufflenet_unit shufflenet_v2_unit
+        cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
+        amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
         resnext_two_layer_block channel_shuffle shufflenet_unit grouped_sepconv senet_block
         ResNeXt ShuffleNet AlexNet""",
@@ -65,7 +67,11 @@ IDEAS = {
         Inception-v4""",
     "scale multiscale kernel size": "multi_size naive_inception_module small_kernels GoogLeNet VGG",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
-        maxout Identity-Mappings""",
+        mobilenet_v3_block mbconv_block maxout Identity-Mappings""",
+    "swish silu hswish hard sigmoid": "mbconv_block mobilenet_v3_block EfficientNet MobileNetV3",
+    "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
+        mobilenet_v3_block inv_residual_block MobileNetV2 MobileNetV3 EfficientNet""",
+    "compound scaling scale width depth resolution": "EfficientNet",
     "normalization normalisation norm normalize contrast": "lrn AlexNet ZFNet BN-Inception",
     "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
         refinement_head GoogLeNet Inception-v3""",
@@ -132,6 +138,11 @@ PAPERS = {
     "AmoebaNet": Paper("amoebanet_a_6_190", "amoebanet"),
     "MobileNet": Paper("mobilenet_v1_1.0_224", "mobilenet_v1"),
     "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
+    "MobileNetV3": Paper(
+        authors="Howard, Sandler, Chu, Chen, Tan, Wang, Zhu, Pang, Vasudevan, Le, Adam",
+        title="Searching for MobileNetV3",
+    ),
+    "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "Hybrid Dilated": Paper(

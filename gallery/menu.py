@@ -84,6 +84,8 @@ MENU = {
     "xception_block": Row("separable 3x3s with a shortcut", "Xception", 2016, "x, 64, 2"),
     "mobilenet_block": Row("depthwise 3x3, then 1x1", "MobileNet", 2017),
     "inverted_residual_block": Row("1x1 up, depthwise, 1x1 down", "MobileNetV2", 2018, "x, 32"),
+    "mobilenet_v3_block": Row("inverted, squeezed, hard swish", "MobileNetV3", 2019, "x, 32"),
+    "mbconv_block": Row("inverted, squeezed, swish", "EfficientNet", 2019, "x, 32"),
     "channel_shuffle": Row("channels dealt out over the groups", "ShuffleNet", 2017),
     "shufflenet_unit": Row(
         "grouped 1x1, shuffle, depthwise 3x3", "ShuffleNet", 2017, "x, 240", ((28, 28, 240),)

@@ -252,6 +252,9 @@ DENSENET = [
         12, 6, 12 * 6, bn=12, size=floor, noisy=True
     ),
     call("se_block", lambda x: blocks.se_block(x, 32))(32, 32, 2 * 32 * 2, biases=2 + 32),
+    call("se_block 3 wide", lambda x: blocks.se_block(x, width=3, a="silu", weigh="hard_sigmoid"))(
+        8, 8, 2 * 8 * 3, biases=3 + 8
+    ),
     call("se_block r=4", lambda x: blocks.se_block(x, r=4))(8, 8, 2 * 8 * 2, biases=2 + 8),
 ]
 
@@ -385,6 +388,24 @@ MOBILE = [
         "inverted_residual_block /2 r=1",
         lambda x: blocks.inverted_residual_block(x, 12, 2, r=1, p=1),
     )(8, 12, separable(3, 8, 12), bn=8 + 12, size=half),
+    call(
+        "inverted_residual_block 5x5 squeezed",
+        lambda x: blocks.inverted_residual_block(x, 8, r=3, k=5, p=2, se=4),
+    )(8, 8, 8 * 24 + separable(5, 24, 8) + 2 * 24 * 2, biases=2 + 24, bn=24 + 24 + 8),
+    call("mobilenet_v3_block", lambda x: blocks.mobilenet_v3_block(x, 8))(
+        8, 8, 8 * 48 + separable(3, 48, 8) + 2 * 48 * 16, biases=16 + 48, bn=48 + 48 + 8
+    ),
+    call(
+        "mobilenet_v3_block 5x5/2, 20 wide, relu",
+        lambda x: blocks.mobilenet_v3_block(x, 12, 2, width=20, k=5, p=2, a="relu", se=None),
+    )(8, 12, 8 * 20 + separable(5, 20, 12), bn=20 + 20 + 12, size=half),
+    call("mbconv_block", lambda x: blocks.mbconv_block(x, 8))(
+        8, 8, 8 * 48 + separable(3, 48, 8) + 2 * 48 * 2, biases=2 + 48, bn=48 + 48 + 8
+    ),
+    call(
+        "mbconv_block Lite 5x5/2",
+        lambda x: blocks.mbconv_block(x, 12, 2, r=1, k=5, a="relu6", se=None),
+    )(8, 12, separable(5, 8, 12), bn=8 + 12, size=half),
     call("channel_shuffle", lambda x: blocks.channel_shuffle(x))(8, 8),
     call("ChannelShuffle g=3", lambda x: blocks.ChannelShuffle(3)(x))(12, 12),
     call("shufflenet_unit", lambda x: blocks.shufflenet_unit(x, 24))(

@@ -175,6 +175,15 @@ CALLS = [
     (lambda x: blocks.dense_block(x, recompute=True), "n=None: n must be batch norm, such as BN"),
     (lambda x: blocks.transition_block(x, r=9), "r=9: r must be a reduction from 1 to C=8"),
     (lambda x: blocks.se_block(wide(x), 32), "f=32: f must be C=64, the channels that"),
+    (
+        lambda x: blocks.inverted_residual_block(x, 8, k=5, p=1),
+        "p=1: p must be 'same' or 2 of k=5, which keep the size",
+    ),
+    (lambda x: blocks.inverted_residual_block(x, 8, se=9), "se=9: se must be None or a ratio"),
+    (
+        lambda x: blocks.mobilenet_v3_block(x, 8, p="valid"),
+        "p='valid': p must be 'same' or 1 of k=3, which keep the size",
+    ),
     (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
     (lambda x: blocks.senet_block(x, 8, width=3), "width=3: width must be an even whole number"),
     (lambda x: blocks.senet_block(x, 8), "se=16: se must be None or a ratio from 1 to f=8"),

@@ -81,6 +81,25 @@ def test_densenet_layer_and_transition():
         (blocks.inverted_residual_block, (8,), {"r": 1}, "dw BN relu6 conv BN add"),
         (blocks.inverted_residual_block, (8, 2), {}, "conv BN relu6 dw BN relu6 conv BN"),
         (blocks.inverted_residual_block, (9,), {}, "conv BN relu6 dw BN relu6 conv BN"),
+        (
+            blocks.inverted_residual_block,
+            (8,),
+            {"se": 2, "a": "silu"},
+            "conv BN silu dw BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN add",
+        ),
+        (
+            blocks.mobilenet_v3_block,
+            (9,),
+            {},
+            "conv BN hard_silu dw BN hard_silu GlobalAveragePooling2D Dense Dense Multiply conv BN",
+        ),
+        (blocks.mobilenet_v3_block, (8,), {"width": 8, "se": None}, "dw BN hard_silu conv BN add"),
+        (
+            blocks.mbconv_block,
+            (8,),
+            {"r": 1},
+            "dw BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN add",
+        ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

@@ -22,6 +22,8 @@ CALLS = {
     "resnext_bottleneck_block": [((8,), {"c": 2}, 1), ((12, 2), {"c": 2, "form": "sum"}, 1)],
     "senet_block": [((8,), {"c": 2, "se": 4}, 1), ((12, 2), {"c": 2, "se": 4}, 1)],
     "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "mobilenet_v3_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "inception_module": [((ROW,), {}, 4)],
     "bn_inception_module": [((ROW,), {}, 4), (((0, *ROW[1:]), 2), {}, 3)],

@@ -132,6 +132,12 @@ def test_a_file_of_json_says_all(tmp_path):
         preparations.mode("theano", 64)
 
 
+# Rows whose library takes images of another size than the paper's.
+OTHER_SIZES = {"torchvision/efficientnet_b2": 288}
+OTHER_SIZES |= {f"timm/efficientnet_b{i}": n for i, n in enumerate((256, 288, 320), 2)}
+OTHER_SIZES |= {"timm/tf_efficientnet_lite3": 300, "timm/tf_efficientnet_lite4": 380}
+
+
 def test_every_published_row_has_its_preparation_and_names():
     rows = [*published().items()]
     rows += [(f"keras.applications/{name}", (name, row[2])) for name, row in APPLICATIONS.items()]
@@ -139,7 +145,8 @@ def test_every_published_row_has_its_preparation_and_names():
         known, net = weights.prepared_as(of), architectures.catalog.NETS[name]
         assert len(known.class_names) == options.get("classes", net.classes), of
         of_227 = name.startswith(("squeezenet", "alexnet")) and not of.startswith("keras")
-        assert known.preparation.crop == (224 if of_227 else net.shape[0]), of
+        size = OTHER_SIZES.get(of, 224 if of_227 else net.shape[0])
+        assert known.preparation.crop == size, of
     kept = of_libraries.table("preparations.json")
     there = {f"{library}/{name}" for library in kept for name in kept[library]}
     assert there <= {of for of, _ in rows}

@@ -29,6 +29,7 @@ NAMES = [
         "shufflenet_v1_g3_1x",
         "shufflenet_v2_0.5x",
     ),
+    "efficientnet_b0",
 ]
 SIZES = (32, 33, 224, 299, 331)
 # The least size of the body, where windows without padding ask for more than one pixel.

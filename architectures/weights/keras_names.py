@@ -4,6 +4,8 @@ Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto
 so on here, in the order in which keras.applications made them: they have no other name.
 """
 
+from string import ascii_lowercase
+
 from convbook.architectures import mobilenet
 from convbook.architectures.weights.patterns import Rows, counted
 
@@ -91,6 +93,24 @@ def mobilenet_v2() -> Rows:
                 rows[f"{there}_{part}_BN"] = here + "_b2" * (j > 1) + f"_{bn}"
             n += 1
     return rows
+
+
+def efficientnet() -> Rows:
+    """block2a is the first block of stage 2; the first stage has no expansion."""
+    rows = {"stem_conv": "stem_conv1", "stem_bn": "stem_bn1", **HEAD}
+    rows |= {"top_conv": "last_conv1", "top_bn": "last_bn1"}
+    parts = {"dwconv": "dwconv1", "se_reduce": "b2_dense1", "se_expand": "b2_dense2"}
+    bare = parts | {"bn": "bn1", "project_conv": "conv1", "project_bn": "bn2"}
+    full = parts | {"expand_conv": "conv1", "expand_bn": "bn1", "bn": "bn2"}
+    full |= {"project_conv": "conv2", "project_bn": "bn3"}
+    for j, letter in enumerate(ascii_lowercase[:MOST], 1):
+        for there, here, layers in (("1", "1", bare), ("<stage>", "<stage>", full)):
+            path = f"stage{here}_block{j}" + "_b2" * (j > 1)
+            rows |= {f"block{there}{letter}_{k}": f"{path}_{v}" for k, v in layers.items()}
+    return rows
+
+
+MOST = 13  # blocks of a stage of B7
 
 
 def xception() -> Rows:
@@ -181,6 +201,7 @@ TABLES = {
     "keras.applications Xception": xception(),
     "keras.applications MobileNet": mobilenet_v1(),
     "keras.applications MobileNetV2": mobilenet_v2(),
+    "keras.applications EfficientNet": efficientnet(),
     "keras.applications DenseNet": densenet(),
     "keras.applications NASNetMobile": nasnet(4),
     "keras.applications NASNetLarge": nasnet(6),

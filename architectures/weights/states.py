@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from convbook.architectures.graph.layer_names import all_layers, inside
 
@@ -51,7 +51,8 @@ def shared_prefix(state: State) -> str | None:
 def keras_state(source: keras.Model) -> State:
     """{layer.weight: array} of a Keras model, or of the one nested in it that has most weights.
 
-    For what has no name of its own see keras_names.
+    For what has no name of its own see keras_names.  A Normalization, which EfficientNet has, is of
+    the preparation of images, and left out.
     """
     if nested := [inner for layer in source.layers if (inner := inside(layer))]:
         return keras_state(max(nested, key=lambda inner: inner.count_params()))
@@ -66,7 +67,7 @@ def keras_state(source: keras.Model) -> State:
         for i, (_, name) in enumerate(sorted(found), 1)
     }
     for layer in all_layers(source):
-        for weight in layer.weights:
+        for weight in [] if isinstance(layer, layers.Normalization) else layer.weights:
             entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
             state[entry] = ops.convert_to_numpy(weight)
     return state

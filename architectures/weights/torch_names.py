@@ -78,14 +78,34 @@ def inverted(table: Iterable[tuple[int, int, int, int]]) -> Rows:
 
 
 def timm_inverted() -> Rows:
-    """timm's MobileNets: a block's modules by what they do."""
+    """timm's MobileNets and EfficientNets: a block's modules by what they do.
+
+    The first stage has no expansion, and its further blocks, which EfficientNet-B1 has, add.
+    """
     rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
     rows |= {"bn2": "last_bn1", "classifier": "logits"}
-    bare = {"conv_dw": "dwconv1", "bn<i>": "bn<i>", "conv_pw": "conv1"}
+    weighed = {"se.conv_reduce": "b2_dense1", "se.conv_expand": "b2_dense2"}
+    bare = {"conv_dw": "dwconv1", "bn<i>": "bn<i>", "conv_pw": "conv1", **weighed}
     full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
+    full |= weighed
     first = within({"blocks.0.0": "stage1_block1"}, bare)
+    first |= within({"blocks.0.<block-1>": "stage1_block<block>_b2"}, bare)
     rows |= first | within({"blocks.<stage-1>.0": "stage<stage>_block1"}, full)
     return rows | within({"blocks.<stage-1>.<block-1>": "stage<stage>_block<block>_b2"}, full)
+
+
+def torchvision_mbconv() -> Rows:
+    """torchvision's EfficientNet: a block's parts in a row, one less in the first stage."""
+    rows = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1", "classifier.1": "logits"}
+    rows |= {"features.8.0": "last_conv1", "features.8.1": "last_bn1"}
+    bare = {"0.0": "dwconv1", "0.1": "bn1", "1.fc<i>": "b2_dense<i>", "2.0": "conv1", "2.1": "bn2"}
+    full = {"0.0": "conv1", "0.1": "bn1", "1.0": "dwconv1", "1.1": "bn2", "2.fc<i>": "b2_dense<i>"}
+    full |= {"3.0": "conv2", "3.1": "bn3"}
+    first, rest = "features.<stage>.0.block", "features.<stage>.<block-1>.block"
+    rows |= within({"features.1.0.block": "stage1_block1"}, bare)
+    rows |= within({"features.1.<block-1>.block": "stage1_block<block>_b2"}, bare)
+    rows |= within({first: "stage<stage>_block1"}, full)
+    return rows | within({rest: "stage<stage>_block<block>_b2"}, full)
 
 
 def xception() -> Rows:
@@ -419,7 +439,8 @@ TABLES = {
     "torchvision MobileNetV2": inverted(mobilenet.V2),
     "pytorchcv SqueezeNet": PCV_SQUEEZE | within(PCV_UNITS, FIRE),
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
-    "timm MobileNetV2": timm_inverted(),
+    "timm MobileNetV2 and EfficientNet": timm_inverted(),
+    "torchvision EfficientNet": torchvision_mbconv(),
     "pytorchcv MobileNet": PCV_STEM | within(PCV_UNITS, SEPARABLE),
     "timm MobileNet": {
         "conv_stem": "stem_conv1",

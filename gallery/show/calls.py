@@ -33,6 +33,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "r": (4,),
     "rate": (0.25,),
     "se": (4,),
+    "weigh": ("hard_sigmoid",),
+    "width": (16,),
     "widths": ((16, 64),),
 }
 NO_N = "BN", {"groups": 2}  # the same of n where the default is None
@@ -43,6 +45,8 @@ MORE = {
     "bn_inception_module": "x, (0, 64, 64, 64, 96, 0), 2",
     "inception_module": "x, (8, 8, 12, 4, 8, 8)",
     "inverted_residual_block": "x, 64, 2",
+    "mbconv_block": "x, 64, 2",
+    "mobilenet_v3_block": "x, 64, 2",
     "preact_block": "x, 64, 2",
     "resnext_bottleneck_block": "x, 64, 2",
     "senet_block": "x, 256",
@@ -62,6 +66,7 @@ WITH: dict[tuple[str, str], dict[str, Any]] = {
 TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
 # A value with which the block does not fit to what is added or concatenated.
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
+UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
 
 
 def choices(texts: Texts, name: str) -> dict[str, list[Any]]:

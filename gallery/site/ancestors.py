@@ -112,6 +112,11 @@ NODES = {
         the depthwise kernel, the 1x1 after it narrows and is linear, and the narrow ends are
         added.""",
         [By("mobilenet_block(x, 64)", "inverted_residual_block(x, 64)")], ["resnet"]),
+    "efficientnet": Node("EfficientNet", "efficientnet_b0", "mobilenet-v2", """MobileNetV2's block
+        with squeeze-and-excitation and swish, and 5x5 kernels in places; B0 is found by search, and
+        B1 to B7 are B0 scaled in width, depth and resolution at once.""",
+        [By("inverted_residual_block(x, 64)", "mbconv_block(x, 64)"),
+         By("efficientnet_b0", "efficientnet_b1")], ["se-resnet"]),
     "shufflenet": Node("ShuffleNet", "shufflenet_v1_g3_1x", "resnext", """ResNeXt groups its 3x3
         alone; here the 1x1s are grouped too and the channels shuffled between them, and the 3x3 is
         depthwise and linear.""",

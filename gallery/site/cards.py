@@ -28,7 +28,7 @@ FAMILIES = {  # of blocks, by their files
     "Residual": "resnet preresnet stochastic_depth",
     "Aggregated and gated": "resnext se",
     "Inception": "inception inception_v3 inception_v4",
-    "Separable and grouped": "xception mobilenet shufflenet shufflenet_v2",
+    "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",
     "Dense and squeezed": "densenet squeezenet",
     "Found by search": "nasnet",
     "Single ideas": "kernels local refine",
