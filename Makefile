@@ -10,12 +10,12 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN := $(VENV)/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
-APART := --ignore tests/backends --ignore tests/site
+APART := --ignore tests/backends --ignore tests/others --ignore tests/site
 FAST := $(addprefix tests/test_,house.py layers.py find.py menu.py cut.py reference_pages.py)
 PACKAGES := blocks architectures gallery training
 
-.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs test-oldest test-backends docs \
-	test-site ledger lint types format wheel clean
+.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs test-oldest test-backends \
+	test-others docs test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -39,7 +39,7 @@ test-fast: lint ## lint, then the letters, the texts and the rules of the house,
 test-slow: $(VENV)/made ## what make test leaves out: tests/tiers.py
 	@$(BIN)/python $(PYTEST) $(APART) -m slow
 
-prove: test test-slow test-texts notebooks test-backends test-site test-oldest proofs ## all, hours
+prove: test test-slow test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
 	@$(BIN)/python tests/kills.py
 
 test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
@@ -64,6 +64,9 @@ test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX an
 		echo "KERAS_BACKEND=$$backend"; \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
 	done
+
+test-others: .venv-others/made ## the networks of KerasHub and kimm give their weights
+	@.venv-others/bin/python -m pytest -q tests/others
 
 docs: .venv-docs/made ## build the site into docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
@@ -106,6 +109,7 @@ clean: ## remove all that these targets made, save runs/
 $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
+.venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests]' keras-hub kimm
 # Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
 .venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
 	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python

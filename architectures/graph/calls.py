@@ -73,6 +73,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     inputs = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype, name="x") for x in symbolic}
     args, kwargs = filled((args, kwargs), inputs)
     run = run or op.call
+    kwargs.pop("training", None)  # Keras hands it on to every layer
     if "training" in inspect.signature(run).parameters:
         kwargs["training"] = False
     before = [(nodes, len(nodes)) for x in layers_within(op) for nodes in node_lists(x)]

@@ -1,0 +1,146 @@
+"""Weights of any model of the same network, matched by the structure of the two graphs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from convbook.architectures.graph.fold import flat
+from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.structure import (
+    Graph,
+    Match,
+    Node,
+    Pairs,
+    Reader,
+    weighted,
+    without_softmax,
+)
+
+SIZES = (128, 161)  # of the images on which both models must agree, where the models leave it open
+CLOSE = 1e-5  # of the largest answer
+SCALING = ("multiply", "rescaling", "normalization")
+ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # what a layer without such a weight computes
+
+
+def from_model(model: keras.Model, source: keras.Model) -> keras.Model:
+    """The weights of source into model, the same network, which is changed in place and returned.
+
+    source: a functional Keras model, whatever its layers are called: of keras.applications,
+    KerasHub, kimm or your own.  Every node of one graph must have its own in the other: the same
+    operation with the same options, after the same nodes and before the same.  Then both answer
+    random images, of two sizes where the models leave the size open, and must agree to 1e-5.
+    Raises ValueError, naming the layer and the option that differs, and leaves model as it was.
+    """
+    if not isinstance(source, keras.Model):
+        raise ValueError(f"source={type(source)}: source must be a functional keras.Model")
+    shapes = sizes(model, source)
+    (ours, _), (theirs, _) = (without_softmax(Reader(m, shapes[0]).graph) for m in (model, source))
+    refuse_scaling(ours, theirs)
+    pairs = Match(ours, theirs).pairs()
+    before = model.get_weights()
+    assign(model, moved(ours, pairs))
+    for shape in shapes:
+        if off := apart(model, source, shape):
+            where = first_apart(model, source, pairs, shape)
+            model.set_weights(before)
+            raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
+    return model
+
+
+def refuse_scaling(ours: Graph, theirs: Graph) -> None:
+    """Raises ValueError if only the source scales its input."""
+    first, other = ours.nodes[0], theirs.nodes[0]
+    if other.kind in SCALING and first.kind not in SCALING:
+        instead = "build it without, and keep that as the weights' Preparation"
+        raise ValueError(f"source: it scales its input in layer {other.name!r}: {instead}")
+
+
+def sizes(model: keras.Model, source: keras.Model) -> list[tuple[int, ...]]:
+    """The shapes of the images that both are tried on.  Raises ValueError."""
+    here, there = tuple(model.input_shape[1:]), tuple(source.input_shape[1:])
+    if any(a != b for a, b in zip(here, there, strict=True) if a and b):
+        raise ValueError(f"input_shape={here}: the source has {there}")
+    known = tuple(a or b for a, b in zip(here, there, strict=True))
+    return [tuple(v or size for v in known) for size in SIZES[: 1 + (None in known)]]
+
+
+def moved(ours: Graph, pairs: Pairs) -> dict[int, np.ndarray]:
+    """{id of a weight of ours: its value}.
+
+    A bias before a batch norm, where ours has none, is taken off that norm's moving mean.
+    """
+    values: dict[int, np.ndarray] = {}
+    biases: dict[int, np.ndarray] = {}
+    other = dict(pairs)
+    readers = {x: node for node in ours.nodes for x in node.inputs}
+    for node in weighted(ours.nodes):
+        given = {role: array(*pair) for role, pair in other[node].weights.items()}
+        for role, (weight, shape) in node.weights.items():
+            value = given.pop(role, None)
+            value = np.full(shape, ABSENT[role], "float32") if value is None else value
+            values[id(weight)] = value.reshape(weight.shape)
+        after = readers.get(node.output)
+        if "bias" in given and after and after.kind == "batch norm":
+            biases[id(after.weights["moving_mean"][0])] = given.pop("bias")
+        left = [role for role, value in given.items() if np.any(value != ABSENT[role])]
+        if left:
+            raise ValueError(f"{other[node].name} has {left[0]}, and {node.name} has none")
+    return values | {key: values[key] - bias for key, bias in biases.items()}
+
+
+def array(weight: Any, shape: Sequence[int]) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(weight)).reshape(shape)
+
+
+def assign(model: keras.Model, values: dict[int, np.ndarray]) -> None:
+    """Every weight its value, or none.  Raises ValueError for a weight without."""
+    for weight in model.weights:
+        if id(weight) not in values:
+            raise ValueError(f"the source has nothing for {weight.path} {tuple(weight.shape)}")
+        if not np.isfinite(values[id(weight)]).all():
+            raise ValueError(f"the source has values for {weight.path} that are no finite numbers")
+    for weight in model.weights:
+        weight.assign(values[id(weight)])
+
+
+def answer(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    return ops.convert_to_numpy(keras.tree.flatten(model(x, training=False))[0])
+
+
+def apart(model: keras.Model, source: keras.Model, shape: tuple[int, ...]) -> float:
+    """How far two models' answers to random images are apart, if that is too far; else 0."""
+    x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
+    ours, theirs = answer(model, x), answer(source, x)
+    if ends_in_softmax(source) and not ends_in_softmax(model):
+        ours = ops.convert_to_numpy(ops.softmax(ours))
+    ours = ours.reshape(theirs.shape)
+    off = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30))
+    return 0.0 if off < CLOSE else off
+
+
+def ends_in_softmax(model: keras.Model) -> bool:
+    last = [layer for layer in all_layers(model) if not isinstance(layer, keras.Model)][-1]
+    return getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
+
+
+def first_apart(
+    model: keras.Model, source: keras.Model, pairs: Pairs, shape: tuple[int, ...]
+) -> str:
+    """Words on the first layer whose output differs; '' if nothing says which."""
+    x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
+    nodes: list[tuple[Node, Node]] = [pair for pair in pairs if pair[0].weights]
+    try:
+        made = [
+            keras.Model(whole.input, [whole.get_layer(pair[i].name).output for pair in nodes])(x)
+            for i, whole in enumerate((flat(model), flat(source)))
+        ]
+    except ValueError:
+        return ""
+    for (ours, theirs), a, b in zip(nodes, *made, strict=True):
+        a, b = ops.convert_to_numpy(a), ops.convert_to_numpy(b)
+        if np.abs(a.reshape(b.shape) - b).max() > CLOSE * np.abs(b).max():
+            return f", first after {ours.name} ({theirs.name} of the source)"
+    return ""

@@ -1,0 +1,147 @@
+"""Weights of any Keras model of the same network, matched by the structure of the two graphs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from convbook import architectures
+from convbook.architectures.weights import from_keras, from_model
+from convbook.architectures.weights.published import APPLICATIONS
+
+NAMES = ["mobilenet_v2_0.35_224", "densenet121", "xception", "inception_resnet_v2"]
+
+
+def shaken(model):
+    """The model with other weights than it was made with, norms too."""
+    rng = np.random.default_rng(0)
+
+    def values(weight):
+        if weight.path.endswith(("gamma", "variance")):
+            return rng.uniform(0.5, 1.5, weight.shape)
+        if weight.path.endswith(("beta", "mean", "bias")):
+            return rng.normal(0, 0.1, weight.shape)
+        return ops.convert_to_numpy(weight)
+
+    model.set_weights([values(weight).astype("float32") for weight in model.weights])
+    return model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_as_by_the_table_of_names(name):
+    function, arguments, options = APPLICATIONS[name]
+    source = shaken(getattr(keras.applications, function)(weights=None, **dict(arguments)))
+    by_names = from_keras(architectures.create(name, **options), source)
+    by_structure = from_model(architectures.create(name, **options), source)
+    for a, b in zip(by_names.get_weights(), by_structure.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# Another's network, of our ResNet-20: a stem, a block with identity, a strided one, a head
+
+
+def ours(**options):
+    return architectures.create("resnet20", **options)
+
+
+def block(x, f, s, eps, a, bias, same):
+    m = x if same else layers.ZeroPadding2D(1)(x)
+    m = layers.Conv2D(f, 3, s, padding="same" if same else "valid", use_bias=bias)(m)
+    m = layers.BatchNormalization(epsilon=eps)(m)
+    m = layers.Activation(a)(m)
+    m = layers.Conv2D(f, 3, padding="same", use_bias=False)(m)
+    m = layers.BatchNormalization(epsilon=eps)(m)
+    if s > 1 or x.shape[-1] != f:
+        x = layers.AveragePooling2D(1, s)(x)
+        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, f - x.shape[-1])))
+    return layers.ReLU()(m + x)
+
+
+class Doubled(layers.BatchNormalization):
+    """A norm that answers otherwise than its class says."""
+
+    def call(self, x, training=None, mask=None):
+        return 2 * super().call(x, training=training)
+
+
+def theirs(eps=1e-5, a="relu", stride=2, n=3, kernel=3, bias=False, end="softmax", norm=None,
+           nested=False, shift=0, same=False):  # fmt: skip
+    x = keras.Input((32, 32, 3), name="pixels")
+    m = layers.Conv2D(16, kernel, padding="same", use_bias=False, name="first")(x)
+    m = ops.relu((norm or layers.BatchNormalization)(epsilon=eps)(m))
+    for i, f in enumerate((16, 32, 64)):
+        for j in range(n):
+            m = block(m, f, stride if i and not j else 1, eps, a, bias, same)
+    m = ops.mean(m, (1, 2)) if not shift else ops.mean(m[:, shift:], (1, 2))
+    if nested:
+        body = keras.Model(x, m, name="body")
+        x = keras.Input((32, 32, 3))
+        m = layers.Dropout(0.3)(body(x))
+    return shaken(keras.Model(x, layers.Dense(10, activation=end)(m)))
+
+
+@pytest.mark.parametrize("options", [{}, {"end": None}, {"nested": True}, {"bias": True}], ids=str)
+def test_however_it_is_written(options):
+    source = theirs(**options)
+    model = from_model(ours(), source)
+    x = np.random.default_rng(1).standard_normal((2, 32, 32, 3)).astype("float32")
+    answers = model(x) if "end" in options else ops.softmax(model(x))
+    np.testing.assert_allclose(answers, source(x), atol=1e-5)
+
+
+REFUSED = [
+    ({"eps": 1e-3}, "differ: batch norm with eps 1e-05, there 0.001"),
+    ({"a": "silu"}, "stage1_block1_relu1|relu"),
+    ({"n": 2}, "stage1_block3"),
+    ({"kernel": 5}, r"kernel \(3, 3\), there \(5, 5\)"),
+    ({"stride": 1}, "stage2_block1"),
+    ({"shift": 1}, "global mean"),
+    ({"same": True}, r"pads \(\(1, 0\), \(1, 0\)\), there \(\(0, 1\), \(0, 1\)\)"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=[str(o) for o, _ in REFUSED])
+def test_what_differs_is_named(options, words):
+    model = ours()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=words):
+        from_model(model, theirs(**options))
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_load_whose_answers_differ_is_undone():
+    """What no option shows, the answers do."""
+    model = ours()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"the answers differ by .*, first after stem_bn1"):
+        from_model(model, theirs(norm=Doubled))
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_values_that_are_no_numbers():
+    source = theirs()
+    source.weights[0].assign(np.full(source.weights[0].shape, np.nan))
+    with pytest.raises(ValueError, match="no finite numbers"):
+        from_model(ours(), source)
+
+
+def test_a_source_that_scales_its_input():
+    x = keras.Input((32, 32, 3))
+    source = keras.Model(x, theirs()(layers.Rescaling(1 / 255, name="scaled")(x)))
+    with pytest.raises(ValueError, match="scales its input in layer 'scaled'"):
+        from_model(ours(), source)
+
+
+@pytest.mark.parametrize("source", [None, "resnet20.keras"], ids=str)
+def test_no_model(source):
+    with pytest.raises(ValueError, match="source must be a functional"):
+        from_model(ours(), source)
+
+
+def test_other_sizes():
+    with pytest.raises(
+        ValueError, match=r"input_shape=\(64, 64, 3\): the source has \(32, 32, 3\)"
+    ):
+        from_model(ours(input_shape=(64, 64, 3)), theirs())
