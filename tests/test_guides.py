@@ -24,6 +24,7 @@ GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 PAGES = [*GUIDES, ROOT / "README.md"]
 FENCE = re.compile(r"(<!-- not run: .*? -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+MODELS = (".keras", ".py", ".safetensors", ".weights.h5")
 TARGETS = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
 
 
@@ -69,7 +70,7 @@ def accepted(words):
         assert {e for extra in extras for e in extra.split(",")} <= {*EXTRAS}
     elif program == "convbook" and argv[0] in ("check", "train", "evaluate", "predict", "compare"):
         own = (word.partition(":")[0] for word in argv)
-        for path in (Path(word) for word in own if word.endswith((".keras", ".py"))):
+        for path in (Path(word) for word in own if word.endswith(MODELS)):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         options = parsed(argv[0], argv[1:])[1]

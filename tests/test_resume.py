@@ -342,6 +342,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
         {k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "w.safetensors"
     )
     told = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
+    told += ["--of", "pytorchcv/resnet20_cifar10"]
     model = prepare(parse([*RESNET, *told])).model
     assert "drawn anew: logits\n" in capsys.readouterr().out
     stem = np.transpose(state["features.init_block.conv.weight"], (2, 3, 1, 0))

@@ -44,6 +44,9 @@ SLOW = {
         "test_accumulation_is_the_whole_batch": "test_accumulate",
         "test_the_moving_average_is_what_is_saved": "moving averages of test_optimizers",
     },
+    "test_train_weights": {
+        "test_a_frozen_body_is_worth*": "the pixels of training, validation and test",
+    },
     "test_weights": {
         f"test_keras_applications_give_the_same_logits?{name}*": "the others of its family"
         for name in (

@@ -9,6 +9,7 @@ from typing import Any
 
 from convbook import names, terminal
 from convbook.options import Command, Parser, number, pair, regex, whole
+from convbook.training import preparation
 from convbook.training.recipes.rules import MONITORS
 
 Add = Callable[..., Any]  # the method add_argument of a group
@@ -18,8 +19,9 @@ EXAMPLES = """
     convbook train lenet5 --epochs 5 --out runs/quick
     convbook train resnet50 --data folder:photos --weights imagenet --freeze body
 
-A run leaves model.keras, best.keras, history.csv, curves.png, result.json, checkpoints and
-TensorBoard's logs in the folder --out; the same command goes on where a run was stopped."""
+A run leaves model.keras, best.keras, deployed.keras, history.csv, curves.png, result.json,
+checkpoints and TensorBoard's logs in the folder --out; the same command goes on where a run was
+stopped."""
 
 
 PASSPORT = """
@@ -120,6 +122,10 @@ def finished(options: Namespace) -> Namespace:
         raise ValueError("--weights and --init-from: give one of the two")
     if options.of and not options.weights:
         raise ValueError(f"--of {options.of}: without --weights there is nothing that is of it")
+    if options.preparation and not options.weights:
+        given = f"--preparation {options.preparation}"
+        raise ValueError(f"{given}: without --weights, images are as the recipe has them")
+    preparation.refuse(options)
     if options.init_only is not None and not options.init_from:
         only = f"--init-only {options.init_only!r}"
         raise ValueError(f"{only}: without --init-from there is nothing to take layers of")
@@ -157,6 +163,7 @@ def of_weights(add: Add) -> None:
         "whose the weights are, as torchvision/resnet50, which brings the options they need; or own"
     )
     add("--of", metavar="LIBRARY/NAME", help=of)
+    preparation.add_to(add)
     add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
     only = "with --init-from FILE: only layers whose names match"
     add("--init-only", type=regex, metavar="REGEX", help=only)

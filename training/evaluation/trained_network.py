@@ -1,6 +1,5 @@
 """A trained network and what is known of it: model.keras, and result.json beside it."""
 
-import json
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import numpy as np
 from convbook import architectures
 from convbook.architectures.catalog import find
 from convbook.architectures.graph.prepared import first_output
-from convbook.architectures.weights.known import Known, about, class_names, tags_of
+from convbook.architectures.weights.known import Known, about, tags_of
 from convbook.architectures.weights.loading import opened
-from convbook.architectures.weights.preparation import MODES, mode
 from convbook.architectures.weights.published import row
 from convbook.training import data
 from convbook.training.data.augment import Augmentation, plan
+from convbook.training.preparation import read_result, settled
 
 # model; path; size and channels of its input; classes, a number; result: what result.json says, or
 # None; known: how images are prepared for it, and the names of its classes, or None
@@ -64,13 +63,8 @@ def trained(
     h, w = (side or size or options.get("size") or usual for side in (h, w))
     if not h or h != w or (size and size != h):
         raise ValueError(f"{path}: --size {size}: its input is {model.input_shape[1:]}, a square")
-    if isinstance(known, str):
-        imagenet = known in MODES and model.output_shape[-1] == 1000
-        names = class_names("imagenet") if imagenet else None
-        known = Known(f"--preparation {known}", mode(known, h), names)
     if known:
-        known = known._replace(preparation=known.preparation.at(h))
-        refuse_channels(known, path, channels)
+        known = settled(known, str(path), h, channels, model.output_shape[-1])
     return Trained(model, str(path), h, channels, model.output_shape[-1], result, known)
 
 
@@ -81,31 +75,11 @@ def known_of(model: keras.Model, path: str | Path, told: Known | str | None) -> 
     return Known(str(path), model.preparation, model.class_names)
 
 
-def refuse_channels(known: Known, path: str | Path, channels: int) -> None:
-    if known.preparation.channels != channels:
-        takes = f"images of {known.preparation.channels} channels, {path} takes {channels}"
-        raise ValueError(f"{known.of} prepares {takes}")
-
-
 def words(network: Trained) -> str:
     """How images are prepared for a network, in a line."""
     if network.known:
         return f"images as {network.known.of} has them: {network.known.preparation.words()}"
     return f"images as in the training of {network.path}"
-
-
-def read_result(path: str | Path) -> dict[str, Any] | None:
-    """What result.json beside a model says, None where there is none.  Raises ValueError."""
-    beside = Path(path).with_name("result.json")
-    try:
-        result = json.loads(beside.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{beside} cannot be read: {error}") from error
-    if not isinstance(result, dict) or not isinstance(result.get("options"), dict):
-        raise ValueError(f"{beside} is not of a run: it has no options")
-    return result
 
 
 def bits(network: Trained) -> int | None:

@@ -3,19 +3,21 @@
 import math
 from argparse import Namespace
 from collections import namedtuple
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from convbook.architectures.graph.prepared import PreparedModel, prepared
 from convbook.blocks.stochastic_depth import StochasticDepth
-from convbook.training import data, recipes
+from convbook.training import data, preparation, recipes
 from convbook.training.data.augment import plan
 from convbook.training.devices import strategy
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.norms import batch_norms
 from convbook.training.fit import fingerprint
-from convbook.training.fit.network import network, shape_of
+from convbook.training.fit.network import network, prepared_for, shape_of
 from convbook.training.recipes import schedules
 from convbook.training.recipes.transfer import freeze
 
@@ -47,6 +49,7 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     keras.config.set_dtype_policy(options.precision)
     with devices.scope():
         model = network(options, recipe, shape_of(options), images.classes)
+        model = knowing(model, options, recipe, images.names)
     epoch = math.ceil(len(images.train) / recipe["batch_size"])
     head_first(options, recipe, epoch)
     settle(options, recipe, model, devices.num_replicas_in_sync > 1)
@@ -102,7 +105,8 @@ def chosen_recipe(options: Namespace) -> dict[str, Any]:
 
     Fills in options.size.  Raises ValueError.
     """
-    shape_of(options)
+    known = prepared_for(options)
+    *_, channels = shape_of(options)
     recipe = recipes.asked(options)
     plan(recipe["augmentation"])  # raises for two that exclude each other
     evaluation = recipe["evaluation"]
@@ -116,7 +120,20 @@ def chosen_recipe(options: Namespace) -> dict[str, Any]:
         if name == "scale_jitter":
             sides = {key: max(round(side * ratio), options.size) for key, side in keywords.items()}
             keywords.update(sides)
+    if known:
+        known = preparation.settled(known, options.model, options.size, channels)
+        preparation.carried_out(recipe, known)
     return recipe
+
+
+def knowing(model: keras.Model, options: Namespace, recipe: dict[str, Any],
+            names: Sequence[str] | None) -> keras.Model:  # fmt: skip
+    """The model, which knows how images are prepared for the weights that it began with."""
+    if "prepared" not in dict(recipe["augmentation"]):
+        stale = isinstance(model, PreparedModel)
+        return keras.Model(model.input, model.output, name=model.name) if stale else model
+    size, _, channels = shape_of(options)
+    return prepared(model, preparation.of_recipe(recipe, size, channels), names)
 
 
 def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:

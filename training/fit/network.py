@@ -24,7 +24,9 @@ from convbook.architectures.catalog import find
 from convbook.architectures.common import Net
 from convbook.architectures.graph.calls import has_calls
 from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.weights.known import Known, saved_with
 from convbook.architectures.weights.loading import needed, opened
+from convbook.training import preparation
 from convbook.training.recipes.initial import initialise
 from convbook.training.recipes.transfer import taken_over
 
@@ -143,6 +145,31 @@ def shape_of(options: Namespace) -> Shape:
     if options.size is None:
         options.size = min(rows, SIDES.get(options.data, rows))
     return options.size, options.size, channels
+
+
+def prepared_for(options: Namespace) -> Known | str | None:
+    """How images are prepared for the weights that a network begins with; None: it has none.
+
+    Fills in options.size, theirs, but for small images.  Raises ValueError.
+    """
+    if mine := own(options.model):
+        refuse(options, mine)
+        return of_own(options.model)
+    if not options.weights:
+        return None
+    *_, channels = asked_network(options).shape
+    known = preparation.of_weights(options, find(options.model)[0], channels)
+    if options.size is None and options.data not in SIDES and isinstance(known, Known):
+        options.size = known.preparation.crop
+    return known
+
+
+def of_own(name: Any) -> Known | None:
+    """What a network of one's own says of its images, if it is a model already."""
+    if not isinstance(name, names.AtHand):
+        return saved_with(name) if name.endswith(".keras") else None
+    said = getattr(name.model, "preparation", None)
+    return Known(str(name), said, None) if said else None
 
 
 def asked_network(options: Namespace) -> Net:

@@ -16,10 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from convbook.architectures.graph.measure import measure
+from convbook.architectures.graph.prepared import first_output
+from convbook.architectures.weights.deployed import deployed
 from convbook.training.data.summary import bits_in_use
 from convbook.training.devices.norms import plain
 from convbook.training.fit.folder import RESULT, replaced
 from convbook.training.fit.job import Job
+from convbook.training.preparation import of_recipe
 
 # Multiply-adds a second, half of the operations in NVIDIA's data sheets, dense 16-bit tensor cores.
 PEAKS = {"T4": 32.5e12, "V100": 62.5e12, "A100": 156e12, "H100": 495e12, "H200": 495e12}
@@ -136,10 +139,21 @@ def write(
 
 def save_model(path: Path, model: keras.Model) -> None:
     """The network without its auxiliary heads, which inference leaves out."""
-    if len(model.outputs) > 1:
-        model = keras.Model(model.inputs, model.outputs[0], name=model.name)
+    model = first_output(model)
     with plain(model):
         replaced(path, model.save)
+
+
+def write_deployed(folder: Path, job: Job) -> list[str]:
+    """deployed.keras, for whoever has not this package; words where there can be none."""
+    size, channels, s = job.data.train.size, job.data.train.channels, job.statistics
+    moments = (s.mean, s.std, s.pixel_mean) if s else ()
+    try:
+        own = of_recipe(job.recipe, size, channels, *moments)
+        replaced(folder / "deployed.keras", deployed(job.model, own).save)
+    except ValueError as error:
+        return [f"no deployed.keras: {error}"]
+    return []
 
 
 def write_passport(folder: str | Path, told: dict[str, Any]) -> None:

@@ -63,7 +63,9 @@ def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
         if machines:
             waits.enter_context(lost_workers.watched(machines))
         done = train(job, options.out)
-    print(f"{options.out}: model.keras, history.csv, curves.png, result.json")
+    names = "model.keras", "deployed.keras", "history.csv", "curves.png", "result.json"
+    left = [name for name in names if Path(options.out, name).exists()]
+    print(f"{options.out}: {', '.join(left)}")
     print(report.accuracies(done))
     if chief:
         print("\n".join(next_commands(options)))
@@ -139,8 +141,9 @@ def train(job: Job, folder: str | Path) -> dict[str, Any]:
     freeze(job.model, None)
     result = report.result(job, keeper.info, test, last, time.perf_counter() - begun)
     if keeper.chief:
+        words = report.write_deployed(Path(folder), job)
         report.write(Path(folder), job.model, keeper.info["history"], result)
-        for line in report.remarks(job, result, keeper.info["history"]):
+        for line in words + report.remarks(job, result, keeper.info["history"]):
             print(line, flush=True)
     return result
 

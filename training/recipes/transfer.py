@@ -26,6 +26,9 @@ def taken_over(
     if options.weights and loading.foreign(options.weights):
         whole = dict(input_shape=shape, top=False, weights=options.weights, of=options.of) | chosen
         source = architectures.create(options.model, **whole)
+    elif str(path).endswith(".weights.h5"):  # which has no network in it: of the paper's classes
+        whole = dict(input_shape=shape, weights=path) | chosen
+        source = architectures.create(options.model, **whole)
     else:
         source = loading.opened(path)
     theirs = {layer.name: layer.get_weights() for layer in all_layers(source)}

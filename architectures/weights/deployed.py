@@ -1,0 +1,74 @@
+"""A network for whoever has not this package: of Keras' own layers, from image to probabilities."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from convbook.architectures.graph.fold import fold
+from convbook.architectures.graph.fully_convolutional import is_softmax
+from convbook.architectures.graph.prepared import first_output
+from convbook.architectures.graph.private import layers_within
+from convbook.architectures.weights.preparation import Preparation
+from convbook.blocks.checks import require
+from convbook.blocks.grouped import GroupedConv2D
+
+
+def deployed(model: keras.Model, preparation: Preparation | None = None) -> keras.Model:
+    """The network with the preparation of its images, in Keras' own layers alone.
+
+    x (N, H, W, C), of values from 0 to 255, of any size -> probabilities (N, classes).  Saved, it
+    loads wherever Keras is.  preparation: by default the model's own.  The square of the short
+    side is resized and its centre cut out, where a Preparation resizes the whole image, to whole
+    values, or cuts first: answers differ by what that does.  The weights are the model's own, but
+    of networks with gates or groups.
+
+    Raises ValueError for a model without a preparation, and for a layer that is not Keras' own.
+    """
+    own: Any = preparation or getattr(model, "preparation", None)
+    right = "a Preparation, as the model has none"
+    require(isinstance(own, Preparation), preparation=own, right=right)
+    model = first_output(model)
+    network = keras.Model(model.inputs[0], model.outputs[0], name=f"{model.name}_network")
+    network = of_keras(network)
+    i = keras.Input((None, None, own.channels), dtype="float32", name="images")
+    # Keras' Resizing has training=True by default, which what follows would take over
+    x = network(prepared_by_layers(i, own), training=False)
+    if not is_softmax(network.layers[-1]):
+        x = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(i, x, name=model.name)
+
+
+def prepared_by_layers(x: keras.KerasTensor, p: Preparation) -> keras.KerasTensor:
+    whole = dict(crop_to_aspect_ratio=True, antialias=True, dtype="float32", name="resized")
+    x = layers.Resizing(p.short, p.short, p.interpolation, **whole)(x)
+    if p.interpolation == "bicubic":  # which overshoots
+        x = layers.ReLU(255.0, dtype="float32", name="clipped")(x)
+    x = layers.CenterCrop(p.crop, p.crop, dtype="float32", name="centre")(x)
+    x = ops.flip(x, -1) if p.order == "BGR" else x
+    mean, std = (ops.convert_to_numpy(v).astype("float64") for v in (p.mean, p.std))
+    scale, offset = (p.scale / std).tolist(), (-mean / std).tolist()
+    return layers.Rescaling(scale, offset, dtype="float32", name="normalised")(x)
+
+
+def of_keras(model: keras.Model) -> keras.Model:
+    """The model if all its layers are Keras' own, else its inference form in such layers."""
+    if not others(model):
+        return model
+    folded = fold(model)
+    twin = keras.models.clone_model(folded, clone_function=plain, recursive=True)
+    twin.set_weights(folded.get_weights())
+    if left := others(twin):
+        kind = type(left[0]).__name__
+        raise ValueError(f"{left[0].name}, a {kind}, is no layer of Keras' own")
+    return twin
+
+
+def plain(layer: keras.Layer) -> keras.Layer:
+    kind = layers.Conv2D if type(layer) is GroupedConv2D else type(layer)
+    return kind.from_config(layer.get_config())
+
+
+def others(model: keras.Model) -> list[keras.Layer]:
+    """The layers that are not Keras' own, those inside other layers too."""
+    return [v for v in layers_within(model) if type(v).__module__.partition(".")[0] != "keras"]

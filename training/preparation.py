@@ -1,0 +1,148 @@
+"""How images are prepared for weights: as the command line says, else as is known of them."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convbook.architectures.weights.known import Known
+    from convbook.architectures.weights.preparation import Preparation
+
+RIGHT = "--of LIBRARY/NAME, or --preparation caffe, tf, torch or FILE.json"
+OWN = "own"  # of weights that are of no library
+
+
+def add_to(add: Callable[..., Any]) -> None:
+    """The option that says how images are prepared, where a bare file does not."""
+    prepared = "images for a bare file: caffe, tf, torch (as keras.applications) or FILE.json"
+    add("--preparation", metavar="P", help=prepared)
+
+
+def refuse(options: Namespace) -> None:
+    """Raises ValueError, without waiting for Keras, where two things are said."""
+    if options.preparation and options.of not in (None, OWN):
+        raise ValueError("--of and --preparation: give one of the two")
+
+
+def told(options: Namespace) -> "Known | str | None":
+    """What the command line says: Known of a library's row, or a word."""
+    from convbook.architectures.weights.known import prepared_as
+
+    if options.preparation or options.of in (None, OWN):
+        return options.preparation
+    return prepared_as(options.of)
+
+
+def unknown(path: str | Path) -> ValueError:
+    return ValueError(f"{path} does not say how images are prepared for it: give {RIGHT}")
+
+
+def settled(known: "Known | str", path: str, size: int, channels: int, classes: int = 0) -> "Known":
+    """Known of the network of path, for images (size, size, channels); a word: see mode.
+
+    Raises ValueError for images of other channels.
+    """
+    from convbook.architectures.weights.known import Known, class_names
+    from convbook.architectures.weights.preparation import MODES, mode
+
+    if isinstance(known, str):
+        names = class_names("imagenet") if known in MODES and classes == 1000 else None
+        known = Known(f"--preparation {known}", mode(known, size), names)
+    if known.preparation.channels != channels:
+        takes = f"of {known.preparation.channels} channels, {path} takes {channels}"
+        raise ValueError(f"{known.of} prepares images {takes}")
+    return known._replace(preparation=known.preparation.at(size))
+
+
+def of_weights(options: Namespace, name: str, channels: int) -> "Known | str | None":
+    """How images are prepared for the weights that a network is to begin with; None: it has none.
+
+    Raises ValueError where nobody says it.
+    """
+    from convbook.architectures.weights import loading
+    from convbook.architectures.weights.known import about
+
+    if not options.weights:
+        return None
+    loading.refuse(options.weights)
+    beside = read_result(options.weights)
+    found = told(options) or about(name, options.weights)
+    if found is None and beside:
+        found = of_run(options.weights, beside, channels)
+    if found is None:
+        raise unknown(options.weights)
+    return found
+
+
+def of_run(path: str | Path, result: dict[str, Any], channels: int) -> "Known | None":
+    """What result.json says of the images of a run; None where the numbers are not in it."""
+    from convbook.architectures.weights.known import Known
+
+    recipe, moments = result.get("recipe") or {}, result.get("statistics") or {}
+    size = result["options"].get("size")
+    if not size or "augmentation" not in recipe:
+        return None
+    found = of_recipe(recipe, size, channels, moments.get("mean"), moments.get("std"))
+    return Known(str(path), found, None) if found else None
+
+
+def of_recipe(recipe: dict[str, Any], size: int, channels: int, mean: Any = None, std: Any = None,
+              pixel_mean: Any = None) -> "Preparation | None":  # fmt: skip
+    """The Preparation of a recipe's evaluation; None where the numbers that it takes are not told.
+
+    mean, std, pixel_mean: of the training images.
+    """
+    from convbook.architectures.weights.preparation import Preparation
+    from convbook.training.data.augment import plan
+
+    short = (recipe.get("evaluation") or {}).get("resize") or size
+    order = "grey" if channels == 1 else "RGB"
+    own: dict[str, Any] = dict(order=order, mean=[0.0] * channels, std=[1.0] * channels)
+    for each in plan(recipe["augmentation"]).normalisations:
+        if each.function.__name__ == "prepared":
+            own |= each.options
+        elif each.function.__name__ == "standardise":
+            own |= dict(mean=mean, std=std)
+        else:
+            own |= dict(mean=pixel_mean if each.options.get("per_pixel") else mean)
+    if own["mean"] is None or own["std"] is None:
+        return None
+    return Preparation(short, size, **own, first="crop")
+
+
+def carried_out(recipe: dict[str, Any], known: "Known") -> None:
+    """Makes a recipe's images those of the weights, from training to test, and says so.
+
+    In the place of its normalisation, since the draws of the others go by their places.
+    """
+    from convbook.training.data.augment import plan
+
+    own = known.preparation
+    values = {key: listed(getattr(own, key)) for key in ("order", "scale", "mean", "std")}
+    pairs = recipe["augmentation"]
+    places = [each.entry for each in plan(pairs).normalisations]
+    for place in places or [len(pairs)]:
+        pairs[place : place + 1] = [["prepared", values]]
+    recipe["evaluation"]["resize"] = own.short
+    recipe["words"].append(f"images as {known.of} has them: {own.words()}")
+
+
+def listed(v: Any) -> Any:
+    """As JSON gives it back."""
+    return [listed(i) for i in v] if isinstance(v, tuple) else v
+
+
+def read_result(path: str | Path) -> dict[str, Any] | None:
+    """What result.json beside a model says, None where there is none.  Raises ValueError."""
+    beside = Path(path).with_name("result.json")
+    try:
+        result = json.loads(beside.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{beside} cannot be read: {error}") from error
+    if not isinstance(result, dict) or not isinstance(result.get("options"), dict):
+        raise ValueError(f"{beside} is not of a run: it has no options")
+    return result
