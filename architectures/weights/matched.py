@@ -1,6 +1,7 @@
 """Weights of any model of the same network, matched by the structure of the two graphs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 
 from convbook.architectures.graph.fold import flat
 from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.onnx_graph import OnnxModel
 from convbook.architectures.graph.structure import (
     Graph,
     Match,
@@ -19,35 +21,52 @@ from convbook.architectures.graph.structure import (
     without_softmax,
 )
 
+Shape = tuple[int, ...]
 SIZES = (128, 161)  # of the images on which both models must agree, where the models leave it open
 CLOSE = 1e-5  # of the largest answer
 SCALING = ("multiply", "rescaling", "normalization")
 ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # what a layer without such a weight computes
 
 
-def from_model(model: keras.Model, source: keras.Model) -> keras.Model:
+def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Model:
     """The weights of source into model, the same network, which is changed in place and returned.
 
     source: a functional Keras model, whatever its layers are called: of keras.applications,
-    KerasHub, kimm or your own.  Every node of one graph must have its own in the other: the same
-    operation with the same options, after the same nodes and before the same.  Then both answer
-    random images, of two sizes where the models leave the size open, and must agree to 1e-5.
+    KerasHub, kimm or your own; or the path of an .onnx file, with onnx installed.
+
+    Every node of one graph must have its own in the other: the same operation with the same
+    options, after the same nodes and before the same.  Then both answer random images, of two sizes
+    where the models leave the size open, and must agree to 1e-5.
     Raises ValueError, naming the layer and the option that differs, and leaves model as it was.
     """
-    if not isinstance(source, keras.Model):
-        raise ValueError(f"source={type(source)}: source must be a functional keras.Model")
-    shapes = sizes(model, source)
-    (ours, _), (theirs, _) = (without_softmax(Reader(m, shapes[0]).graph) for m in (model, source))
+    given = opened(source)
+    shapes = sizes(model, given)
+    ours, _ = without_softmax(Reader(model, shapes[0]).graph)
+    theirs, probabilities = without_softmax(graph_of(given, shapes[0]))
     refuse_scaling(ours, theirs)
     pairs = Match(ours, theirs).pairs()
     before = model.get_weights()
     assign(model, moved(ours, pairs))
     for shape in shapes:
-        if off := apart(model, source, shape):
-            where = first_apart(model, source, pairs, shape)
+        if off := apart(model, given, shape, probabilities):
+            where = first_apart(model, given, pairs, shape)
             model.set_weights(before)
             raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
     return model
+
+
+def opened(source: Any) -> keras.Model | OnnxModel:
+    """A model to take weights of.  Raises ValueError."""
+    if isinstance(source, (str, Path)) and Path(source).is_file():
+        return OnnxModel(source)
+    if not isinstance(source, keras.Model):
+        right = "a functional keras.Model, or the path of an .onnx file"
+        raise ValueError(f"source={source!r}: source must be {right}")
+    return source
+
+
+def graph_of(source: keras.Model | OnnxModel, shape: Shape) -> Graph:
+    return source.graph if isinstance(source, OnnxModel) else Reader(source, shape).graph
 
 
 def refuse_scaling(ours: Graph, theirs: Graph) -> None:
@@ -58,7 +77,7 @@ def refuse_scaling(ours: Graph, theirs: Graph) -> None:
         raise ValueError(f"source: it scales its input in layer {other.name!r}: {instead}")
 
 
-def sizes(model: keras.Model, source: keras.Model) -> list[tuple[int, ...]]:
+def sizes(model: keras.Model, source: keras.Model | OnnxModel) -> list[tuple[int, ...]]:
     """The shapes of the images that both are tried on.  Raises ValueError."""
     here, there = tuple(model.input_shape[1:]), tuple(source.input_shape[1:])
     if any(a != b for a, b in zip(here, there, strict=True) if a and b):
@@ -106,18 +125,24 @@ def assign(model: keras.Model, values: dict[int, np.ndarray]) -> None:
         weight.assign(values[id(weight)])
 
 
-def answer(model: keras.Model, x: np.ndarray) -> np.ndarray:
+def answer(model: keras.Model | OnnxModel, x: np.ndarray) -> np.ndarray:
+    if isinstance(model, OnnxModel):
+        return model.answer(x)
     return ops.convert_to_numpy(keras.tree.flatten(model(x, training=False))[0])
 
 
-def apart(model: keras.Model, source: keras.Model, shape: tuple[int, ...]) -> float:
-    """How far two models' answers to random images are apart, if that is too far; else 0."""
+def apart(
+    model: keras.Model, source: keras.Model | OnnxModel, shape: Shape, probabilities: bool
+) -> float:
+    """How far two models' answers to random images are apart, if that is too far; else 0.
+
+    probabilities: what the source answers, where it has a softmax at its end.
+    """
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
     ours, theirs = answer(model, x), answer(source, x)
-    if ends_in_softmax(source) and not ends_in_softmax(model):
+    if probabilities and not ends_in_softmax(model):
         ours = ops.convert_to_numpy(ops.softmax(ours))
-    ours = ours.reshape(theirs.shape)
-    off = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30))
+    off = float(np.abs(ours - theirs.reshape(ours.shape)).max() / max(np.abs(theirs).max(), 1e-30))
     return 0.0 if off < CLOSE else off
 
 
@@ -127,9 +152,11 @@ def ends_in_softmax(model: keras.Model) -> bool:
 
 
 def first_apart(
-    model: keras.Model, source: keras.Model, pairs: Pairs, shape: tuple[int, ...]
+    model: keras.Model, source: keras.Model | OnnxModel, pairs: Pairs, shape: Shape
 ) -> str:
     """Words on the first layer whose output differs; '' if nothing says which."""
+    if isinstance(source, OnnxModel):
+        return ""
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
     nodes: list[tuple[Node, Node]] = [pair for pair in pairs if pair[0].weights]
     try:
