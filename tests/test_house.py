@@ -29,7 +29,7 @@ OTHERS = {  # beside the standard library, of the rooms that stay lean
 LAZILY = {  # in the function that needs it
     "package": {"keras", "tensorflow", *INSTALLED},  # which carry the commands out
     "blocks": {"tensorflow"},  # its own calls, behind a backend check
-    "architectures": {"tensorflow"},
+    "architectures": {"tensorflow", "onnx", "onnxruntime"},
 }
 # Distributions that are called otherwise than what is imported
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
@@ -107,7 +107,7 @@ def test_imports_run_one_way_and_functions_are_short(path):
 def test_an_install_brings_what_is_imported():
     """All that the installed rooms import is among the dependencies, or in what can be chosen."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for_users = ("draw", "weights", "tfds")
+    for_users = ("draw", "weights", "onnx", "tfds")
     told = project["dependencies"] + [
         line for extra in for_users for line in project["optional-dependencies"][extra]
     ]
