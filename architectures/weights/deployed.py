@@ -40,11 +40,16 @@ def deployed(model: keras.Model, preparation: Preparation | None = None) -> kera
 
 
 def prepared_by_layers(x: keras.KerasTensor, p: Preparation) -> keras.KerasTensor:
+    # Of an odd margin the centre lies between two pixels, unless there are twice as many
+    fine = 2 if p.first == "crop" and (p.short - p.crop) % 2 else 1
     whole = dict(crop_to_aspect_ratio=True, antialias=True, dtype="float32", name="resized")
-    x = layers.Resizing(p.short, p.short, p.interpolation, **whole)(x)
+    x = layers.Resizing(fine * p.short, fine * p.short, p.interpolation, **whole)(x)
     if p.interpolation == "bicubic":  # which overshoots
         x = layers.ReLU(255.0, dtype="float32", name="clipped")(x)
-    x = layers.CenterCrop(p.crop, p.crop, dtype="float32", name="centre")(x)
+    x = layers.CenterCrop(fine * p.crop, fine * p.crop, dtype="float32", name="centre")(x)
+    if fine > 1:
+        half = dict(antialias=True, dtype="float32", name="halved")
+        x = layers.Resizing(p.crop, p.crop, p.interpolation, **half)(x)
     x = ops.flip(x, -1) if p.order == "BGR" else x
     mean, std = (ops.convert_to_numpy(v).astype("float64") for v in (p.mean, p.std))
     scale, offset = (p.scale / std).tolist(), (-mean / std).tolist()

@@ -74,7 +74,7 @@ def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[D
         yield "--data: images", f"{total:,}", f"{of_other:,}"
     for part, use in PARTS.items():
         if here["data"][part] != there["data"][part]:
-            yield f"--data: images to {use}", "other ones", "its own"
+            yield f"--data: the images to {use}", "differ", "others"
 
 
 def named(found: Mapping[str, Any]) -> dict[str, Any]:
