@@ -71,7 +71,7 @@ CHANGES = {
     remove: "--data: images 15: {of} 16",
     add_class: "--data: classes eel: {of} none of these",
     rename: "--data: classes wolf: {of} dog",
-    change: "--data: images to train on other ones: {of} its own",
+    change: "--data: the images to train on differ: {of} others",
 }
 
 
