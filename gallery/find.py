@@ -125,7 +125,7 @@ PAPERS = {
     "Identity Mappings": Paper("preresnet50", "preresnet"),
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
     "Wide ResNet": Paper("wide_resnet50_2", "wide_resnet"),
-    "ResNet-D": Paper("resnet50d", "resnet18d resnet50d"),
+    "ResNet-D": Paper("resnet50d", "resnet18d resnet34d resnet50d"),
     "FractalNet": Paper(
         authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"
     ),
