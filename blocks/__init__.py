@@ -7,6 +7,12 @@ explained in convbook.blocks.layers.
 import sys
 
 from convbook.blocks import legacy, renamed  # noqa: F401  (known to Keras from here on)
+from convbook.blocks.convnext import (
+    GlobalResponseNorm,
+    LayerScale,
+    convnext_block,
+    convnext_v2_block,
+)
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (
@@ -49,6 +55,7 @@ from convbook.blocks.layers import (
     BN,
     BN_TF,
     GN,
+    LN,
     act,
     avgpool,
     conv,
@@ -117,11 +124,14 @@ __all__ = [
     "BN",
     "BN_TF",
     "GN",
+    "LN",
     "NASNET_A_NORMAL",
     "NASNET_A_REDUCTION",
     "PNASNET_5",
     "ChannelShuffle",
+    "GlobalResponseNorm",
     "GroupedConv2D",
+    "LayerScale",
     "LocalResponseNorm",
     "LocallyConnected2D",
     "StochasticDepth",
@@ -143,6 +153,8 @@ __all__ = [
     "cell_op",
     "channel_shuffle",
     "conv",
+    "convnext_block",
+    "convnext_v2_block",
     "dense",
     "dense_as_conv",
     "dense_block",

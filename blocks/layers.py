@@ -13,7 +13,7 @@ each side, as Caffe and Torch pad.  Everything is channels-last.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -37,11 +37,12 @@ from convbook.blocks.types import (
     is_whole,
 )
 
-# n= takes the keywords of keras.layers.BatchNormalization or, if `groups` is among them, of
-# GroupNormalization.  Keras' momentum is 1 - Torch's.
+# n= takes the keywords of keras.layers.BatchNormalization; if `groups` is among them, of
+# GroupNormalization; if `axis` is a row, of LayerNormalization.  Keras' momentum is 1 - Torch's.
 BN = MappingProxyType({"momentum": 0.9, "epsilon": 1e-5})  # Caffe and Torch: ResNet, its heirs
 BN_TF = MappingProxyType({"momentum": 0.9997, "epsilon": 1e-3})  # TF-slim: Inception, NASNet
 GN = MappingProxyType({"groups": 32})  # Group Normalization, arXiv:1803.08494
+LN = MappingProxyType({"axis": (-1,), "epsilon": 1e-6})  # of each pixel, arXiv:1607.06450: ConvNeXt
 
 
 def pair(v: Any) -> tuple[Any, Any]:
@@ -57,17 +58,23 @@ def act(x: Tensor, a: Act) -> Tensor:
 
 @checked
 def norm(x: Vector, n: Norm = BN) -> Tensor:
-    """The normalisation n over channels: batch norm, or group norm if n has `groups`; or None."""
-    require(known(n), n=n, right="keywords of Keras' BatchNormalization or GroupNormalization")
+    """The normalisation n over channels: batch, group or layer norm, by its keywords; or None."""
+    require(known(n), n=n, right="keywords of Keras' Batch-, Group- or LayerNormalization")
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
-    layer = layers.GroupNormalization if n and "groups" in n else layers.BatchNormalization
-    return x if n is None else layer(**n)(x)
+    return x if n is None else normaliser(n)(**n)(x)
+
+
+def normaliser(n: Mapping[str, Any]) -> type[layers.Layer]:
+    """Keras' layer that has these keywords."""
+    if "groups" in n:
+        return layers.GroupNormalization
+    by_row = isinstance(n.get("axis"), (tuple, list))
+    return layers.LayerNormalization if by_row else layers.BatchNormalization
 
 
 def known(n: Norm) -> bool:
     """Whether Keras' layer has these keywords."""
-    layer = layers.GroupNormalization if n and "groups" in n else layers.BatchNormalization
-    own = inspect.signature(layer.__init__).parameters
+    own = inspect.signature(normaliser(n or {}).__init__).parameters
     return n is None or {*n} <= {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
 
 

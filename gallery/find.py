@@ -20,7 +20,8 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        mobilenet_v3_block mbconv_block stochastic_depth drop_path ResNet Identity-Mappings ResNeXt
+        mobilenet_v3_block mbconv_block convnext_block convnext_v2_block stochastic_depth drop_path
+        ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
@@ -42,7 +43,7 @@ IDEAS = {
         MobileNetV3 EfficientNet ShuffleNet ShuffleNet-V2 SqueezeNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
         inverted_residual_block inv_residual_block mobilenet_v3_block mbconv_block grouped_sepconv
-        spatial_sepconv shufflenet_unit shufflenet_v2_unit
+        spatial_sepconv shufflenet_unit shufflenet_v2_unit convnext_block convnext_v2_block
         cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
         amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
@@ -72,7 +73,10 @@ IDEAS = {
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
         mobilenet_v3_block inv_residual_block MobileNetV2 MobileNetV3 EfficientNet""",
     "compound scaling scale width depth resolution": "EfficientNet",
-    "normalization normalisation norm normalize contrast": "lrn AlexNet ZFNet BN-Inception",
+    "normalization normalisation norm normalize contrast": """lrn convnext_v2_block AlexNet ZFNet
+        BN-Inception ConvNeXt-V2""",
+    "modern transformer layer layerscale gelu large kernel": """convnext_block convnext_v2_block
+        ConvNeXt ConvNeXt-V2""",
     "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
         refinement_head GoogLeNet Inception-v3""",
     "segmentation fully convolutional pixel sliding window labelling": """refinement_head
@@ -145,6 +149,8 @@ PAPERS = {
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
+    "ConvNeXt": Paper("convnext_tiny", "convnext"),
+    "ConvNeXt V2": Paper("convnext_v2_tiny", "convnext_v2"),
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",
         title="Understanding Convolution for Semantic Segmentation",

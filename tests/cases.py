@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from convbook import blocks
-from convbook.blocks import BN, BN_TF
+from convbook.blocks import BN, BN_TF, LN
 
 FLAT = None
 GROUPS = {"groups": 4}
@@ -105,6 +105,7 @@ VOCABULARY = [
     call("gavgpool", lambda x: blocks.gavgpool(x))(8, 8, size=FLAT),
     call("norm BN", lambda x: blocks.norm(x, BN_TF))(8, 8, bn=8),
     call("norm GN", lambda x: blocks.norm(x, GROUPS))(8, 8, gn=8),
+    call("norm LN", lambda x: blocks.norm(x, LN))(8, 8, gn=8),
     call("pad p=(2, 1)", lambda x: blocks.pad(x, (2, 1)))(
         8, 8, size=(lambda n: n + 4, lambda n: n + 2)
     ),
@@ -414,6 +415,24 @@ MOBILE = [
     call("shufflenet_unit /2", lambda x: blocks.shufflenet_unit(x, 24, 2, first_g=1))(
         12, 24, 12 * 6 + 9 * 6 + 6 * 12 // 3, bn=6 + 6 + 12, size=half
     ),
+    call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
+    call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
+    call("convnext_block", lambda x: blocks.convnext_block(x))(
+        8, 8, 49 * 8 + 2 * 8 * 32, biases=8 + 32 + 8 + 8, gn=8
+    ),
+    call(
+        "convnext_block r=2 BN, not scaled",
+        lambda x: blocks.convnext_block(x, r=2, n=BN, scale=None),
+    )(8, 8, 49 * 8 + 2 * 8 * 16, biases=8 + 16 + 8, bn=8),
+    call("convnext_block gate", lambda x: blocks.convnext_block(x, gate=gate))(
+        8, 8, 49 * 8 + 2 * 8 * 32, biases=8 + 32 + 8 + 8, gn=8, noisy=True
+    ),
+    call("convnext_v2_block", lambda x: blocks.convnext_v2_block(x))(
+        8, 8, 49 * 8 + 2 * 8 * 32, biases=8 + 32 + 8, gn=8 + 32
+    ),
+    call("convnext_v2_block path", lambda x: blocks.convnext_v2_block(x, r=2, gate=path))(
+        8, 8, 49 * 8 + 2 * 8 * 16, biases=8 + 16 + 8, gn=8 + 16, noisy=True
+    ),
     call("shufflenet_v2_unit", lambda x: blocks.shufflenet_v2_unit(x, 12))(
         12, 12, 6 * 6 + 9 * 6 + 6 * 6, bn=6 + 6 + 6
     ),
@@ -633,7 +652,7 @@ CASES += LARGE + LENET
 NAMES = [f"{case.name} {case.note}".strip().replace(" ", "_") for case in CASES]
 # What is public but no block: constants, tables, a list of numbers; radial_basis, of flat input,
 # has its own tests.
-NO_BLOCKS = {"BN", "BN_TF", "GN", "survivals", "radial_basis"} | {
+NO_BLOCKS = {"BN", "BN_TF", "GN", "LN", "survivals", "radial_basis"} | {
     n for n in blocks.__all__ if n.isupper()
 }
 

@@ -467,6 +467,7 @@ IMAGENET, CIFAR = [2, 4, 8, 16, 32], [1, 2, 4]
 STRIDES = {
     "lenet5": CIFAR,
     "alexnet": [4, 8, 16, 32],
+    "convnext": [4, 8, 16, 32],
     "nin_cifar10": CIFAR,
     "nin_imagenet": [4, 8, 16, 32],
     "vgg": [1, *IMAGENET],

@@ -143,6 +143,13 @@ def test_several_in_turn():
     assert difference(model, folded) < SAME
 
 
+def test_layer_scale():
+    model = model_of((8, 8, 3), layers.Conv2D(6, 1, use_bias=False), blocks.LayerScale(0.1))
+    folded = fold(model)
+    assert [type(x).__name__ for x in folded.layers[1:]] == ["Conv2D"]
+    assert difference(model, folded) < SAME
+
+
 def test_behind_a_concatenation():
     i = keras.Input((8, 8, 3))
     parts = [layers.Conv2D(f, 1, use_bias=False)(i) for f in (2, 5)]

@@ -11,7 +11,7 @@ from keras import layers
 from reference import batch_norm, convolve, letters, out_size, pair, relu, windows
 
 from convbook import blocks
-from convbook.blocks import BN, BN_TF, GN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
+from convbook.blocks import BN, BN_TF, GN, LN, avgpool, conv, dense, dwconv, maxpool, norm, sepconv
 
 few = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 
@@ -377,6 +377,21 @@ def test_group_norm():
     assert norm(keras.Input((5, 5, 64)), GN).shape == (None, 5, 5, 64)
 
 
+def test_layer_norm():
+    """Each pixel by the moments of its own channels, in training or not."""
+    model = built(conv, (5, 5), 4, 8, a=None, n=LN)
+    x, (kernel, gamma, beta) = image(model), model.get_weights()
+    y = convolve(x, kernel)
+    moments = y.mean(-1, keepdims=True), y.var(-1, keepdims=True)
+    y = batch_norm(y, gamma, beta, *moments, 1e-6)
+    for training in (False, True):
+        np.testing.assert_allclose(model(x, training=training), y, rtol=1e-4, atol=1e-4)
+    assert norm(keras.Input((64,)), LN).shape == (None, 64)
+    for axis in ((1, 2), (3, 3), ()):
+        with pytest.raises(ValueError, match=r"^n=.*: n must be None or keywords"):
+            norm(keras.Input((8, 8, 4)), {"axis": axis})
+
+
 def test_initialisers():
     """He's variance beside a norm, Glorot's uniform alone, or the one that is given."""
     for block, names in (
@@ -511,7 +526,7 @@ def test_what_is_ours_is_given_by_name(call):
         call(keras.Input((8, 8, 4)))
 
 
-@pytest.mark.parametrize("n", [BN, BN_TF, GN])
+@pytest.mark.parametrize("n", [BN, BN_TF, GN, LN])
 def test_constants_cannot_be_changed(n):
     before, m = dict(n), n
     with pytest.raises(TypeError):

@@ -28,6 +28,7 @@ NAMES = [
         "mobilenet_v2_0.35_224",
         "shufflenet_v1_g3_1x",
         "shufflenet_v2_0.5x",
+        "convnext_v2_atto",
     ),
     "efficientnet_b0",
 ]
@@ -50,6 +51,7 @@ LEAST = {
     "densenet121": 29,
     "squeezenet_v1_1": 17,
     "pnasnet5_mobile": 3,
+    "convnext_v2_atto": 32,
 }
 
 

@@ -245,6 +245,7 @@ TWINS = [
     *[("mobilenet_v1_1.0_224", 32), ("mobilenet_v1_0.25_224", 64)],
     *[("mobilenet_v2_1.0_224", 33), ("mobilenet_v2_1.4_224", 32), ("mobilenet_v2_0.35_224", 64)],
     *[("nasnet_a_mobile", 64), ("nasnet_a_large", 64), ("efficientnet_b0", 33)],
+    ("convnext_tiny", 33),
 ]
 
 

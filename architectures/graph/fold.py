@@ -14,6 +14,7 @@ from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.layer_names import summed
 from convbook.architectures.graph.prepared import knowing
 from convbook.architectures.graph.private import maker
+from convbook.blocks.convnext import LayerScale
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 from convbook.blocks.stochastic_depth import StochasticDepth
@@ -31,9 +32,9 @@ RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layer
 def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> keras.Model:
     """A new functional model that answers as model(x, training=False) does, in fewer steps.
 
-    A batch norm or Rescaling is folded into the convolutions or dense layer before it, if their
-    outputs are linear and go nowhere else; a concatenation of them may stand between.  Dropout,
-    drop path and noise go.  A gate becomes its branch, times the probability of survival.
+    A batch norm, LayerScale or Rescaling is folded into the convolutions or dense layer before it,
+    if their outputs are linear and go nowhere else; a concatenation of them may stand between.
+    Dropout, drop path and noise go.  A gate becomes its branch, times the probability of survival.
 
     outputs: what to keep of several: a name, or a list of names, which are the keys where the
     model has a dictionary, else the names of the layers (model.output_names).  By default all
@@ -250,6 +251,8 @@ def affine(op: Any, y: Tensor) -> Affine | None:
         scale = (number(op.moving_variance) + op.epsilon) ** -0.5
         scale = scale * number(op.gamma) if op.scale else scale
         shift = (number(op.beta) if op.center else 0) - scale * number(op.moving_mean)
+    elif type(op) is LayerScale:
+        scale, shift = number(op.scale), 0.0
     elif type(op) is layers.Rescaling and np.ndim(op.scale) == np.ndim(op.offset) == 0:
         scale, shift = op.scale, op.offset
     else:

@@ -25,6 +25,7 @@ KINDS = {  # Keras' class: what a layer of it is called; else the class's name i
     "GlobalAveragePooling2D": "gap",
     "GroupNormalization": "gn",
     "GroupedConv2D": "conv",
+    "LayerNormalization": "ln",
     "MaxPooling2D": "pool",
     "SeparableConv2D": "sepconv",
     "StochasticDepth": "gate",

@@ -22,10 +22,12 @@ Layout = tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]  # see layou
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "gamma"),
     "bias": ("bias", "beta"),
+    "gamma": ("scale",),  # of LayerScale in timm; in torchvision the next
+    "layer_scale": ("scale",),
     "running_mean": ("moving_mean",),
     "running_var": ("moving_variance",),
 }
-KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta moving_mean moving_variance"
+KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta scale moving_mean moving_variance"
 KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
@@ -72,8 +74,11 @@ def from_keras(
     state = keras_state(source)
 
     def fit(layer, weight, rank):
-        shape = tuple(weight.shape)  # MobileNet's logits are a 1x1 convolution there
-        wanted = (1, 1, *shape) if rank == 4 and len(shape) == 2 else shape
+        shape = wanted = tuple(weight.shape)
+        if rank == 4 and len(shape) == 2:  # MobileNet's logits are a 1x1 convolution there
+            wanted = (1, 1, *shape)
+        elif rank == 2 and shape[:2] == (1, 1):  # ConvNeXt's 1x1 are dense layers there
+            wanted = shape[2:]
         return wanted, lambda v: v.reshape(shape)
 
     read = Reading(model, state, KERAS_ROLES, fit, axis=2, adapt=adapt_channels)
@@ -226,11 +231,13 @@ def layout(
     """
     shape = tuple(weight.shape)
     alone = isinstance(layer, layers.DepthwiseConv2D)
-    if alone or weight is getattr(layer, "depthwise_kernel", None):
+    if (alone and len(shape) == 4) or weight is getattr(layer, "depthwise_kernel", None):
         h, w, c, m = shape
         return (c * m, 1, h, w), lambda v: v.reshape(c, m, h, w).transpose(2, 3, 0, 1)
     if len(shape) == 4 and rank == 2 and shape[:2] == (1, 1):
         return shape[:1:-1], lambda v: v.T[None, None]
+    if len(shape) == 1 and rank == 3:  # a scale of maps, C x 1 x 1
+        return (*shape, 1, 1), np.ravel
     if len(shape) == 4:
         return (shape[3], shape[2], *shape[:2]), lambda v: v.transpose(2, 3, 1, 0)
     if len(shape) == 2 and (grid or rank == 4):

@@ -188,6 +188,22 @@ def nasnet_cell(
     return rows
 
 
+def convnext() -> Rows:
+    """Names begin with the model's."""
+    own = "convnext_[a-z]+"
+    rows = {f"{own}_stem_conv": "stem_conv1", f"{own}_stem_layernorm": "stem_ln1"}
+    rows |= {f"{own}_head_layernorm": "head_ln1", f"{own}_head_dense": "logits"}
+    layers = {"depthwise_conv": "dwconv1", "layernorm": "ln1", "layer_scale": "layerscale1"}
+    layers |= {"pointwise_conv_<i>": "conv<i>"}
+    for there, here in layers.items():
+        block = f"{own}_stage_<stage-1>_block_<block-1>_{there}"
+        rows[block] = f"stage<stage>_block<block>_b2_{here}"
+    for i in range(3):
+        rows[f"{own}_downsampling_layernorm_{i}"] = f"stage{i + 2}_block1_ln1"
+        rows[f"{own}_downsampling_conv_{i}"] = f"stage{i + 2}_block1_conv1"
+    return rows
+
+
 TABLES = {
     "keras.applications VGG": {
         "block<stage>_conv<i>": "stage<stage>_conv<i>",
@@ -203,6 +219,7 @@ TABLES = {
     "keras.applications MobileNetV2": mobilenet_v2(),
     "keras.applications EfficientNet": efficientnet(),
     "keras.applications DenseNet": densenet(),
+    "keras.applications ConvNeXt": convnext(),
     "keras.applications NASNetMobile": nasnet(4),
     "keras.applications NASNetLarge": nasnet(6),
 }

@@ -49,13 +49,15 @@ def shared_prefix(state: State) -> str | None:
 
 
 def keras_state(source: keras.Model) -> State:
-    """{layer.weight: array} of a Keras model, or of the one nested in it that has most weights.
+    """{layer.weight: array} of a Keras model, or of the one nested in it with most of the weights.
 
     For what has no name of its own see keras_names.  A Normalization, which EfficientNet has, is of
     the preparation of images, and left out.
     """
-    if nested := [inner for layer in source.layers if (inner := inside(layer))]:
-        return keras_state(max(nested, key=lambda inner: inner.count_params()))
+    nested = [inner for layer in source.layers if (inner := inside(layer))]
+    most = max(nested, key=lambda inner: inner.count_params(), default=None)
+    if most and 2 * most.count_params() > source.count_params():  # ConvNeXt nests its stem
+        return keras_state(most)
     unnamed: dict[str, list[tuple[int, str]]] = {"conv2d": [], "batch_normalization": []}
     state = {}
     for layer in all_layers(source):
@@ -67,9 +69,14 @@ def keras_state(source: keras.Model) -> State:
         for i, (_, name) in enumerate(sorted(found), 1)
     }
     for layer in all_layers(source):
-        for weight in [] if isinstance(layer, layers.Normalization) else layer.weights:
-            entry = f"{names.get(layer.name, layer.name)}.{weight.name}"
+        if inside(layer) or isinstance(layer, layers.Normalization):
+            continue
+        for weight in layer.weights:
+            role = "scale" if type(layer).__name__ == "LayerScale" else weight.name
+            entry = f"{names.get(layer.name, layer.name)}.{role}"
             state[entry] = ops.convert_to_numpy(weight)
+            if weight.name == "kernel" and 1 < getattr(layer, "groups", 1) == weight.shape[-1]:
+                state[entry] = state[entry].swapaxes(2, 3)  # ConvNeXt's: depthwise, but in name
     return state
 
 

@@ -349,6 +349,25 @@ SPLIT = {"branch1.0": "b1_dwconv1", "branch1.1": "b1_bn1", "branch1.2": "b1_conv
 SPLIT |= {"branch1.3": "b1_bn2", "branch2.0": "b2_conv1", "branch2.1": "b2_bn1"}
 SPLIT |= {"branch2.3": "b2_dwconv1", "branch2.4": "b2_bn2", "branch2.5": "b2_conv2"}
 SPLIT |= {"branch2.6": "b2_bn3"}
+CONVNEXT = {"(?:conv_dw|block.0)": "dwconv1", "(?:norm|block.2)": "ln1"}
+CONVNEXT |= {"(?:mlp.fc1|block.3)": "conv1", "(?:mlp.fc2|block.5)": "conv2"}
+CONVNEXT |= {"mlp.grn": "globalresponsenorm1"}
+CONVNEXT = {there: f"_b2_{here}" for there, here in CONVNEXT.items()}
+
+
+def convnext() -> Rows:
+    """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
+    rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
+    rows |= {"(?:head.norm|classifier.0)": "head_ln1", "(?:head.fc|classifier.2)": "logits"}
+    for i in range(4):
+        here = f"stage{i + 1}_block"
+        there = f"(?:stages.{i}.downsample|features.{2 * i})"
+        rows |= {f"{there}.0": f"{here}1_ln1", f"{there}.1": f"{here}1_conv1"}
+        there = f"(?:stages.{i}.blocks|features.{2 * i + 1}).<block-1>"
+        rows |= {f"{there}.{k}": f"{here}<block>{v}" for k, v in CONVNEXT.items()}
+        rows[there] = f"{here}<block>_b2_layerscale1"
+    return rows
+
 
 TABLES = {
     "torchvision and timm ResNet": {
@@ -534,6 +553,7 @@ TABLES = {
         **within({"features.stage<stage>.unit1": "stage<stage>_block1_b1"}, SHUFFLE),
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
     },
+    "torchvision and timm ConvNeXt": convnext(),
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",
         "conv1.1": "stem_bn1",

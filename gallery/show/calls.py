@@ -32,6 +32,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "pool_p": (1,),
     "r": (4,),
     "rate": (0.25,),
+    "scale": (0.1,),
     "se": (4,),
     "weigh": ("hard_sigmoid",),
     "width": (16,),

@@ -129,7 +129,7 @@ class Body(Statements):
 
     def norm(self, value: Any) -> Any:
         """Keywords of a normalisation: the constant of the letters that equals them, or our own."""
-        for name in ("BN", "BN_TF"):
+        for name in ("BN", "BN_TF", "LN"):
             known = self.top(LAYERS, name)
             if dict(known) == dict(value):
                 return known

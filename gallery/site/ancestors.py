@@ -126,6 +126,14 @@ NODES = {
         is passed on as it is, so that the 1x1s of the other half need no groups and no bottleneck;
         the halves are set side by side, not added, and then shuffled.""",
         [By("shufflenet_unit(x, 232, g=2)", "shufflenet_v2_unit(x, 232)", (14, 14, 232))]),
+    "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
+        the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
+        turned inside out, and of norms and activations one each is left in a block.""",
+        [By("bottleneck_block(x, 96)", "convnext_block(x)", (56, 56, 96))], ["mobilenet-v2"]),
+    "convnext-v2": Node("ConvNeXt V2", "convnext_v2_tiny", "convnext", """Global response norm
+        stands where the block is widest, so that channels do not learn the same; LayerScale goes,
+        which it makes needless.""",
+        [By("convnext_block(x)", "convnext_v2_block(x)", (56, 56, 96))]),
     "nasnet": Node("NASNet", "nasnet_a_large", None, """Cells found by search, not by changing a
         cell: no ancestor. Their operations are known ones, separable convolutions first."""),
     "pnasnet": Node("PNASNet", "pnasnet5_large", "nasnet", """The same plan of a cell with fewer

@@ -17,6 +17,8 @@ MOST = 300e6  # weights of a network that is proven
 SCALED = {f"efficientnet_b{i}" for i in range(1, 8)} | {
     f"efficientnet_lite{i}" for i in range(1, 5)
 }
+SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
+SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
 COLUMNS = (
     "input",
     "rate",
@@ -31,9 +33,10 @@ COLUMNS = (
 HEAD = """# It learns
 
 `make proofs` trained each network below 300 M weights, as deep and wide as published, for ten
-classes on 16 of scikit-learn's digits, with Adam. Of EfficientNet it trained B0 and Lite0; the
-others are these on longer and wider tables. The input is 32 x 32, or 8 x 8, the digits' own size,
-for CIFAR's nets, or the least that the design allows. Dropout and stochastic depth were on.
+classes on 16 of scikit-learn's digits, with Adam. Of EfficientNet it trained B0 and Lite0, of
+ConvNeXt T and V2's atto; the others are these on longer and wider tables. The input is 32 x 32, or
+8 x 8, the digits' own size, for CIFAR's nets, or the least that the design allows. Dropout and
+stochastic depth were on.
 {passed} of {all} networks passed: the loss is below 0.05 within 200 steps, every weight moves, and
 the model answers the same in a fresh interpreter, after loading as after `model.export`. Each row
 keeps a digest of the code that it was proven with. `make proofs` builds a network of other code
