@@ -17,7 +17,7 @@ from convbook.architectures import flat, fold
 from convbook.architectures.catalog import NETS, build
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.layer_names import inside as nested_in
-from convbook.blocks import BN, GroupedConv2D, conv, drop_path, stochastic_depth
+from convbook.blocks import BN, GroupedConv2D, LayerScale, conv, drop_path, stochastic_depth
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
 FOLD = import_module("convbook.architectures.graph.fold")  # the module, which the function hides
@@ -144,7 +144,7 @@ def test_several_in_turn():
 
 
 def test_layer_scale():
-    model = model_of((8, 8, 3), layers.Conv2D(6, 1, use_bias=False), blocks.LayerScale(0.1))
+    model = model_of((8, 8, 3), layers.Conv2D(6, 1, use_bias=False), LayerScale(0.1))
     folded = fold(model)
     assert [type(x).__name__ for x in folded.layers[1:]] == ["Conv2D"]
     assert difference(model, folded) < SAME
