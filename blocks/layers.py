@@ -13,7 +13,7 @@ each side, as Caffe and Torch pad.  Everything is channels-last.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -38,7 +38,7 @@ from convbook.blocks.types import (
 )
 
 # n= takes the keywords of keras.layers.BatchNormalization; if `groups` is among them, of
-# GroupNormalization; if `axis` is a row, of LayerNormalization.  Keras' momentum is 1 - Torch's.
+# GroupNormalization; if `axis` is (-1,), of LayerNormalization.  Keras' momentum is 1 - Torch's.
 BN = MappingProxyType({"momentum": 0.9, "epsilon": 1e-5})  # Caffe and Torch: ResNet, its heirs
 BN_TF = MappingProxyType({"momentum": 0.9997, "epsilon": 1e-3})  # TF-slim: Inception, NASNet
 GN = MappingProxyType({"groups": 32})  # Group Normalization, arXiv:1803.08494
@@ -61,20 +61,14 @@ def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch, group or layer norm, by its keywords; or None."""
     require(known(n), n=n, right="keywords of Keras' Batch-, Group- or LayerNormalization")
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
-    return x if n is None else normaliser(n)(**n)(x)
-
-
-def normaliser(n: Mapping[str, Any]) -> type[layers.Layer]:
-    """Keras' layer that has these keywords."""
-    if "groups" in n:
-        return layers.GroupNormalization
-    by_row = isinstance(n.get("axis"), (tuple, list))
-    return layers.LayerNormalization if by_row else layers.BatchNormalization
+    kind = "Group" if n and "groups" in n else "Layer" if n and n.get("axis") == (-1,) else "Batch"
+    return x if n is None else getattr(layers, f"{kind}Normalization")(**n)(x)
 
 
 def known(n: Norm) -> bool:
     """Whether Keras' layer has these keywords."""
-    own = inspect.signature(normaliser(n or {}).__init__).parameters
+    kind = "Group" if n and "groups" in n else "Layer" if n and n.get("axis") == (-1,) else "Batch"
+    own = inspect.signature(getattr(layers, f"{kind}Normalization").__init__).parameters
     return n is None or {*n} <= {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
 
 

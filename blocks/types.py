@@ -64,7 +64,7 @@ def is_keyword(named: tuple[Any, Any]) -> bool:
     if name == "name":
         return isinstance(value, str) and "/" not in value
     if isinstance(value, (tuple, list)):
-        return name != "axis" or [*value] == [-1]
+        return name != "axis" or value == (-1,)
     return name != "axis" or (isinstance(value, int) and value in (-1, 1, 2, 3))
 
 
