@@ -142,10 +142,7 @@ PAPERS = {
     "AmoebaNet": Paper("amoebanet_a_6_190", "amoebanet"),
     "MobileNet": Paper("mobilenet_v1_1.0_224", "mobilenet_v1"),
     "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
-    "MobileNetV3": Paper(
-        authors="Howard, Sandler, Chu, Chen, Tan, Wang, Zhu, Pang, Vasudevan, Le, Adam",
-        title="Searching for MobileNetV3",
-    ),
+    "MobileNetV3": Paper("mobilenet_v3_large_1.0_224", "mobilenet_v3"),
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),

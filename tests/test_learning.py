@@ -49,6 +49,10 @@ SHORT = {
     "nasnet_a_mobile": {1: 1},
     "amoebanet_a_mobile_4_50": {1: 1},
     "pnasnet5_mobile": {1: 1},
+    "mobilenet_v3_small_1.0_224": {
+        0: (((3, 16, 16, 4, "relu", 2),), ((5, 72, 24, None, "hard_silu", 2),)),
+        1: 96,
+    },
     "efficientnet_b0": {0: ((1, 3, 16, 1, 1), (6, 5, 24, 2, 2))},
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},

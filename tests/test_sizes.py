@@ -30,6 +30,7 @@ NAMES = [
         "shufflenet_v2_0.5x",
         "convnext_v2_atto",
     ),
+    "mobilenet_v3_small_1.0_224",
     "efficientnet_b0",
 ]
 SIZES = (32, 33, 224, 299, 331)

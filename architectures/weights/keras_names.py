@@ -4,9 +4,12 @@ Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto
 so on here, in the order in which keras.applications made them: they have no other name.
 """
 
+from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
+from typing import Any
 
 from convbook.architectures import mobilenet
+from convbook.architectures.mobilenet_v3 import LARGE, SMALL, staged
 from convbook.architectures.weights.patterns import Rows, counted
 
 HEAD = {"predictions": "logits"}
@@ -107,6 +110,25 @@ def efficientnet() -> Rows:
         for there, here, layers in (("1", "1", bare), ("<stage>", "<stage>", full)):
             path = f"stage{here}_block{j}" + "_b2" * (j > 1)
             rows |= {f"block{there}{letter}_{k}": f"{path}_{v}" for k, v in layers.items()}
+    return rows
+
+
+def mobilenet_v3(table: Iterable[Sequence[Any]]) -> Rows:
+    """Blocks are counted through; where the expansion is 1 its 1x1 is left out."""
+    rows, n, c = {"conv": "stem_conv1", "conv_bn": "stem_bn1", "conv_1": "last_conv1"}, 0, 16
+    rows |= {"conv_1_bn": "last_bn1", "conv_2": "head_dense1", "logits": "logits"}
+    for i, j, (_, width, f, _, _, s) in staged(table):
+        there = f"expanded_conv_{n}" if n else "expanded_conv"
+        path = f"stage{i}_block{j}" + "_b2" * (s == 1 and c == f)
+        first = ["expand"] * (width != c)
+        for m, (part, layer) in enumerate(
+            zip([*first, "depthwise", "project"], [*["conv1"] * len(first), "dwconv1", ""]), 1
+        ):
+            layer = layer or f"conv{len(first) + 1}"
+            rows |= {f"{there}_{part}": f"{path}_{layer}", f"{there}_{part}_bn": f"{path}_bn{m}"}
+        rows[f"{there}_squeeze_excite_conv"] = f"{path}_b2_dense1"
+        rows[f"{there}_squeeze_excite_conv_1"] = f"{path}_b2_dense2"
+        n, c = n + 1, f
     return rows
 
 
@@ -218,6 +240,8 @@ TABLES = {
     "keras.applications MobileNet": mobilenet_v1(),
     "keras.applications MobileNetV2": mobilenet_v2(),
     "keras.applications EfficientNet": efficientnet(),
+    "keras.applications MobileNetV3Large": mobilenet_v3(LARGE),
+    "keras.applications MobileNetV3Small": mobilenet_v3(SMALL),
     "keras.applications DenseNet": densenet(),
     "keras.applications ConvNeXt": convnext(),
     "keras.applications NASNetMobile": nasnet(4),

@@ -4,8 +4,10 @@ How a row reads: see patterns.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from convbook.architectures import mobilenet, squeezenet, vgg
+from convbook.architectures import mobilenet, mobilenet_v3, squeezenet, vgg
+from convbook.architectures.mobilenet_v3 import staged
 from convbook.architectures.weights.patterns import Rows, counted, within
 
 BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
@@ -106,6 +108,39 @@ def torchvision_mbconv() -> Rows:
     rows |= within({"features.1.<block-1>.block": "stage1_block<block>_b2"}, bare)
     rows |= within({first: "stage<stage>_block1"}, full)
     return rows | within({rest: "stage<stage>_block<block>_b2"}, full)
+
+
+def torchvision_v3(table: Iterable[Sequence[Any]]) -> Rows:
+    """torchvision's MobileNetV3: features.N counts blocks, and their parts those that are there."""
+    rows, n, c = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1"}, 0, 16
+    for i, j, (_, width, f, se, _, s) in staged(table):
+        n, path = n + 1, f"stage{i}_block{j}" + "_b2" * (s == 1 and c == f)
+        parts = ["conv1"] * (width != c) + ["dwconv1"] + ["se"] * bool(se)
+        parts += ["conv2" if width != c else "conv1"]
+        norms = 0
+        for m, part in enumerate(parts):
+            there = f"features.{n}.block.{m}"
+            norms += part != "se"
+            rows |= {f"{there}.0": f"{path}_{part}", f"{there}.1": f"{path}_bn{norms}"}
+            rows |= {f"{there}.fc<i>": f"{path}_b2_dense<i>"} if part == "se" else {}
+        c = f
+    rows |= {f"features.{n + 1}.0": "last_conv1", f"features.{n + 1}.1": "last_bn1"}
+    return rows | {"classifier.0": "head_dense1", "classifier.3": "logits"}
+
+
+def timm_v3(table: Iterable[Sequence[Any]]) -> Rows:
+    """timm's MobileNetV3, whose large one's first block adds, and whose last convolution is a block
+    too."""
+    rows, c = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "head_dense1"}, 16
+    rows |= {"classifier": "logits"}
+    weighed = {"se.conv_reduce": "b2_dense1", "se.conv_expand": "b2_dense2", "bn<i>": "bn<i>"}
+    bare = weighed | {"conv_dw": "dwconv1", "conv_pw": "conv1"}
+    full = weighed | {"conv_pw": "conv1", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
+    for i, j, (_, width, f, _, _, s) in staged(table):
+        path = f"stage{i}_block{j}" + "_b2" * (s == 1 and c == f)
+        rows |= within({f"blocks.{i - 1}.{j - 1}": path}, full if width != c else bare)
+        c = f
+    return rows | {f"blocks.{i}.0.conv": "last_conv1", f"blocks.{i}.0.bn1": "last_bn1"}
 
 
 def xception() -> Rows:
@@ -460,6 +495,10 @@ TABLES = {
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
     "timm MobileNetV2 and EfficientNet": timm_inverted(),
     "torchvision EfficientNet": torchvision_mbconv(),
+    "torchvision MobileNetV3 large": torchvision_v3(mobilenet_v3.LARGE),
+    "torchvision MobileNetV3 small": torchvision_v3(mobilenet_v3.SMALL),
+    "timm MobileNetV3 large": timm_v3(mobilenet_v3.LARGE),
+    "timm MobileNetV3 small": timm_v3(mobilenet_v3.SMALL),
     "pytorchcv MobileNet": PCV_STEM | within(PCV_UNITS, SEPARABLE),
     "timm MobileNet": {
         "conv_stem": "stem_conv1",

@@ -17,6 +17,7 @@ squeezenet_v1_0_complex_bypass nasnet_a_mobile amoebanet_a_mobile_4_50 pnasnet5_
 mobilenet_v2_0.35_224 shufflenet_v1_g3_1x shufflenet_v2_0.5x
 efficientnet_b0
 convnext_v2_atto
+mobilenet_v3_small_1.0_224
 """
 
 
