@@ -1,5 +1,7 @@
 """The vocabulary held to its formulas, over random letters."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -546,3 +548,21 @@ def test_what_is_good_is_taken():
     assert keras.Model(x, y).compute_output_shape((1, 8, 8, 4)) == (1, 8, 4, 8)
     assert maxpool(x, p="ceil").shape == (None, None, None, 4)
     assert blocks.act(x, "relu6").shape == x.shape
+
+
+@pytest.mark.parametrize(
+    ("a", "formula"),
+    [
+        ("silu", lambda v: v / (1 + np.exp(-v))),
+        ("hard_sigmoid", lambda v: np.clip(v / 6 + 0.5, 0, 1)),
+        ("hard_silu", lambda v: v * np.clip(v / 6 + 0.5, 0, 1)),
+        ("gelu", lambda v: v * np.vectorize(lambda i: (1 + math.erf(i / 2**0.5)) / 2)(v)),
+    ],
+)
+def test_activations_of_2018_to_now(a, formula):
+    """By name, and after a convolution."""
+    x = np.linspace(-4, 4, 16).astype("float32").reshape(1, 4, 4, 1)
+    np.testing.assert_allclose(blocks.act(x, a), formula(x), atol=1e-6)
+    i = keras.Input((4, 4, 1))
+    model = keras.Model(i, blocks.conv(i, 1, k=1, a=a, init="ones"))
+    np.testing.assert_allclose(model(x), formula(x), atol=1e-6)
