@@ -12,7 +12,7 @@ from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
 from convbook.blocks.types import PoolPadding, Tensor
 
-# Section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, 3x3/2 max pool behind.
+# Section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, 3x3/2 max pool after it.
 # Input 227: the printed 224 does not give conv1's 55 x 55 without padding.
 TABLE = (
     (96, 11, 4, "valid", 1, True, True),

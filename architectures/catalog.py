@@ -75,7 +75,7 @@ def is_ratio(v: Any) -> bool:
 
 
 def names(aliases: bool = True) -> list[str]:
-    """The names that create takes, in the order of the papers; with the friendly ones behind."""
+    """The names that create takes, in the order of the papers; the friendly ones last."""
     return [*NETS, *ALIASES] if aliases else [*NETS]
 
 

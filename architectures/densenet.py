@@ -29,7 +29,7 @@ def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compr
     Args:
         depths: layers in each dense block.
         f: growth rate.
-        rate: dropout behind each convolution, 0.2 in the paper's nets for data sets without
+        rate: dropout after each convolution, 0.2 in the paper's nets for data sets without
             augmentation.
         recompute: see dense_block.
     """
@@ -48,7 +48,7 @@ def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compr
 
 
 def dense_layers(x: Tensor, i: int, b: int, **letters: Any) -> Tensor:
-    """The dense block of stage i, with a tap behind each of its b layers."""
+    """The dense block of stage i, with a tap after each of its b layers."""
     for j in range(1, b + 1):
         x = tap(dense_block(x, b=1, **letters), f"stage{i}_block{j}")
     return x

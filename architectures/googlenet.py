@@ -51,7 +51,7 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
         n: batch norm or None.
         k: the large kernel.
         last: the kernel of the last pool (2 in Torch).
-        aux: also the features of the heads behind 4a and 4d.
+        aux: also the features of the heads after 4a and 4d.
     """
     x = stem(x, n, separable)
     heads = []

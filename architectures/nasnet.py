@@ -45,7 +45,7 @@ def body(x: Tensor, tables: Cells, depth: int, f: int, stem: str, first: int, *,
     x (N, H, W, C) -> (N, H/32, W/32, C'), with the CIFAR stem (N, H/4, W/4, C').
 
     Args:
-        skip: a cell behind a reduction also reads the cell before the last two, not the last
+        skip: a cell after a reduction also reads the cell before the last two, not the last
             (NASNet-A large).
         aux: also the features of a head on the second stage, scale times as wide.
         drop_path: the last cell's, growing linearly from the first.

@@ -31,10 +31,10 @@ def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tens
     """mlpconv blocks, each with a 3x3/2 pool; the last block is in the head.
 
     x (N, 32, 32, 3) -> (N, 8, 8, 192), or (N, 224, 224, 3) -> (N, 6, 6, 384).  The paper says max
-    pooling everywhere; its released CIFAR net has a mean behind the second block.
+    pooling everywhere; its released CIFAR net has a mean after the second block.
 
     Args:
-        table: the authors' released net: kernel, stride, padding, widths, pool behind, dropout.
+        table: the authors' released net: kernel, stride, padding, widths, pool after it, dropout.
         pool: padding of the pools, by default overhanging, as in Caffe.
     """
     for i, (k, s, p, widths, kind, drop) in enumerate(table[:-1], 1):

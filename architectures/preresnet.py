@@ -28,14 +28,14 @@ CIFAR = {110: (16, None), 164: (64, 4), 1001: (64, 4)}  # width, ratio; sections
 def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[int, int, int],
          stem_n: bool, *, eps: float = 1e-5, keras: bool = False,
          **letters: Any) -> Tensor:  # fmt: skip
-    """Units with batch norm and relu before each convolution, a last batch norm and relu behind.
+    """Units with batch norm and relu before each convolution, one more of both last.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
 
     Args:
         depths: units in each stage.
         stem: kernel, stride and filters of the first convolution.
-        stem_n: whether batch norm and relu stand behind it, which the paper's text leaves open.
+        stem_n: whether batch norm and relu come after it, which the paper's text leaves open.
         keras: as keras.applications' ResNetV2, with biases, the stride in the last unit of a
             stage, and a pool that takes zeros in.
     """
@@ -67,7 +67,7 @@ def imagenet(depth: int) -> Net:
 
 
 def cifar(depth: int) -> Net:
-    """Section 4: 16 filters in the stem, no batch norm behind it, as in the authors' Torch code."""
+    """Section 4: 16 filters in the stem, no batch norm after it, as in the authors' Torch code."""
     f, r = CIFAR[depth]
     depths, stem = 3 * ((depth - 2) // (9 if r else 6),), (3, 1, 16)
     # The same depth and widths with ResNet's own unit, as in the paper's Table 3.

@@ -58,7 +58,7 @@ def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int],
 
     Args:
         depths: blocks in each stage, Table 1 or section 4.2.
-        stem: kernel, stride and filters of the first convolution; a max pool behind where it
+        stem: kernel, stride and filters of the first convolution; a max pool after it where it
             strides.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem

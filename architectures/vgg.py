@@ -22,14 +22,14 @@ TABLE = {
 
 def body(x: Tensor, stages: Sequence[tuple[int, ...]], respond: bool, *, eps: float | None = None,
          bias: bool | None = None) -> Tensor:  # fmt: skip
-    """Stages of 3x3 convolutions with relu, a 2x2 max pool behind each stage.
+    """Stages of 3x3 convolutions with relu, a 2x2 max pool after each stage.
 
     x (N, H, W, C) -> (N, H/32, W/32, 512).
 
     Args:
         stages: Table 1: kernels of the convolutions in each stage.
         respond: LRN after the first convolution (A-LRN).
-        eps: of batch norm behind every convolution; None for none, as in the paper.
+        eps: of batch norm after every convolution; None for none, as in the paper.
     """
     n = None if eps is None else BN | {"epsilon": eps}
     for i, (f, kernels) in enumerate(zip(WIDTHS, stages, strict=True), 1):

@@ -9,7 +9,7 @@ from convbook.blocks.layers import conv, maxpool
 from convbook.blocks.lrn import lrn
 from convbook.blocks.types import Tensor
 
-# Figure 3: filters, kernel, stride, padding, 3x3/2 max pool and LRN behind, max pool alone behind.
+# Figure 3: filters, kernel, stride, padding, then 3x3/2 max pool and LRN, max pool alone.
 TABLE = (
     (96, 7, 2, 1, True, False),
     (256, 5, 2, "valid", True, False),

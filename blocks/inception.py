@@ -109,7 +109,7 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
 
     Args:
         k: the large kernel, 3 in torchvision's net.
-        se: the ratio of a squeeze-and-excitation behind (arXiv:1709.01507, Figure 2).
+        se: the ratio of a squeeze-and-excitation after it (arXiv:1709.01507, Figure 2).
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
     require(is_row(f, 1, 6) or is_whole(f, 3), f=f, right="a row of six, or at least 3")
@@ -142,7 +142,7 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
         pool_p: of the mean pool.
         max_p: of a max pool with a stride.
         bias: of the convolutions, by default only where there is no n.
-        se: the ratio of a squeeze-and-excitation behind (arXiv:1709.01507, Figure 2).
+        se: the ratio of a squeeze-and-excitation after it (arXiv:1709.01507, Figure 2).
         gate: gate(x, path) is what is concatenated, such as drop_path.
     """
     require(len(f) == 6 and all(f[1:5]), f=f, right="six widths, of which #1x1 and pool may be 0")

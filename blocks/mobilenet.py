@@ -53,7 +53,7 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: W
     Args:
         a: after the first 1x1 and the depthwise.
         p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
-        se: the ratio of a squeeze-and-excitation behind the depthwise, of C to its width, with a
+        se: the ratio of a squeeze-and-excitation after the depthwise, of C to its width, with a
             inside (MnasNet, arXiv:1807.11626); None for none.
         gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
             has no gate.

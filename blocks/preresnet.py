@@ -44,7 +44,7 @@ def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: No
         stride_on: of a bottleneck, '3x3' has the stride in the 3x3.
         shortcut: see shortcut_path; None leaves the shortcut out.
         bias: in what is added, where no batch norm follows.
-        se: the ratio of a squeeze-and-excitation behind the branch.
+        se: the ratio of a squeeze-and-excitation after the branch.
         gate: gate(x, branch) is what is added, such as drop_path; x is activated.
     """
     require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")

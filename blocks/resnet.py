@@ -51,7 +51,7 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
 
     Args:
         shortcut: 'A', every s-th pixel, padded with zero channels; 'B', a projection where the
-            shape changes; 'C', a projection everywhere; 'D', as 'B' but behind an sxs/s mean
+            shape changes; 'C', a projection everywhere; 'D', as 'B' but after an sxs/s mean
             (ResNet-D, arXiv:1812.01187, Figure 2c).
         bias: of the projection, by default only where there is no n.
     """
@@ -72,7 +72,7 @@ class Residual(TypedDict, total=False):
 
     shortcut: see shortcut_path; None leaves the shortcut out, which is the plain net.
     bias: of the convolutions, by default only where there is no n.
-    se: the ratio of a squeeze-and-excitation behind the branch.
+    se: the ratio of a squeeze-and-excitation after the branch.
     gate: gate(x, branch) is what is added, such as drop_path.
     """
 

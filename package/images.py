@@ -71,7 +71,7 @@ def listed(path: str | os.PathLike[str]) -> Listing:
     found = Listing([], [], [])
     seen: set[tuple[int, int]] = set()
     links = walk(top, found, seen)
-    for link in links:  # behind all real folders; more may come while it goes on
+    for link in links:  # after all real folders; more may come while it goes on
         if where := known(link, seen):
             found.left_out.append((link, f"a link to {where}"))
         else:

@@ -1,7 +1,7 @@
 """python tests/kills.py [KILLS [WORKERS]]: a run killed again and again ends as one left alone.
 
 Each life of the run is ended with SIGKILL at a random step, within it or soon after; the last one
-reaches its end.  The weights must then be those of a run without a kill, bit for bit.
+reaches its end.  The weights must then be bit-identical to those of a run without a kill.
 """
 
 import os
@@ -100,4 +100,4 @@ if __name__ == "__main__":
     kills, workers = [*map(int, sys.argv[1:]), *(20, 1)[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as folder:
         steps = compare(Path(folder), kills, workers)
-    print(f"{len(steps)} kills, at steps {steps}: equal, bit for bit")
+    print(f"{len(steps)} kills, at steps {steps}: equal to the bit")

@@ -452,7 +452,7 @@ def test_broken_classes(tmp_path):
     ("counts", "words"),
     [
         ({"cat": 9}, "one class only"),
-        ({}, "holds no folder a class"),
+        ({}, "has no class folders"),
         ({"cat": 3, "dog": 9}, "class 'cat' has 3 images"),
     ],
 )

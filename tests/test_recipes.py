@@ -398,7 +398,7 @@ def test_overrides():
     assert told["schedule"]["kwargs"]["first"]["share"] == pytest.approx(0.1)
     assert told["words"] == [
         "learning rate 0.2 instead of 0.1",
-        "3 epochs instead of 64000 steps: the times of the schedule are scaled alike",
+        "3 epochs instead of 64000 steps: the whole schedule is scaled by the same factor",
     ]
     told = recipe("resnet20", "cifar10", batch_size=64)
     assert told["words"][1] == "64000 steps as in the recipe: with such batches other epochs"

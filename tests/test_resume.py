@@ -279,7 +279,7 @@ def test_fine_tuning(tmp_path, stop_at, capsys):
     layers = {layer.name for layer in first.layers if layer.weights}
     told = [*RESNET, "--init-from", path, "--init-only", "^st"]
     ran(tmp_path / "body", *told, "--freeze", "body")
-    assert "drawn anew: logits" in capsys.readouterr().out
+    assert "initialized from scratch: logits" in capsys.readouterr().out
     assert moved(tmp_path / "body", first) == {"logits"}
     ran(tmp_path / "stage", *told, "--freeze", "stage2")
     late = {name for name in layers if name.startswith("stage3")} | {"logits"}
@@ -301,7 +301,7 @@ def test_a_deeper_net_begins_from_a_shallower_one(tmp_path, capsys):
     argv = ["resnet32", *RESNET[1:], "--init-from", path, "--out", str(tmp_path / "32")]
     job = prepare(parse(argv))
     said = capsys.readouterr().out
-    assert "stage1_block4_b2_conv1" in said  # drawn anew
+    assert "stage1_block4_b2_conv1" in said  # initialized from scratch
     shallow = keras.models.load_model(path)
     for name in ("stem_conv1", "stage3_block3_b2_bn2", "logits"):
         assert equal(job.model.get_layer(name).get_weights(), shallow.get_layer(name).get_weights())
@@ -344,7 +344,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
     told = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
     told += ["--of", "pytorchcv/resnet20_cifar10"]
     model = prepare(parse([*RESNET, *told])).model
-    assert "drawn anew: logits\n" in capsys.readouterr().out
+    assert "initialized from scratch: logits\n" in capsys.readouterr().out
     stem = np.transpose(state["features.init_block.conv.weight"], (2, 3, 1, 0))
     assert (model.get_layer("stem_conv1").get_weights()[0] == stem).all()
     assert np.abs(model.get_layer("logits").get_weights()[0] - state["output.weight"].T).max() > 0.1

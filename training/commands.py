@@ -25,7 +25,7 @@ stopped."""
 
 
 PASSPORT = """
-    convbook check photos                       a folder of images, a folder a class
+    convbook check photos                       a folder of images, one folder per class
     convbook check tfrecord:'records/*'         TFRecord files
 
 Every image is decoded once; what was found is kept, so that training begins at once.  Classes,

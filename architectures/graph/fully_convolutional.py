@@ -66,7 +66,7 @@ def head_of(model: keras.Model) -> tuple[Call, list[keras.Operation]]:
     call = made[id(model.outputs[0])]
     while not isinstance(call.op, ENDS):
         if len(call.inputs) != 1 or (is_softmax(call.op) and head):
-            what = f"its head has {call.op.name} behind the flatten or the global pool"
+            what = f"its head has {call.op.name} after the flatten or the global pool"
             raise ValueError(f"{model.name} cannot become fully convolutional: {what}")
         head.insert(0, call.op)
         call = made[id(call.inputs[0])]

@@ -111,7 +111,7 @@ class Walk:
     ) -> Iterator[Row]:
         """Yields Rows; what is nested in a call belongs to its stage.
 
-        within: the names of the layers that were opened to get here, each with a slash behind.
+        within: the names of the layers that were opened to get here, each with a slash after it.
         """
         for call in graph:
             if stage is None:
@@ -120,7 +120,7 @@ class Walk:
                 yield from self.visit(call, stage, within)
 
     def visit(self, call: Call, stage: str, within: str) -> Iterator[Row]:
-        """Yields a Row for a call, behind those of what is nested in it."""
+        """Yields a Row for a call, after those of what is nested in it."""
         model = block_of(call.op)
         if model is not None:
             block = Opened(calls(model), model.inputs, model.outputs)

@@ -1,4 +1,4 @@
-"""A functional model that knows how images are made ready for it, and what its classes are."""
+"""A functional model that knows how images are prepared for it, and what its classes are."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -62,7 +62,7 @@ def knowing(model: keras.Model, made: keras.Model) -> keras.Model:
 
 
 def first_output(model: keras.Model) -> keras.Model:
-    """A functional model without the auxiliary heads behind its first output."""
+    """A functional model without the auxiliary heads after its first output."""
     if len(model.outputs) == 1:
         return model
     return knowing(model, keras.Model(model.inputs[0], model.outputs[0], name=model.name))

@@ -181,7 +181,18 @@ def filled(app, page, text):
     text[0] = MARK.sub(names, text[0])
 
 
+def read_in(app, module, name):
+    """viewcode: what architectures offers of its graph has its source where graph is described.
+
+    A file's source links back to one package alone.
+    """
+    home = getattr(getattr(import_module(module), name.partition(".")[0], None), "__module__", "")
+    elsewhere = module == "convbook.architectures" and home.startswith(f"{module}.graph.")
+    return module if elsewhere else None
+
+
 def setup(app):
+    app.connect("viewcode-follow-imported", read_in)
     app.connect("source-read", filled)
     app.connect("autodoc-process-docstring", readable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

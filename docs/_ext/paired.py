@@ -1,4 +1,4 @@
-"""Text beside code in notebooks: each run of text and the cells behind it become one pair.
+"""Text beside code in notebooks: each run of text and the cells after it become one pair.
 
 On wide screens site.css sets the two halves of a pair side by side, below each other otherwise.
 """
@@ -16,7 +16,7 @@ def half(name, found):
 
 
 def paired(children):
-    """The children of a section, text and the cells behind it in pairs; other things as they are.
+    """The children of a section, text and the cells after it in pairs; other things as they are.
 
     Headings and sections stay, and end a pair; so does text that no cell follows.
     """
@@ -46,7 +46,7 @@ def paired(children):
 
 
 class Pairs(SphinxPostTransform):
-    default_priority = 900  # behind what myst-nb does to its cells
+    default_priority = 900  # after what myst-nb does to its cells
 
     def run(self, **kwargs):
         if not self.env.current_document.docname.startswith("notebooks/"):

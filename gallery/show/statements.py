@@ -343,7 +343,7 @@ def joined(
     frame: Frame,
     doubted: Collection[str] = (),
 ) -> dict[str, Any]:
-    """{name: its variable} behind what sets names in one way or another; doubted: not some."""
+    """{name: its variable} after what sets names in one way or another; doubted: not some."""
     found = {}
     for name in names:
         values = [known[name] for known in afters if name in known]

@@ -114,7 +114,7 @@ NODES = {
         [By("mobilenet_block(x, 64)", "inverted_residual_block(x, 64)")], ["resnet"]),
     "mobilenet-v3": Node("MobileNetV3", "mobilenet_v3_large_1.0_224", "mobilenet-v2", """Searched
         widths and kernels; squeeze-and-excitation and a swish made of straight lines in places, and
-        a last 1x1 that sees one pixel, behind the mean.""",
+        a last 1x1 that sees one pixel, after the mean.""",
         [By("inverted_residual_block(x, 64)", "mobilenet_v3_block(x, 64)")], ["se-resnet"]),
     "efficientnet": Node("EfficientNet", "efficientnet_b0", "mobilenet-v2", """MobileNetV2's block
         with squeeze-and-excitation and swish, and 5x5 kernels in places; B0 is found by search, and

@@ -43,7 +43,7 @@ def paths(model: keras.Model) -> list[str]:
     """Each path of the graph of a functional model as a line of text, merges in front of theirs.
 
     A path ends where its output is merged, or read by several: a bottleneck is one line and a sum.
-    Inputs that are merged are named; what only follows a layer stands behind a comma.
+    Inputs that are merged are named; what only follows a layer stands after a comma.
     """
     graph, named = in_order(model), {id(x): x.name for x in model.inputs}
     readers = Counter(id(x) for call in graph for x in call.inputs)

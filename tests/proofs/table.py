@@ -32,7 +32,7 @@ COLUMNS = (
     "exported",
     "seconds",
 )
-HEAD = """# It learns
+HEAD = """# Training proofs
 
 `make proofs` trained each network below 300 M weights, as deep and wide as published, for ten
 classes on 16 of scikit-learn's digits, with Adam. Of EfficientNet it trained B0 and Lite0, of

@@ -18,7 +18,7 @@ from convbook.training.data.facts import TABLE, Facts, Unusable, look
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
 
-SHOWN = 10  # reasons, behind which a check that refuses ends
+SHOWN = 10  # reasons, after which a check that refuses ends
 AT_ONCE = 256
 SECONDS = 10.0  # between two lines on how far it is
 
@@ -88,7 +88,7 @@ def verdicts(paths: Sequence[str]) -> Iterator[list[Verdict]]:
 
 
 def survey(paths: Sequence[str], most: int | None = None) -> Survey:
-    """What is to be known of files; it ends behind so many that cannot be used, if most is given.
+    """What is to be known of files; it ends after so many that cannot be used, if most is given.
 
     Kept for each file, so that another survey is quick.
     """

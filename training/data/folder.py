@@ -1,4 +1,4 @@
-"""A folder of images, a folder a class; all of it is checked, once, before any is used."""
+"""A folder of images, one folder per class; all of it is checked, once, before any is used."""
 
 import os
 import unicodedata
@@ -34,7 +34,7 @@ def tree(path: str) -> Tree:
         (part, name): [] for part, at in roots.items() for name in folders(at)
     }
     if not any(part == "train" for part, _ in files):
-        raise ValueError(f"{shown(roots['train'])!r} holds no folder a class")
+        raise ValueError(f"{shown(roots['train'])!r} has no class folders")
     refuse_alike(name for _, name in files)
     found, loose = listed(root), []
     part_at = {os.path.join(at, ""): part for part, at in roots.items()}
@@ -64,7 +64,7 @@ def refuse_alike(names: Iterable[str]) -> None:
 def load(
     name: str, path: str, size: int, channels: int, skip_broken: bool, bits: int | None = None
 ) -> Data:
-    """Data of a folder of JPEG and PNG images, a folder a class, maybe in train, val and test.
+    """Data of a folder of JPEG and PNG images, one folder per class, maybe in train, val and test.
 
     Without them, 20 % of all is for test and 20 % of the rest for validation.  With train and
     one of the others, that is the test part, and 10 % of train are held out for validation.

@@ -101,7 +101,7 @@ def looked(record: bytes | None, features: Sequence[str]) -> tuple[int, Verdict]
 
 
 def scan(file: str, features: Sequence[str], most: int | None) -> Shard:
-    """The Shard of a file; it ends behind so many records that cannot be used, if most is given."""
+    """The Shard of a file; it ends after so many records that cannot be used, if most is given."""
     shard = Shard([], [], [], [])
     try:
         at, why = ([], irregular) if (irregular := why_not(file)) else offsets(file)

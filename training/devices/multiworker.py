@@ -30,7 +30,7 @@ from convbook.blocks.legacy import known_as
 class Reduce:
     """Strategy.reduce for what Keras gives it; for use before a strategy among the bases."""
 
-    experimental_local_results: Any  # the strategy's, as is the reduce behind this one
+    experimental_local_results: Any  # the strategy's, as is the reduce after this one
 
     def reduce(self, reduce_op: Any, value: Any, axis: int | None) -> Any:
         """As tf.distribute.Strategy.reduce, and also

@@ -105,7 +105,7 @@ def names(network: Trained, images: data.Data | None = None) -> list[str]:
 def preparation(
     network: Trained, name: str | None = None, images: data.Data | None = None
 ) -> tuple[Augmentation, data.Statistics | None, int | None]:
-    """(augmentation, statistics, short side or None): how images are made ready for the network.
+    """(augmentation, statistics, short side or None): how images are prepared for the network.
 
     As is known of it, or as in its training: normalised by the statistics of what it was trained
     on, which result.json has, or which are computed again from the data that it names.  name,

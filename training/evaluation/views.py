@@ -66,7 +66,7 @@ def centres(x: tf.Tensor, size: int, shorts: Sequence[int]) -> tf.Tensor:
 def views(protocol: Protocol, x: tf.Tensor, size: int, short: int | None = None) -> tf.Tensor:
     """What a Protocol shows of an image x (H, W, C) in [0, 1]: (views, size, size, C).
 
-    The mirror images come behind.  Not for `dense`, which shows the whole image.
+    The mirror images come last.  Not for `dense`, which shows the whole image.
     """
     shorts = sides_of(protocol, size, short)
     show = dict(centre=centres, scales=centres, ten=five, crops=crops)[protocol.kind]

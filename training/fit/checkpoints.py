@@ -21,7 +21,7 @@ NAME, ASIDE, INFO = "step-{:09}.npz", ".writing", "info"
 
 
 class Refused(ValueError):
-    """The checkpoint is of another run."""
+    """The checkpoint belongs to another run."""
 
 
 class Unwritable(RuntimeError):

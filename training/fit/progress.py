@@ -100,7 +100,7 @@ class Estimate(keras.callbacks.Callback):
     def __init__(self, keeper: Keeper, steps: int):
         super().__init__()
         self.keeper, self.steps = keeper, steps
-        self.begun: tuple[float, int] | None = None  # behind the first step, which is compiled
+        self.begun: tuple[float, int] | None = None  # after the first step, which is compiled
         self.said = False
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

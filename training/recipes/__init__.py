@@ -204,7 +204,7 @@ def words(made: dict[str, Any], own: dict[str, Any], given: dict[str, Any], leng
     if length and length != made["planned"]:
         lines.append(
             f"{text_of(length)} instead of {text_of(made['planned'])}:"
-            " the times of the schedule are scaled alike"
+            " the whole schedule is scaled by the same factor"
         )
     elif batch != own["batch_size"] and made["steps"]:
         lines.append(f"{made['steps']} steps as in the recipe: with such batches other epochs")

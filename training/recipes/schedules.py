@@ -5,7 +5,7 @@
     rates        shares, each, unit           shares of lr, each for so long, the last for the rest
     exponential  factor, every, unit          times factor at every so much
     polynomial   power                        lr (1 - step / all steps) ** power
-    cosine       warmup, unit                 half a cosine to 0, behind a straight rise from 0
+    cosine       warmup, unit                 half a cosine to 0, after a straight rise from 0
     plateau      factor, times or floor,      times factor when an epoch's monitor has not improved
                  monitor, patience            for `patience` epochs; `times` times, or to floor * lr
 

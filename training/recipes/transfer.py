@@ -44,7 +44,7 @@ def taken_over(
             layer.set_weights(other)
     if not taken:
         raise ValueError(f"{path!r}: no layer has the name and shapes of one of {model.name}")
-    drawn = f"; drawn anew: {', '.join(left)}" if left else ""
+    drawn = f"; initialized from scratch: {', '.join(left)}" if left else ""
     return f"{model.name}: {len(taken)} layers of {path}{drawn}"
 
 
