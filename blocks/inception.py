@@ -198,7 +198,6 @@ def grid_reduction(x: Map, f: Whole | None = None, *, k: Pair = 3, n: Norm = Non
     Args:
         p: of both.
     """
-    m = conv(x, f or x.shape[-1], k=k, s=2, p=p, n=n)
-    x = maxpool(x, k=3, s=2, p=p)
-    require(meet([m, x]), p=p, right=f"one that gives both the same size, where k={k}")
-    return layers.concatenate([m, x])
+    paths = [conv(x, f or x.shape[-1], k=k, s=2, p=p, n=n), maxpool(x, k=3, s=2, p=p)]
+    require(meet(paths), p=p, right=f"one that gives both the same size, where k={k}")
+    return layers.concatenate(paths)

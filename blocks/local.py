@@ -65,7 +65,9 @@ class LocallyConnected2D(Unshared):
 
     def build(self, shape: Any) -> None:
         if None in shape[1:]:
-            raise ValueError(f"x={tuple(shape)!r}: x must have known H, W and C: each has a kernel")
+            raise ValueError(
+                f"x={tuple(shape)!r}: x must be of known H, W and C, each with a kernel"
+            )
         self.require_room(shape)
         _, rows, cols, _ = self.compute_output_shape(shape)
         self.add_kernels(rows, cols, shape[-1])

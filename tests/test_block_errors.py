@@ -266,7 +266,7 @@ CALLS = [
     (lambda x: blocks.LocallyConnected2D(0), "filters=0: filters must be a whole number"),
     (
         lambda x: blocks.local_conv(free(x)),
-        "x=(None, None, None, 8): x must have known H, W and C",
+        "x=(None, None, None, 8): x must be of known H, W and C",
     ),
     (lambda x: blocks.TiledConv2D(8, tiles=0), "tiles=0: tiles must be a whole number"),
     (lambda x: blocks.lrn(x, size=4), "size=4: size must be an odd whole number of channels"),

@@ -24,6 +24,8 @@ CALLS = {
     "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mobilenet_v3_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "convnext_block": [((), {"scale": 1.0}, 1)],
+    "convnext_v2_block": [((), {}, 1)],
     "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "inception_module": [((ROW,), {}, 4)],
     "bn_inception_module": [((ROW,), {}, 4), (((0, *ROW[1:]), 2), {}, 3)],

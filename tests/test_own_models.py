@@ -122,7 +122,8 @@ REFUSED = [
     (["three.keras"], "three.keras answers (None, 3): must be (None, 2)"),
     (["three.keras", "--option", "width=3"], "three.keras is made already"),
     (["three.keras", "--size", "32"], "--size 32: three.keras reads 16 x 16"),
-    (["scaled.keras"], "layer 'rescaling' scales its input"),
+    (["scaled.keras"], "'rescaling' scales its input"),
+    (["nested.keras"], "'rescaling' scales its input"),
     (["three.keras", "--precision", "mixed_float16"], "(None, 3)"),
     (["text.keras"], "must be a saved functional or Sequential keras.Model"),
 ]
@@ -134,6 +135,9 @@ def test_refused(argv, words, photos, tmp_path, capsys):
     (tmp_path / "text.keras").write_text("no archive")
     small(3).save(tmp_path / "three.keras")
     small(first=[layers.Rescaling(1 / 255, name="rescaling")]).save(tmp_path / "scaled.keras")
+    inner = small(first=[layers.Rescaling(1 / 255, name="rescaling")])
+    x = keras.Input((16, 16, 3))
+    keras.Model(x, layers.Dense(2)(inner(x))).save(tmp_path / "nested.keras")
     more = [] if "--size" in argv or "three" in argv[0] else ["--size", "16"]
     assert command(["train", *argv, "--data", photos, "--epochs", "1", *more, "--out", "run"]) == 2
     assert words in told(capsys)
@@ -168,3 +172,70 @@ def test_freeze_without_stages(photos, tmp_path):
     changed = [(w.numpy() != b).any() for w, b in zip(model.weights, before, strict=True)]
     assert changed == [False] * 6 + [True, True]
     assert len(model.trainable_weights) == 6
+
+
+def test_a_rescaling_further_in_is_no_scaling_of_images(photos, tmp_path):
+    x = keras.Input((16, 16, 3))
+    m = layers.Conv2D(4, 3)(x)
+    m = layers.GlobalAveragePooling2D()(layers.add([m, layers.Rescaling(0.1)(m)]))
+    model = keras.Model(x, layers.Dense(2)(m), name="scaled")
+    convbook.train(model, photos, out=tmp_path / "run", **SHORT)
+
+
+def test_layers_that_are_frozen_stay_so(photos, tmp_path):
+    """Also in a nested model, and with a head that is trained first."""
+    body = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(4, 3), layers.Flatten()])
+    body.trainable = False
+    model = keras.Sequential([keras.Input((16, 16, 3)), body, layers.Dense(2)], name="frozen")
+    before = [w.numpy() for w in body.weights]
+    head = model.layers[-1].get_weights()
+    convbook.train(model, photos, "finetune", out=tmp_path / "run", **SHORT)
+    assert all((w.numpy() == b).all() for w, b in zip(body.weights, before, strict=True))
+    assert any((a != b).any() for a, b in zip(model.layers[-1].get_weights(), head, strict=True))
+    assert not body.trainable
+
+
+def test_a_model_at_hand_stays_as_it_is_but_for_its_weights(photos, tmp_path):
+    """So the same call finds its run again, also with a model that has no name."""
+    keras.backend.clear_session()
+    model = keras.Sequential([*small().layers])
+    told = model.to_json()
+    convbook.train(model, photos, out=tmp_path / "run", **SHORT)
+    assert model.to_json() == told
+    assert all(w.regularizer is None for w in model.trainable_weights)
+    convbook.train(model, photos, out=tmp_path / "run", **SHORT)
+    another = keras.Sequential([*small().layers])
+    assert another.name != model.name
+    convbook.train(another, photos, out=tmp_path / "run", **SHORT)
+
+
+def wired(skip):
+    """Four equal convolutions, and a sum of the last and another."""
+    maps = [keras.Input((16, 16, 3))]
+    for _ in range(4):
+        maps.append(layers.Conv2D(3, 3, padding="same")(maps[-1]))
+    m = layers.GlobalAveragePooling2D()(layers.add([maps[4], maps[skip]]))
+    return keras.Model(maps[0], layers.Dense(2)(m), name="wired")
+
+
+def test_another_wiring_is_another_network(photos, tmp_path):
+    convbook.train(wired(1), photos, out=tmp_path / "run", **SHORT)
+    convbook.train(wired(1), photos, out=tmp_path / "run", **SHORT)
+    with pytest.raises(ValueError, match="model wired"):
+        convbook.train(wired(2), photos, out=tmp_path / "run", **SHORT)
+
+
+def test_a_file_finds_what_lies_beside_it(photos, tmp_path):
+    (tmp_path / "wide.py").write_text("WIDTH = 5\n")
+    text = OWN.replace("width=4", "width=wide.WIDTH").replace(
+        "import keras\n", "import keras, wide\n", 1
+    )
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "mine.py").write_text(text)
+    run = convbook.train("mine.py:build", photos, out="run", size=16, epochs=1, tensorboard=False)
+    assert run.model.weights[0].shape[-1] == 5
+
+
+def test_workers_and_a_model_at_hand():
+    with pytest.raises(ValueError, match=r"give FILE\.py:FUNCTION"):
+        convbook.train(small(10), "digits", workers="localhost:1,localhost:2", index=0)

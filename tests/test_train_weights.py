@@ -161,8 +161,8 @@ def test_what_a_run_leaves_knows_its_images(photos, bare, tmp_path, capsys):
     assert said["top_1"] == pytest.approx(result["test_accuracy"])
     assert said["classes"] == ["cat", "dog"]
     assert f"images as {out}/model.keras has them: short side 73" in said["words"][0]
-    # 73 x 73: the square is the image, and its centre is cut without resizing
-    images = np.random.default_rng(0).integers(0, 256, (3, 73, 73, 3), "uint8")
+    # 146 x 146: the square is the image, and 128 x 128 of it become 64 x 64
+    images = np.random.default_rng(0).integers(0, 256, (3, 146, 146, 3), "uint8")
     np.save(tmp_path / "images.npy", images)
     command = [out / "deployed.keras", tmp_path / "images.npy", tmp_path / "answers.npz"]
     script = tmp_path / "fresh.py"
@@ -215,6 +215,19 @@ def test_deployed_takes_photographs_of_any_size(bare):
         x = pretrained.photograph(photograph)[None]
         assert names[int(np.argmax(found(x)))] == name
         assert np.abs(found(x) - softmax_of(model, known(x))).max() < 0.05
+
+
+def test_deployed_has_one_softmax():
+    """Of a network that ends in one, as a layer or not, or in a nested model."""
+    known = weights.Preparation(20, 16)
+    inner = architectures.create("resnet20", input_shape=(16, 16, 3), classes=3)
+    x = keras.Input((16, 16, 3))
+    images = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3), "uint8")
+    expected = softmax_of(inner, known(images))
+    layer = keras.Model(x, keras.layers.Softmax()(inner(x)))
+    nested = keras.Model(x, keras.layers.Activation("linear")(layer(x)))
+    for model in (layer, nested, keras.Model(x, keras.ops.softmax(inner(x)))):
+        np.testing.assert_allclose(weights.deployed(model, known)(images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["coffee.png", "china.jpg"])

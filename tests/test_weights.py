@@ -598,9 +598,16 @@ def test_files_of_ours_that_do_not_fit_name_the_first_weight(tmp_path):
                 architectures.create(name, weights=tmp_path / f"{file.name}{end}", **given)
 
 
-def test_the_naming_that_fits_nearest_is_named():
-    """VGG with batch norms, whose modules are counted otherwise, into VGG D without."""
-    shapes, n, before = {}, 0, 3
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (0, "'features.1.weight'.* does not fit: vgg_D has no stage1_bn1 weight"),
+        (1, "'features.1.weight'.*torchvision VGG [CD], .*state has batch norms, and vgg_D has"),
+    ],
+)
+def test_the_naming_that_fits_nearest_is_named(first, words):
+    """VGG with batch norms into VGG D without; and its modules counted from 1, as nobody does."""
+    shapes, n, before = {}, first, 3
     for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, *(512, 512, 512, 0) * 2):
         if width:
             shapes[f"features.{n}.weight"] = (width, before, 3, 3)
@@ -609,8 +616,7 @@ def test_the_naming_that_fits_nearest_is_named():
                 shapes[f"features.{n + 1}.{role}"] = (width,)
         n, before = n + (3 if width else 1), width or before
     state = {name: np.zeros(shape, "float32") for name, shape in shapes.items()}
-    message = "'features.1.weight'.*torchvision VGG [CD], .*state has batch norms, and vgg_D has"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=words):
         weights.from_torch(architectures.create("vgg_D", (32, 32, 3), top=False), state)
 
 

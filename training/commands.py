@@ -2,6 +2,7 @@
 without waiting for TensorFlow."""
 
 import json
+import re
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,7 +74,9 @@ def asked(model: Any, data: Any, recipe: Any = None, **given: Any) -> Namespace:
 
     Raises ValueError.
     """
-    name = model if isinstance(model, (str, Path)) else names.AtHand(getattr(model, "name", ""))
+    name: Any = model
+    if not isinstance(model, (str, Path)):  # Keras numbers the models that have no name
+        name = names.AtHand(re.sub(r"_\d+$", "", getattr(model, "name", "")))
     fields: dict[str, Any] = {}
     if isinstance(recipe, Mapping):
         fields = dict(recipe)

@@ -29,33 +29,47 @@ class OnnxModel:
         try:
             model = onnx.load(path)
             onnx.checker.check_model(model)
-            self.proto = onnx.shape_inference.infer_shapes(model, data_prop=True)
+            self.proto = model
         except Exception as error:  # of protobuf and of the checker, of many kinds
             raise ValueError(f"{path}: is no ONNX model: {str(error).strip()[:200]}") from error
         graph = self.proto.graph
         self.path = path
         self.values = {v.name: onnx.numpy_helper.to_array(v) for v in graph.initializer}
         self.entry = next(v for v in graph.input if v.name not in self.values)
-        known = [*graph.input, *graph.value_info, *graph.output]
-        self.shapes = {v.name: sizes_of(v) for v in known}
-        if len(self.shapes[self.entry.name]) != 4:
+        self.shapes: dict[str, Shape] = {}
+        if len(sizes_of(self.entry)) != 4:
             raise ValueError(f"{path}: must read images, (N, channels, rows, columns)")
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
         """(N, rows, columns, channels); None: any."""
-        n, c, h, w = (size or None for size in self.shapes[self.entry.name])
+        n, c, h, w = (size or None for size in sizes_of(self.entry))
         return n, h, w, c
 
     def answer(self, x: np.ndarray) -> np.ndarray:
-        """What it answers to images (N, rows, columns, channels), one at a time."""
-        run = runner(self.proto)
-        name = self.entry.name
-        return np.concatenate([run({name: one[None].transpose(0, 3, 1, 2)}) for one in x])
+        """What it answers to images (N, rows, columns, channels), each by itself."""
+        run, name = runner(self.proto), self.entry.name
+        n = self.input_shape[0] or 1  # that it is made for
+        batches = [np.repeat(one[None].transpose(0, 3, 1, 2), n, 0) for one in x]
+        return np.concatenate([run({name: batch})[:1] for batch in batches])
 
-    @property
-    def graph(self) -> Graph:
-        """Its nodes as those of a Keras model.  Raises ValueError for what is not known here."""
+    def graph_at(self, shape: Shape) -> Graph:
+        """Its nodes as those of a Keras model, for images of a shape (rows, columns, channels).
+
+        Raises ValueError for what is not known here.
+        """
+        from onnx import ModelProto, shape_inference
+
+        sized = ModelProto()
+        sized.CopyFrom(self.proto)
+        entry = next(v for v in sized.graph.input if v.name == self.entry.name)
+        h, w, c = shape
+        n = self.input_shape[0] or 1
+        for dim, size in zip(entry.type.tensor_type.shape.dim, (n, c, h, w), strict=True):
+            dim.dim_value = size
+        graph = shape_inference.infer_shapes(sized, data_prop=True).graph
+        known = [*graph.input, *graph.value_info, *graph.output]
+        self.shapes = {v.name: sizes_of(v) for v in known}
         return OnnxReader(self).graph
 
 
@@ -97,8 +111,10 @@ class OnnxReader:
         return name
 
     def size(self, name: str) -> Shape:
-        """(channels, rows, columns), or what a tensor has."""
-        return self.shapes[name][1:]
+        """(channels, rows, columns), or what a tensor has.  Raises ValueError if none is known."""
+        if not (shape := self.shapes.get(name)) or 0 in shape:
+            raise ValueError(f"{self.model.path}: the size of {name!r} is not known in it")
+        return shape[1:]
 
     def read(self, each: Any) -> None:
         given = {a.name: attribute(a) for a in each.attribute}
@@ -119,8 +135,9 @@ class OnnxReader:
             self.made[output] = node
 
     def is_nothing(self, each: Any, entry: str, output: str) -> bool:
-        flat = np.prod(self.size(entry)) == max(self.size(entry))
-        return each.op_type in NOTHING or (each.op_type in SHAPES and bool(flat))
+        if each.op_type not in SHAPES:
+            return each.op_type in NOTHING
+        return bool(np.prod(self.size(entry)) == max(self.size(entry)))
 
     def merged(self, each: Any, name: str, constants: list[np.ndarray]) -> bool:
         """Whether a product or sum with constants went into the batch norm or dense layer before.
@@ -148,7 +165,7 @@ class OnnxReader:
     def node(self, each: Any, given: dict[str, Any], constants: list[np.ndarray]) -> Node:
         """The node of one of theirs.  Raises ValueError for an operation not known here."""
         kind, name, x = each.op_type, each.name or each.output[0], each.input[0]
-        if kind in ("Conv", "Gemm", "MatMul"):
+        if kind in ("Conv", "Gemm", "MatMul") and constants:
             return self.weighted(each, given, constants, name)
         if kind == "BatchNormalization":
             own = dict(zip(("gamma", "beta", "moving_mean", "moving_variance"), constants,

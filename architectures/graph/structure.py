@@ -138,7 +138,8 @@ def padding(op: Any, x: Any, y: Any) -> Pads | None:
         return tuple((int(y.shape[i] - x.shape[i] - 1), 1) for i in (1, 2))
     if type(op).__name__ == "Pad" and len(x.shape) == 4:
         width = tuple((near, far) for near, far in op.pad_width)
-        return width[1:3] if width[0] == width[3] == (0, 0) else None
+        zeros = op.mode == "constant" and not op.get_config().get("constant_values")
+        return width[1:3] if zeros and width[0] == width[3] == (0, 0) else None
     return None
 
 
@@ -255,7 +256,12 @@ def plain(call: Call, sides: Pads, padded: bool) -> tuple[str, dict[str, Any]]:
     if isinstance(op, layers.Rescaling) and op.offset == 0:
         return "multiply", {"constants": [op.scale]}
     kind = {"Concatenate": "concat"}.get(name, name.lower())
-    constants = [v for v in keras.tree.flatten(call.arguments) if type(v) in (int, float)]
+    given = keras.tree.flatten(call.arguments)
+    constants: list[Any] = [v for v in given if type(v) in (int, float)]
+    if constants and kind not in COMMUTATIVE:  # 1 - x is not x - 1
+        constants = [v if type(v) in (int, float) else "x" for v in given]
+    if kind == "concat" and op.axis not in (-1, len(x.shape) - 1):
+        constants.append(op.axis)
     constants += [tuple(x.shape[1:])] if name in SHAPES else []
     constants += [sides] if padded else []
     found: dict[str, Any] = {"constants": constants} if constants else {}
@@ -279,7 +285,8 @@ def fixed(value: Any) -> Any:
 def activation(op: Any) -> str | None:
     """The name of the activation that an operation is, or ends with; None for none."""
     if isinstance(op, layers.ReLU):
-        return "relu6" if op.max_value == 6 else "relu"
+        plain = not op.negative_slope and not op.threshold
+        return {None: "relu", 6: "relu6"}.get(op.max_value) if plain else None
     kind = type(op).__name__.lower()
     given = getattr(getattr(op, "activation", None), "__name__", None)
     name = given or (kind if kind in ACTIVATIONS else None)

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from convbook.architectures.graph.ends import answers_probabilities
 from convbook.architectures.graph.fold import fold
-from convbook.architectures.graph.fully_convolutional import is_softmax
 from convbook.architectures.graph.prepared import first_output
 from convbook.architectures.graph.private import layers_within
 from convbook.architectures.weights.preparation import Preparation
@@ -34,7 +34,7 @@ def deployed(model: keras.Model, preparation: Preparation | None = None) -> kera
     i = keras.Input((None, None, own.channels), dtype="float32", name="images")
     # Keras' Resizing has training=True by default, which what follows would take over
     x = network(prepared_by_layers(i, own), training=False)
-    if not is_softmax(network.layers[-1]):
+    if not answers_probabilities(network):
         x = layers.Softmax(dtype="float32", name="probabilities")(x)
     return keras.Model(i, x, name=model.name)
 

@@ -9,7 +9,6 @@ import numpy as np
 from keras import ops
 
 from convbook.architectures.graph.fold import flat
-from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.onnx_graph import OnnxModel
 from convbook.architectures.graph.structure import (
     Graph,
@@ -41,17 +40,20 @@ def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Mo
     """
     given = opened(source)
     shapes = sizes(model, given)
-    ours, _ = without_softmax(Reader(model, shapes[0]).graph)
-    theirs, probabilities = without_softmax(graph_of(given, shapes[0]))
+    ours, own_end = without_softmax(Reader(model, shapes[0]).graph)
+    theirs, their_end = without_softmax(graph_of(given, shapes[0]))
     refuse_scaling(ours, theirs)
     pairs = Match(ours, theirs).pairs()
     before = model.get_weights()
     assign(model, moved(ours, pairs))
-    for shape in shapes:
-        if off := apart(model, given, shape, probabilities):
-            where = first_apart(model, given, pairs, shape)
-            model.set_weights(before)
-            raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
+    try:
+        for shape in shapes:
+            if off := apart(model, given, shape, (own_end, their_end)):
+                where = first_apart(model, given, pairs, shape)
+                raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
+    except BaseException:
+        model.set_weights(before)
+        raise
     return model
 
 
@@ -66,7 +68,7 @@ def opened(source: Any) -> keras.Model | OnnxModel:
 
 
 def graph_of(source: keras.Model | OnnxModel, shape: Shape) -> Graph:
-    return source.graph if isinstance(source, OnnxModel) else Reader(source, shape).graph
+    return source.graph_at(shape) if isinstance(source, OnnxModel) else Reader(source, shape).graph
 
 
 def refuse_scaling(ours: Graph, theirs: Graph) -> None:
@@ -132,23 +134,21 @@ def answer(model: keras.Model | OnnxModel, x: np.ndarray) -> np.ndarray:
 
 
 def apart(
-    model: keras.Model, source: keras.Model | OnnxModel, shape: Shape, probabilities: bool
+    model: keras.Model, source: keras.Model | OnnxModel, shape: Shape, ends: tuple[bool, bool]
 ) -> float:
     """How far two models' answers to random images are apart, if that is too far; else 0.
 
-    probabilities: what the source answers, where it has a softmax at its end.
+    ends: whether each of the two ends in a softmax.
     """
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
     ours, theirs = answer(model, x), answer(source, x)
-    if probabilities and not ends_in_softmax(model):
-        ours = ops.convert_to_numpy(ops.softmax(ours))
+    if ends[0] != ends[1]:
+        ours, theirs = (
+            y if end else ops.convert_to_numpy(ops.softmax(y.reshape(ours.shape)))
+            for y, end in zip((ours, theirs), ends, strict=True)
+        )
     off = float(np.abs(ours - theirs.reshape(ours.shape)).max() / max(np.abs(theirs).max(), 1e-30))
     return 0.0 if off < CLOSE else off
-
-
-def ends_in_softmax(model: keras.Model) -> bool:
-    last = [layer for layer in all_layers(model) if not isinstance(layer, keras.Model)][-1]
-    return getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
 
 
 def first_apart(
@@ -164,7 +164,7 @@ def first_apart(
             keras.Model(whole.input, [whole.get_layer(pair[i].name).output for pair in nodes])(x)
             for i, whole in enumerate((flat(model), flat(source)))
         ]
-    except ValueError:
+    except (ValueError, TypeError, NotImplementedError):
         return ""
     for (ours, theirs), a, b in zip(nodes, *made, strict=True):
         a, b = ops.convert_to_numpy(a), ops.convert_to_numpy(b)

@@ -19,8 +19,6 @@ SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
 HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"}
-# Blocks with options that are called by name where a call has all these at their defaults.
-CALLED = {"se_block"}
 # What a helper is worth that only works around a bug of a backend.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
@@ -65,10 +63,7 @@ class Policy:
         if func.name in HELPERS or is_registered(func.node):
             return True
         # Of a block with options there are several texts, so that its name would not say which.
-        params = [p for p in nodes.parameters(func.node) if not is_size(p)]
-        if func.name in CALLED:
-            params = [p for p in params if not is_default(p, bound[p.name.value])]
-        return self.is_block(func.found) and not params
+        return self.is_block(func.found) and all(map(is_size, nodes.parameters(func.node)))
 
     def is_block(self, found: Any) -> bool:
         """Whether a definition is one of the blocks that the library offers."""
@@ -110,12 +105,6 @@ def is_size(param: Node) -> bool:
     if param.name.value in SIZES | OPEN:
         return default_of(param) not in ("None", "0.0")
     return isinstance(param.default, cst.Float) and default_of(param) != "0.0"
-
-
-def is_default(param: Node, value: Any) -> bool:
-    """Whether a call gives an option its default, None or a word."""
-    known = not isinstance(value, Run) and (value is None or isinstance(value, str))
-    return known and default_of(param).replace('"', "'") == repr(value)
 
 
 def is_optional(param: Node) -> bool:

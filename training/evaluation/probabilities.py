@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from convbook.architectures.graph.fully_convolutional import fully_convolutional, is_softmax
+from convbook.architectures.graph.ends import answers_probabilities
+from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.weights.preparation import Preparation
 from convbook.training.data import Split, Statistics, batches
 from convbook.training.data.augment import Augmentation, plan
@@ -37,7 +38,7 @@ def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int
     if protocol.kind == "dense":
         maps = fully_convolutional(model)
         return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), images, len(part))
-    after = (lambda y: y) if is_softmax(model.layers[-1]) else softmax
+    after = (lambda y: y) if answers_probabilities(model) else softmax
     return averaged(lambda x: after(model.predict_on_batch(x)), images, len(part))
 
 

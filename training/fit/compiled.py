@@ -2,8 +2,7 @@
 
 import keras
 
-from convbook.architectures.graph.fully_convolutional import is_softmax
-from convbook.architectures.graph.private import maker
+from convbook.architectures.graph.ends import answers_probabilities
 from convbook.training.devices import multiworker
 from convbook.training.devices.accumulate import Accumulated
 from convbook.training.fit.job import Job
@@ -28,7 +27,7 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
     heads = len(model.outputs)
     twin = (Accumulated if options.accumulate > 1 else keras.Model)(model.inputs, model.outputs)
     twin.parts = options.accumulate
-    logits = not is_softmax(maker(model.outputs[0]))
+    logits = not answers_probabilities(model)
     loss = keras.losses.CategoricalCrossentropy(logits, recipe["label_smoothing"])
     twin.compile(
         optimizer,

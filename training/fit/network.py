@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 import runpy
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +18,18 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import keras
-import tensorflow as tf
 
 from convbook import architectures, names
 from convbook.architectures.catalog import find
 from convbook.architectures.common import Net
 from convbook.architectures.graph.calls import has_calls
+from convbook.architectures.graph.ends import scaling
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights.known import Known, saved_with
 from convbook.architectures.weights.loading import needed, opened
 from convbook.training import preparation
 from convbook.training.recipes.initial import initialise
-from convbook.training.recipes.transfer import taken_over
+from convbook.training.recipes.transfer import leave_frozen, taken_over
 
 Shape = tuple[Any, ...]  # (rows, columns, channels)
 SIDES = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
@@ -51,7 +52,7 @@ def own(name: str) -> Own | None:
     """One's own network; None: it is of the catalog.  Raises ValueError for what cannot be."""
     if isinstance(name, names.AtHand):
         model = usable(name.model, name)
-        return Own(lambda *_: here(model), digest(layout(model)), model.input_shape[1:])
+        return Own(lambda *_: twin(model), digest(layout(model)), model.input_shape[1:])
     if not names.is_own(name):
         return None
     path, _, function = name.partition(":")
@@ -81,7 +82,7 @@ def shape_in(path: str) -> Shape:
 def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
     """What FILE.py:FUNCTION makes.  Raises ValueError."""
     path, _, function = name.partition(":")
-    build = runpy.run_path(path).get(function)
+    build = run_file(path).get(function)
     if not callable(build):
         raise ValueError(f"{name}: {path} has no function {function!r}")
     takes = inspect.signature(build).parameters
@@ -95,6 +96,16 @@ def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
     return usable(build(**given | options), name)
 
 
+def run_file(path: str) -> dict[str, Any]:
+    """What a Python file defines; it finds the modules beside it, as if it were run."""
+    beside = str(Path(path).resolve().parent)
+    sys.path.insert(0, beside)
+    try:
+        return runpy.run_path(path)
+    finally:
+        sys.path.remove(beside)
+
+
 def usable(model: Any, name: str) -> keras.Model:
     """The model.  Raises ValueError if it cannot be trained here."""
     right = "a functional or Sequential keras.Model with known inputs"
@@ -103,25 +114,34 @@ def usable(model: Any, name: str) -> keras.Model:
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4:
         raise ValueError(f"{name}: must read images (N, rows, columns, channels), got {shape}")
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
-            again = "the recipe scales the images, which would be done twice; leave the layer out"
-            raise ValueError(f"{name}: layer {layer.name!r} scales its input: {again}")
+    if found := scaling(model):
+        again = "the recipe scales the images, which would be done twice; leave the layer out"
+        raise ValueError(f"{name}: {found.name!r} scales its input: {again}")
+    leave_frozen(model)
     return model
 
 
-def here(model: keras.Model) -> keras.Model:
-    """The model, or under a strategy of several devices a copy whose weights are on all of them."""
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return model
-    copy = keras.models.clone_model(model)
+def twin(model: keras.Model) -> keras.Model:
+    """A copy of a model at hand, on all devices of the strategy; the model itself stays as it is.
+
+    Raises ValueError for layers that cannot be made again.
+    """
+    try:
+        copy = keras.models.clone_model(model)
+    except (NotImplementedError, TypeError) as error:
+        right = "must be of layers with get_config"
+        raise ValueError(f"{model.name} {right}: {str(error).strip()[:200]}") from error
     copy.set_weights(model.get_weights())
+    leave_frozen(copy)
     return copy
 
 
 def layout(model: keras.Model) -> bytes:
-    """The layers of a model and how they are connected, less the numbers in their names."""
-    return re.sub(r'_\d+"', '"', model.to_json()).encode()
+    """The layers of a model and how they are connected, whatever their names are."""
+    text = model.to_json()
+    given = dict.fromkeys(re.findall(r'"name": "([^"]+)"', text))
+    numbers = {name: str(i) for i, name in enumerate(given)}
+    return re.sub(r'"([^"]+)"', lambda m: numbers.get(m[1], m[1]), text).encode()
 
 
 def digest(content: bytes) -> str:
@@ -247,6 +267,8 @@ def refuse_precision(model: keras.Model, precision: str) -> None:
     """Raises ValueError if a model that is made already is of another precision."""
     has = {layer.dtype_policy.name for layer in all_layers(model)} & {*PRECISIONS}
     if precision not in has and precision != "float32":
-        raise ValueError(f"--precision {precision}: {model.name} is made already, in {min(has)}")
+        raise ValueError(
+            f"--precision {precision}: {model.name} is made already, in other precision"
+        )
     if precision == "float32" and (mixed := has - {"float32"}):
         raise ValueError(f"--precision float32: {model.name} is made in {min(mixed)}; say so")

@@ -15,16 +15,18 @@ from typing import Any
 
 import keras
 
+from convbook import names
 from convbook.architectures.weights.loading import opened
 from convbook.training import data
 from convbook.training.data.check import named
 from convbook.training.data.summary import remarks
-from convbook.training.devices import lost_workers, norms
+from convbook.training.devices import cluster, lost_workers, norms
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
 from convbook.training.fit.folder import claim, finished, held
 from convbook.training.fit.inputs import held_out, training_data
 from convbook.training.fit.job import Job, of_finished, prepare
+from convbook.training.fit.network import run_file
 from convbook.training.fit.progress import callbacks, has_bar, next_commands, plan
 from convbook.training.fit.resume import Keeper, Stopped, resumed, same_run, signals, thaw
 from convbook.training.fit.tested import tested
@@ -84,19 +86,32 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
 
 def called(options: Namespace) -> Trained:
     """completed, for a program: with the network, whose weights are also in a model at hand."""
+    machines = cluster.find(options.workers, options.index)
+    at_hand = isinstance(options.model, names.AtHand)
+    if machines and at_hand:
+        instead = "several workers make it themselves: give FILE.py:FUNCTION"
+        raise ValueError(f"model={options.model}: a model at hand; {instead}")
     policy = keras.config.dtype_policy()
     try:
-        run = completed(options)
+        run = completed(options, machines)
     finally:
         keras.config.set_dtype_policy(policy)
-    mine = getattr(options.model, "model", None)
-    if mine is None:
-        return run if run.model else run._replace(model=opened(f"{run.folder}/model.keras"))
+    if not at_hand:
+        return run if run.model else run._replace(model=saved(options, run.folder))
+    mine = options.model.model
     if run.model is None:
         mine.load_weights(f"{run.folder}/model.keras")
-    elif run.model is not mine:
+    else:
         mine.set_weights(run.model.get_weights())
     return run._replace(model=mine)
+
+
+def saved(options: Namespace, folder: str) -> keras.Model:
+    """The network of a finished run."""
+    path, _, function = str(options.model).partition(":")
+    if function:  # it may have layers of its own
+        run_file(path)
+    return opened(f"{folder}/model.keras")
 
 
 def claimed(job: Job) -> str:

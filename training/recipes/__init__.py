@@ -94,11 +94,16 @@ def asked(options: Namespace) -> dict[str, Any]:
         name, own = of_file(name)
         if {"epochs", "steps"} & {*given}:
             own = {key: value for key, value in own.items() if key not in ("epochs", "steps")}
-    pretrained = bool(options.weights or options.init_from)
+    pretrained = bool(options.weights or options.init_from) or is_trained(options.model, name)
     told = options.model, options.data, name, options.lr_scale, pretrained
     found = recipe(*told, **own | given)
     options.batch_size = (own | given).get("batch_size")
     return found
+
+
+def is_trained(model: str, name: str | None) -> bool:
+    """Whether a network of one's own has learnt already: it is a file, or the recipe says so."""
+    return model.endswith(".keras") or (isinstance(model, names.AtHand) and name == "finetune")
 
 
 def of_file(path: str) -> tuple[str | None, dict[str, Any]]:

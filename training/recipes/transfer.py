@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from convbook import architectures
+from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights import loading
 
@@ -48,25 +49,34 @@ def taken_over(
     return f"{model.name}: {len(taken)} layers of {path}{drawn}"
 
 
+def leave_frozen(model: keras.Model) -> None:
+    """Layers of a network of one's own that are frozen now stay frozen, whatever freeze does."""
+    frozen = [i for i, layer in enumerate(all_layers(model)) if not layer.trainable]
+    model.left_frozen = tuple(frozen)
+
+
 def freeze(model: keras.Model, stage: str | None) -> None:
     """Layers up to a stage are not trained, and their batch norms keep their statistics.
 
     stage: a stage's name, such as stage2, or a layer's in a network without stages; 'body', all but
     the head; or None: all are trained.  Raises ValueError, naming the stages, for another.
     """
-    for layer in all_layers(model):
+    every = all_layers(model)
+    for layer in every:
         layer.trainable = True
+    for i in getattr(model, "left_frozen", ()):
+        every[i].trainable = False
     if stage is None:
         return
     stages = [layer.name for layer in model.layers if re.fullmatch(r"stem|stage\d+", layer.name)]
     names = stages or [layer.name for layer in model.layers]
     if stage not in ("body", *names):
         raise ValueError(f"--freeze {stage!r}: must be body or one of {', '.join(names)}")
-    if stage != "body":
-        last = model.get_layer(stage).output
-    elif stages:
-        last = model.get_layer(stages[-1]).output
+    if stages or stage != "body":
+        name = stages[-1] if stage == "body" else stage
+        last = next(call.outputs[0] for call in calls(model) if call.op.name == name)
     else:  # the head is the last layer with weights
-        last = next(layer for layer in reversed(model.layers) if layer.weights).input
-    for layer in keras.Model(model.input, last).layers:
+        weighted = (call for call in reversed(calls(model)) if getattr(call.op, "weights", ()))
+        last = next(weighted).inputs[0]
+    for layer in keras.Model(model.inputs, last).layers:
         layer.trainable = False
