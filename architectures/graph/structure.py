@@ -65,6 +65,7 @@ class Reader:
         self.nodes: list[Node] = []
         self.same: dict[int, Any] = {}  # a tensor: the one that it is another name of
         self.pads: dict[int, tuple[Any, Pads]] = {}  # a padded tensor: what was padded, by how much
+        self.borders: dict[int, str | None] = {}  # of a padded tensor: see border
         self.joined: dict[Any, list[Any]] = {}  # a concatenation: what is in it
         self.kept: list[Any] = []  # symbolic tensors, so that no id is given twice
         x = keras.KerasTensor((None, *shape))
@@ -107,6 +108,7 @@ class Reader:
             self.same[id(y)] = self.of(x)
         elif (sides := padding(op, x, y)) and not self.hides(x, sides):
             before, had = self.pads.get(self.of(x), (self.of(x), NO_PADS))
+            self.borders[id(y)] = border(op)
             total = tuple((a + c, b + d) for (a, b), (c, d) in zip(had, sides, strict=True))
             self.pads[id(y)] = before, total
         else:
@@ -115,7 +117,10 @@ class Reader:
             if kind == "Concatenate" and sides is None:  # one of others has what is in those
                 inputs = [part for x in inputs for part in self.joined.get(x, [x])]
                 self.joined[id(y), 0] = inputs
+            edges = self.borders.get(self.of(x)) == "edges"
             for part in described(call, sides or NO_PADS, sides is not None):
+                if edges and part.kind != "max pool":
+                    part.fields["border"] = "edges"
                 part.inputs = inputs
                 self.nodes.append(part)
                 inputs = [part.output]
@@ -138,9 +143,15 @@ def padding(op: Any, x: Any, y: Any) -> Pads | None:
         return tuple((int(y.shape[i] - x.shape[i] - 1), 1) for i in (1, 2))
     if type(op).__name__ == "Pad" and len(x.shape) == 4:
         width = tuple((near, far) for near, far in op.pad_width)
-        zeros = op.mode == "constant" and not op.get_config().get("constant_values")
-        return width[1:3] if zeros and width[0] == width[3] == (0, 0) else None
+        return width[1:3] if border(op) and width[0] == width[3] == (0, 0) else None
     return None
+
+
+def border(op: Any) -> str | None:
+    """What an operation pads with: 'zeros'; 'edges', the same for a maximum; or None: else."""
+    mode = getattr(op, "mode", "constant")
+    constant = isinstance(op, layers.Layer) or not op.get_config().get("constant_values")
+    return {"constant": "zeros" if constant else None, "symmetric": "edges"}.get(mode)
 
 
 def window(x: Any, y: Any, op: Any, sides: Pads, k: Sequence[int]) -> dict[str, Any]:
@@ -232,22 +243,12 @@ def convolutions(op: Any, x: Any, y: Any, sides: Pads, node: Any) -> Iterator[No
 
 def plain(call: Call, sides: Pads, padded: bool) -> tuple[str, dict[str, Any]]:
     """(kind, fields) of an operation without weights."""
-    op, x, y, name = call.op, call.inputs[0], call.outputs[0], type(call.op).__name__
-    pool = isinstance(op, (layers.MaxPooling2D, layers.AveragePooling2D))
-    if isinstance(op, layers.GlobalAveragePooling2D) or (
-        name == "Mean" and op.axis in ([1, 2], (1, 2), [-3, -2])
-    ):
+    op, x, name = call.op, call.inputs[0], type(call.op).__name__
+    mean = name == "Mean" and op.axis in ([1, 2], (1, 2), [-3, -2])
+    if mean or isinstance(op, layers.GlobalAveragePooling2D):
         return "global mean", {}
-    if pool:
-        k = pair(op.pool_size)
-        fields = window(x, y, op, sides, k)
-        if k == (1, 1):
-            return "every other", fields
-        if name == "AveragePooling2D" and tuple(x.shape[1:3]) == k and not padded:
-            return "global mean", {}
-        if name == "AveragePooling2D" and any(map(sum, fields["pads"])):
-            fields["counts its padding"] = padded
-        return ("max pool" if "Max" in name else "mean pool"), fields
+    if isinstance(op, (layers.MaxPooling2D, layers.AveragePooling2D)):
+        return pool(call, sides, padded)
     if isinstance(op, LocalResponseNorm):
         own = ("size", "bias", "alpha", "beta")
         return "local response norm", {key: getattr(op, key) for key in own}
@@ -256,16 +257,35 @@ def plain(call: Call, sides: Pads, padded: bool) -> tuple[str, dict[str, Any]]:
     if isinstance(op, layers.Rescaling) and op.offset == 0:
         return "multiply", {"constants": [op.scale]}
     kind = {"Concatenate": "concat"}.get(name, name.lower())
-    given = keras.tree.flatten(call.arguments)
-    constants: list[Any] = [v for v in given if type(v) in (int, float)]
-    if constants and kind not in COMMUTATIVE:  # 1 - x is not x - 1
-        constants = [v if type(v) in (int, float) else "x" for v in given]
-    if kind == "concat" and op.axis not in (-1, len(x.shape) - 1):
-        constants.append(op.axis)
+    constants = numbers(call, kind)
     constants += [tuple(x.shape[1:])] if name in SHAPES else []
     constants += [sides] if padded else []
     found: dict[str, Any] = {"constants": constants} if constants else {}
     return kind, found if kind in (*COMMUTATIVE, "concat") else found | settings(op)
+
+
+def pool(call: Call, sides: Pads, padded: bool) -> tuple[str, dict[str, Any]]:
+    op, x, y = call.op, call.inputs[0], call.outputs[0]
+    k, mean = pair(op.pool_size), isinstance(op, layers.AveragePooling2D)
+    fields = window(x, y, op, sides, k)
+    if k == (1, 1):
+        return "every other", fields
+    if mean and tuple(x.shape[1:3]) == k and not padded:
+        return "global mean", {}
+    if mean and any(map(sum, fields["pads"])):
+        fields["counts its padding"] = padded
+    return ("mean pool" if mean else "max pool"), fields
+
+
+def numbers(call: Call, kind: str) -> list[Any]:
+    """The numbers among the arguments of a call, in their places: 1 - x is not x - 1."""
+    given = keras.tree.flatten(call.arguments)
+    found: list[Any] = [v for v in given if type(v) in (int, float)]
+    if found and kind not in COMMUTATIVE:
+        found = [v if type(v) in (int, float) else "x" for v in given]
+    if kind == "concat" and call.op.axis not in (-1, len(call.inputs[0].shape) - 1):
+        found.append(call.op.axis)
+    return found
 
 
 def settings(op: Any) -> dict[str, Any]:

@@ -86,9 +86,9 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
 
 def called(options: Namespace) -> Trained:
     """completed, for a program: with the network, whose weights are also in a model at hand."""
-    machines = cluster.find(options.workers, options.index)
     at_hand = isinstance(options.model, names.AtHand)
-    if machines and at_hand:
+    machines = None if at_hand else cluster.find(options.workers, options.index)
+    if at_hand and options.workers:
         instead = "several workers make it themselves: give FILE.py:FUNCTION"
         raise ValueError(f"model={options.model}: a model at hand; {instead}")
     policy = keras.config.dtype_policy()

@@ -48,7 +48,17 @@ from convbook import names
 from convbook.training.recipes import rules
 from convbook.training.recipes.fields import entries, family, fields, text_of
 
-__all__ = ["KINDS", "OPTIONS", "asked", "assembled", "entry_of", "of_file", "recipe", "words"]
+__all__ = [
+    "KINDS",
+    "OPTIONS",
+    "asked",
+    "assembled",
+    "entry_of",
+    "is_trained",
+    "of_file",
+    "recipe",
+    "words",
+]
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 KINDS = ("paper", "modern", "finetune", "digits")
