@@ -349,7 +349,7 @@ def test_weights_from_the_hub(monkeypatch):
     for name, message in (
         ("timm/resnet50.tv_in1k", "hub could not be reached.*no network"),
         ("timm/resnet50", "the tag of its weights"),
-        ("timm/resnet5.tv_in1k", "timm/resnet5 is none of the networks here; .*timm/resnet50"),
+        ("timm/resnet5.tv_in1k", "timm/resnet5 is none; .*timm/resnet50"),
         ("timm/resnet18.tv_in1k", "those of resnet18, not of resnet50"),
         ("weights.pth", "weights must be None, 'imagenet'"),
     ):

@@ -77,7 +77,7 @@ def about(name: str, weights: Any, of: str | None = None) -> Known | None:
     """
     if of is not None:
         return prepared_as(of)
-    if weights == "imagenet":
+    if isinstance(weights, str) and weights == "imagenet":
         return prepared_as(f"keras.applications/{name}")
     if str(weights).startswith("timm/"):
         _, tag, tags = tags_of(str(weights))

@@ -23,7 +23,7 @@ OURS = (".keras", ".weights.h5")
 
 def foreign(weights: Any) -> bool:
     """Whether weights are another library's."""
-    named = weights == "imagenet" or str(weights).startswith("timm/")
+    named = isinstance(weights, str) and weights == "imagenet" or str(weights).startswith("timm/")
     return named or str(weights).endswith(".safetensors")
 
 
@@ -49,7 +49,7 @@ def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None
     of: the row of published() that they are of, or 'own'.
     """
     said, needs = f"of={of!r}", {}
-    if weights == "imagenet":
+    if isinstance(weights, str) and weights == "imagenet":
         require(of is None, of=of, right="None: weights='imagenet' are keras.applications'")
         if name not in APPLICATIONS:
             has = ", ".join(APPLICATIONS)
@@ -74,7 +74,9 @@ def origin_of(weights: Any, of: str | None) -> str | None:
     rows = [key for key in published() if key.startswith("timm/")]
     near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
     if model not in rows:
-        none = f"{model} is none of the networks here; nearest, as timm/NAME.TAG: {near}"
+        none = (
+            f"weights must be of a network here: {model} is none; nearest, as timm/NAME.TAG: {near}"
+        )
         raise ValueError(f"weights={weights!r}: {none}")
     right = f"a model and the tag of its weights, such as {model}.tv_in1k"
     require(tag, weights=weights, right=right)
@@ -85,7 +87,7 @@ def load(model: keras.Model, weights: Any, of: str | None = None,
          adapt_channels: bool = False) -> None:  # fmt: skip
     """Takes weights over into a new model, with or without its head.  Raises ValueError."""
     of = origin_of(weights, of) or of
-    if weights == "imagenet":
+    if isinstance(weights, str) and weights == "imagenet":
         from_keras(model, application(model.name), adapt_channels)
     elif str(weights).startswith("timm/"):
         from_torch(model, safetensors(fetched(weights)), of, adapt_channels)
