@@ -23,7 +23,7 @@ OURS = (".keras", ".weights.h5")
 
 def foreign(weights: Any) -> bool:
     """Whether weights are another library's."""
-    named = isinstance(weights, str) and weights == "imagenet" or str(weights).startswith("timm/")
+    named = isinstance(weights, str) and (weights == "imagenet" or weights.startswith("timm/"))
     return named or str(weights).endswith(".safetensors")
 
 
