@@ -34,7 +34,6 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "rate": (0.25,),
     "scale": (0.1,),
     "se": (4,),
-    "weigh": ("hard_sigmoid",),
     "width": (16,),
     "widths": ((16, 64),),
 }
