@@ -29,7 +29,7 @@ class OnnxModel:
         try:
             model = onnx.load(path)
             onnx.checker.check_model(model)
-            self.proto = model
+            self.proto = without_softmax(model)
         except Exception as error:  # of protobuf and of the checker, of many kinds
             raise ValueError(f"{path}: is no ONNX model: {str(error).strip()[:200]}") from error
         graph = self.proto.graph
@@ -71,6 +71,20 @@ class OnnxModel:
         known = [*graph.input, *graph.value_info, *graph.output]
         self.shapes = {v.name: sizes_of(v) for v in known}
         return OnnxReader(self).graph
+
+
+def without_softmax(model: Any) -> Any:
+    """The model up to its logits: of a softmax at its end nothing is left."""
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    last = graph.node[-1]
+    if last.op_type == "Softmax" and [v.name for v in graph.output] == list(last.output):
+        logits = helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, None)
+        graph.node.remove(last)
+        del graph.output[:]
+        graph.output.append(logits)
+    return model
 
 
 def sizes_of(value: Any) -> Shape:

@@ -51,6 +51,9 @@ def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Mo
             if off := apart(model, given, shape, (own_end, their_end)):
                 where = first_apart(model, given, pairs, shape)
                 raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
+            # A softmax may answer 0 and 1 to logits that differ
+            if (own_end or their_end) and isinstance(given, keras.Model):
+                refuse_features(model, given, pairs, shape)
     except BaseException:
         model.set_weights(before)
         raise
@@ -149,6 +152,19 @@ def apart(
         )
     off = float(np.abs(ours - theirs.reshape(ours.shape)).max() / max(np.abs(theirs).max(), 1e-30))
     return 0.0 if off < CLOSE else off
+
+
+def refuse_features(model: keras.Model, source: keras.Model, pairs: Pairs, shape: Shape) -> None:
+    """Raises ValueError if what the last layer with weights reads differs."""
+    x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
+    last = next(pair for pair in reversed(pairs) if pair[0].weights)
+    ours, theirs = (
+        answer(keras.Model(whole.input, whole.get_layer(node.name).input), x).ravel()
+        for whole, node in zip((flat(model), flat(source)), last, strict=True)
+    )
+    if (off := np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30)) > CLOSE:
+        where = f"{last[0].name} ({last[1].name} of the source)"
+        raise ValueError(f"source: what {where} reads differs by {off:.1e} of the largest")
 
 
 def first_apart(

@@ -1,10 +1,10 @@
 """Networks of KerasHub and kimm, as these build them, give their weights by structure alone."""
 
-import keras
 import keras_hub
 import kimm
 import numpy as np
 import pytest
+from cases import fill
 
 from convbook import architectures
 from convbook.architectures.weights import from_model
@@ -12,29 +12,14 @@ from convbook.architectures.weights import from_model
 FILTERS, STRIDES = [64, 128, 256, 512], [1, 2, 2, 2]
 
 
-def shaken(model):
-    """The model with other weights than it was made with, norms too."""
-    rng = np.random.default_rng(0)
-
-    def values(weight):
-        if weight.path.endswith(("gamma", "variance")):
-            return rng.uniform(0.5, 1.5, weight.shape)
-        if weight.path.endswith(("beta", "mean", "bias")):
-            return rng.normal(0, 0.1, weight.shape)
-        return keras.ops.convert_to_numpy(weight)
-
-    model.set_weights([values(weight).astype("float32") for weight in model.weights])
-    return model
-
-
 def of_kimm(name):
-    return shaken(getattr(kimm.models, name)(weights=None, include_preprocessing=False))
+    return fill(getattr(kimm.models, name)(weights=None, include_preprocessing=False))
 
 
 def classifier(kind, **options):
     backbone = getattr(keras_hub.models, f"{kind}Backbone")(image_shape=(224, 224, 3), **options)
     head = getattr(keras_hub.models, f"{kind}ImageClassifier")
-    return shaken(head(backbone, num_classes=1000, preprocessor=None))
+    return fill(head(backbone, num_classes=1000, preprocessor=None))
 
 
 def resnet(block, blocks):
