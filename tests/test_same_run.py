@@ -220,6 +220,16 @@ def workers(photos, out, *argv):
     return [process.returncode for process in running], said
 
 
+def test_workers_resume_from_one_folder(photos, tmp_path):
+    """Where only the chief has the checkpoints, the others would begin anew: all refuse."""
+    codes, said = workers(photos, tmp_path / "run")
+    assert codes == [0, 0], said
+    (tmp_path / "run" / "result.json").unlink()
+    codes, said = workers(photos, tmp_path / "run", "--out", str(tmp_path / "other"))
+    assert codes == [2, 2], said
+    assert all("goes on from step 0, the chief from step" in each for each in said)
+
+
 @pytest.mark.parametrize("told", ["lr", "precision", "batch", "fewer", "none"])
 def test_workers_must_agree(told, photos, tmp_path):
     """Both say what differs, before a folder is made."""

@@ -21,6 +21,7 @@ from convbook.training import data
 from convbook.training.data.check import named
 from convbook.training.data.summary import remarks
 from convbook.training.devices import cluster, lost_workers, norms
+from convbook.training.devices.agreement import told_by_all
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
 from convbook.training.fit.folder import claim, finished, held
@@ -64,7 +65,7 @@ def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
             waits.enter_context(held(claimed(job)))
         if machines:
             waits.enter_context(lost_workers.watched(machines))
-        done = train(job, options.out)
+        done = train(job, options.out, machines)
     names = "model.keras", "deployed.keras", "history.csv", "curves.png", "result.json"
     left = [name for name in names if Path(options.out, name).exists()]
     print(f"{options.out}: {', '.join(left)}")
@@ -135,13 +136,15 @@ def describe_data(job: Job, folder: str | Path) -> None:
         print(line, flush=True)
 
 
-def train(job: Job, folder: str | Path) -> dict[str, Any]:
+def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict[str, Any]:
     """Fits from where the folder's checkpoints end, evaluates, writes; returns result.json's."""
     begun = time.perf_counter()
     several = job.devices.num_replicas_in_sync > 1
     norms.synchronize(job.model, several and job.options.synchronize)
     norms.fuse(job.model, not job.options.jit)
     keeper = resumed(job, Path(folder))
+    if machines:
+        refuse_other_steps(job, keeper.info["step"], machines)
     if keeper.chief:  # not before: what is in the folder may be of other data, which is refused
         describe_data(job, folder)
     with signals(keeper), named(job.data.train, job.data.val):
@@ -161,6 +164,15 @@ def train(job: Job, folder: str | Path) -> dict[str, Any]:
         for line in words + report.remarks(job, result, keeper.info["history"]):
             print(line, flush=True)
     return result
+
+
+def refuse_other_steps(job: Job, step: int, machines: Cluster) -> None:
+    """Raises ValueError, on all workers, where not all of them go on from one step."""
+    chief, *_ = steps = told_by_all(job.devices, len(machines.workers), str(step))
+    for i, other in enumerate(steps):
+        if other != chief:
+            here = f"{machines.name(i)} goes on from step {other}, the chief from step {chief}"
+            raise ValueError(f"{here}: --out must be one folder, which all of them can read")
 
 
 def fit(job: Job, keeper: Keeper) -> None:
