@@ -31,8 +31,9 @@ def train(model: Any, data: Any, recipe: Any = None, **options: Any) -> Any:
     """Trains a network on a set of images: what the command convbook train does.
 
     Args:
-        model: a keras.Model, functional or Sequential, of logits or probabilities, which is trained
-            in place; or as the command has it: a network's name, 'FILE.keras', 'FILE.py:FUNCTION'.
+        model: a keras.Model, functional or Sequential, of logits or probabilities, which has the
+            trained weights afterwards; or as the command has it: a network's name, 'FILE.keras',
+            'FILE.py:FUNCTION'.
         data: as --data: 'digits', 'folder:photos', 'tfrecord:records/*'.
         recipe: as --recipe, or a dictionary: {"like": "modern", "lr": 0.01, "epochs": 30}.
         options: those of convbook train --help, dashes as underscores: epochs=5, size=96,

@@ -1,4 +1,4 @@
-"""The fingerprint of a run: all that its result depends on, to hold beside another's.
+"""The fingerprint of a run: all that its result depends on, to compare with another's.
 
     options, recipe    as asked, completed; not where the run lies, nor how often it saves or says
     data, classes      the content of each part, at whatever path; the names of the classes

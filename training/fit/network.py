@@ -117,7 +117,6 @@ def usable(model: Any, name: str) -> keras.Model:
     if found := scaling(model):
         again = "the recipe scales the images, which would be done twice; leave the layer out"
         raise ValueError(f"{name}: {found.name!r} scales its input: {again}")
-    leave_frozen(model)
     return model
 
 
@@ -132,7 +131,6 @@ def twin(model: keras.Model) -> keras.Model:
         right = "must be of layers with get_config"
         raise ValueError(f"{model.name} {right}: {str(error).strip()[:200]}") from error
     copy.set_weights(model.get_weights())
-    leave_frozen(copy)
     return copy
 
 
@@ -219,6 +217,7 @@ def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: i
     """
     if mine := own(options.model):
         model = mine.make(shape, classes, **options.option)
+        leave_frozen(model)
         chosen: dict[str, Any] = {}
     else:
         chosen = choices(options, recipe)
