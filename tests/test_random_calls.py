@@ -165,7 +165,7 @@ def reading(rng):
 def quick(tmp_path, monkeypatch):
     """In an empty folder; of a run that would train only what is ready before its first step."""
 
-    def ready(job, folder):
+    def ready(job, folder, machines):
         compiled(job)
         training_data(job, 0)
         return {"test_accuracy": 0.5}
