@@ -80,3 +80,18 @@ def test_data_is_not_tuned_while_it_runs():
     data = strategy.distribute(one, lambda share, shares: tf.data.Dataset.range(3))
     assert data.options().autotune.enabled is False
     assert [int(v) for v in data.take(4)] == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("devices", range(1, 9))
+def test_no_device_evaluates_nothing(devices):
+    """Whatever the number of images, in batches of about the size that was asked for."""
+    for images in range(devices, 300):
+        batch = strategy.evaluation_batch(images, devices, most=32)
+        assert batch % devices == 0
+        assert batch <= 2 * 32
+        for first in range(0, images, batch):
+            rows = min(batch, images - first)
+            shares = [rows * (i + 1) // devices - rows * i // devices for i in range(devices)]
+            assert min(shares) > 0
+    with pytest.raises(ValueError, match=f"{devices + 1} devices: give more, or train on fewer"):
+        strategy.evaluation_batch(devices, devices + 1)

@@ -119,8 +119,8 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
 
     short: of an image, the short side is resized to as many pixels, and (size, size) cut out of
     its centre; size if None.  augmentation: the recipe's, of which its normalisation counts.
-    share (i, n): as of training_batches; the last batch is dealt out as evenly as can be, so that
-    all shares have equally many batches, the last perhaps of no image.  Raises ValueError.
+    share (i, n): as of training_batches; the last batch is dealt out as evenly as can be.  Raises
+    ValueError, also where a share of it would have no image.
     """
     stages = plan(augmentation)._replace(crops=[], colours=[], mixtures=[])
     b, _ = size_of_share(batch, share)
@@ -128,7 +128,7 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
     if short and short < part.size:
         raise ValueError(f"{short=}: the short side is below the {part.size} pixels of the crop")
     labels = tf.constant(part.y)
-    mine, steps = numbers_of_share(len(part), batch, share)
+    mine = numbers_of_share(len(part), batch, share)
 
     def read(i):
         return i, view(part, i, lambda h, w: centre_crop(h, w, None, part.size, short))
@@ -141,19 +141,17 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
         numbered = whole_images(part, numbers.batch(b))
     else:
         numbered = numbers.map(read, num_parallel_calls=AUTOTUNE).batch(b)
-    found = numbered.map(finish)
-    if len(mine) <= (steps - 1) * b:  # the last batch has no image for this share
-        none = tuple(tf.zeros((0, *s.shape[1:]), s.dtype) for s in found.element_spec)
-        found = found.concatenate(tf.data.Dataset.from_tensors(none))
-    return found.prefetch(AUTOTUNE)
+    return numbered.map(finish).prefetch(AUTOTUNE)
 
 
-def numbers_of_share(n: int, batch: int, share: Share) -> tuple[np.ndarray, int]:
-    """The numbers of a share of each batch, one after the other, and how many batches there are."""
+def numbers_of_share(n: int, batch: int, share: Share) -> np.ndarray:
+    """The numbers of a share of each batch, one after the other.  Raises ValueError for none."""
     i, shares = share
+    if 0 < n % batch < shares:
+        raise ValueError(f"{batch=}: the last of {n} images are too few for {shares} shares")
     whole = [np.arange(s, min(s + batch, n)) for s in range(0, n, batch)]
     own = [rows[len(rows) * i // shares : len(rows) * (i + 1) // shares] for rows in whole]
-    return np.concatenate(own), len(whole)
+    return np.concatenate(own)
 
 
 def size_of_share(batch: int, share: Share) -> tuple[int, int]:

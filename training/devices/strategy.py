@@ -1,5 +1,6 @@
 """Devices: which of them train, what several of them need, and each one's share of the data."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -70,6 +71,20 @@ def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None
         raise ValueError(
             f"--batch-size {batch}: must be a multiple of {each}, for {devices} devices{of}: {near}"
         )
+
+
+def evaluation_batch(images: int, devices: int, most: int = 256) -> int:
+    """The batch, of most images where that can be, of which no device's share is ever empty.
+
+    TensorFlow's convolutions on a CPU fail on no image.  Raises ValueError if there are too few.
+    """
+    if images < devices:
+        few = "1 image" if images == 1 else f"{images} images"
+        instead = "give more, or train on fewer devices"
+        raise ValueError(f"{few} to validate or to test with, for {devices} devices: {instead}")
+    top = math.ceil(min(images, most) / devices) * devices
+    batches = itertools.chain(range(top, 0, -devices), itertools.count(top, devices))
+    return next(b for b in batches if images % b == 0 or images % b >= devices)
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -35,7 +35,7 @@ def training_data(job: Job, start: int) -> Any:
 def held_out(job: Job, part: Part) -> tuple[Any, int | None]:
     """(data, steps) of one pass over a part, each image once, whatever the number of devices."""
     replicas, images = job.devices.num_replicas_in_sync, len(part)
-    batch = shared(images, replicas)
+    batch = strategy.evaluation_batch(images, replicas)
 
     def make(share=0, shares=1):
         batches = data.batches(
@@ -70,13 +70,3 @@ def class_weights(images: data.Data) -> np.ndarray:
     """(classes,): what a training image counts so that all classes count alike; 1 on average."""
     counts = np.bincount(images.train.y, minlength=images.classes)
     return (len(images.train) / (images.classes * np.maximum(counts, 1))).astype("float32")
-
-
-def shared(images: int, replicas: int, most: int = 256) -> int:
-    """The batch of an evaluation, at most 256 images, that leaves no replica without an image."""
-    if images < replicas:
-        raise ValueError(f"{images} images to evaluate are too few for {replicas} devices")
-    for batch in range(min(images, most) // replicas * replicas, 0, -replicas):
-        if images % batch == 0 or images % batch >= replicas:
-            return batch
-    return replicas

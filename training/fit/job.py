@@ -43,6 +43,8 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     images, same = agreed(options, recipe, devices, cluster)
     asked = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
     strategy.refuse(vars(options) | asked, devices)
+    for part in images.val, images.test:  # raises where a device has no image of it
+        strategy.evaluation_batch(len(part), devices.num_replicas_in_sync)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
