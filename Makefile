@@ -65,8 +65,8 @@ test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX an
 		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
 	done
 
-test-others: .venv-others/made ## networks of KerasHub, kimm and ONNX files give their weights
-	@.venv-others/bin/python -m pytest -q tests/others
+test-others: .venv-others/made ## what KerasHub, kimm and ONNX files give us, and we onnxruntime and LiteRT
+	@.venv-others/bin/python -m pytest -q tests/others tests/test_export.py
 
 docs: .venv-docs/made ## build the site into docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
@@ -109,7 +109,8 @@ clean: ## remove all that these targets made, save runs/
 $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
-.venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests,onnx]' keras-hub kimm
+.venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests,onnx,export]' \
+	ai-edge-litert keras-hub kimm
 # Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
 .venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
 	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python

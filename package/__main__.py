@@ -30,6 +30,7 @@ COMMANDS = {
         "train": ("training.commands", "NAME [--data D]", "train a network on a set of images"),
         "evaluate": (f"{EVALUATION}.evaluate", "FILE.keras... --data D", "accuracy, by a protocol"),
         "predict": (f"{EVALUATION}.predict", "FILE.keras IMAGE...", "what a trained network sees"),
+        "export": ("training.export.command", "MODEL --to F", "a file for a server or a phone"),
         "compare": ("training.comparison.compare", "RUN...", "runs side by side: a table, a plot"),
         "recipes": ("training.commands", "[NAME]", "how the papers trained, and who says so"),
     },

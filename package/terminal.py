@@ -28,6 +28,8 @@ NOISE = "|".join(
         r".*\] Local rendezvous is aborting with status: CANCELLED: GetNextFromShard was cancelled",
         r".*\] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled",
         r"\t \[\[\{\{node MultiDeviceIteratorGetNextFromShard\}\}\]\]",
+        # Of any conversion to LiteRT
+        r".*\] Ignored (output_format|drop_control_dependency)\.",
         # Of the batches dealt out to several devices: they are ready, there is nothing to optimise
         r".*\] Input of GeneratorDatasetOp::Dataset will not be optimized",
     )

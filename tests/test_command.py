@@ -51,6 +51,7 @@ REFUSED = [
     ("train resnet20 --unfreeze 3", "without --freeze nothing is frozen"),
     ("evaluate no.keras --data digits", "no.keras: there is no such file"),
     ("predict no.keras a.png", "no.keras: there is no such file"),
+    ("export resnet20 --to litert", "resnet20 is a network: give its --weights"),
     ("compare no", "no: no result.json and no history.csv: it is not of a run"),
     ("recipes resnet21", "convbook recipes: name='resnet21': there is no such architecture"),
 ]
@@ -99,7 +100,7 @@ def test_one_page_names_every_command(capsys):
     told = [line.split()[1] for line in lines if line.startswith("  convbook")]
     assert told == [*ALL]
     first = ["blocks", "find", "show", "draw", "nets", "measure"]
-    assert told == [*first, "check", "train", "evaluate", "predict", "compare", "recipes"]
+    assert told == [*first, "check", "train", "evaluate", "predict", "export", "compare", "recipes"]
     assert max(map(len, lines)) <= 90
 
 
@@ -180,6 +181,7 @@ ANSWERED = [
     "measure {run}/model.keras",
     "evaluate {run}/model.keras --data digits",
     "predict {run}/model.keras {run}/curves.png",
+    "export {run} --to litert",
 ]
 
 

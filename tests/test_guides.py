@@ -24,6 +24,7 @@ GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 PAGES = [*GUIDES, ROOT / "README.md"]
 FENCE = re.compile(r"(<!-- not run: .*? -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+ON_FILES = ("check", "train", "evaluate", "predict", "export", "compare")
 MODELS = (".keras", ".py", ".safetensors", ".weights.h5")
 TARGETS = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M)
 
@@ -68,7 +69,7 @@ def accepted(words):
     elif program == "pip":
         extras = re.findall(r"\[([\w,]+)\]", " ".join(argv))
         assert {e for extra in extras for e in extra.split(",")} <= {*EXTRAS}
-    elif program == "convbook" and argv[0] in ("check", "train", "evaluate", "predict", "compare"):
+    elif program == "convbook" and argv[0] in ON_FILES:
         own = (word.partition(":")[0] for word in argv)
         for path in (Path(word) for word in own if word.endswith(MODELS)):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,8 @@ def runs(tmp_path_factory):
     photos = ["--data", f"folder:{at}/photos", "--batch-size", "8"]
     photos += ["--option", "variant=c3_fully_connected_softmax"]  # for any number of classes
     assert main([*short, *photos, "--out", f"{at}/runs/photos"]) == 0
+    argv = ["export", f"{at}/runs/photos", "--to", "savedmodel", "-o", f"{at}/photos_saved"]
+    assert main(argv) == 0
     return at
 
 
@@ -159,6 +162,7 @@ def test_code_runs(page, runs, monkeypatch, capsys):
         assert (runs / "mine.svg").is_file()
     if page.stem == "own_images":
         assert len(scope["good"]) == 2
-        assert (runs / "photos_model" / "saved_model.pb").is_file()
+    if page.stem == "export":
+        assert scope["best"] in ("cat", "dog")
     if page.stem == "resume":
         assert scope["info"]["step"] == 3  # 1,149 images in batches of 384

@@ -107,7 +107,7 @@ def test_imports_run_one_way_and_functions_are_short(path):
 def test_an_install_brings_what_is_imported():
     """All that the installed rooms import is among the dependencies, or in what can be chosen."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for_users = ("draw", "weights", "onnx", "tfds")
+    for_users = ("draw", "weights", "onnx", "export", "tfds")
     told = project["dependencies"] + [
         line for extra in for_users for line in project["optional-dependencies"][extra]
     ]

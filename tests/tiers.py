@@ -90,6 +90,9 @@ SLOW = {
     "test_same_run": {
         "test_workers_must_agree?[!l]*": "another rate, and every difference of two fingerprints",
     },
+    "test_export": {
+        "test_a_member_of_each_family?[!m]*": "MobileNets, and SqueezeNet's photographs",
+    },
     "test_fold": {
         "test_flat_of_networks*": "gates and nested models laid open",
     },

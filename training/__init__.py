@@ -7,6 +7,7 @@ data          images and labels: sources, checks, splits, batches, augmentation
 devices       strategies, workers, lost workers, accumulation, norms over all devices
 evaluation    what a trained network answers, by a protocol
 comparison    runs side by side
+export        files for a server or a phone
 """
 
-__all__ = ["commands", "comparison", "data", "devices", "evaluation", "fit", "recipes"]
+__all__ = ["commands", "comparison", "data", "devices", "evaluation", "export", "fit", "recipes"]

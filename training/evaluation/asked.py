@@ -34,8 +34,11 @@ def refuse(options: Namespace, model: str) -> None:
         raise ValueError(f"{model}: there is no such file{has}")
 
 
-def network(options: Namespace, model: str) -> "Trained":
-    """The Trained network of a file, or of a name.  Raises ValueError."""
+def network(options: Namespace, model: str, prepared: bool = True) -> "Trained":
+    """The Trained network of a file, or of a name; prepared: images are to be prepared for it.
+
+    Raises ValueError, also where nobody says how.
+    """
     from convbook.training.evaluation import trained_network
 
     told = preparation.told(options)
@@ -43,6 +46,6 @@ def network(options: Namespace, model: str) -> "Trained":
         found = trained_network.load(model, options.size, told)
     else:
         found = trained_network.created(model, options.weights, options.size, told)
-    if found.known is None and found.result is None:
+    if prepared and found.known is None and found.result is None:
         raise preparation.unknown(found.path)
     return found

@@ -1,0 +1,209 @@
+"""convbook export: each file answers photographs as convbook predict does."""
+
+import json
+import zipfile
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from proofs.prove import small
+from test_learning import MEMBERS, SHORT, shorter
+from test_weights import randomise
+
+from convbook import architectures
+from convbook.__main__ import main
+from convbook.architectures import weights
+from convbook.architectures.graph.prepared import first_output
+from convbook.training.evaluation import predict, trained_network
+from convbook.training.export import command
+from convbook.training.export.endpoint import prepared
+from tests import pretrained
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+
+# Of probabilities: a pixel between two whole values may be rounded to either
+CLOSE = 0.01
+PHOTOGRAPHS = ("coffee.png", "chelsea.png", "china.jpg")
+FORMATS = list(command.ENDINGS)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """The path of SqueezeNet 1.1 with weights that were really trained."""
+    model = architectures.create("squeezenet_v1_1")
+    weights.from_torch(model, pretrained.squeezenet())
+    known = weights.Preparation(**pretrained.PREPARATION)
+    path = tmp_path_factory.mktemp("export") / "squeezenet.keras"
+    weights.prepared(model, known, weights.class_names("imagenet")).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(network):
+    """What predict answers to the photographs."""
+    return predicted(network, [pretrained.path_of(name) for name in PHOTOGRAPHS])
+
+
+def predicted(path, images):
+    return predict.predicted(trained_network.load(path), [str(image) for image in images])[1]
+
+
+def exported(network, to, *argv):
+    """The path of what convbook export makes of a file, once."""
+    if to == "onnx":
+        pytest.importorskip("tf2onnx")
+    path = network.with_name(f"{'_'.join(['net', *argv])}{command.ENDINGS[to]}")
+    if not path.exists():
+        assert main(["export", str(network), "--to", to, "-o", str(path), *argv]) == 0
+    return path
+
+
+def answers(path, x):
+    """{name: what a file answers to images x}, from what is made to run it."""
+    if path.suffix == ".tflite":
+        return lite(path).get_signature_runner()(images=x)
+    if path.suffix == ".onnx":
+        session = pytest.importorskip("onnxruntime").InferenceSession(path)
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, {"images": x}), strict=True))
+    found = tf.saved_model.load(str(path)).signatures["serving_default"](images=tf.constant(x))
+    return {name: y.numpy() for name, y in found.items()}
+
+
+def lite(path):
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:  # not among what TensorFlow brings
+        Interpreter = tf.lite.Interpreter
+    return Interpreter(str(path))
+
+
+def class_names(path):
+    """The names of the classes in a file."""
+    if path.suffix == ".tflite":
+        return zipfile.ZipFile(path).read("labels.txt").decode().split("\n")
+    if path.suffix == ".onnx":
+        meta = pytest.importorskip("onnxruntime").InferenceSession(path).get_modelmeta()
+        return json.loads(meta.custom_metadata_map["classes"])
+    found = answers(path, np.zeros((1, 8, 8, 3), "uint8"))["classes"]
+    return [name.decode() for name in found]
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_photographs(to, network, expected):
+    """Of any size, with the names of the classes."""
+    path = exported(network, to)
+    for name, p in zip(PHOTOGRAPHS, expected, strict=True):
+        (found,) = answers(path, pretrained.photograph(name)[None])["probabilities"]
+        np.testing.assert_allclose(found, p, atol=CLOSE)
+        assert np.argmax(found) == np.argmax(p)
+    assert class_names(path) == [*weights.class_names("imagenet")]
+    assert class_names(path)[np.argmax(expected[0])] == "espresso"
+    if to != "litert":  # of one image
+        x = np.stack([pretrained.photograph("coffee.png")] * 2)
+        found = answers(path, x)["probabilities"]
+        np.testing.assert_allclose(found, expected[[0, 0]], atol=CLOSE)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_raw(to, network):
+    path = exported(network, to, "--raw")
+    x = np.random.default_rng(0).standard_normal((1, 227, 227, 3)).astype("float32")
+    y = keras.models.load_model(network)(x)
+    found = answers(path, x)["outputs"]
+    np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
+    if to != "savedmodel":
+        assert class_names(path) == [*weights.class_names("imagenet")]
+
+
+def test_files(network, expected, tmp_path):
+    """The signature jpeg of a SavedModel takes bytes, of several sizes at once."""
+    call = tf.saved_model.load(str(exported(network, "savedmodel", "--of", "own"))).signatures[
+        "jpeg"
+    ]
+    images = [pretrained.path_of(name) for name in PHOTOGRAPHS]
+    found = call(files=tf.constant([image.read_bytes() for image in images]))
+    np.testing.assert_allclose(found["probabilities"], expected, atol=CLOSE)
+    assert found["classes"][np.argmax(expected[0])] == b"espresso"
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_of_each_family(name, tmp_path):
+    """LiteRT and, where it can be written, ONNX, at random weights, of a photograph."""
+    model = randomise((shorter if name in SHORT else small)(name))
+    *_, side, channels = model.input_shape
+    mean, order = [0.4] * channels, {1: "grey", 3: "RGB"}[channels]
+    known = weights.Preparation(side + 4, side, order=order, mean=mean)
+    names = [f"class {i}" for i in range(model.outputs[0].shape[-1])]
+    model = weights.prepared(first_output(model), known, names)
+    model.save(tmp_path / "net.keras")
+    x = pretrained.photograph("china.jpg")[..., :channels]
+    keras.utils.save_img(tmp_path / "photograph.png", x)
+    (p,) = predicted(tmp_path / "net.keras", [tmp_path / "photograph.png"])
+    for to in ("litert", *["onnx"] * bool(find_spec("tf2onnx"))):
+        (found,) = answers(exported(tmp_path / "net.keras", to), x[None])["probabilities"]
+        np.testing.assert_allclose(found, p, atol=CLOSE)
+        assert np.argmax(found) == np.argmax(p)
+    path, x = exported(tmp_path / "net.keras", to, "--raw"), known(x[None])
+    y = model(x)
+    np.testing.assert_allclose(
+        answers(path, np.array(x))["outputs"], y, atol=1e-5 * np.abs(y).max()
+    )
+
+
+@pytest.mark.parametrize("first", ["resize", "crop"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(61, 80), (40, 33), (300, 200)], ids=str)
+def test_prepared_by_products_of_matrices(first, interpolation, size):
+    """Smaller, larger and much larger images, in all ways."""
+    options = dict(order="BGR", mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
+    p = weights.Preparation(40, 33, interpolation, first=first, **options)
+    x = np.random.default_rng(0).integers(0, 256, (2, *size, 3)).astype("float32")
+    # A value between two whole ones may be rounded to either.
+    atol = 1 / 255 / 0.5 + 1e-4 if first == "resize" else 1e-4
+    np.testing.assert_allclose(prepared(tf.constant(x), p), p(x), atol=atol)
+
+
+def test_a_run(tmp_path, capsys):
+    """Grey, cut before it is resized, less the mean of its training images: of result.json."""
+    train = ["train", "lenet5", "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
+    assert main([*train, "--out", f"{tmp_path}/run"]) == 0
+    keras.utils.save_img(tmp_path / "a.png", pretrained.photograph("chelsea.png")[..., :1])
+    assert main(["export", f"{tmp_path}/run", "--to", "savedmodel"]) == 0
+    assert f"{tmp_path}/run/model-savedmodel: images of any size" in capsys.readouterr().out
+    call = tf.saved_model.load(f"{tmp_path}/run/model-savedmodel").signatures["jpeg"]
+    found = call(files=tf.constant([(tmp_path / "a.png").read_bytes()]))
+    network = trained_network.load(tmp_path / "run" / "model.keras")
+    _, p, _ = predict.predicted(network, [f"{tmp_path}/a.png"])
+    np.testing.assert_allclose(found["probabilities"], p, atol=CLOSE)
+    assert [name.decode() for name in found["classes"].numpy()] == list("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--to", "litert", "-o", "net.onnx"], "a name of litert ends with .tflite"),
+        (["--to", "litert", "-o", "nowhere/a.tflite"], "there is no folder nowhere"),
+        (["--to", "savedmodel", "-o", "."], "--out .: it is there already"),
+        (["--to", "tensorrt"], "--to: invalid choice"),
+    ],
+)
+def test_refused(argv, words, network, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(network), *argv]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_bare_file_is_asked_about(tmp_path, capsys):
+    """Unless nothing is to be prepared."""
+    architectures.create("resnet20", (32, 32, 3), 4).save(tmp_path / "bare.keras")
+    bare = ["export", str(tmp_path / "bare.keras"), "--to", "litert"]
+    assert main(bare) == 2
+    assert "does not say how images are prepared" in capsys.readouterr().err
+    assert main([*bare, "--raw"]) == 0
+    assert "images (N, 32, 32, 3), prepared already" in capsys.readouterr().out
+    assert main([*bare, "--preparation", "torch"]) == 0
+    assert "short side 37, centre 32 x 32" in capsys.readouterr().out
+    assert zipfile.ZipFile(tmp_path / "bare.tflite").read("labels.txt").startswith(b"class 0\n")

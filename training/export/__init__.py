@@ -1,0 +1,6 @@
+"""Networks as files for a server or a phone: from a photograph to probabilities.
+
+command      convbook export, as the command line has it
+endpoint     preparation, network, probabilities as one function
+formats      that function as a SavedModel, a LiteRT or an ONNX file
+"""

@@ -1,0 +1,98 @@
+"""Export a network as one file, for a server or a phone.
+
+    convbook export runs/photos --to litert -o photos.tflite
+    convbook export resnet50 --weights imagenet --to savedmodel -o resnet50
+
+The file takes photographs, of values from 0 to 255 and of any size, and answers probabilities: the
+preparation of the images is in it.  With --raw it takes what is prepared already, and answers as
+the network does.  Either way the names of the classes are in it, and the network is folded.
+"""
+
+from argparse import Namespace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convbook import terminal
+from convbook.options import Command, Parser
+from convbook.training import preparation as prepare
+from convbook.training.evaluation import asked
+
+if TYPE_CHECKING:
+    from convbook.architectures.weights.preparation import Preparation
+    from convbook.training.evaluation.trained_network import Trained
+
+ENDINGS = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx"}
+USES = {
+    "savedmodel": "a folder, for TensorFlow and TensorFlow Serving; it takes JPEG files as well",
+    "litert": "a .tflite file, for phones",
+    "onnx": "an .onnx file, for onnxruntime and OpenVINO (pip install '.[export]')",
+}
+
+
+def export(parser: Parser) -> Command:
+    """convbook export: its arguments; returns what exports."""
+    parser.description = f"{__doc__}\n" + "\n".join(f"    {k:12}{v}" for k, v in USES.items())
+    add = parser.add_argument
+    add("model", metavar="MODEL", help=f"a run's folder, {asked.MODEL}")
+    add("--to", required=True, choices=tuple(ENDINGS), help="the format")
+    add("-o", "--out", metavar="FILE", help="default: beside the model, with the format's ending")
+    add("--raw", action="store_true", help="without the preparation and without a softmax")
+    asked.add_to(parser)
+    return exported
+
+
+def exported(options: Namespace) -> int:
+    """Writes the file and says what is in it.  Raises ValueError for what cannot be."""
+    if (Path(options.model) / "model.keras").is_file() and not options.weights:
+        options.model = str(Path(options.model) / "model.keras")
+    asked.refuse(options, options.model)
+    path = place(options)
+    terminal.load_keras()
+    from convbook.architectures.graph.fold import fold
+    from convbook.training.evaluation import trained_network
+    from convbook.training.export import formats
+
+    network = asked.network(options, options.model, prepared=not options.raw)
+    preparation = None if options.raw else preparation_of(network)
+    write = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
+    names = trained_network.names(network)
+    write[options.to](fold(network.model), preparation, names, path)
+    print(f"{path}: {description(network, preparation)}")
+    return 0
+
+
+def place(options: Namespace) -> Path:
+    """The path to write to.  Raises ValueError for one that cannot be, or what cannot write it."""
+    ending = ENDINGS[options.to]
+    if options.out and not options.out.endswith(ending):
+        raise ValueError(f"--out {options.out}: a name of {options.to} ends with {ending}")
+    stem = options.model if options.weights else str(Path(options.model).with_suffix(""))
+    path = Path(options.out or f"{stem}{ending or '-savedmodel'}")
+    if path.exists() and (not ending or path.is_dir()):
+        raise ValueError(f"--out {path}: it is there already; name another, or delete it")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out {path}: there is no folder {path.parent}")
+    if options.to == "onnx" and not find_spec("tf2onnx"):
+        raise ValueError("--to onnx: tf2onnx is not installed: pip install '.[export]'")
+    return path
+
+
+def preparation_of(network: "Trained") -> "Preparation":
+    """How images are prepared for it.  Raises ValueError where that is not known in numbers."""
+    known = network.known or prepare.of_run(network.path, network.result or {}, network.channels)
+    if known is None:
+        raise ValueError(
+            f"{network.path}: the mean of its training images is not in result.json:"
+            " --raw leaves the preparation out"
+        )
+    return known.preparation
+
+
+def description(network: "Trained", preparation: "Preparation | None") -> str:
+    """What the file takes and answers, in a line."""
+    if preparation is None:
+        shape = ", ".join(str(n or "any") for n in network.model.input_shape[1:])
+        return f"images (N, {shape}), prepared already, to what the network answers"
+    what = f"images of any size, values from 0 to 255, to {network.classes} probabilities"
+    return f"{what}; inside: {preparation.words()}"

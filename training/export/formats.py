@@ -1,0 +1,94 @@
+"""A network as a file: SavedModel, LiteRT or ONNX, each with the names of the classes.
+
+network: a folded one.  preparation: of its images, which the file then takes as they are, to answer
+probabilities; None: the file takes what is prepared already, and answers as the network does.
+"""
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from convbook.architectures.weights.preparation import Preparation
+from convbook.training.export.endpoint import Endpoint
+from convbook.training.fit.folder import replaced
+
+OPSET = 17
+Signature = tuple[Callable[[Any], dict[str, Any]], Any]  # a function, and the spec of its argument
+
+
+def signature(
+    network: keras.Model, preparation: Preparation | None, batch: int | None = None
+) -> Signature:
+    """That of images -> {"probabilities": ...}, or, raw, -> {"outputs": ...}."""
+    if preparation is None:
+        spec = tf.TensorSpec((batch, *network.input_shape[1:]), "float32", "images")
+        return lambda images: {"outputs": network(images, training=False)}, spec
+    spec = tf.TensorSpec((batch, None, None, preparation.channels), "uint8", "images")
+    endpoint = Endpoint(network, preparation)
+    return lambda images: {"probabilities": endpoint.images(images)}, spec
+
+
+def archive(network: keras.Model, path: Path | str, functions: dict[str, Signature]) -> None:
+    """A SavedModel with functions by name; serving_default is the first."""
+    kept = keras.export.ExportArchive()
+    kept.track(network)
+    for name, (call, spec) in functions.items():
+        kept.add_endpoint(name, call, [spec])
+    kept.write_out(str(path), verbose=False)
+
+
+def saved_model(
+    network: keras.Model, preparation: Preparation | None, names: Sequence[str], path: Path
+) -> None:
+    """A folder: signatures serving_default, of images, and jpeg, of files; both answer
+    probabilities and classes.  Raw: serving_default alone."""
+    call, spec = signature(network, preparation)
+    if preparation is None:
+        archive(network, path, {"serve": (call, spec)})
+        return
+    classes, of_files = list(names), Endpoint(network, preparation).files
+
+    def images(images):
+        return call(images) | {"classes": tf.constant(classes)}
+
+    def jpeg(files):
+        return {"probabilities": of_files(files), "classes": tf.constant(classes)}
+
+    files = tf.TensorSpec((None,), "string", "files")
+    archive(network, path, {"serve": (images, spec), "jpeg": (jpeg, files)})
+
+
+def litert(
+    network: keras.Model, preparation: Preparation | None, names: Sequence[str], path: Path
+) -> None:
+    """A .tflite file of one image at a time; labels.txt, the names of the classes, is in it, as in
+    a zip."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive(network, folder, {"serve": signature(network, preparation, 1)})
+        content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    labels = io.BytesIO()
+    with zipfile.ZipFile(labels, "w") as file:
+        file.writestr("labels.txt", "\n".join(names))
+    replaced(path, lambda aside: aside.write_bytes(content + labels.getvalue()))
+
+
+def onnx(
+    network: keras.Model, preparation: Preparation | None, names: Sequence[str], path: Path
+) -> None:
+    """An .onnx file; the names of the classes are in its metadata, as JSON under classes."""
+    import onnx as library
+    import tf2onnx
+
+    call, spec = signature(network, preparation)
+    function = tf.function(call, input_signature=[spec])
+    model, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=OPSET)
+    library.helper.set_model_props(model, {"classes": json.dumps(list(names))})
+    library.checker.check_model(model)  # operators that are not converted are left in by tf2onnx
+    replaced(path, lambda aside: aside.write_bytes(model.SerializeToString()))
