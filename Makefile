@@ -66,7 +66,7 @@ test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX an
 	done
 
 test-others: .venv-others/made ## what KerasHub, kimm and ONNX files give us, and we onnxruntime and LiteRT
-	@.venv-others/bin/python -m pytest -q tests/others tests/test_export.py
+	@.venv-others/bin/python -m pytest -q tests/others tests/test_export.py tests/test_fold.py::test_onnx
 
 docs: .venv-docs/made ## build the site into docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html

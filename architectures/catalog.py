@@ -12,6 +12,7 @@ from convbook.architectures.common import Net, logits
 from convbook.architectures.graph.features import pyramid
 from convbook.architectures.graph.layer_names import name_layers, one_name, tap
 from convbook.architectures.graph.prepared import prepared
+from convbook.architectures.graph.private import as_called
 from convbook.architectures.weights import loading, origin
 from convbook.architectures.weights.known import Known, about
 from convbook.blocks.checks import require, rule_of
@@ -153,7 +154,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     if features:
         model = pyramid(model, NETS[key].shape)
     model.name = name or key
-    return with_preparation(model, known, whole) if known else model
+    return as_called(with_preparation(model, known, whole) if known else model)
 
 
 def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Model:

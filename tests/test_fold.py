@@ -12,6 +12,7 @@ from proofs.prove import CLASSES, small
 from test_learning import MEMBERS, SHORT, shorter
 from test_weights import randomise
 
+import convbook
 from convbook import architectures
 from convbook.architectures import flat, fold
 from convbook.architectures.catalog import NETS, build
@@ -515,16 +516,33 @@ def test_litert(tmp_path):
     assert np.abs(z - y).max() < SAME * np.abs(y).max()
 
 
-def test_onnx(tmp_path):
+def pyramid():
+    return randomise(architectures.create("resnet20", (16, 16, 4), features=True))
+
+
+@pytest.mark.parametrize("make", [mixed, pyramid])
+def test_onnx(make, tmp_path):
+    """By Keras' own export, of a new model, of its fold and of its file; all outputs."""
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    folded, path = fold(mixed()), tmp_path / "folded.onnx"
-    x = images(folded)
-    y = answers(folded, x)  # Keras exports no model to ONNX that was never called
-    folded.export(path, format="onnx", verbose=False)
-    session = onnxruntime.InferenceSession(path)
-    (z,) = session.run(None, {session.get_inputs()[0].name: x})
-    assert np.abs(z - y).max() < SAME * np.abs(y).max()
+    model, path = make(), tmp_path / "a.onnx"
+    model.save(tmp_path / "model.keras")
+    new = [] if make is mixed else [model]
+    for each in (*new, fold(model), convbook.load(tmp_path / "model.keras")):
+        each.export(path, format="onnx", verbose=False)
+        session = onnxruntime.InferenceSession(path)
+        found = session.run(None, {session.get_inputs()[0].name: images(model)})
+        ys = keras.tree.flatten(model(images(model), training=False))
+        for y, z in zip(ys, found, strict=True):
+            assert np.abs(z - y).max() < SAME * np.abs(y).max()
+
+
+def test_a_pyramid_keeps_its_maps():
+    model = pyramid()
+    assert len(model.output) == 3
+    pairs = zip(model(images(model)), fold(model)(images(model)), strict=True)
+    for y, z in pairs:
+        assert np.abs(z - y).max() < SAME * np.abs(y).max()
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

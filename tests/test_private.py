@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -130,6 +132,16 @@ def slot_of():
         assert optimizer.momentums[private.slot_of(optimizer, v)].shape == v.shape
 
 
+def as_called():
+    model = twice()[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        to = dict(filepath=f"{folder}/model.onnx", format="onnx", verbose=False)
+        with pytest.raises(ValueError, match="never called"):
+            model.export(**to)
+        with suppress(ImportError):  # tf2onnx may be missing
+            private.as_called(model).export(**to)
+
+
 def change_class():
     class Doubled(layers.Dense):
         def call(self, inputs, training=None):
@@ -144,7 +156,8 @@ def change_class():
     np.testing.assert_allclose(model(x), 4 * before, rtol=1e-6)
 
 
-CHECKS = nodes_by_depth, maker, node_of, node_lists, layers_within, set_path, slot_of, change_class
+CHECKS = nodes_by_depth, maker, node_of, node_lists, layers_within, set_path, slot_of, as_called
+CHECKS += (change_class,)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -13,7 +13,7 @@ from convbook.architectures.graph.arithmetic import CONVOLUTIONS
 from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.layer_names import summed
 from convbook.architectures.graph.prepared import knowing
-from convbook.architectures.graph.private import maker
+from convbook.architectures.graph.private import as_called, maker
 from convbook.blocks.convnext import LayerScale
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
@@ -54,7 +54,7 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
     kept = chosen(whole, outputs)
     if kept is not whole.output:
         whole = keras.Model(whole.input, kept, name=model.name)
-    return knowing(model, rebuilt(whole))
+    return as_called(knowing(model, rebuilt(whole)))
 
 
 def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
@@ -112,7 +112,7 @@ def flat(model: keras.Model) -> keras.Model:
     result = keras.Model(inputs, outputs, name=model.name)
     for op, copy in copies.items():
         take(copy, op.get_weights() if getattr(op, "weights", ()) else ())
-    return knowing(model, result)
+    return as_called(knowing(model, result))
 
 
 def paths_of(

@@ -51,6 +51,13 @@ def slot_of(optimizer: keras.optimizers.Optimizer, v: Any) -> int:
     return optimizer._get_variable_index(v)
 
 
+def as_called(model: keras.Model) -> keras.Model:
+    """The model, as if it had been called: Keras then exports it to ONNX."""
+    # A call computes or traces the whole graph once more, to learn shapes that it knows already.
+    model._called = True
+    return model
+
+
 def change_class(layer: keras.Layer, kind: type[keras.Layer]) -> None:
     """Makes a layer one of a class with the same state: it stays in its model, with its weights."""
     # keras.models.clone_model makes other layers and other weights.

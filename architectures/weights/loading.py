@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from convbook.architectures.graph.layer_names import all_layers, inside
+from convbook.architectures.graph.private import as_called
 from convbook.architectures.weights.convert import from_keras, from_torch
 from convbook.architectures.weights.origin import OWN
 from convbook.architectures.weights.published import APPLICATIONS, published, row
@@ -102,7 +103,7 @@ def opened(path: Any) -> keras.Model:
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such file")
     try:
-        return keras.models.load_model(path, compile=False)
+        return as_called(keras.models.load_model(path, compile=False))
     except Exception as error:  # by what is wrong with a file, Keras raises all kinds
         raise ValueError(f"{path} cannot be loaded by Keras: {short(error)}") from error
 
