@@ -19,20 +19,21 @@ IDEAS = {
     "skip shortcut residual identity bypass connection addition": """shortcut_path residual_block
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
-        resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
+        resnext_two_layer_block regnet_block senet_block inception_resnet_block xception_block
+        shufflenet_unit
         mobilenet_v3_block mbconv_block convnext_block convnext_v2_block stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
-        ShuffleNet Wide-ResNet ResNet-D""",
+        ShuffleNet Wide-ResNet ResNet-D RegNet""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
-        mobilenet_v3_block SENet EfficientNet MobileNetV3""",
+        mobilenet_v3_block regnet_block SENet EfficientNet MobileNetV3 RegNet""",
     "gate gating scaling": "shortcut_variant_block se_block",
     "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
         factorized_reduction transition_block grid_reduction reduction_a reduction_b
         inception_v3_reduction_a inception_v3_reduction_b inception_resnet_reduction_b
         nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
-        basic_block bottleneck_block preact_block resnext_bottleneck_block senet_block
-        bn_inception_module xception_block mobilenet_block inverted_residual_block
+        basic_block bottleneck_block preact_block resnext_bottleneck_block regnet_block
+        senet_block bn_inception_module xception_block mobilenet_block inverted_residual_block
         mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit""",
     "pool pooling max mean average": """subsample transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
@@ -47,10 +48,11 @@ IDEAS = {
         cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
         amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
-        resnext_two_layer_block channel_shuffle shufflenet_unit grouped_sepconv senet_block
-        ResNeXt ShuffleNet AlexNet""",
+        resnext_two_layer_block regnet_block channel_shuffle shufflenet_unit grouped_sepconv
+        senet_block ResNeXt RegNet ShuffleNet AlexNet""",
     "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
-        inception_module fire_module mlpconv transition_block resnext_bottleneck_block""",
+        inception_module fire_module mlpconv transition_block resnext_bottleneck_block
+        regnet_block""",
     "paths branch parallel tower multi inception split": """parallel inception_module
         naive_inception_module bn_inception_module inception_v3_a inception_v3_b inception_v3_c
         inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
@@ -72,7 +74,8 @@ IDEAS = {
     "swish silu hswish hard sigmoid": "mbconv_block mobilenet_v3_block EfficientNet MobileNetV3",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
         mobilenet_v3_block inv_residual_block MobileNetV2 MobileNetV3 EfficientNet""",
-    "compound scaling scale width depth resolution": "EfficientNet",
+    "compound scaling scale width depth resolution": "EfficientNet RegNet",
+    "design space rule linear widths simple regular anynet": "regnet_block RegNet",
     "normalization normalisation norm normalize contrast": """lrn convnext_v2_block AlexNet ZFNet
         BN-Inception ConvNeXt-V2""",
     "modern transformer layer layerscale gelu large kernel": """convnext_block convnext_v2_block
@@ -144,6 +147,7 @@ PAPERS = {
     "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
     "MobileNetV3": Paper("mobilenet_v3_large_1.0_224", "mobilenet_v3"),
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
+    "RegNet": Paper("regnet_x_4gf", "regnet"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "ConvNeXt": Paper("convnext_tiny", "convnext"),

@@ -412,6 +412,20 @@ MOBILE = [
     call("shufflenet_unit /2", lambda x: blocks.shufflenet_unit(x, 24, 2, first_g=1))(
         12, 24, 12 * 6 + 9 * 6 + 6 * 12 // 3, bn=6 + 6 + 12, size=half
     ),
+    call("regnet_block", lambda x: blocks.regnet_block(x, 16, width=4))(
+        16, 16, 2 * 16 * 16 + 9 * 16 * 4, bn=3 * 16
+    ),
+    call("regnet_block /2 se", lambda x: blocks.regnet_block(x, 24, 2, width=8, se=4))(
+        16,
+        24,
+        16 * 24 + 9 * 24 * 8 + 2 * 24 * 4 + 24 * 24 + 16 * 24,
+        biases=4 + 24,
+        bn=4 * 24,
+        size=half,
+    ),
+    call("regnet_block gate", lambda x: blocks.regnet_block(x, 16, width=8, n=GROUPS, gate=gate))(
+        16, 16, 2 * 16 * 16 + 9 * 16 * 8, gn=3 * 16, noisy=True
+    ),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
     call("convnext_block", lambda x: blocks.convnext_block(x))(

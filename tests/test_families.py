@@ -100,6 +100,13 @@ def test_densenet_layer_and_transition():
             {"r": 1},
             "dw BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN add",
         ),
+        (
+            blocks.regnet_block,
+            (8,),
+            {"width": 4, "se": 2},
+            "conv BN relu gconv BN relu GlobalAveragePooling2D Dense Dense Multiply conv BN add "
+            "relu",
+        ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

@@ -56,6 +56,7 @@ SHORT = {
     "efficientnet_b0": {0: ((1, 3, 16, 1, 1), (6, 5, 24, 2, 2))},
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},
+    "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
 }
 MEMBERS = [*WHOLE, *SHORT]

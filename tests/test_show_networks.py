@@ -47,6 +47,8 @@ THOROUGH += [
     ("nasnet_a_cifar_6at768", {"drop_path": 0.2}),
     ("nasnet_a_mobile", {"variant": "with_aux", "style": "keras"}),
     ("googlenet", {"variant": "torchvision_style"}),
+    ("regnet_x_400mf", {"variant": "torchvision"}),
+    ("regnet_y_200mf", {"drop_path": 0.2}),
 ]
 # At default options: code lines of the whole file.
 FIGURES = {"resnet50": 58, "mobilenet_v2": 70, "densenet121": 70, "googlenet": 85}

@@ -28,6 +28,7 @@ NAMES = [
         "mobilenet_v2_0.35_224",
         "shufflenet_v1_g3_1x",
         "shufflenet_v2_0.5x",
+        "regnet_y_200mf",
         "convnext_v2_atto",
     ),
     "mobilenet_v3_small_1.0_224",

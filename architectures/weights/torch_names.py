@@ -390,6 +390,21 @@ CONVNEXT |= {"mlp.grn": "globalresponsenorm1"}
 CONVNEXT = {there: f"_b2_{here}" for there, here in CONVNEXT.items()}
 
 
+def regnet() -> Rows:
+    """torchvision's trunk_output.block1 has block1-0, block1-1...; timm's s1 has b1, b2..."""
+    rows = {"stem.0": "stem_conv1", "stem.1": "stem_bn1", "stem.<kind>": "stem_<kind>1"}
+    rows |= {"(?:head.)?fc": "logits"}
+    torchvision = {"proj.0": "b1_conv1", "proj.1": "b1_bn1", "f.se.fc<i>": "b2_b2_dense<i>"}
+    for i, letter in enumerate("abc", 1):
+        torchvision |= {f"f.{letter}.0": f"b2_conv{i}", f"f.{letter}.1": f"b2_bn{i}"}
+    for i in range(1, 5):
+        block = {f"trunk_output.block{i}.block{i}-<block-1>": f"stage{i}_block<block>"}
+        rows |= within(block, torchvision)
+    timm = {"conv<i>.<kind>": "b2_<kind><i>", "se.fc<i>": "b2_b2_dense<i>"}
+    timm |= {"downsample.<kind>": "b1_<kind>1"}
+    return rows | within({"s<stage>.b<block>": "stage<stage>_block<block>"}, timm)
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -592,6 +607,7 @@ TABLES = {
         **within({"features.stage<stage>.unit1": "stage<stage>_block1_b1"}, SHUFFLE),
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
     },
+    "torchvision and timm RegNet": regnet(),
     "torchvision and timm ConvNeXt": convnext(),
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",

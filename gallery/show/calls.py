@@ -49,6 +49,7 @@ MORE = {
     "mobilenet_v3_block": "x, 64, 2",
     "preact_block": "x, 64, 2",
     "resnext_bottleneck_block": "x, 64, 2",
+    "regnet_block": "x, 64, 2",
     "senet_block": "x, 256",
     "shufflenet_unit": "x, 480, 2",
     "shufflenet_v2_unit": "x, 64, 2",

@@ -130,6 +130,14 @@ NODES = {
         is passed on as it is, so that the 1x1s of the other half need no groups and no bottleneck;
         the halves are set side by side, not added, and then shuffled.""",
         [By("shufflenet_unit(x, 232, g=2)", "shufflenet_v2_unit(x, 232)", (14, 14, 232))]),
+    "regnetx": Node("RegNetX", "regnet_x_4gf", "resnext", """A space of networks, not one network:
+        ResNeXt's bottleneck without its neck, groups of one width in all stages, and stages whose
+        widths follow a line.""",
+        [By("resnext_bottleneck_block(x, 256)", "regnet_block(x, 256)", (56, 56, 256)),
+         By("resnext50_32x4d", "regnet_x_4gf")]),
+    "regnety": Node("RegNetY", "regnet_y_4gf", "regnetx", """With squeeze-and-excitation after the
+        grouped 3x3, a quarter as wide as what the block reads.""",
+        [By("regnet_block(x, 256)", "regnet_block(x, 256, se=4)", (56, 56, 256))], ["se-resnet"]),
     "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
         the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
         turned inside out, and of norms and activations one each is left in a block.""",
