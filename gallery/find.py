@@ -19,9 +19,9 @@ IDEAS = {
     "skip shortcut residual identity bypass connection addition": """shortcut_path residual_block
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
-        resnext_two_layer_block regnet_block senet_block inception_resnet_block xception_block
-        shufflenet_unit
-        mobilenet_v3_block mbconv_block convnext_block convnext_v2_block stochastic_depth drop_path
+        resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
+        mobilenet_v3_block mbconv_block regnet_block convnext_block convnext_v2_block
+        stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet""",
