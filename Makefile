@@ -41,6 +41,7 @@ test-slow: $(VENV)/made ## what make test leaves out: tests/tiers.py
 
 prove: test test-slow test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
 	@$(BIN)/python tests/kills.py
+	@$(BIN)/python -m tests.chaos
 
 test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
 	@$(BIN)/python -m pytest -q -m texts tests/test_show_networks.py

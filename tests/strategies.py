@@ -170,11 +170,15 @@ def main() -> None:
 
     head = [f"| Keras {keras.__version__}, TensorFlow {tf.__version__} | {' | '.join(PLACES)} |"]
     rows = [*head, "|---|" + "---|" * len(PLACES), *table()]
-    text = PAGE.read_text() if PAGE.exists() else "<!-- table -->\n<!-- end -->\n"
-    before, _, rest = text.partition("<!-- table -->")
+    rewritten(PAGE, rows)
+
+
+def rewritten(page: Path, rows: list[str]) -> None:
+    """Puts the rows in place of the page's table."""
+    before, _, rest = page.read_text().partition("<!-- table -->")
     after = rest.partition("<!-- end -->")[2]
     table_text = "\n".join(["<!-- table -->", *rows, "<!-- end -->"])
-    PAGE.write_text(f"{before}{table_text}{after}")
+    page.write_text(f"{before}{table_text}{after}")
 
 
 if __name__ == "__main__":
