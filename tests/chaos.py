@@ -1,8 +1,8 @@
 """What happens to a run that is disturbed: python -m tests.chaos [WORD ...]
 
-kills, stops, starves and misleads runs of the command line, gives the same command again, and writes
-docs/chaos.md: what the command says, and whether the weights are in the end, to the bit, those of a
-run that was left alone.  With words: only the rows with one of them, and nothing is written.
+kills, stops, starves and misleads runs of the command line, gives the same command again, and
+writes docs/chaos.md: what the command says, and whether the weights are in the end, to the bit,
+those of a run that was left alone.  With words: only the rows with one of them; writes nothing.
 """
 
 import os

@@ -12,6 +12,7 @@ from convbook.training import data
 from convbook.training.commands import parse
 from convbook.training.fit import report
 from convbook.training.fit.compiled import compiled
+from convbook.training.fit.effects import without_effect
 from convbook.training.fit.job import prepare
 
 NET = ["resnet20", "--size", "16", "--no-tensorboard"]
@@ -126,3 +127,46 @@ def test_a_run_too_short_for_its_schedule_is_said(photos):
     assert any("its rise of 25 steps is cut to 10" in line for line in short)
     assert any("20 steps are too few for the schedule" in line for line in paper)
     assert not any("too few" in line for line in prepare(parse([*argv, "4"])).recipe["words"])
+
+
+IDLE = {  # what is given: why it changes nothing
+    "--no-synchronize": "there is one device",
+    "--patience 2": "the run has 2 epochs",
+    "--unfreeze 2": "the run has 2 epochs",
+    "--save-every 7": "an epoch has 7 steps and ends so",
+    "--log-every 99": "the run has 14 steps",
+    "--set decays=all": "the weight decay is 0",
+    "--set lr_without_norm=0.1": "the network has batch norm",
+    "--set nesterov=True": "Adam has none",
+}
+
+
+def test_what_has_no_effect_is_said(photos):
+    told = [*NET, "--data", photos, "--epochs", "2", "--out", "x", "--freeze", "stage2"]
+    given = [word for each in IDLE for word in each.split()] + ["--set", "weight_decay=0"]
+    adam = ["--recipe", "digits", "--batch-size", "4", "--set", "optimizer=Adam"]
+    job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", *given]))
+    lines = {f"{what} has no effect: {why}" for what, why in IDLE.items()}
+    assert {*without_effect(job)} == lines
+    job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", "--set", "drop_path=0.1"]))
+    assert without_effect(job) == []
+    job = prepare(parse([*told, *adam[:4], "--option", "drop_path=0.2", "--set", "drop_path=0.1"]))
+    why = "--option drop_path is given"
+    assert without_effect(job) == [f"--set drop_path=0.1 has no effect: {why}"]
+
+
+def test_dropout_is_as_given(photos):
+    """The rates of the network's own layers, in order; the dropped paths are left as they are."""
+    told = ["nin_cifar10", "--size", "32", "--data", photos, "--out", "x"]
+    job = prepare(parse([*told, "--set", "dropout=[0.1,0.2]"]))
+    kinds = [each for each in job.model.layers if isinstance(each, keras.layers.Dropout)]
+    assert [each.rate for each in kinds] == [0.1, 0.2]
+    with pytest.raises(ValueError, match=r"dropout=\[0.1\]: must be 2 rates, .*\(0.5, 0.5\)"):
+        prepare(parse([*told, "--set", "dropout=[0.1]"]))
+
+
+def test_a_frozen_body_leaves_something_to_train(photos):
+    with pytest.raises(ValueError, match="--freeze 'body': nothing is left to train"):
+        prepare(parse(["lenet5", "--out", "x", "--freeze", "body"]))
+    with pytest.raises(ValueError, match="--skip-broken is for files of your own: --data digits"):
+        prepare(parse(["lenet5", "--out", "x", "--skip-broken"]))

@@ -32,6 +32,9 @@ SPLIT = {
         lambda paths: f"inception_resnet_{paths.lower().replace(' ', '_')}",
     )
 }
+# Networks whose graph is deeper than Python's 1,000 calls: Keras recurses once an addition.
+DEEP = {"resnet1202_cifar", "stochastic_depth_resnet1202_cifar"}
+LIMIT = "sys.setrecursionlimit(10_000)  # Keras recurses once for each block"
 OF_CREATE = ("input_shape", "classes", "a")
 INDENT = " " * 4
 
@@ -459,7 +462,8 @@ def text(texts: Texts, name: str, options: Mapping[str, Any]) -> str:
     own += [nodes.code(body), main(model, made.shape)]
     texts = OfNetwork(texts.library, cuts, made.words())
     found = gathered(texts, needs(cutter, own))
-    return "\n\n".join([docstring(made), *ordered(texts, found), *own])
+    first, limit = (["import sys"], [LIMIT]) if made.name in DEEP else ([], [])
+    return "\n\n".join([docstring(made), *first, *ordered(texts, found), *limit, *own])
 
 
 def main(model: Node, shape: tuple[int | None, ...]) -> str:

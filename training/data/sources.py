@@ -115,6 +115,8 @@ def load(
     kind, rest = data_source(name)
     if first_label is not None and kind != "tfrecord":
         raise ValueError(f"--first-label {first_label} is for --data tfrecord:PATTERN alone")
+    if skip_broken and kind not in FILES:
+        raise ValueError(f"--skip-broken is for files of your own: --data {name} reads none")
     if name == "digits":
         return load_digits_data(name, size, channels)
     if name in KERAS_DATASETS:

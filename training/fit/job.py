@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.prepared import PreparedModel, prepared
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.training import data, preparation, recipes
@@ -19,6 +20,7 @@ from convbook.training.devices.norms import batch_norms
 from convbook.training.fit import fingerprint
 from convbook.training.fit.network import network, prepared_for, shape_of
 from convbook.training.recipes import schedules
+from convbook.training.recipes.fields import fields
 from convbook.training.recipes.transfer import freeze
 
 STEPS = 6  # at least in an epoch of finetune, if there are 24 images
@@ -174,6 +176,7 @@ def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, sever
     if recipe["norm_momentum"]:
         for layer in norms:
             layer.momentum = min(layer.momentum, recipe["norm_momentum"])
+    redropped(recipe, model)
     for key in recipes.OPTIONS:
         setattr(options, key, recipe[key])
     freeze(model, options.freeze)  # raises for a stage that the network does not have
@@ -184,3 +187,18 @@ def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, sever
             "--option survival: batch norm cannot be synchronised in a block that may not run;"
             " on several devices use drop_path, or --no-synchronize"
         )
+
+
+def redropped(recipe: dict[str, Any], model: keras.Model) -> None:
+    """Dropout at rates that are given, not the recipe's own.  Raises ValueError."""
+    rates = recipe["dropout"]
+    if rates == fields(recipe["name"])["dropout"]["value"]:
+        return
+    kinds = (layer for layer in all_layers(model) if isinstance(layer, keras.layers.Dropout))
+    drops = [layer for layer in kinds if layer.noise_shape is None]  # the others drop paths
+    if len(rates) != len(drops):
+        has = ", ".join(f"{layer.rate:g}" for layer in drops) or "none"
+        right = f"{len(drops)} rates, one for each dropout of the network ({has})"
+        raise ValueError(f"dropout={rates}: must be {right}")
+    for layer, rate in zip(drops, rates, strict=True):
+        layer.rate = rate

@@ -24,6 +24,7 @@ from convbook.training.devices import cluster, lost_workers, norms
 from convbook.training.devices.agreement import told_by_all
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
+from convbook.training.fit.effects import without_effect
 from convbook.training.fit.folder import claim, finished, held
 from convbook.training.fit.inputs import held_out, training_data
 from convbook.training.fit.job import Job, of_finished, prepare
@@ -119,7 +120,7 @@ def claimed(job: Job) -> str:
     """The folder, which is made; says what there is to say before a run."""
     out = job.options.out
     claim(out)
-    for line in job.recipe["words"]:
+    for line in (*job.recipe["words"], *without_effect(job)):
         print(line, flush=True)
     print(plan(job), flush=True)
     return out

@@ -80,3 +80,5 @@ def freeze(model: keras.Model, stage: str | None) -> None:
         last = next(weighted).inputs[0]
     for layer in keras.Model(model.inputs, last).layers:
         layer.trainable = False
+    if not model.trainable_variables:
+        raise ValueError(f"--freeze {stage!r}: nothing is left to train; the head has no weights")

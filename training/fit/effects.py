@@ -1,0 +1,59 @@
+"""What a run is asked for that changes nothing in it: said before the first step."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from convbook import names
+from convbook.architectures.catalog import find
+from convbook.training.devices.norms import batch_norms
+from convbook.training.fit.job import Job
+from convbook.training.fit.network import GATES
+from convbook.training.recipes.fields import fields
+
+
+def without_effect(job: Job) -> list[str]:
+    """A line for each option and each field of --set that changes nothing, and why."""
+    return [f"{what} has no effect: {why}" for what, why in (*of_options(job), *of_fields(job))]
+
+
+def of_options(job: Job) -> Iterator[tuple[str, str]]:
+    options, epochs = job.options, job.steps / job.epoch
+    length = f"the run has {epochs:g} epochs"
+    if not options.synchronize and job.devices.num_replicas_in_sync == 1:
+        yield "--no-synchronize", "there is one device"
+    elif not options.synchronize and not batch_norms(job.model):
+        yield "--no-synchronize", "the network has no batch norm"
+    if options.unfreeze and options.unfreeze >= epochs and not job.recipe["head_first"]:
+        yield f"--unfreeze {options.unfreeze}", length
+    if options.patience and options.patience >= epochs:
+        yield f"--patience {options.patience}", length
+    if options.save_every and options.save_every >= job.epoch:
+        yield f"--save-every {options.save_every}", f"an epoch has {job.epoch} steps and ends so"
+    if options.log_every and options.log_every > job.steps:
+        yield f"--log-every {options.log_every}", f"the run has {job.steps} steps"
+    batch = fields(job.recipe["name"])["batch_size"]["value"]
+    if options.lr_scale != "none" and job.recipe["batch_size"] == batch:
+        yield f"--lr-scale {options.lr_scale}", f"the batch is the recipe's, {batch}"
+
+
+def of_fields(job: Job) -> Iterator[tuple[str, str]]:
+    recipe, norms = job.recipe, batch_norms(job.model)
+    optimizer = recipe["optimizer"]["name"]
+    counts = np.bincount(job.data.train.y, minlength=job.data.classes)
+    mine = names.is_own(job.options.model)
+    gates = GATES & {*({} if mine else find(job.options.model)[1].options)}
+    given = job.options.option.keys() & GATES
+    whys = {
+        "nesterov": optimizer != "SGD" and f"{optimizer} has none",
+        "decays": not recipe["weight_decay"] and "the weight decay is 0",
+        "lr_without_norm": norms and "the network has batch norm",
+        "norm_momentum": not norms and "the network has no batch norm",
+        "class_weights": np.ptp(counts) == 0 and "all classes have as many images",
+        "head_first": not recipe["head_first"] and "--freeze says what is frozen",
+    } | {gate: gate not in gates and "the network has no such option" for gate in GATES}
+    if given:
+        whys |= dict.fromkeys(GATES, f"--option {min(given)} is given")
+    for key, why in whys.items():
+        if job.options.set.get(key) is not None and why:
+            yield f"--set {key}={job.options.set[key]}", str(why)
