@@ -40,6 +40,8 @@ def find(parser: Parser) -> Command:
         print("\n".join(aligned([[r.name, r.what, r.paper, str(r.year)] for r in shown])))
         if len(shown) < len(rows):
             print(f"and {len(rows) - len(shown)} more: convbook find --all {text}")
+        if others := finding.asked(text)[1]:
+            print(f"nothing is found by: {', '.join(others)}")
 
     return printed
 

@@ -80,6 +80,7 @@ IDEAS = {
         BN-Inception ConvNeXt-V2""",
     "modern transformer layer layerscale gelu large kernel": """convnext_block convnext_v2_block
         ConvNeXt ConvNeXt-V2""",
+    "global response grn": "convnext_v2_block ConvNeXt-V2",
     "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
         refinement_head GoogLeNet Inception-v3""",
     "segmentation fully convolutional pixel sliding window labelling": """refinement_head
@@ -244,9 +245,28 @@ def score(row: Entry, word: str) -> float:
     return weight if row.main else weight / 2
 
 
+def asked(text: str) -> tuple[list[str], list[str]]:
+    """(words that something is found by, the others), such as a first name; no small words.
+
+    A word in two parts is one, depth-wise, if that is known, else two: squeeze-and-excitation.
+    """
+    known: list[str] = []
+    others: list[str] = []
+    for word in text.lower().split():
+        whole = word.replace("-", "")
+        for part in [whole] if is_known(whole) else word.split("-"):
+            if part and part not in STOP:
+                (known if is_known(part) else others).append(part)
+    return known, others
+
+
+def is_known(word: str) -> bool:
+    return any(score(row, word) for row in entries().values())
+
+
 def search(text: str) -> list[Entry]:
-    """The Entries that all words of a text fit, the best first."""
-    sought = text.lower().split()
+    """The Entries that all words of a text fit, of those that anything fits, the best first."""
+    sought, _ = asked(text)
     scores = {
         name: [score(row, word) for word in sought] for name, row in entries().items() if sought
     }
@@ -254,11 +274,18 @@ def search(text: str) -> list[Entry]:
     return [entries()[name] for name in sorted(fit, key=lambda name: -sum(scores[name]))]
 
 
+def respelled(word: str) -> str:
+    """A word of an idea that is spelled nearly so, else the word."""
+    every = {known for said in IDEAS for known in said.split()}
+    return next(iter(get_close_matches(word, sorted(every), n=1, cutoff=0.8)), word)
+
+
 def nearest(name: str, known: list[str]) -> list[str]:
     """Those of the names known that a mistaken name may mean, by spelling and by idea."""
     spelled = [n for n in known if name.lower() in n.lower()] if name else []
     near = [*get_close_matches(name, known, n=3, cutoff=0.6), *spelled]
-    meant = [row.name for row in search(name.replace("_", " ")) if row.main and row.name in known]
+    idea = " ".join(map(respelled, name.lower().replace("_", " ").split()))
+    meant = [row.name for row in search(idea) if row.main and row.name in known]
     loose = get_close_matches(name, known, n=3, cutoff=0.5)
     return [*dict.fromkeys([*near[:3], *meant[:4]] or loose)]
 

@@ -67,6 +67,12 @@ def test_a_network_is_of_its_paper(name):
         ("szegedy", "naive_inception_module", {"inception_v3_a", "inception_v4", "googlenet"}),
         ("lecun 1998", "subsample", {"partial_conv", "lenet5"}),
         ("1512.03385", "bottleneck", {"basic_block", "resnet18"}),
+        ("kaiming he", "bottleneck", {"basic_block", "resnet50"}),
+        ("Mingxing Tan", "mobilenet_v3_block", {"mbconv_block", "efficientnet_b0"}),
+        ("squeeze-and-excitation", "se_block", {"senet_block", "se_resnet50"}),
+        ("squeeze and excitation", "se_block", {"senet_block", "se_resnet50"}),
+        ("depth-wise", "mobilenet_block", {"xception_block", "inverted_residual_block"}),
+        ("global response", "convnext_v2_block", {"convnext_v2_tiny"}),
         ("vgg16", "vgg_D", set()),
         ("resnet152", "resnet152", set()),
     ],
@@ -117,6 +123,11 @@ def test_a_row_each(capsys):
     assert rest == f"and {len(every) - 25} more: convbook find --all skip"
 
 
+def test_a_word_that_nothing_knows_is_said(capsys):
+    assert main(["find", "he", "kaiming"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing is found by: kaiming"
+
+
 def test_nothing_found_is_one_line_and_code_2(capsys):
     assert main(["find", "basic_blok"]) == 2
     said = "convbook find: nothing is found for 'basic_blok'; nearest: basic_block"
@@ -130,4 +141,6 @@ def test_a_mistaken_name_is_taken_by_spelling_and_by_idea():
     assert find.nearest("residul_block", every)[0] == "residual_block"
     assert "fire_module" in find.nearest("squeeze", every)
     assert find.nearest("skip_connection", every)[0] == "shortcut_path"
+    assert find.nearest("skipp", every)[0] == "shortcut_path"
+    assert "se_block" in find.nearest("attenton_block", every)
     assert find.nearest("zzzz", every) == find.nearest("", every) == []
