@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convbook.training.devices import lost_workers
 from convbook.training.devices.cluster import Cluster, here
 from convbook.training.devices.lost_workers import WorkerLost, listening, meeting
 
@@ -93,13 +94,16 @@ def test_a_killed_worker_ends_the_other(tmp_path, dies):
 
 
 @pytest.mark.parametrize("there", [0, 1])
-def test_a_worker_that_never_comes_ends_the_other(there):
+def test_a_worker_that_never_comes_ends_the_other(there, monkeypatch, capsys):
+    monkeypatch.setattr(lost_workers, "EVERY", 0.1)
     found = Cluster(here(3), there)
     other = 1 - there
     with socket.create_server(("", int(found.workers[other].partition(":")[2]))):
         message = f"worker 2 ({found.workers[2]}) did not come up within 0.5 s"
         with pytest.raises(WorkerLost, match=re.escape(message)), meeting(found, 0.5):
             raise AssertionError("met")
+        waits = f"waits for worker 2 ({found.workers[2]}), 0 s more"
+        assert waits in capsys.readouterr().out.splitlines()
         with pytest.raises(ValueError, match=f"worker {other} .* its port cannot be opened"):
             listening(found.name(other), int(found.workers[other].partition(":")[2]))
 

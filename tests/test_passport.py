@@ -219,6 +219,8 @@ def test_parts_without_classes(tmp_path):
     refused(tmp_path / "photos", "/test' must hold a folder for each class", "mv ")
     files.folder(tmp_path / "flat", {"train": 9, "test": 9})
     refused(tmp_path / "flat", "must hold a folder for each class")
+    files.folder(tmp_path / "named", {"train_a": 9, "validation_b": 9})
+    refused(tmp_path / "named", "/validation_b' must hold a folder for each class")
 
 
 def test_a_class_may_have_a_parts_name(tmp_path):

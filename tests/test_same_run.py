@@ -146,17 +146,25 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     ]
     assert convbook(other) == 2
     assert f"model resnet20: {of} lenet5" in capsys.readouterr().err
-    for name, remedy in (("model.keras", "delete result.json"), ("result.json", "delete result")):
+    small = ("history.csv", "curves.png", "passport.json")
+    whats = dict.fromkeys(small, "is not as the run left it")
+    whats |= dict.fromkeys(("best.keras", "model.keras", "result.json"), "is damaged")
+    for name, what in whats.items():
         whole = (out / name).read_bytes()
         (out / name).write_bytes(whole[: len(whole) // 2])
         assert trained(photos, out) == 2
         said = capsys.readouterr().err
-        assert f"{out / name} is damaged" in said
-        assert remedy in said
+        assert f"{out / name} {what}" in said
+        assert "delete it" in said if name == "best.keras" else "delete result.json" in said
+        if name != "result.json":
+            (out / name).write_bytes(whole)
+            assert trained(photos, out) == 0
+    (out / "history.csv").write_text("cut")
     (out / "result.json").unlink()
     assert trained(photos, out) == 0
     assert "goes on from step 4 of 4" in capsys.readouterr().out
     assert weights(out)
+    assert (out / "history.csv").read_text().startswith("epoch,")
 
 
 def test_two_runs_do_not_share_a_folder(photos, tmp_path, capsys):

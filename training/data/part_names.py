@@ -63,6 +63,9 @@ def part_roots(root: str) -> dict[str, str]:
 def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
     """Raises ValueError for folders that look like parts, and do not say which."""
     flat = [name for name in inner if part_of(name)]
+    said = [{PART[word] for word in words_of(name) if word in PART} for name in inner]
+    if len(said) > 1 and all(said) and len(set().union(*said)) > 1 and not any(inner.values()):
+        flat = [*inner]  # each says a part, and other things: train_a, validation_b
     if len(flat) > 1 or flat == [*inner] != []:
         raise ValueError(no_classes(root, flat))
     names = [name for name, within in inner.items() if within]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from convbook.training.devices.cluster import Cluster
 
+EVERY = 10.0  # seconds between two lines that say for whom this worker waits
 ENDING = 5.0  # seconds in which the port of a process that was killed may still answer
 
 
@@ -51,12 +52,16 @@ def wait(cluster: Cluster, seconds: float) -> None:
     """Until every other worker answers; this one does meanwhile, by its own port."""
     _, port = apart(cluster.workers[cluster.index])
     missing = set(range(len(cluster.workers))) - {cluster.index}
-    end = time.monotonic() + seconds
+    begun = said = time.monotonic()
     with listening(cluster.name(cluster.index), port):
         while missing := {i for i in missing if not listens(cluster.workers[i])}:
-            if time.monotonic() > end:
-                who = " and ".join(map(cluster.name, sorted(missing)))
+            now = time.monotonic()
+            who = " and ".join(map(cluster.name, sorted(missing)))
+            if now > begun + seconds:
                 raise WorkerLost(f"{who} did not come up within {seconds:g} s")
+            if now > said + EVERY:
+                said = now
+                print(f"waits for {who}, {begun + seconds - now:.0f} s more", flush=True)
             time.sleep(0.2)
 
 

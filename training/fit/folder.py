@@ -1,6 +1,7 @@
 """The folder of a run: held by one run at a time, and every file in it written whole or not."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -17,10 +18,12 @@ except ImportError:  # Windows: two runs into one folder are not noticed there
 
 RESULT, LOCK, UNFINISHED = "result.json", ".lock", ".unfinished"
 AGAIN = "delete result.json and give the same command again: the last checkpoint has what it takes"
-FILES = {  # of a finished run: what to do where one is damaged
+FILES = {  # of a finished run, which Keras writes: what to do where one is damaged
     "model.keras": AGAIN,
     "best.keras": "delete it; only the weights of the best epoch are lost",
+    "deployed.keras": AGAIN,
 }
+SMALL = ("history.csv", "curves.png", "passport.json")  # result.json has their digests
 
 
 def claim(folder: str | Path) -> None:
@@ -126,13 +129,23 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
     for name, remedy in FILES.items():
         if why := damage(folder / name):
             raise ValueError(f"{folder / name} {why}: {remedy}")
+    found = digests(folder)
+    for name, digest in result.get("files", {}).items():
+        if found.get(name, digest) != digest:
+            raise ValueError(f"{folder / name} is not as the run left it: {AGAIN}")
     return result
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """{name: digest} of the small files of a run that are there."""
+    there = (folder / name for name in SMALL if (folder / name).is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
 def damage(path: Path) -> str | None:
     """What is wrong with a file of a finished run, None for one that is whole.
 
-    best.keras may be missing, as whoever does not need it may delete it.
+    All but model.keras may be missing, as whoever does not need them may delete them.
     """
     try:
         with zipfile.ZipFile(path) as file:

@@ -20,7 +20,7 @@ from convbook.architectures.graph.prepared import first_output
 from convbook.architectures.weights.deployed import deployed
 from convbook.training.data.summary import bits_in_use
 from convbook.training.devices.norms import plain
-from convbook.training.fit.folder import RESULT, replaced
+from convbook.training.fit.folder import RESULT, digests, replaced
 from convbook.training.fit.job import Job
 from convbook.training.preparation import of_recipe
 
@@ -133,7 +133,7 @@ def write(
     save_model(folder / "model.keras", model)
     write_history(folder / "history.csv", history)
     replaced(folder / "curves.png", lambda path: draw_curves(path, history))
-    text = json.dumps(result, indent=2) + "\n"
+    text = json.dumps(result | {"files": digests(folder)}, indent=2) + "\n"
     replaced(folder / RESULT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
