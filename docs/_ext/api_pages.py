@@ -184,8 +184,10 @@ def filled(app, page, text):
 def read_in(app, module, name):
     """viewcode: what architectures offers of its graph has its source where graph is described.
 
-    A file's source links back to one package alone.
+    A file's source links back to one package alone; what is described without a module has none.
     """
+    if not module:
+        return None
     home = getattr(getattr(import_module(module), name.partition(".")[0], None), "__module__", "")
     elsewhere = module == "convbook.architectures" and home.startswith(f"{module}.graph.")
     return module if elsewhere else None
