@@ -153,6 +153,39 @@ def test_a_member_of_each_family(name, tmp_path):
     )
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_trained_in_halves(policy, tmp_path):
+    """The file computes in float32; the network has a gate, and layers nested in it."""
+    keras.config.set_dtype_policy(policy)
+    model = architectures.create("resnet20", (32, 32, 3), 4, survival=0.5)
+    known = weights.Preparation(36, 32)
+    weights.prepared(model, known, list("abcd")).save(tmp_path / "net.keras")
+    keras.config.set_dtype_policy("float32")
+    exact = architectures.create("resnet20", (32, 32, 3), 4, survival=0.5)
+    exact.set_weights(model.get_weights())
+    x = np.array(known(pretrained.photograph("china.jpg")[None]))
+    y = exact(x)
+    for to in ("litert", *["onnx"] * bool(find_spec("tf2onnx"))):
+        found = answers(exported(tmp_path / "net.keras", to, "--raw"), x)["outputs"]
+        np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
+
+
+def test_what_a_format_does_not_have(tmp_path, capfd):
+    """An operator of the user's own model, in one line; no file is left."""
+    i = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.ops.erfinv(0.1 * i))
+    model = keras.Model(i, keras.layers.Dense(4)(x), name="own")
+    weights.prepared(model, weights.Preparation(8, 8)).save(tmp_path / "net.keras")
+    for to, words in (("litert", "a LiteRT"), ("onnx", "an ONNX")):
+        if to == "onnx":
+            pytest.importorskip("tf2onnx")
+        argv = ["export", str(tmp_path / "net.keras"), "--to", to]
+        assert main(argv) == 2
+        last = capfd.readouterr().err.splitlines()[-1]
+        assert last.startswith(f"convbook export: own cannot be {words} file: ")
+        assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
 @pytest.mark.parametrize("first", ["resize", "crop"])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [(61, 80), (40, 33), (300, 200)], ids=str)

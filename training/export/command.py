@@ -49,7 +49,6 @@ def exported(options: Namespace) -> int:
     asked.refuse(options, options.model)
     path = place(options)
     terminal.load_keras()
-    from convbook.architectures.graph.fold import fold
     from convbook.training.evaluation import trained_network
     from convbook.training.export import formats
 
@@ -57,7 +56,7 @@ def exported(options: Namespace) -> int:
     preparation = None if options.raw else preparation_of(network)
     write = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
     names = trained_network.names(network)
-    write[options.to](fold(network.model), preparation, names, path)
+    write[options.to](formats.inference_form(network.model), preparation, names, path)
     print(f"{path}: {description(network, preparation)}")
     return 0
 

@@ -1,7 +1,7 @@
 """A network as a file: SavedModel, LiteRT or ONNX, each with the names of the classes.
 
-network: a folded one.  preparation: of its images, which the file then takes as they are, to answer
-probabilities; None: the file takes what is prepared already, and answers as the network does.
+network: an inference_form.  preparation: of its images, which the file then takes as they are, to
+answer probabilities; None: it takes what is prepared already, and answers as the network does.
 """
 
 import io
@@ -15,12 +15,31 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from convbook.architectures.graph.fold import flat, fold
+from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.weights.loading import short
 from convbook.architectures.weights.preparation import Preparation
 from convbook.training.export.endpoint import Endpoint
 from convbook.training.fit.folder import replaced
 
 OPSET = 17
 Signature = tuple[Callable[[Any], dict[str, Any]], Any]  # a function, and the spec of its argument
+
+
+def inference_form(model: keras.Model) -> keras.Model:
+    """The model folded, and in float32: LiteRT and ONNX run no network in halves on every CPU."""
+    network = fold(model)
+    if all(layer.compute_dtype == "float32" for layer in all_layers(network)):
+        return network
+
+    def single(op):
+        change = {"dtype": "float32"} if isinstance(op, keras.Layer) else {}
+        return type(op).from_config(op.get_config() | change)
+
+    network = flat(network)  # a nested model would go on casting its inputs
+    twin = keras.models.clone_model(network, clone_function=single)
+    twin.set_weights(network.get_weights())
+    return twin
 
 
 def signature(
@@ -72,7 +91,10 @@ def litert(
     a zip."""
     with tempfile.TemporaryDirectory() as folder:
         archive(network, folder, {"serve": signature(network, preparation, 1)})
-        content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+        try:
+            content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+        except Exception as error:  # by what it does not know, TensorFlow raises all kinds
+            raise ValueError(f"{network.name} cannot be a LiteRT file: {short(error)}") from error
     labels = io.BytesIO()
     with zipfile.ZipFile(labels, "w") as file:
         file.writestr("labels.txt", "\n".join(names))
@@ -90,5 +112,8 @@ def onnx(
     function = tf.function(call, input_signature=[spec])
     model, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=OPSET)
     library.helper.set_model_props(model, {"classes": json.dumps(list(names))})
-    library.checker.check_model(model)  # operators that are not converted are left in by tf2onnx
+    try:
+        library.checker.check_model(model)  # tf2onnx leaves in what it cannot convert
+    except library.checker.ValidationError as error:
+        raise ValueError(f"{network.name} cannot be an ONNX file: {short(error)}") from error
     replaced(path, lambda aside: aside.write_bytes(model.SerializeToString()))
