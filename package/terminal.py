@@ -28,7 +28,10 @@ NOISE = "|".join(
         r".*\] Local rendezvous is aborting with status: CANCELLED: GetNextFromShard was cancelled",
         r".*\] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled",
         r"\t \[\[\{\{node MultiDeviceIteratorGetNextFromShard\}\}\]\]",
-        # Of any conversion to LiteRT
+        # Of any conversion to LiteRT, and of one to int8
+        r"fully_quantize: \d, inference_type: ",
+        r".*\] Skipping runtime version metadata in the model",
+        r"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.",
         r".*\] Ignored (output_format|drop_control_dependency)\.",
         # Of the batches dealt out to several devices: they are ready, there is nothing to optimise
         r".*\] Input of GeneratorDatasetOp::Dataset will not be optimized",

@@ -2,5 +2,6 @@
 
 command      convbook export, as the command line has it
 endpoint     preparation, network, probabilities as one function
+int8         the same as a LiteRT file in 8 bits
 formats      that function as a SavedModel, a LiteRT or an ONNX file
 """

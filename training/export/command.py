@@ -9,11 +9,16 @@ the network does.  Either way the names of the classes are in it, and the networ
 """
 
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from convbook import terminal
+from convbook.names import data_source
 from convbook.options import Command, Parser
 from convbook.training import preparation as prepare
 from convbook.training.evaluation import asked
@@ -38,6 +43,8 @@ def export(parser: Parser) -> Command:
     add("--to", required=True, choices=tuple(ENDINGS), help="the format")
     add("-o", "--out", metavar="FILE", help="default: beside the model, with the format's ending")
     add("--raw", action="store_true", help="without the preparation and without a softmax")
+    add("--int8", action="store_true", help="LiteRT in 8 bits: a smaller file, other answers")
+    add("--calibrate", metavar="D", help="images for --int8: as --data of train, folder:PATH ...")
     asked.add_to(parser)
     return exported
 
@@ -47,18 +54,49 @@ def exported(options: Namespace) -> int:
     if (Path(options.model) / "model.keras").is_file() and not options.weights:
         options.model = str(Path(options.model) / "model.keras")
     asked.refuse(options, options.model)
+    refuse(options)
     path = place(options)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network
     from convbook.training.export import formats
 
-    network = asked.network(options, options.model, prepared=not options.raw)
+    network = asked.network(options, options.model, prepared=not options.raw or options.int8)
     preparation = None if options.raw else preparation_of(network)
-    write = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
+    plain = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
+    write = in_int8(network, options) if options.int8 else plain[options.to]
     names = trained_network.names(network)
-    write[options.to](formats.inference_form(network.model), preparation, names, path)
+    write(formats.inference_form(network.model), preparation, names, path)
     print(f"{path}: {description(network, preparation)}")
     return 0
+
+
+def in_int8(network: "Trained", options: Namespace) -> Callable[..., None]:
+    """What writes LiteRT in int8, and says how often it agrees with the network."""
+    from convbook.training import data
+    from convbook.training.export import formats, int8
+
+    images = data.load(options.calibrate, network.size, network.channels)
+    prepare = preparation_of(network) if options.raw else np.asarray
+    train, test = (int8.shown(part, prepare) for part in (images.train, images.test))
+
+    def write(form, preparation, names, path):
+        call, _ = formats.signature(form, preparation, 1)
+        int8.mark_ends(form)
+        formats.litert(form, preparation, names, path, partial(int8.converted, images=train))
+        same = int8.agreement(path.read_bytes(), call, test)
+        print(f"int8: the first class is the network's for {same.sum()} of {len(same)} images")
+
+    return write
+
+
+def refuse(options: Namespace) -> None:
+    """Raises ValueError for options that do not go together."""
+    if options.int8 and options.to != "litert":
+        raise ValueError(f"--int8: only with --to litert, not {options.to}")
+    if options.int8 != bool(options.calibrate):
+        raise ValueError("--int8 and --calibrate DATA: give both, or neither")
+    if options.calibrate:
+        data_source(options.calibrate)
 
 
 def place(options: Namespace) -> Path:
@@ -72,8 +110,9 @@ def place(options: Namespace) -> Path:
         raise ValueError(f"--out {path}: it is there already; name another, or delete it")
     if not path.parent.is_dir():
         raise ValueError(f"--out {path}: there is no folder {path.parent}")
-    if options.to == "onnx" and not find_spec("tf2onnx"):
-        raise ValueError("--to onnx: tf2onnx is not installed: pip install '.[export]'")
+    missing = [name for name in ("tf2onnx", "onnx", "onnxruntime") if not find_spec(name)]
+    if options.to == "onnx" and missing:
+        raise ValueError(f"--to onnx: {missing[0]} is not installed: pip install '.[export]'")
     return path
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from convbook.architectures.graph.ends import answers_probabilities
 from convbook.architectures.weights.preparation import Preparation
 
+IN_FLOAT32 = "in_float32"  # in the names of what int8 leaves as it is
 Line = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]  # see span
 
 
@@ -31,7 +32,9 @@ class Endpoint:
         self.ends_in_softmax = answers_probabilities(network)
 
     def images(self, x: tf.Tensor) -> tf.Tensor:
-        return self.probabilities(prepared(tf.cast(x, "float32"), self.preparation))
+        with tf.name_scope(IN_FLOAT32):
+            x = prepared(tf.cast(x, "float32"), self.preparation)
+        return self.probabilities(x)
 
     def files(self, x: tf.Tensor) -> tf.Tensor:
         p = self.preparation
