@@ -111,7 +111,7 @@ $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
 .venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests,onnx,export]' \
-	ai-edge-litert keras-hub kimm
+	ai-edge-litert openvino keras-hub kimm
 # Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
 .venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
 	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python

@@ -131,13 +131,23 @@ def test_files(network, expected, tmp_path):
     assert found["classes"][np.argmax(expected[0])] == b"espresso"
 
 
+def test_openvino(network, expected):
+    """In float32: the places of pixels that bfloat16, its choice on many CPUs, has are others."""
+    openvino = pytest.importorskip("openvino")
+    told = {"INFERENCE_PRECISION_HINT": "f32"}
+    run = openvino.Core().compile_model(exported(network, "onnx"), "CPU", told)
+    for name, p in zip(PHOTOGRAPHS, expected, strict=True):
+        found = run({"images": pretrained.photograph(name)[None]})["probabilities"]
+        np.testing.assert_allclose(found[0], p, atol=CLOSE)
+
+
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_member_of_each_family(name, tmp_path):
     """LiteRT and, where it can be written, ONNX, at random weights, of a photograph."""
     model = randomise((shorter if name in SHORT else small)(name))
     *_, side, channels = model.input_shape
     mean, order = [0.4] * channels, {1: "grey", 3: "RGB"}[channels]
-    known = weights.Preparation(side + 4, side, order=order, mean=mean)
+    known = weights.Preparation(side + 4, side, order=order, mean=mean, std=mean)
     names = [f"class {i}" for i in range(model.outputs[0].shape[-1])]
     model = weights.prepared(first_output(model), known, names)
     model.save(tmp_path / "net.keras")
