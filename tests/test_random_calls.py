@@ -145,7 +145,7 @@ def training(rng):
 
 
 COMMANDS = ["blocks", "find", "show", "show", "draw", "nets", "measure", "evaluate", "predict"]
-COMMANDS += ["recipes", "compare", "nosuch"]
+COMMANDS += ["recipes", "compare", "export", "nosuch"]
 
 
 def reading(rng):
@@ -158,6 +158,9 @@ def reading(rng):
     if command in ("evaluate", "predict"):
         data = ["--data", rng.choice(VALUES)]
         argv += rng.choice([data, ["--size", "x"], ["--protocol", "ten:1"]])
+    if command == "export":
+        argv += ["--to", rng.choice(["litert", "onnx", "savedmodel", "nope"])]
+        argv += rng.choice([[], ["--int8"], ["--raw", "--calibrate", "5"], ["--preparation", "tf"]])
     return argv
 
 
