@@ -28,6 +28,12 @@ NOISE = "|".join(
         r".*\] Local rendezvous is aborting with status: CANCELLED: GetNextFromShard was cancelled",
         r".*\] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled",
         r"\t \[\[\{\{node MultiDeviceIteratorGetNextFromShard\}\}\]\]",
+        r".*\] Local rendezvous is aborting with status: ABORTED: Shutdown",
+        # Of images that cannot be read, which we name, and of profiles that no decoder here uses
+        r".*\] Local rendezvous is aborting with status: INVALID_ARGUMENT: (jpeg::|Invalid PNG)",
+        r".* jpeg_mem\.cc:\d+\] ",
+        r"Input file read error$",
+        r"libpng warning: ",
         # Of any conversion to LiteRT, and of one to int8
         r"fully_quantize: \d, inference_type: ",
         r".*\] Skipping runtime version metadata in the model",

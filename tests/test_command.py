@@ -247,8 +247,14 @@ E0000 00:00:1795913788.068735    4868 cuda_dnn.cc:8310] Unable to register cuDNN
 E0000 00:00:1795914058.565507    5807 cuda.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
 W0000 00:00:17 4756 dataset.cc:997] Input of GeneratorDatasetOp::Dataset will not be optimized as
 W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: CANCELLED: Operation was cancelled
+W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: ABORTED: Shutdown
+W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: INVALID_ARGUMENT: Invalid PNG data
+E0000 00:00:1795971807.887326   20118 jpeg_mem.cc:331] Premature end of JPEG data. Stopped at line 0
+Input file read error
+libpng warning: iCCP: known incorrect sRGB profile
 """
 WORDS = """\
+W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: INVALID_ARGUMENT: Matrix size
 W0000 00:00:1795913788.068735    4868 allocator.cc:37] Allocation of 512 exceeds 10% of memory.
 E0000 00:00:1795914058.565507    5807 cuda_platform.cc:52] failed call to cuInit: CUDA error (999)
 F0000 00:00:1795914058.565507    5807 guard.cc:52] compiled to use AVX, which is not available.
