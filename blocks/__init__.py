@@ -96,6 +96,7 @@ from convbook.blocks.nin import mlpconv
 from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
 from convbook.blocks.refine import refinement_head
 from convbook.blocks.regnet import regnet_block
+from convbook.blocks.repvgg import repvgg_block
 from convbook.blocks.resnet import (
     basic_block,
     bottleneck,
@@ -205,6 +206,7 @@ __all__ = [
     "reduction_b",
     "refinement_head",
     "regnet_block",
+    "repvgg_block",
     "residual_block",
     "resnext_block",
     "resnext_bottleneck_block",

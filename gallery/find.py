@@ -20,11 +20,11 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        mobilenet_v3_block mbconv_block regnet_block convnext_block convnext_v2_block
+        mobilenet_v3_block mbconv_block regnet_block repvgg_block convnext_block convnext_v2_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
-        ShuffleNet Wide-ResNet ResNet-D RegNet""",
+        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
         mobilenet_v3_block regnet_block SENet EfficientNet MobileNetV3 RegNet""",
     "gate gating scaling": "shortcut_variant_block se_block",
@@ -58,7 +58,7 @@ IDEAS = {
         inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
         reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
-        cell GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet""",
+        cell repvgg_block GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet""",
     "concat concatenation reuse growth": "dense_block fire_module inception_module DenseNet",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
@@ -75,6 +75,7 @@ IDEAS = {
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
         mobilenet_v3_block inv_residual_block MobileNetV2 MobileNetV3 EfficientNet""",
     "compound scaling scale width depth resolution": "EfficientNet RegNet",
+    "reparameterization reparameterisation fold fuse merge deploy plain": "repvgg_block RepVGG",
     "design space rule linear widths simple regular anynet": "regnet_block RegNet",
     "normalization normalisation norm normalize contrast": """lrn convnext_v2_block AlexNet ZFNet
         BN-Inception ConvNeXt-V2""",
@@ -149,6 +150,7 @@ PAPERS = {
     "MobileNetV3": Paper("mobilenet_v3_large_1.0_224", "mobilenet_v3"),
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
+    "RepVGG": Paper("repvgg_a0", "repvgg"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "ConvNeXt": Paper("convnext_tiny", "convnext"),

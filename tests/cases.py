@@ -426,6 +426,15 @@ MOBILE = [
     call("regnet_block gate", lambda x: blocks.regnet_block(x, 16, width=8, n=GROUPS, gate=gate))(
         16, 16, 2 * 16 * 16 + 9 * 16 * 8, gn=3 * 16, noisy=True
     ),
+    call("repvgg_block", lambda x: blocks.repvgg_block(x, 16))(
+        16, 16, (9 + 1) * 16 * 16, bn=3 * 16
+    ),
+    call("repvgg_block /2", lambda x: blocks.repvgg_block(x, 16, 2))(
+        16, 16, (9 + 1) * 16 * 16, bn=2 * 16, size=half
+    ),
+    call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
+        16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
+    ),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
     call("convnext_block", lambda x: blocks.convnext_block(x))(

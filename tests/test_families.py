@@ -107,6 +107,7 @@ def test_densenet_layer_and_transition():
             "conv BN relu gconv BN relu GlobalAveragePooling2D Dense Dense Multiply conv BN add "
             "relu",
         ),
+        (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

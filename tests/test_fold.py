@@ -1,6 +1,8 @@
 """fold: the same answers with fewer layers, and nothing folded that cannot be."""
 
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 import keras
@@ -31,6 +33,9 @@ STAY = {
     "amoebanet_a_mobile_4_50": 1,
     "pnasnet5_mobile": 1,
 }
+
+
+ONE_PATH = ("repvgg_a0",)  # whose branches are folded into the first
 
 
 def kinds(model, kind=layers.BatchNormalization):
@@ -82,6 +87,7 @@ def test_a_member_of_each_family(name):
         if not isinstance(x, (layers.BatchNormalization, layers.Dropout, layers.Rescaling))
         and not isinstance(x, layers.InputLayer)
         and not x.name.endswith("_branch")
+        and not (name in ONE_PATH and (isinstance(x, layers.Add) or "_b2_conv" in x.name))
     ]
     assert [architectures.get_layer(folded, name).name for name in kept] == kept
     for old, new in zip(before, model.get_weights(), strict=True):
@@ -98,6 +104,19 @@ def test_whole_networks(name, norms, stay):
     channels = [v.shape[0] for v in model.weights if v.name == "gamma"]
     left = [v.shape[0] for v in folded.weights if v.name == "gamma"]
     assert model.count_params() - folded.count_params() == 3 * (sum(channels) - sum(left))
+
+
+def test_repvgg_is_plain_once_folded():
+    """A 3x3 for each of its blocks, one after the other, and nothing beside them."""
+    model = randomise(architectures.create("repvgg_a0", (64, 64, 3), 7))
+    folded, x = fold(model), images(model)
+    assert difference(model, folded, x) < SAME
+    found = [layer for layer in folded.layers if isinstance(layer, layers.Conv2D)]
+    assert [c.kernel_size for c in found] == [(3, 3)] * (1 + 2 + 4 + 14 + 1)
+    assert kinds(folded) == kinds(folded, layers.Add) == 0
+    assert all(len(call.inputs) <= 1 for call in FOLD.calls(folded))
+    readers = Counter(id(x) for call in FOLD.calls(folded) for x in call.inputs)
+    assert {*readers.values()} == {1}
 
 
 BEHIND = {  # what a batch norm behind it is folded into, and an input
@@ -182,6 +201,126 @@ class Doubled(layers.Conv2D):
 class Shifted(layers.BatchNormalization):
     def call(self, x, training=None):
         return super().call(x, training) + 1
+
+
+def two_by_two(x):
+    """3x3/2 and 1x1/2 of one map."""
+    m = layers.Conv2D(4, 3, 2, use_bias=False)(layers.ZeroPadding2D(1)(x))
+    return layers.add([layers.BatchNormalization()(m), layers.Conv2D(4, 1, 2)(x)])
+
+
+def with_x(x, kind=layers.Conv2D, **letters):
+    """3x3 and 1x1 of one map, with the map; the sum is scaled too."""
+    m = layers.BatchNormalization()(kind(filters=4, kernel_size=3, padding="same", **letters)(x))
+    m1 = kind(filters=4, kernel_size=1, use_bias=False, **letters)(x)
+    return NORM()(layers.add([layers.BatchNormalization()(x), m1, m]))
+
+
+def rows_and_columns(x):
+    """1x3, 3x1 and 3x3, as in ACNet; and sums of sums."""
+    m = layers.add([layers.Conv2D(4, k, padding="same")(x) for k in ((1, 3), (3, 1))])
+    return layers.add([layers.Conv2D(4, 3, padding="same")(x), x, m])
+
+
+def depthwise(x):
+    """Kernels of 5 and of 3 pixels for each channel, and the map."""
+    kernels = [layers.DepthwiseConv2D(k, padding="same")(x) for k in (3, 5)]
+    return layers.add([*(NORM()(m) for m in kernels), NORM()(x)])
+
+
+def off_centre(x):
+    """Windows that reach as far to the left as to the right, and one that does not."""
+    m = layers.Conv2D(4, (1, 3))(layers.ZeroPadding2D(((0, 0), (2, 0)))(x))
+    return layers.add([m, layers.Conv2D(4, (3, 5), padding="same")(x)])
+
+
+MERGED = {  # branches that are one convolution, and its kernel
+    "3x3/2 and 1x1/2": (two_by_two, (3, 3, 4, 4)),
+    "with the map": (with_x, (3, 3, 4, 4)),
+    "in groups": (partial(with_x, kind=GroupedConv2D, groups=2), (3, 3, 2, 4)),
+    "Keras' in groups": (partial(with_x, groups=4), (3, 3, 1, 4)),
+    "depthwise": (depthwise, (5, 5, 4, 1)),
+    "off centre": (off_centre, (3, 5, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("shape", [(9, 8, 4), (None, None, 4)])
+@pytest.mark.parametrize("case", MERGED)
+def test_branches_of_one_map_are_one_convolution(case, shape):
+    build, kernel = MERGED[case]
+    i = keras.Input(shape)
+    model = fill(keras.Model(i, layers.ReLU()(build(i))))
+    folded = fold(model)
+    (found,) = (layer for layer in folded.layers if layer.weights)
+    assert tuple(found.weights[0].shape) == kernel
+    assert not kinds(folded, layers.Add)
+    x = np.random.default_rng(1).normal(size=(2, 9, 8, 4)).astype("float32")
+    assert difference(model, folded, x) < SAME
+
+
+def other_maps(x):
+    return layers.add([layers.Conv2D(4, 3, padding="same")(x), layers.Conv2D(4, 1)(x + 1)])
+
+
+def other_strides(x):
+    return layers.add([layers.Conv2D(4, 1, 2)(x), layers.Conv2D(4, 5)(x)])
+
+
+def strided_same(x):
+    """Where the windows are depends on the size."""
+    return layers.add([layers.Conv2D(4, k, 2, padding="same")(x) for k in (3, 2)])
+
+
+def no_window_holds_all(x):
+    return layers.add([layers.Conv2D(4, k, padding="same")(x) for k in ((1, 3), (3, 1))])
+
+
+def dilated(x):
+    kernels = [layers.Conv2D(4, 3, padding="same", dilation_rate=d)(x) for d in (1, 2)]
+    return layers.add(kernels)
+
+
+def other_groups(x):
+    return layers.add([layers.Conv2D(4, 3, padding="same", groups=g)(x) for g in (1, 2)])
+
+
+def activated(x):
+    return layers.add([layers.Conv2D(4, 3, padding="same", activation="relu")(x), x])
+
+
+def read_elsewhere(x):
+    m = layers.Conv2D(4, 3, padding="same")(x)
+    return layers.add([layers.add([m, layers.Conv2D(4, 1)(x)]), layers.ReLU()(m)])
+
+
+def broadcast(x):
+    return layers.add([layers.Conv2D(4, (1, 8))(x), layers.Conv2D(4, 1)(x)])
+
+
+def multiplied(x):
+    return layers.multiply([layers.Conv2D(4, 3, padding="same")(x), x])
+
+
+def of_rows(x):
+    m = layers.Reshape((8, 32))(x)
+    return layers.add([m, layers.Conv1D(32, 3, padding="same")(m)])
+
+
+def dense(x):
+    return layers.add([x, layers.Dense(4)(x), layers.Conv2D(4, 1)(x)])
+
+
+APART = [other_maps, other_strides, strided_same, no_window_holds_all, dilated, other_groups]
+APART += [activated, read_elsewhere, broadcast, multiplied, of_rows, dense]
+
+
+@pytest.mark.parametrize("build", APART)
+def test_branches_that_are_not_one_convolution(build):
+    i = keras.Input((8, 8, 4))
+    model = fill(keras.Model(i, build(i)))
+    folded = fold(model)
+    assert len(folded.layers) == len(model.layers)
+    assert difference(model, folded) < SAME
 
 
 def shared_convolution(i):

@@ -57,6 +57,7 @@ SHORT = {
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
+    "repvgg_a0": {0: ((1, 24), (2, 48))},
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
 }
 MEMBERS = [*WHOLE, *SHORT]

@@ -29,6 +29,7 @@ NAMES = [
         "shufflenet_v1_g3_1x",
         "shufflenet_v2_0.5x",
         "regnet_y_200mf",
+        "repvgg_a0",
         "convnext_v2_atto",
     ),
     "mobilenet_v3_small_1.0_224",

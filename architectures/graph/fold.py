@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from convbook.architectures.graph.arithmetic import CONVOLUTIONS
+from convbook.architectures.graph.branches import NONE, Affine, Branch, identity, placed, widest
 from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.layer_names import summed
 from convbook.architectures.graph.prepared import knowing
@@ -21,8 +22,8 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.blocks.types import Tensor
 
 Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
-Affine = tuple[np.ndarray, np.ndarray]  # scale and shift of each channel: scale * x + shift
-Changes = dict[Any, list[Affine]]  # {convolution: what its outputs are put through, in turn}
+Change = Any  # Affine, which outputs are put through, or Merged
+Changes = dict[Any, list[Change]]  # {convolution: what is done to it, in turn}
 # These very classes: what a subclass computes is not known.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -34,6 +35,8 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
 
     A batch norm, LayerScale or Rescaling is folded into the convolutions or dense layer before it,
     if their outputs are linear and go nowhere else; a concatenation of them may stand between.
+    Convolutions of one tensor that are added, and the tensor itself, are one, as in RepVGG: that
+    whose window holds the windows of the others.
     Dropout, drop path and noise go.  A gate becomes its branch, times the probability of survival.
 
     outputs: what to keep of several: a name, or a list of names, which are the keys where the
@@ -182,13 +185,15 @@ def rebuilt(model: keras.Model) -> keras.Model:
 
     def clone(op):
         if op in gone:
-            return None
+            return gone[op]
         if inner := nested(op):
             return rebuilt(inner)
         return made.setdefault(op, copied(op, **{"use_bias": True} if op in changes else {}))
 
     def call(op, *args, **kwargs):
-        return [*args, *kwargs.values()][0] if op is None else op(*args, **kwargs)
+        if isinstance(op, int):
+            return keras.tree.flatten((args, kwargs))[op]
+        return op(*args, **kwargs)
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for op, copy in made.items():
@@ -204,32 +209,100 @@ class Source(NamedTuple):
     filters: int
 
 
-def plan(graph: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[Changes, set[Any]]:
-    """What each convolution is changed by, and the operations that are left out."""
-    times = Counter(call.op for call in graph)
-    uses = Counter(id(x) for x in [*outputs, *(x for call in graph for x in call.inputs)])
-    changes: Changes = defaultdict(list)
-    gone: set[Any] = set()
-    sources: dict[int, list[Source]] = {}  # of a tensor, by its id, where it has no others
-    for op, inputs, (y, *_) in graph:
-        once = times[op] == 1
-        alone = once and all(uses[id(x)] == 1 and id(x) in sources for x in inputs)
-        before = [source for x in inputs for source in sources[id(x)]] if alone else []
+class Merged(NamedTuple):
+    """The branches that a convolution takes in, with their changes, and that of the convolution."""
+
+    own: Branch
+    others: list[tuple[Branch, list[Change]]]
+
+
+def plan(graph: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[Changes, dict[Any, int]]:
+    """What each convolution is changed by; {what is left out: which of its inputs it hands on}."""
+    made = Plan(graph, outputs)
+    return made.changes, made.gone
+
+
+class Plan:
+    """Goes through a graph and notes what each convolution is changed by, and what is left out."""
+
+    def __init__(self, graph: Sequence[Call], outputs: Iterable[Tensor]):
+        self.times = Counter(call.op for call in graph)
+        self.uses = Counter(id(x) for x in [*outputs, *(x for call in graph for x in call.inputs)])
+        self.changes: Changes = defaultdict(list)
+        self.gone: dict[Any, int] = {}
+        self.sources: dict[int, list[Source]] = {}  # of a tensor, by its id, where it has no others
+        self.branches: dict[Any, Branch] = {}  # {convolution, or what scales a tensor: the branch}
+        self.scaled: dict[int, Any] = {}  # {tensor: what scales and shifts another to it}
+        self.padded: dict[int, tuple[Tensor, Any]] = {}  # {tensor: (the same without zeros, these)}
+        for call in graph:
+            self.take(*call)
+
+    def take(self, op: Any, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        """Plans one call."""
+        y, once = outputs[0], self.times[op] == 1
+        before = self.before(inputs) if once else []
         last = getattr(op, "axis", -1) in (-1, len(y.shape) - 1)
-        same = inputs and inputs[0].dtype == y.dtype
+        same = inputs and all(x.dtype == y.dtype for x in inputs)
         if once and linear(op):
-            before = [Source(op, y.shape[-1])]
+            before, self.branches[op] = [Source(op, y.shape[-1])], self.without_zeros(op, inputs[0])
         elif same and type(op) in RANDOM:
-            gone.add(op)
-        elif same and last and before and (scale_shift := affine(op, y)):
-            gone.add(op)
-            for source, share in zip(before, shares(before, *scale_shift), strict=True):
-                changes[source.op].append(share)
+            self.gone[op] = 0
+        elif same and last and (found := affine(op, y)):
+            self.scale(op, inputs[0], y, found, before)
+        elif type(op) is layers.ZeroPadding2D and op.data_format == "channels_last":
+            self.padded[id(y)] = inputs[0], op.padding
+            before = []
+        elif once and same and type(op) is layers.Add:
+            before = self.add(op, inputs, y)
         elif not (last and type(op) is layers.Concatenate):
-            continue
+            before = []
         if before:
-            sources[id(y)] = before
-    return changes, gone
+            self.sources[id(y)] = before
+
+    def before(self, inputs: Sequence[Tensor]) -> list[Source]:
+        """What makes all channels of tensors that nothing else reads."""
+        alone = all(self.uses[id(x)] == 1 and id(x) in self.sources for x in inputs)
+        return [source for x in inputs for source in self.sources[id(x)]] if alone else []
+
+    def without_zeros(self, op: Any, x: Tensor) -> Branch:
+        """A convolution as a branch of what is read by the layers of zeros before it."""
+        pads = NONE
+        while id(x) in self.padded:
+            x, more = self.padded[id(x)]
+            pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, more, strict=True))
+        return Branch(x, op, pads)
+
+    def scale(self, op: Any, x: Tensor, y: Tensor, found: Affine, before: list[Source]) -> None:
+        """Folds a scale and shift into what is before it, or notes them."""
+        if before:
+            self.gone[op] = 0
+            for source, share in zip(before, shares(before, *found), strict=True):
+                self.changes[source.op].append(share)
+        elif self.times[op] == 1:
+            self.branches[op], self.scaled[id(y)] = Branch(x, affine=found), op
+
+    def add(self, op: Any, inputs: Sequence[Tensor], y: Tensor) -> list[Source]:
+        """Merges branches that are added, if one of them can take in the others."""
+        makers = [self.maker(x) for x in inputs]
+        branches = [
+            self.branches[m] if m else Branch(x) for m, x in zip(makers, inputs, strict=True)
+        ]
+        fit = all(x.shape == y.shape for x in inputs) and branches[0].x.dtype == y.dtype
+        own = widest(branches) if fit else None
+        if own is None:
+            return []
+        self.gone |= {m: 0 for m in makers if m not in (None, own.op)}
+        self.gone[op] = makers.index(own.op)
+        others = [(b, self.changes[b.op] if b.op else []) for b in branches if b is not own]
+        self.changes[own.op].append(Merged(own, others))
+        return [Source(own.op, y.shape[-1])]
+
+    def maker(self, x: Tensor) -> Any:
+        """The convolution that alone makes x, or what scales another tensor to it; else None."""
+        if self.uses[id(x)] != 1:
+            return None
+        sources = self.sources.get(id(x), ())
+        return sources[0].op if len(sources) == 1 else self.scaled.get(id(x))
 
 
 def shares(sources: Sequence[Source], scale: Any, shift: Any) -> Iterator[Affine]:
@@ -264,11 +337,28 @@ def number(v: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(v).astype("float64")
 
 
-def changed(op: Any, changes: Iterable[Affine]) -> list[np.ndarray]:
-    """The weights of a convolution, with a bias, whose outputs are scaled and shifted in turn."""
+def changed(op: Any, changes: Iterable[Change]) -> list[np.ndarray]:
+    """The weights of a convolution, with a bias, changed in turn."""
     kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
     bias = kernels.pop()
-    for scale, shift in changes:
+    for change in changes:
+        if isinstance(change, Merged):
+            for other in change.others:
+                kernel, more = taken_in(*other, change.own)
+                kernels[-1], bias = kernels[-1] + kernel, bias + more
+            continue
+        scale, shift = change
         kernels[-1] *= scale.reshape(kernels[-1].shape[-2:] if type(op) in DEPTHWISE else -1)
         bias = bias * scale + shift
     return [*kernels, bias]
+
+
+def taken_in(branch: Branch, changes: Iterable[Change], own: Branch) -> tuple[Any, Any]:
+    """The kernel and the bias that a branch adds to those of own."""
+    if branch.op:
+        kernel, bias = changed(branch.op, changes)
+    else:
+        scale, bias = branch.affine or (np.ones(1), np.zeros(1))
+        scale = scale[:, None] if type(own.op) in DEPTHWISE else scale
+        kernel = identity(own.op, branch.x.shape[-1]) * scale
+    return placed(kernel, branch, own), bias

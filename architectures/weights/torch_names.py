@@ -405,6 +405,13 @@ def regnet() -> Rows:
     return rows | within({"s<stage>.b<block>": "stage<stage>_block<block>"}, timm)
 
 
+def repvgg() -> Rows:
+    """timm's: each branch by what it is."""
+    blocks = {"stem": "stem", "stages.<stage-1>.<block-1>": "stage<stage>_block<block>"}
+    branches = {"conv_kxk.<kind>": "b1_<kind>1", "conv_1x1.<kind>": "b2_<kind>1"}
+    return within(blocks, branches | {"identity": "b3_bn1"}) | {"head.fc": "logits"}
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -608,6 +615,7 @@ TABLES = {
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
     },
     "torchvision and timm RegNet": regnet(),
+    "timm RepVGG": repvgg(),
     "torchvision and timm ConvNeXt": convnext(),
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",

@@ -138,6 +138,11 @@ NODES = {
     "regnety": Node("RegNetY", "regnet_y_4gf", "regnetx", """With squeeze-and-excitation after the
         grouped 3x3, a quarter as wide as what the block reads.""",
         [By("regnet_block(x, 256)", "regnet_block(x, 256, se=4)", (56, 56, 256))], ["se-resnet"]),
+    "repvgg": Node("RepVGG", "repvgg_a0", "vgg", """VGG's rows of 3x3s and relus, which train
+        as a ResNet does: beside each 3x3 stand a 1x1 and the input itself, all linear, which are
+        folded into the 3x3 afterwards, so that a plain net is left.""",
+        [By("small_kernels(x, 64)", "repvgg_block(x, 64)"),
+         By("basic_block(x, 64)", "repvgg_block(x, 64)")], ["resnet"]),
     "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
         the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
         turned inside out, and of norms and activations one each is left in a block.""",

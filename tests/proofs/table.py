@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from convbook.architectures import facts, names, regnet
+from convbook.architectures import facts, names, regnet, repvgg
 
 from .digest import digest
 from .prove import rated, sized
@@ -20,6 +20,7 @@ SCALED = {
     *("mobilenet_v3_large_0.75_224", "mobilenet_v3_small_0.75_224", "mobilenet_v3_small_0.5_224"),
 }
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
+SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
 SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
 COLUMNS = (
@@ -37,9 +38,9 @@ HEAD = """# Training proofs
 
 `make proofs` trained each network below 300 M weights, as deep and wide as published, for ten
 classes on 16 of scikit-learn's digits, with Adam. Of EfficientNet it trained B0 and Lite0, of
-ConvNeXt T and V2's atto, of MobileNetV3 the two of width 1, of RegNet X and Y of 200 MF; the others
-are these, scaled. The input is 32 x 32, or 8 x 8, the digits' own size, for CIFAR's nets, or the
-least that the design allows. Dropout and stochastic depth were on.
+ConvNeXt T and V2's atto, of MobileNetV3 the two of width 1, of RegNet X and Y of 200 MF, of RepVGG
+A0; the others are these, scaled. The input is 32 x 32, or 8 x 8, the digits' own size, for CIFAR's
+nets, or the least that the design allows. Dropout and stochastic depth were on.
 {passed} of {all} networks passed: the loss is below 0.05 within 200 steps, every weight moves, and
 the model answers the same in a fresh interpreter, after loading as after `model.export`. Each row
 keeps a digest of the code that it was proven with. `make proofs` builds a network of other code

@@ -1,0 +1,20 @@
+"""Linear branches that are one convolution once trained.  RepVGG, arXiv:2101.03697."""
+
+from keras import layers
+
+from convbook.blocks.checks import checked
+from convbook.blocks.layers import BN, act, conv, norm
+from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
+
+
+@checked
+def repvgg_block(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 1, n: Norm = BN) -> Tensor:
+    """3x3/s f n, + 1x1/s f n, + x n where the shape stays, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  RepVGG, arXiv:2101.03697, Figure 2 and equation 1: with
+    batch norm convbook.architectures.fold makes one 3x3 of the branches.
+    """
+    m = conv(x, f, k=3, s=s, p=1, g=g, n=n, a=None)
+    m1 = conv(x, f, k=1, s=s, g=g, n=n, a=None)
+    same = s == 1 and x.shape[-1] == f
+    return act(layers.add([m, m1, norm(x, n)] if same else [m, m1]), "relu")
