@@ -19,6 +19,7 @@ def network():
     for gate in (blocks.stochastic_depth, lambda x, branch: blocks.drop_path(branch(x))):
         x = layers.add([x, gate(x, lambda x: blocks.conv(x, 8, n=BN, a=None))])
     x = blocks.conv(x, 8, g=2, n=BN)
+    x = blocks.repvgg_block(blocks.repvgg_block(x, 8, 2), 8, g=2)
     x = blocks.dwconv(x, multiplier=2, n=BN)
     x = layers.Dropout(0.5)(blocks.gavgpool(blocks.sepconv(x, 8, n=BN)))
     return fill(keras.Model(i, layers.BatchNormalization()(layers.Dense(5)(x))))
