@@ -170,3 +170,17 @@ def test_a_frozen_body_leaves_something_to_train(photos):
         prepare(parse(["lenet5", "--out", "x", "--freeze", "body"]))
     with pytest.raises(ValueError, match="--skip-broken is for files of your own: --data digits"):
         prepare(parse(["lenet5", "--out", "x", "--skip-broken"]))
+
+
+def test_adamw_decays_beside_the_step(photos):
+    """Kernels alone, and nothing in the gradient."""
+    told = [*NET, "--data", photos, "--out", "x", "--set", "optimizer=AdamW"]
+    told += ["--set", "weight_decay=0.1", "--lr", "0.5", "--set", "schedule={'name':'constant'}"]
+    model = compiled(prepare(parse(told)))
+    assert model.losses == []
+    kept = model.get_weights()
+    zeros = [0 * w for w in model.trainable_variables]
+    model.optimizer.apply(zeros)
+    for w, now, before in zip(model.weights, model.get_weights(), kept, strict=True):
+        rate = 1 - 0.5 * 0.1 if w.trainable and w.name == "kernel" else 1
+        np.testing.assert_allclose(now, before * rate, rtol=1e-6)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from convbook.training.recipes import optimizers, recipe
-from convbook.training.recipes.decay import decay
+from convbook.training.recipes.decay import decay, undecayed
 from convbook.training.recipes.initial import initialise
 from convbook.training.recipes.optimizers import TensorFlowRMSprop, TorchSGD
 from convbook.training.recipes.schedules import piecewise
@@ -72,6 +72,22 @@ def test_keras_sgd_gives_the_weights_of_caffe(run):
     np.testing.assert_allclose(seen, caffe, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(seen[:3], run["weights"][:3], rtol=1e-6, atol=1e-6)
     assert np.abs(seen[3:] - run["weights"][3:]).max(1).min() > 0.05
+
+
+@pytest.mark.parametrize("decays", ["kernels", "all"])
+def test_adamw_gives_the_weights_of_pytorch(decays):
+    """The recipe's, with its decay beside the step, at a rate that falls and rises."""
+    fields = dict(momentum=0.8, rho=0.95, epsilon=1e-6, weight_decay=0.5, decays=decays)
+    made = recipe("convnext_tiny", "imagenet", **fields) | {"ema": None}
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.set_weights([np.float32([[0.4], [-0.7]]), np.float32([1])])
+    optimizer = optimizers.build(made, changing())
+    optimizer.exclude_from_weight_decay(undecayed(model, decays))
+    model.compile(optimizer, "mse", jit_compile=False)
+    for expected in TORCH["adamw"][decays]:
+        model.train_on_batch(X, Y)
+        seen = np.concatenate([w.ravel() for w in model.get_weights()])
+        np.testing.assert_allclose(seen, expected, rtol=2e-6, atol=2e-6)
 
 
 def test_decay_of_the_optimizer_is_another():

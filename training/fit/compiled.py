@@ -7,7 +7,7 @@ from convbook.training.devices import multiworker
 from convbook.training.devices.accumulate import Accumulated
 from convbook.training.fit.job import Job
 from convbook.training.recipes import optimizers, schedules
-from convbook.training.recipes.decay import decay
+from convbook.training.recipes.decay import decay, undecayed
 from convbook.training.recipes.transfer import freeze
 
 
@@ -18,10 +18,13 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
     """
     model, recipe, options = job.model, job.recipe, job.options
     freeze(model, frozen)
-    decay(model, recipe["weight_decay"], recipe["decays"])
+    decoupled = optimizers.is_decoupled(recipe)
+    decay(model, 0 if decoupled else recipe["weight_decay"], recipe["decays"])
     if recipe["head_first"] and not frozen:
         recipe = recipe | {"lr": recipe["lr"] * recipe["head_first"]["rate"]}
     optimizer = optimizers.build(recipe, schedules.build(recipe, job.epoch)[0])
+    if decoupled:
+        optimizer.exclude_from_weight_decay(undecayed(model, recipe["decays"]))
     if options.precision == "mixed_float16":
         optimizer = multiworker.LossScaleOptimizer(optimizer)
     heads = len(model.outputs)

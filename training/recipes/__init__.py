@@ -6,7 +6,8 @@
 training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
 
     name, data         of the recipe, and the data set it was made for
-    optimizer          {name: SGD, RMSprop or Adam, kwargs: Keras' own}; see training.optimizers
+    optimizer          {name: SGD, RMSprop, Adam or AdamW, kwargs: Keras' own}; see
+                       training.optimizers
     momentum_form      caffe: the rate is inside the velocity; torch: outside
     lr                 peak learning rate, for batch_size
     lr_without_norm    what to put in its place for a network without batch norm; None: nothing
@@ -15,7 +16,8 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
     epochs, steps      the length of the run: one of them, the other is None
     planned            {epochs or steps: number}, the recipe's own length: schedules are stretched
                        by what the run is longer or shorter
-    weight_decay       rate of w that is added to its gradient before the momentum
+    weight_decay       rate of w that is added to its gradient before the momentum; with AdamW the
+                       rate of w, times lr, that is taken off w beside its step
     decays             what is decayed: kernels, kernels_but_depthwise or all
     init               None: the network's own; else see training.initial
     dropout            rates of the network's dropout layers, in order: they stand in it, no one

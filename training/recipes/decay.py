@@ -29,8 +29,14 @@ def decay(model: keras.Model, rate: float, decays: str = "kernels") -> None:
     weights.  The penalty is on the variables alone, not in the layers' configuration: what is
     saved or cloned from the model is without it.  Raises ValueError for unknown decays.
     """
+    left = {id(w) for w in undecayed(model, decays)}
+    for w in model.trainable_weights:
+        if rate and id(w) not in left:
+            w.regularizer = L2(rate / 2)
+
+
+def undecayed(model: keras.Model, decays: str = "kernels") -> list[keras.Variable]:
+    """The trainable weights that decays, one of DECAYS, leaves out.  Raises ValueError."""
     if decays not in DECAYS:
         raise ValueError(f"decays={decays!r}: decays must be one of {', '.join(DECAYS)}")
-    for w in model.trainable_weights:
-        if rate and DECAYS[decays](w):
-            w.regularizer = L2(rate / 2)
+    return [w for w in model.trainable_weights if not DECAYS[decays](w)]

@@ -58,11 +58,19 @@ def adam(
     return keras.optimizers.Adam(rate, beta_1=momentum, beta_2=rho, **kwargs)
 
 
+def adamw(
+    rate: Any, momentum: float = 0.9, rho: float = 0.999, **kwargs: Any
+) -> keras.optimizers.Optimizer:
+    """keras.optimizers.AdamW, by the same names: w = w - lr (Adam's step + weight_decay w)."""
+    return keras.optimizers.AdamW(rate, beta_1=momentum, beta_2=rho, **kwargs)
+
+
 OPTIMIZERS: dict[tuple[str, str], Callable[..., keras.optimizers.Optimizer]] = {
     ("SGD", "caffe"): keras.optimizers.SGD,
     ("SGD", "torch"): TorchSGD,
     ("RMSprop", "caffe"): TensorFlowRMSprop,
     ("Adam", "caffe"): adam,
+    ("AdamW", "caffe"): adamw,
 }
 
 
@@ -70,11 +78,19 @@ def build(recipe: dict[str, Any], rate: Any, **kwargs: Any) -> keras.optimizers.
     """The Keras optimizer of a recipe at a rate, a number or a schedule (see training.schedules).
 
     With the recipe's moving average of weights, if it has one.  kwargs go to the optimizer.  Weight
-    decay is not the optimizer's: see training.decay.  Raises ValueError for a form there is not.
+    decay is the optimizer's where is_decoupled, else it is in the gradient: see training.decay.
+    Raises ValueError for a form there is not.
     """
     kind = recipe["optimizer"]["name"], recipe["momentum_form"]
     if kind not in OPTIMIZERS:
         known = ", ".join(" ".join(pair) for pair in OPTIMIZERS)
         raise ValueError(f"optimizer, momentum_form = {' '.join(kind)!r}: must be one of {known}")
     average = {"use_ema": True, "ema_momentum": recipe["ema"]} if recipe["ema"] else {}
+    if is_decoupled(recipe):
+        kwargs["weight_decay"] = recipe["weight_decay"]
     return OPTIMIZERS[kind](rate, **recipe["optimizer"]["kwargs"] | average | kwargs)
+
+
+def is_decoupled(recipe: dict[str, Any]) -> bool:
+    """Whether the optimizer takes weight decay off the weights, beside the gradient's step."""
+    return recipe["optimizer"]["name"] == "AdamW"

@@ -163,7 +163,7 @@ INIT = {
 }
 PROBABILITY = Rule(lambda v: is_number(v, LEAST, 1), "a probability in (0, 1]")
 RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
-    "optimizer": one_of("SGD", "RMSprop", "Adam"),
+    "optimizer": one_of("SGD", "RMSprop", "Adam", "AdamW"),
     "momentum": SHARE,
     "nesterov": FLAG,
     "momentum_form": one_of("caffe", "torch"),
