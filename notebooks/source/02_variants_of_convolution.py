@@ -7,10 +7,11 @@
 # %% [markdown]
 # # Variants of convolution
 #
-# A convolution connects near places, shares its weights over all of them, and mixes all channels.
-# Each variant gives up one of these, or gets the same at a lower price. For each: the equation, the
-# block, and what is exactly true of it, computed. The equations have the channels last: $V$ input,
-# $Z$ output, $j, k$ place, $l$ input channel, $i$ output channel.
+# What can a convolution give up, and what does that save? A convolution connects nearby positions,
+# shares its weights over all of them, and mixes all channels. Each variant gives up one of these,
+# or gets the same at a lower cost. For each variant we give the equation and the block, and compute
+# what is exactly true of it. The equations have the channels last: $V$ input, $Z$ output, $j, k$
+# position, $l$ input channel, $i$ output channel.
 
 # %%
 import keras
@@ -50,9 +51,9 @@ def reads(net, channel):
 #
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{j+m,\,k+n,\,l}\, W_{j,k,m,n,l,i}$$
 #
-# Sparse, but not shared: right where a feature belongs to a place, as a mouth to the lower half of
-# a face. With all kernels equal it is a convolution; otherwise it does not move with its input.
-# Each place has its own bias too.
+# Sparse, but not shared: suitable if a feature belongs to a position, as a mouth belongs to the
+# lower half of a face. With all kernels equal it is a convolution; otherwise moving the input does
+# not move the output. Each position also has its own bias.
 
 # %%
 x = np.float32(rng.normal(size=(1, 8, 8, 2)))
@@ -73,9 +74,9 @@ code(blocks.local_conv)
 #
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{j+m,\,k+n,\,l}\, W_{j \bmod t,\,k \bmod t,\,m,n,l,i}$$
 #
-# $t \times t$ kernels, of which neighbours are different and those $t$ places on are equal again.
-# $t = 1$ is a convolution, $t$ = the size of the output a local connection. It moves with its input
-# if that moves by $t$.
+# There are $t \times t$ kernels. Neighbours differ, and positions $t$ apart have the same kernel
+# again. $t = 1$ is a convolution, $t$ = the size of the output a local connection. Moving the input
+# by $t$ moves the output by $t$ as well.
 
 # %%
 tiled = built((11, 11, 2), blocks.tiled_conv, 3, tiles=2, a=None)
@@ -93,12 +94,13 @@ assert weights[9] == measure(keras.Model(i, blocks.local_conv(i, 3))).trainable 
 # %% [markdown]
 # ## Groups: not all channels
 #
-# The channels are dealt into $G$ groups, each with its own kernels. Weights and multiply-adds are
+# The convolution splits the channels into $G$ groups, each with its own kernels. Weights and
+# multiply-adds are
 #
 # $$G \cdot k^2\, \frac{C_I}{G}\, \frac{C_O}{G} = \frac{1}{G}\, k^2\, C_I C_O$$
 #
-# AlexNet did it to use two GPUs. There the weights stayed nearly as many, for they are in the dense
-# layers, but the multiply-adds fell by a third.
+# AlexNet used groups to run on two GPUs. It kept nearly all its weights, because most of them are
+# in the dense layers, but the multiply-adds fell by a third.
 
 # %%
 whole, parts = (built((9, 9, 8), blocks.conv, 12, g=g, a=None) for g in (1, 4))
@@ -124,8 +126,8 @@ grid(["AlexNet", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m i
 # %% [markdown]
 # ## Shuffled groups
 #
-# Groups that are never mixed are narrow networks side by side. Between two grouped layers
-# `channel_shuffle` deals the channels of each group out to all groups, at no cost:
+# Groups that never mix are narrow networks side by side. Between two grouped layers
+# `channel_shuffle` distributes the channels of each group over all groups, at no cost:
 #
 # $$\text{channel } i \text{ of group } j \;\to\; \text{place } i\,g + j$$
 
@@ -156,9 +158,9 @@ figure(
 # %% [markdown]
 # ## Small kernels
 #
-# $n$ kernels of width $k'$ see what one of width $k$ sees if $k - 1 = n (k' - 1)$. Two 3x3 have
-# 72 % of the weights of a 5x5, five have 37 % of an 11x11, and there is a relu after each. 3x3 is
-# the smallest that has a middle: 1x1 sees no neighbour, and 2x2 must be padded to one side.
+# $n$ kernels of width $k'$ see as much as one of width $k$ if $k - 1 = n (k' - 1)$. Two 3x3 have
+# 72 % of the weights of a 5x5, five have 37 % of an 11x11, and a relu follows each. 3x3 is the
+# smallest kernel with a middle: 1x1 sees no neighbour, and 2x2 needs padding on one side.
 
 # %%
 for k, share in {5: 0.72, 7: 27 / 49, 11: 0.37}.items():
@@ -170,8 +172,8 @@ for k, share in {5: 0.72, 7: 27 / 49, 11: 0.37}.items():
 code(blocks.small_kernels)
 
 # %% [markdown]
-# Without the relus a stack is one large kernel, but not any: the two 3x3 of one channel have 18
-# numbers for the 25 of a 5x5.
+# Without the relus a stack is one large kernel, but not an arbitrary one: two 3x3 of one channel
+# have 18 numbers for the 25 of a 5x5.
 
 # %%
 first, second = rng.normal(size=(2, 3, 3))
@@ -183,9 +185,9 @@ assert np.allclose(twice, correlate2d(grey, one, "valid"))
 # %% [markdown]
 # ## Asymmetric pairs
 #
-# A 1xk and a kx1 have $2 k C^2$ weights instead of $k^2 C^2$, that is $2/k$, and the same receptive
-# field. Inception v3's authors found that this works on maps of 12 to 20 pixels and not in the
-# first layers. With one channel and no relu between, such a pair is a kernel of rank 1.
+# A 1xk and a kx1 have $2 k C^2$ weights instead of $k^2 C^2$, a share of $2/k$, and the same
+# receptive field. Inception v3's authors found that this works on maps of 12 to 20 pixels, but not
+# in the first layers. With one channel and no relu between, such a pair is a kernel of rank 1.
 
 # %%
 i = keras.Input((17, 17, 32))
@@ -199,9 +201,9 @@ code(blocks.asymmetric_pair)
 # %% [markdown]
 # ## Several sizes at once
 #
-# A dog may fill the image or a corner of it. Which kernel is right? GoogLeNet takes 1x1, 3x3 and
-# 5x5 side by side. That is expensive: most of it is the 5x5. So a 1x1 comes first and makes the
-# channels fewer (see rank, below).
+# A dog may fill the image or only a corner of it. Which kernel is right? GoogLeNet takes 1x1, 3x3
+# and 5x5 side by side. That is expensive, and most of the cost is the 5x5. So a 1x1 comes first and
+# reduces the channels (see rank, below).
 
 # %%
 i = keras.Input((28, 28, 192))
@@ -220,8 +222,9 @@ grid(["28 x 28 x 192", "weights", "multiply-adds"], rows)
 # %% [markdown]
 # ## 1x1
 #
-# A 1x1 convolution is a dense layer at each pixel, the same everywhere. It mixes channels, makes
-# them more or fewer, and with its relu adds a nonlinearity, all at full resolution.
+# A 1x1 convolution is a dense layer at each pixel, with the same weights everywhere. It mixes
+# channels, increases or reduces their number, and with its relu adds a nonlinearity, all at full
+# resolution.
 
 # %%
 x = np.float32(rng.normal(size=(1, 5, 5, 8)))
@@ -230,13 +233,14 @@ k, b = mix.get_weights()
 assert np.allclose(mix(x), np.maximum(x @ k[0, 0] + b, 0), atol=1e-5)
 
 # %% [markdown]
-# **The bottleneck** is 1x1 to fewer channels, the expensive $k \times k$ there, 1x1 back. With
-# $\sqrt C$ in the middle and $C$ around it, the weights against those of one $k \times k$ are
+# **The bottleneck** is a 1x1 to fewer channels, the expensive $k \times k$ there, and a 1x1 back.
+# With $\sqrt C$ channels in the middle and $C$ around it, the ratio of its weights to those of one
+# $k \times k$ is
 #
 # $$\frac{2\, C^{3/2} + k^2\, C}{k^2\, C^2} = \frac{2}{k^2 \sqrt C} + \frac 1 C$$
 #
-# It is the two 1x1 that remain: for 3x3 the first term is the larger from $C = 21$ on. ($1/C$
-# alone, as is sometimes written, is too little by 4.6 times at 256 channels.)
+# The two 1x1 dominate: for 3x3 the first term is the larger from $C = 21$ on. ($1/C$ alone, as is
+# sometimes written, is too small by a factor of 4.6 at 256 channels.)
 
 # %%
 rows = []
@@ -252,13 +256,13 @@ grid(["C", "weights", "of a 3x3", "first term", "second term"], rows)
 # %% [markdown]
 # ## Rank: what a bottleneck loses
 #
-# Write a map as a matrix $P$ with a row for each place and a column for each channel. A linear 1x1
-# to $C^*$ channels is a product with a $C \times C^*$ matrix. If $C^* \ge \operatorname{rank} P$
-# there is one that loses nothing: a second 1x1 gives $P$ back. If it is less, something is lost,
-# and least by keeping the largest singular values.
+# Write a map as a matrix $P$ with one row per position and one column per channel. A linear 1x1 to
+# $C^*$ channels is a product with a $C \times C^*$ matrix. If $C^* \ge \operatorname{rank} P$,
+# there is a matrix that loses nothing: a second 1x1 recovers $P$. If $C^*$ is less, something is
+# lost, and keeping the largest singular values loses the least.
 #
 # An exact case: 64 kernels of 3x3 on an image of one channel. A window has 9 numbers, so the 64
-# channels have rank 9. A relu makes the rank full, and then each channel left out costs something.
+# channels have rank 9. A relu makes the rank full, and then each channel left out loses something.
 
 # %%
 bank = np.float32(rng.normal(size=(3, 3, 1, 64)))
@@ -296,9 +300,9 @@ figure(
 )
 
 # %% [markdown]
-# After the relu a quarter of the channels still holds all but 8 % (expected: all
-# but 5 %): maps of real images are of low *effective* rank. That is what bottlenecks live on.
-# Halving the size of a map loses too, which is why networks double the channels where they do so.
+# After the relu a quarter of the channels still keeps all but 8 % (expected: all but 5 %): maps of
+# real images have a low *effective* rank. Bottlenecks work because of this. Halving the size of a
+# map also loses information, which is why networks double the channels when they do so.
 
 # %%
 assert loss["relu"][16] < 0.1
@@ -311,8 +315,8 @@ assert loss["relu"][16] < 0.1
 # $$Z_{j,k,i} = \sum_l P_{l,i} \sum_{m,n} V_{j+m,\,k+n,\,l}\, D_{m,n,l}, \qquad
 # \frac{k^2 C_I + C_I C_O}{k^2 C_I C_O} = \frac{1}{C_O} + \frac{1}{k^2}$$
 #
-# It is the convolution whose kernel is $K_{m,n,l,i} = D_{m,n,l} P_{l,i}$, and the depthwise half
-# is a grouped convolution with as many groups as channels.
+# This is the convolution whose kernel is $K_{m,n,l,i} = D_{m,n,l} P_{l,i}$. Its depthwise half is a
+# grouped convolution with as many groups as channels.
 
 # %%
 separable = built((9, 9, 8), blocks.sepconv, 12, a=None)
@@ -330,9 +334,9 @@ grouped = built(
 assert np.allclose(depthwise(x), grouped(x), atol=1e-4)
 
 # %% [markdown]
-# Its forms: the depthwise half alone (`dwconv`); both with nothing between, as in Xception
-# (`sepconv`); batch norm and relu after both, as in MobileNet (`mobilenet_block`); the 1x1 in
-# groups, as in ShuffleNet (`grouped_sepconv`, and `shufflenet_unit` with shuffle).
+# It has several forms: the depthwise half alone (`dwconv`); both halves with nothing between them,
+# as in Xception (`sepconv`); batch norm and relu after both, as in MobileNet (`mobilenet_block`);
+# the 1x1 in groups, as in ShuffleNet (`grouped_sepconv`, and `shufflenet_unit` with shuffle).
 
 # %%
 i = keras.Input((14, 14, 64))
@@ -357,8 +361,8 @@ grid(["64 channels", "weights", "multiply-adds"], rows)
 # $$z_c = \frac{1}{HW} \sum_{j,k} u_{j,k,c}, \qquad
 # s = \sigma(W_2 \max(W_1 z, 0)), \qquad \tilde u_{j,k,c} = s_c\, u_{j,k,c}$$
 #
-# To a convolution after it, weighted channels are the same as a kernel with weighted input
-# channels, $K_{m,n,l,i}\, s_l$: a kernel that is chosen by the image.
+# For the convolution that follows, weighted channels amount to a kernel with weighted input
+# channels, $K_{m,n,l,i}\, s_l$: the image chooses the kernel.
 
 # %%
 i = keras.Input((6, 6, 16))
@@ -382,8 +386,8 @@ code(blocks.se_block)
 # $$Z_{j,k} = \sum_{m,n} V_{j + dm,\, k + dn}\, K_{m,n}$$
 #
 # It is a kernel of width $d(k-1) + 1$ with zeros between: 5 for 3x3 and $d = 2$. A network that
-# labels every pixel needs a wide view and full resolution; pools would lose what is smaller than
-# their strides multiplied (four pools of stride 2: objects below 16 pixels).
+# labels every pixel needs a wide view and full resolution. Pools would lose everything smaller than
+# the product of their strides (four pools of stride 2: objects below 16 pixels).
 
 # %%
 kernel = rng.normal(size=(3, 3))
@@ -401,9 +405,9 @@ for rate in (1, 2, 3, 4):
 code(blocks.dilated_stack)
 
 # %% [markdown]
-# **Gridding.** Three 3x3 with the rate 2 see 13 pixels a side, but only every second one. With the
-# rates 1, 2, 5 (hybrid dilated convolution) they see 17 without a hole. How often each pixel is
-# read, with all weights one:
+# **Gridding.** Three 3x3 with rate 2 see 13 pixels a side, but only every second one. With rates 1,
+# 2, 5 (hybrid dilated convolution) they see 17 without a hole. We count how often they read each
+# pixel, with all weights one:
 
 
 # %%
@@ -439,11 +443,10 @@ figure(
 )
 
 # %% [markdown]
-# When is there no hole? With $M_n = r_n$ and
-# $M_i = \max(M_{i+1} - 2 r_i,\; M_{i+1} - 2 (M_{i+1} - r_i),\; r_i)$, the largest distance between
-# pixels that are read, the paper asks for $M_2 \le k$. A common divisor above 1 always leaves
-# holes. Rates need not stay below $k$: the last of (1, 2, 5) does not. Against the count, for
-# triples:
+# When is there no hole? Let $M_n = r_n$ and $M_i = \max(M_{i+1} - 2 r_i,\; M_{i+1} - 2 (M_{i+1} -
+# r_i),\; r_i)$, the largest distance between pixels that are read. The paper asks for $M_2 \le k$.
+# A common divisor above 1 always leaves holes. Rates may exceed $k$: the last of (1, 2, 5) does. We
+# compare the rule with the count, for triples:
 
 
 # %%
@@ -475,9 +478,9 @@ print(
 #
 # $$V * K = \mathcal F^{-1}\big(\mathcal F(V) \cdot \mathcal F(K)\big)$$
 #
-# Without zeros at the border it would be circular: the image goes round. Counting $5 n \log_2 n$
-# operations for a complex transform of $n$ numbers, half of that for a real one, it pays from
-# kernels of about 9 x 9 on. The 3x3 of today's networks are below.
+# Without zeros at the border it would be circular: the image wraps around. We count $5 n \log_2 n$
+# operations for a complex transform of $n$ numbers, and half of that for a real one. Then it pays
+# off from kernels of about 9 x 9 on. The 3x3 of today's networks are smaller.
 
 # %%
 kernel = rng.normal(size=(15, 15))
@@ -516,10 +519,11 @@ print(f"Fourier is cheaper from {crossing} x {crossing} on, a separable kernel f
 # %% [markdown]
 # ## Separable kernels: rank 1
 #
-# A kernel that is an outer product, $K = u\, v^\top$ (in $d$ dimensions $u_1 \otimes \dots \otimes
-# u_d$), is $d$ convolutions of one dimension: $dk$ weights and multiply-adds instead of $k^d$. That
-# is so exactly if its rank is 1. Sobel's and Gauss's are, Laplace's is not. Any kernel is a sum of
-# rank-many separable ones, and its first few may do.
+# A kernel that is an outer product, $K = u\, v^\top$ (in $d$ dimensions
+# $u_1 \otimes \dots \otimes u_d$), equals $d$ convolutions of one dimension: $dk$ weights and
+# multiply-adds instead of $k^d$. A kernel has this form exactly if its rank is 1. Sobel's and
+# Gauss's kernels have rank 1, Laplace's does not. Any kernel is a sum of rank-many separable ones,
+# and the first few may be enough.
 
 # %%
 sobel = np.outer([1, 2, 1], [-1, 0, 1])
@@ -565,8 +569,8 @@ code(blocks.spatial_sepconv)
 # %% [markdown]
 # ## All of them side by side
 #
-# One layer, 28 x 28 x 64 to as much (tiled and local, without padding, to 26 x 26). Left out of
-# *sees*: what weighted channels know of the whole image.
+# One layer, from 28 x 28 x 64 to the same size (tiled and local have no padding and give 26 x 26).
+# The column *sees* leaves out what weighted channels know of the whole image.
 
 # %%
 i = keras.Input((28, 28, 64))
@@ -615,8 +619,8 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 # $\frac{17}{16} C^2 < 9 C + C^2$ holds below $C = 144$.
 # </details>
 #
-# 2. How many grouped 1x1 layers with a shuffle between does it take until each of 64 channels in 8
-#    groups reads all the others? And in 16 groups?
+# 2. How many grouped 1x1 layers, with a shuffle between them, does it take until each of 64
+#    channels in 8 groups reads all the others? And in 16 groups?
 #
 # <details><summary>Solution</summary>
 #
@@ -634,7 +638,8 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 # assert layers_needed(16) == 3
 # ```
 #
-# A group of 8 holds one channel of each of 8 groups; a group of 4 cannot hold one of each of 16.
+# A group of 8 channels has one channel from each of 8 groups; a group of 4 cannot have one from
+# each of 16.
 # </details>
 #
 # 3. Find rates for four dilated 3x3 that see more than 40 pixels a side without a hole.
@@ -646,8 +651,8 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 # assert len(read((1, 2, 5, 14))) == 45
 # ```
 #
-# Three layers see 17 pixels without a hole; the last may put three such windows up to 17 apart:
-# (1, 3, 9, 27) is the widest of all, with 81.
+# Three layers see 17 pixels without a hole, and the last layer may place three such windows up to
+# 17 pixels apart. (1, 3, 9, 27) is the widest of all, with 81.
 # </details>
 #
 # ## Read more
@@ -660,5 +665,5 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 #   [arXiv:1702.08502](https://arxiv.org/abs/1702.08502)
 # - M. Mathieu, M. Henaff, Y. LeCun: *Fast Training of Convolutional Networks through FFTs*,
 #   [arXiv:1312.5851](https://arxiv.org/abs/1312.5851)
-# - The notebooks on VGG, GoogLeNet, Inception v3, Xception, MobileNet, ShuffleNet and SENet, where
-#   each variant stands in its network
+# - The notebooks on VGG, GoogLeNet, Inception v3, Xception, MobileNet, ShuffleNet and SENet, which
+#   show each variant in its network

@@ -7,9 +7,9 @@
 # %% [markdown]
 # # Applications
 #
-# A convolutional network need not end in one label for one image of one size. It can label every
-# pixel, read images of any size, be slid over a larger image at little cost, and read data of one
-# or three dimensions. Each is shown on small, real data.
+# What can a convolutional network do besides giving one label to one image of one size? It can
+# label every pixel, read images of any size, slide over a larger image at little cost, and read
+# data of one or three dimensions. We show each on small, real data.
 
 # %%
 import keras
@@ -27,9 +27,9 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A label for every pixel
 #
-# Leave out what makes a map smaller, or undo it, and the network gives a tensor: the scores of each
-# class at each pixel. Its trouble is that it must see far at full resolution. Three ways, here from
-# 64 x 64 pixels to as many:
+# Leave out the layers that shrink a map, or undo them, and the network gives a tensor: the scores
+# of each class at each pixel. The difficulty is that the network must see far at full resolution.
+# Here are three ways from 64 x 64 pixels to 64 x 64 labels:
 
 # %%
 i = keras.Input((64, 64, 16))
@@ -49,14 +49,14 @@ grid(["", "sees", "weights", "multiply-adds"], rows)
 # %% [markdown]
 # ### Guess, then mend
 #
-# Neighbouring pixels mostly have the same label. So make a first guess of the labels, and a better
-# one from the image *and* the guesses around, again and again:
+# Neighbouring pixels mostly have the same label. So the network makes a first guess of the labels,
+# then a better one from the image *and* the guesses around each pixel, again and again:
 #
 # $$H^{(t)} = \max\big(U * X + W * Y^{(t-1)},\, 0\big), \qquad Y^{(t)} = V * H^{(t)},
 # \qquad Y^{(0)} = 0$$
 #
-# $U$, $V$, $W$ are the same kernels at each step: a recurrent network, unrolled. From two steps on
-# more of them need no more weights, and each sees further.
+# $U$, $V$, $W$ are the same kernels at each step: a recurrent network, unrolled. From two steps on,
+# more steps need no more weights, and each step sees further.
 
 # %%
 code(
@@ -89,13 +89,13 @@ assert np.allclose(net(x), y, atol=1e-4)
 grid(["steps", "sees", "weights", "multiply-adds"], rows)
 
 # %% [markdown]
-# **On digits.** Scenes of 16 x 20 pixels, each with two handwritten digits of 8 x 8 at places drawn
-# by chance, and noise. Every pixel of ink (above 0.3) has the class of its digit, every other is
-# background: 11 classes. To name a digit from one of its pixels the network must see all of it.
-# One 3x3 to 16 channels, then the head with 24 hidden channels; 2,000 training scenes, 300 test
-# scenes of digits held out, Adam at 0.005, batch 32, 6 epochs, seed 0. Written before the first
-# run: the share of ink pixels with the right label is at least 10 points higher with four steps
-# (which see 19 pixels) than with one (7).
+# **On digits.** We make scenes of 16 x 20 pixels, each with two handwritten digits of 8 x 8 at
+# random positions, and noise. Every pixel of ink (above 0.3) has the class of its digit, and every
+# other pixel is background: 11 classes. To recognise a digit from one of its pixels, the network
+# must see all of it. One 3x3 to 16 channels, then the head with 24 hidden channels; 2,000 training
+# scenes, 300 test scenes of held-out digits, Adam at 0.005, batch 32, 6 epochs, seed 0. We
+# predicted before the first run: the share of ink pixels with the right label is at least 10 points
+# higher with four steps (which see 19 pixels) than with one (7).
 
 
 # %%
@@ -131,9 +131,9 @@ grid(["steps", "ink pixels right"], scores.items())
 # %% [markdown]
 # ### Then tidy up
 #
-# Once each pixel has a label, a simple assumption goes far: pixels that hang together are one
-# object. Here each connected patch of ink takes the label that most of its pixels have. Written
-# before the first run: this raises the share of right pixels.
+# Once each pixel has a label, a simple assumption goes far: connected pixels are one object. Here
+# each connected patch of ink takes the label that most of its pixels have. We predicted before the
+# first run: this raises the share of correct pixels.
 
 
 # %%
@@ -181,10 +181,10 @@ grid(["steps", "ink pixels right"], scores.items())
 # %% [markdown]
 # ## Images of any size
 #
-# A kernel is used as often as the image asks for, so a network of convolutions takes any size. For
-# a label a pixel nothing else is needed. For one label an image the map must become a fixed number
-# of values: by a pool whose window grows with the map, such as the global mean (a 1 x 1 result) or
-# an adaptive one (say 2 x 2).
+# A network of convolutions takes images of any size, because it applies its kernels as often as the
+# image requires. For one label per pixel it needs nothing else. For one label per image it must
+# turn the map into a fixed number of values: with a pool whose window grows with the map, such as
+# the global mean (a 1 x 1 result) or an adaptive pool (say 2 x 2).
 
 
 # %%
@@ -212,11 +212,11 @@ except ValueError as error:
 assert "shape" in refused  # a dense layer behind Flatten knows one size only
 
 # %% [markdown]
-# To take a size is not to be good at it: convolution is equivariant to shifts, not to scale. The
-# network above, trained on digits of 12 x 12, and the same one trained on 8, 12 and 16 in turn, as
-# many steps in all (24 epochs of batch 64, Adam at 0.003, seed 0). Written before the first run:
-# the first is at least 5 points worse at 20 pixels than at 12; the second has the better mean over
-# all sizes.
+# A network that accepts a size need not be accurate at it: convolution is equivariant to shifts,
+# not to scale. We train the network above on digits of 12 x 12, and the same network on 8, 12 and
+# 16 in turn, with as many steps in all (24 epochs of batch 64, Adam at 0.003, seed 0). We predicted
+# before the first run: the first is at least 5 points less accurate at 20 pixels than at 12; the
+# second has the better mean over all sizes.
 
 # %%
 sizes = (8, 10, 12, 14, 16, 20)
@@ -251,17 +251,18 @@ rows = [[key, *curve, mean[key]] for key, curve in curves.items()]
 grid(["trained on", *(f"{size} x {size}" for size in sizes), "mean"], rows)
 
 # %% [markdown]
-# Both held, the first by far: even 10 or 14 pixels are foreign to a net that has seen 12 only. (The
-# norm is group norm for a reason. A first run had batch norm: both claims held too, but its running
-# means belonged to the size that it had seen last.)
+# Both held, the first by far: even 10 or 14 pixels are foreign to a net that has seen only 12. (The
+# norm is group norm for a reason. In a first run it was batch norm, and both claims held too. But
+# the running means of batch norm belonged to the last size that the network had seen.)
 
 # %% [markdown]
 # ## Slid over a larger image
 #
 # A dense layer that reads a flattened $k \times k$ map is a $k \times k$ convolution
-# (`dense_as_conv`). Written so, a classifier of 8 x 8 images gives, for a larger image, a *map* of
-# answers: one for each window, exactly what it would say to that window cut out (with *valid*
-# padding, so that no zeros come in), at a fraction of the cost, since windows share their work.
+# (`dense_as_conv`). In this form a classifier of 8 x 8 images gives a *map* of answers for a larger
+# image, one for each window. Each is exactly its answer for that window cut out (with *valid*
+# padding, so that no zeros enter). All of them cost a fraction of separate crops, because the
+# windows share their work.
 
 # %%
 x, y, test_x, test_y = digits(8)
@@ -317,10 +318,10 @@ grid(
 )
 
 # %% [markdown]
-# So VGG is tested on whole images: at 384 x 384 its last map is 12 x 12 instead of 7 x 7, the first
-# dense layer as a 7x7 convolution gives 6 x 6 answers, and their mean is the network's answer. The
-# windows lie on a grid of 32 pixels, which is its stride. 36 crops would cost about 12 times as
-# much. (The notebook on VGG does it.)
+# VGG is tested on whole images this way. At 384 x 384 its last map is 12 x 12 instead of 7 x 7. The
+# first dense layer, as a 7x7 convolution, gives 6 x 6 answers, and their mean is the network's
+# answer. The windows lie on a grid of 32 pixels, the network's stride. 36 crops would cost about 12
+# times as much. (The notebook on VGG shows it.)
 
 # %%
 assert 384 // 32 - 7 + 1 == 6
@@ -329,8 +330,8 @@ assert 36 * 224**2 / 384**2 == 12.25
 # %% [markdown]
 # ## What may vary, and what not
 #
-# The number of observations may vary: longer recordings, larger images. They are more of the same.
-# What is observed at each point may not. A network of three channels cannot take two.
+# The number of observations may vary: longer recordings, larger images. These are more of the same.
+# The values observed at each point may not vary: a network of three channels cannot take two.
 
 # %%
 three = keras.Model(i := keras.Input((None, None, 3)), blocks.conv(i, 4))
@@ -341,9 +342,9 @@ except ValueError as error:
 assert "shape" in refused
 
 # %% [markdown]
-# Nor does it help to lay the columns of a table (age, income, height) in a row and convolve: that
-# claims that neighbours belong together and that all places are alike. Exchange two columns, which
-# changes nothing about the data, and the features change.
+# It does not help either to put the columns of a table (age, income, height) in a row and convolve.
+# That claims that neighbouring columns belong together and that all positions are alike. Swap two
+# columns, which changes nothing about the data, and the features change.
 
 # %%
 columns = np.float32(rng.normal(size=(1, 6, 1)))
@@ -360,7 +361,7 @@ assert not np.allclose(np.sort(row(columns), axis=1), np.sort(row(exchanged), ax
 # | two | a grey image; a spectrogram | a colour image |
 # | three | a scan of a body | a film: time, rows, columns, with three colours |
 #
-# The layer is the same, with as many sums as dimensions. A kernel of width $k$ has $k^d$ places.
+# The layer is the same, with as many sums as dimensions. A kernel of width $k$ has $k^d$ positions.
 
 # %%
 cases = {
@@ -384,7 +385,7 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many steps must `refinement_head` have, after one 3x3, to see 31 pixels?
+# 1. How many steps does `refinement_head` need, after one 3x3, to see 31 pixels?
 #
 # <details><summary>Solution</summary>
 #
@@ -397,8 +398,8 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # Each step adds the 3x3 of $W$ and that of $V$: 4 pixels.
 # </details>
 #
-# 2. A network has strides of 32 in all and needs a last map of at least 7 x 7. Which square images
-#    can it take, and how many answers has an image of 512 pixels?
+# 2. A network has a total stride of 32 and needs a last map of at least 7 x 7. Which square images
+#    can it take, and how many answers does an image of 512 pixels give?
 #
 # <details><summary>Solution</summary>
 #
@@ -407,11 +408,11 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # assert (512 // 32 - 7 + 1) ** 2 == 100
 # ```
 #
-# From 224 on; 10 x 10 answers.
+# Images of 224 pixels or more; 10 x 10 answers.
 # </details>
 #
-# 3. Make a label for every pixel of the image out of the map of windows above: let each pixel take
-#    the mean of the windows that hold it. Which operation is that?
+# 3. Turn the map of windows above into a label for every pixel of the image: each pixel takes the
+#    mean of the windows that contain it. Which operation is that?
 #
 # <details><summary>Solution</summary>
 #
@@ -425,7 +426,7 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # assert np.allclose(mean.sum(axis=0), 1, atol=1e-4)
 # ```
 #
-# A transposed convolution by ones, the *full* one.
+# A transposed convolution by ones: the *full* convolution.
 # </details>
 #
 # ## Read more

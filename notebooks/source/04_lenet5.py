@@ -9,20 +9,21 @@
 #
 # Yann LeCun, Léon Bottou, Yoshua Bengio, Patrick Haffner: *Gradient-Based Learning Applied to
 # Document Recognition*, Proceedings of the IEEE 86(11), 1998,
-# [doi:10.1109/5.726791](https://doi.org/10.1109/5.726791). Open the paper on the left.
+# [doi:10.1109/5.726791](https://doi.org/10.1109/5.726791). Keep the paper open beside this
+# notebook.
 #
 # ## The question
 #
 # > **Paper** Section II
 #
-# A fully connected network can learn to read digits from pixels, but it must learn each stroke
-# again at every place, and it may do the same with shuffled pixels: that an image has two
-# dimensions is not built into it. Can a network be given this knowledge, so that one gradient
-# descent learns the features and the classifier together, with few free parameters and little hurt
-# by a shift?
+# A fully connected network can learn to read digits from pixels. But it must learn each stroke
+# again at every position, and it does no better on an image than on the same pixels shuffled:
+# nothing in it says that an image has two dimensions. Can we build this knowledge into a network,
+# so that one gradient descent learns the features and the classifier together, with few free
+# parameters and little sensitivity to a shift?
 #
 # The answer is three constraints: units see a small window (local receptive fields), all units of a
-# map have the same weights (sharing), and maps are averaged down (sub-sampling).
+# map share the same weights (sharing), and the network averages its maps down (sub-sampling).
 
 # %%
 import keras
@@ -40,8 +41,8 @@ from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
 #
 # > **Paper** Section II-B; Table I, layer C3; appendix A
 #
-# A map of C3 does not see all six maps of S2. Table I gives each of the 16 a set $T_j$ of three to
-# six, so that maps are forced to differ, and the links are fewer.
+# A map of C3 does not see all six maps of S2. Table I gives each of the 16 maps a set $T_j$ of
+# three to six. The sets force the maps to differ, and there are fewer connections.
 
 # %%
 code(
@@ -68,8 +69,8 @@ figure(fig, "Table I as a grid: which of the 6 maps of S2 each of the 16 maps of
 # %% [markdown]
 # > **Paper** Section II-B, layers S2 and S4
 #
-# Sub-sampling sums each 2x2 window, and learns one coefficient and one bias for the whole map: two
-# parameters a map.
+# Sub-sampling sums each 2x2 window. It learns one coefficient and one bias for the whole map: two
+# parameters per map.
 
 # %%
 code(
@@ -91,9 +92,10 @@ picture(
 # %% [markdown]
 # > **Paper** Section II-B, equation (7); Figure 3
 #
-# The output units measure how far the 84 numbers of F6 are from a fixed picture of each digit, 7 x
-# 12 pixels of +1 and -1. Ours are drawn by hand in the same grid; the paper's are another drawing.
-# Our layer returns minus the distance, so that the largest is the answer, as with logits.
+# The output units measure how far the 84 numbers of F6 are from a fixed picture of each digit,
+# 7 x 12 pixels of +1 and -1. We drew ours by hand in the same grid; they are not the paper's
+# drawings. Our layer returns minus the distance, so that the largest output is the answer, as with
+# logits.
 
 # %%
 code(
@@ -113,7 +115,7 @@ figure(fig, "The ten fixed codes of 7 x 12 pixels, which are small drawings of t
 #
 # > **Paper** Section II-B
 #
-# The column of parameters is the paper's as it is recalled; it adds up to the 60,000 of the text.
+# The paper's column of parameters is quoted from memory; it adds up to the 60,000 of the text.
 
 # %%
 table(
@@ -127,8 +129,9 @@ table(
 #
 # > **Paper** Section II-A: sharing and sub-sampling give some invariance to shift
 #
-# First what is exact. A unit of C5 sees 32 x 32 pixels, and its neighbour the same 4 pixels on: on
-# a wider image the layers C1 to C5 say at once what they say of every window, one by one.
+# First the exact part. A unit of C5 sees 32 x 32 pixels, and its neighbour sees a window 4 pixels
+# further on. So on a wider image the layers C1 to C5 compute at once what they compute for every
+# window, one by one.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -147,26 +150,30 @@ share = architectures.measure(wide).macs / (17 * architectures.measure(narrow).m
 f"17 windows at once cost {share:.0%} of the multiply-adds of 17 windows one by one"
 
 # %% [markdown]
-# Then what is learnt. Training: scikit-learn's 1,437 training digits, 20 x 20 pixels in the middle
-# of 32 x 32, white -0.1 and black 1.175 as in the paper, cross-entropy, Adam at 0.001, batch 64, 20
-# epochs, seed 0. The networks: LeNet-5, and a fully connected one with a hidden layer of 300 units
-# and the same squashing. Test: the 360 test digits, moved by 0 to 5 pixels up, down, left and
-# right.
+# Then the learned part. Training: scikit-learn's 1,437 training digits, 20 x 20 pixels in the
+# middle of 32 x 32, white -0.1 and black 1.175 as in the paper, cross-entropy, Adam at 0.001, batch
+# 64, 20 epochs, seed 0. The networks: LeNet-5, and a fully connected one with a hidden layer of 300
+# units and the same squashing function. Test: the 360 test digits, moved by 0 to 5 pixels up, down,
+# left and right.
 #
-# Written before the first run: where the digits are not moved, LeNet-5 is at most one point worse;
-# at 3 pixels it is at least 10 points better; and it has less than a fifth of the parameters.
+# We predicted before the first run: on digits that are not moved, LeNet-5 is at most one point
+# worse; at 3 pixels it is at least 10 points better; and it has less than a fifth of the
+# parameters.
 #
-# **The second does not show.** Trained on digits that all stand in the middle, both fall alike,
-# with seeds 1 and 2 too: C5 and F6 read where a feature is, and have never seen it elsewhere.
+# **The second is not reproduced.** After training on digits that all stand in the middle, both
+# networks fall alike, with seeds 1 and 2 too. C5 and F6 read where a feature is, and they have
+# never seen it elsewhere.
 #
-# So a second experiment: the training digits, four copies of each, are moved at random by up to 5
-# pixels in both directions; Adam at 0.002, batch 128, 12 epochs; the variant of LeNet-5 that lets
-# C3 see all maps and ends in a softmax, as it runs and learns faster (5 epochs of LeNet-5 itself
-# were too few to fit its training set). Written before the first run: sharing lets it use in all
-# places what it learnt in one, so that at 3 pixels it is at least 10 points better.
+# So we ran a second experiment. It moves the training digits, four copies of each, at random by up
+# to 5 pixels in both directions: Adam at 0.002, batch 128, 12 epochs. It uses the variant of
+# LeNet-5 in which C3 sees all maps and the output is a softmax, because that variant runs and
+# learns faster (5 epochs of LeNet-5 itself were too few to fit its training set). We predicted
+# before the first run: sharing lets the network use everywhere what it learned in one place, so
+# that at 3 pixels it is at least 10 points better.
 #
-# **That does not show either:** with such copies the fully connected network is just as accurate.
-# What does show is the price: within 5 points at every shift, with a fifth of the parameters.
+# **This is not reproduced either:** with such copies the fully connected network is just as
+# accurate. What we do see is the saving: LeNet-5 is within 5 points at every shift, with a fifth of
+# the parameters.
 
 # %%
 x, y, test, truth = digits(20)
@@ -237,14 +244,14 @@ assert (lenet["moved"] > other["moved"] - 0.05).all()  # as seen, not as predict
 assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how in experiments)
 
 # %% [markdown]
-# So at this scale the constraints give no invariance by themselves, and examples can stand in for
-# them; they cut the parameters. The paper, too, gets its best error with distorted digits added to
-# the training set.
+# So at this scale the constraints give no invariance by themselves, and more examples can replace
+# them, but they do reduce the number of parameters. The paper, too, reaches its best error with
+# distorted digits added to the training set.
 #
 # ## Exercises
 #
-# 1. The paper counts 340,908 *connections*: each output of a layer with each of its inputs, and
-#    with its bias. Add them up from the sizes.
+# 1. The paper counts 340,908 *connections*: one from each output of a layer to each of its inputs
+#    and to its bias. Add them up from the sizes.
 #
 # <details><summary>Solution</summary>
 #
@@ -261,11 +268,11 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 # assert sum(connections.values()) == 340_908
 # ```
 #
-# Sharing makes 60,000 parameters of them: C1 has 122,304 connections and 156 parameters.
+# Sharing reduces them to 60,000 parameters: C1 has 122,304 connections and 156 parameters.
 # </details>
 #
-# 2. Most of today's LeNets let C3 see all maps and end in a dense layer. How many parameters has
-#    that?
+# 2. In most of today's LeNets C3 sees all maps, and the output is a dense layer. How many
+#    parameters does such a network have?
 #
 # <details><summary>Solution</summary>
 #
@@ -275,11 +282,11 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 # assert 61_750 - 2 * (6 + 16) == 61_706  # with plain pools, which have no parameters
 # ```
 #
-# C3 has 900 more, and the dense output 850.
+# C3 has 900 more, and the dense output adds 850.
 # </details>
 #
-# 3. Why $1.7159 \tanh(2x/3)$? Look at its values at 1 and -1, and at where its slope changes
-#    fastest.
+# 3. Why $1.7159 \tanh(2x/3)$? Look at its values at 1 and -1, and at the point where its slope
+#    changes fastest.
 #
 # <details><summary>Solution</summary>
 #
@@ -291,15 +298,15 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 # assert abs(at[curvature.argmax()] - 1) < 0.03
 # ```
 #
-# The codes of F6 are +1 and -1: units that reach them are not saturated, and work where the
-# function is least linear.
+# The codes of F6 are +1 and -1. Units that reach these values are not saturated, and they work
+# where the function is least linear.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show partial_conv` prints the block and all it needs as one text to paste;
-# `architectures.create("lenet5")` builds the network; `convbook train lenet5 --data digits`
-# trains it, and `convbook recipes lenet` prints the paper's recipe.
+# `convbook show partial_conv` prints the block and everything it needs, ready to paste;
+# `architectures.create("lenet5")` builds the network; `convbook train lenet5 --data digits` trains
+# it, and `convbook recipes lenet` prints the paper's recipe.
 #
 # ## Cite
 #

@@ -10,16 +10,17 @@
 # Alex Krizhevsky, Ilya Sutskever, Geoffrey E. Hinton: *ImageNet Classification with Deep
 # Convolutional Neural Networks*, 2012,
 # [NIPS 25](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks),
-# again in 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386). Open the paper on the left.
+# again in 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386). Keep the paper open beside
+# this notebook.
 #
 # ## The question
 #
 # > **Paper** Abstract; Table 1
 #
-# By 2012 a million labelled photographs were available, and the best classifiers were still built
-# on features made by hand. Can a large convolutional network, trained on nothing but the labels,
-# use such a set? It must train in days (rectified units, two graphics cards) and must not just
-# remember the set (augmentation, dropout). On ILSVRC-2010 it made 37.5 % top-1 errors.
+# By 2012 a million labelled photographs were available, yet the best classifiers still used
+# features designed by hand. Can a large convolutional network, trained only on the labels, make use
+# of such a set? It must train in days (rectified units, two graphics cards), and it must not merely
+# memorise the set (augmentation, dropout). The network's top-1 error on ILSVRC-2010 was 37.5 %.
 
 # %%
 import keras
@@ -36,8 +37,9 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** Section 3.5, Figure 2
 #
-# There is no block yet: five convolutions, each with its own row. A row is filters, kernel, stride,
-# padding, groups, whether local response normalisation follows, and whether a pool does.
+# There is no block yet: five convolutions, each with its own row. A row lists the filters, kernel,
+# stride, padding and groups, then whether local response normalisation follows, and whether a pool
+# does.
 
 # %%
 code(
@@ -60,8 +62,9 @@ picture(
 # %% [markdown]
 # > **Paper** Section 3.3
 #
-# Local response normalisation divides each value by what the $n = 5$ channels around it hold at the
-# same place: a strong unit quietens its neighbours. The paper's $k = 2$ is `bias`.
+# Local response normalisation divides each value by a term that grows with the values of the
+# $n = 5$ channels around it at the same position, so a strong unit dampens its neighbours. The
+# paper's $k = 2$ is `bias`.
 
 # %%
 code(
@@ -76,8 +79,8 @@ code(
 # > **Paper** Figure 2; Section 3.5
 #
 # The two halves of the drawing are two graphics cards. They exchange maps only before conv3 and the
-# dense layers; conv2, 4 and 5 read their own card's. That is a convolution in two groups: move the
-# maps of one card, and only that card's output moves.
+# dense layers; conv2, 4 and 5 read only the maps of their own card. That is a convolution in two
+# groups: change the maps of one card, and only the output of that card changes.
 
 # %%
 halves = keras.Input((9, 9, 96))
@@ -95,7 +98,7 @@ conv2.count_params(), 5 * 5 * 96 * 256 + 256  # with two groups, and with one
 #
 # > **Paper** Section 3.5, Figure 2
 #
-# Nearly all parameters are in the dense layers, nearly all multiply-adds in the convolutions.
+# Nearly all parameters are in the dense layers, and nearly all multiply-adds in the convolutions.
 
 # %%
 table(
@@ -108,8 +111,8 @@ table(
 )
 
 # %% [markdown]
-# The paper prints the neurons of each layer, which is the size of its map. The first is 55 x 48 x
-# 96, where the map has 55 x 55 x 96 (the last line above).
+# The paper prints the number of neurons of each layer, which is the size of its map. For the first
+# layer it prints 55 x 48 x 96, but the map has 55 x 55 x 96 (the last line above).
 
 # %%
 of = architectures.create("alexnet")
@@ -123,13 +126,14 @@ grid(["convolution", "neurons, paper", "ours"], [[f"conv{n}", printed[n], ours[n
 #
 # > **Paper** Sections 3.1 and 3.3; Figure 1: rectified units learn faster than tanh
 #
-# The paper trains a network of four layers on CIFAR-10, each kind of unit at the learning rate that
-# suits it, and the rectified one reaches 25 % training error in a sixth of the epochs. Here: three
-# convolutions and a dense layer on scikit-learn's 1,437 training digits of 16 x 16 pixels, the mean
-# image subtracted, SGD with momentum 0.9 at 0.01, 0.03 and 0.1, batch 256, 15 epochs, seed 0.
+# The paper trains a network of four layers on CIFAR-10, with each kind of unit at the learning rate
+# that suits it. The rectified one reaches 25 % training error in a sixth of the epochs. We train
+# three convolutions and a dense layer on scikit-learn's 1,437 training digits of 16 x 16 pixels,
+# with the mean image subtracted: SGD with momentum 0.9 at 0.01, 0.03 and 0.1, batch 256, 15 epochs,
+# seed 0.
 #
-# Written before the first run: each at its best learning rate, ReLU reaches 25 %
-# training error in at most half the epochs of tanh.
+# We predicted before the first run: each at its best learning rate, ReLU reaches 25 % training
+# error in at most half the epochs of tanh.
 
 # %%
 x, y, test, truth = digits(16)
@@ -174,16 +178,17 @@ assert needed["tanh"] <= needed["relu"]  # as seen, not as predicted
 grid(["unit", "epochs to 25 % training error, at its best rate"], needed.items())
 
 # %% [markdown]
-# **It does not show at this scale:** tanh is not slower but faster. The network is narrow, its
-# inputs are within -1 and 1, and Glorot's start, the library's (the paper draws its weights from
-# N(0, 0.01)), keeps the units of these four layers where tanh is nearly linear.
+# **This is not reproduced at this scale:** tanh is not slower but faster. The network is narrow,
+# and its inputs lie between -1 and 1. The library's Glorot initialisation keeps the units of these
+# four layers where tanh is nearly linear (the paper draws its weights from N(0, 0.01)).
 #
-# What does show is the reason that the paper gives. Tanh *saturates*: where its input is large,
-# the gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is
-# positive, however large its input. So the same start, with the pixels 1, 16 and 255 times as
-# large (the paper feeds its network 0 to 255, less the mean). Written before the first run: at 255
-# more than half of the first layer's tanh units have a slope below 0.01 for an image, at 1 less
-# than a hundredth; exactly the same rectified units have slope 1 at all three.
+# We can reproduce the reason that the paper gives. Tanh *saturates*: where its input is large, the
+# gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is positive,
+# however large its input. So we take the same initial weights, with the pixels 1, 16 and 255 times
+# as large (the paper feeds its network 0 to 255, minus the mean). We predicted before the first
+# run: at 255, more than half of the first layer's tanh units have a slope below 0.01 for an image,
+# and at 1 fewer than a hundredth do; exactly the same rectified units have slope 1 at all three
+# scales.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -206,7 +211,7 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which share of the parameters and of the multiply-adds is in the three dense layers?
+# 1. What share of the parameters and of the multiply-adds do the three dense layers have?
 #
 # <details><summary>Solution</summary>
 #
@@ -220,7 +225,7 @@ grid(
 # 96 % and 8 %: the convolutions use each weight at every position.
 # </details>
 #
-# 2. What would the network weigh and compute without its groups?
+# 2. How many weights and multiply-adds would the network have without its groups?
 #
 # <details><summary>Solution</summary>
 #
@@ -233,8 +238,8 @@ grid(
 # 1.4 million weights more, all in conv2, 4 and 5, and 60 % more multiply-adds in the convolutions.
 # </details>
 #
-# 3. The pools overlap: 3x3 windows 2 apart (section 3.4). What size has the map after the first if
-#    they do not?
+# 3. The pools overlap: their windows are 3x3, 2 pixels apart (section 3.4). What size is the map
+#    after the first pool if they do not overlap?
 #
 # <details><summary>Solution</summary>
 #
@@ -244,18 +249,18 @@ grid(
 # assert sizes == [(27, 27, 96)] * 2
 # ```
 #
-# The same: 55 is odd, and 2x2 windows leave its last row and column out. So the two can be compared
+# The same: 55 is odd, and 2x2 windows leave out the last row and column. So one can compare the two
 # in the same network, as the paper does.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show lrn` prints the layer and all it needs as one text to paste;
-# `architectures.create("alexnet")` builds the network; `convbook recipes alexnet` prints
-# the paper's recipe, and `convbook train alexnet --data folder:PATH` trains on your images.
+# `convbook show lrn` prints the layer and everything it needs, ready to paste;
+# `architectures.create("alexnet")` builds the network; `convbook recipes alexnet` prints the
+# paper's recipe, and `convbook train alexnet --data folder:PATH` trains on your images.
 #
-# Looking at what its maps answer to gave ZFNet ([arXiv:1311.2901](https://arxiv.org/abs/1311.2901)),
-# `architectures.create("zfnet")`, whose first kernel is 7x7 with stride 2.
+# Its successor ZFNet ([arXiv:1311.2901](https://arxiv.org/abs/1311.2901)) came from visualising
+# what its maps respond to: `architectures.create("zfnet")` has a first kernel of 7x7 with stride 2.
 #
 # ## Cite
 #

@@ -8,17 +8,17 @@
 # # Network in Network
 #
 # Min Lin, Qiang Chen, Shuicheng Yan: *Network In Network*, 2013,
-# [arXiv:1312.4400](https://arxiv.org/abs/1312.4400). Open the paper on the left.
+# [arXiv:1312.4400](https://arxiv.org/abs/1312.4400). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Section 1; Figure 1
 #
 # A convolution followed by relu asks one linear question of each patch: on which side of a plane
-# does it lie? What a layer should find may have no such plane, and then many filters must share the
-# work. Why not slide something stronger than a plane over the image, a small network of its own?
-# And with features so strong, does one still need the dense layers at the end, which have most of
-# the weights and overfit?
+# does it lie? The feature that a layer should find may have no such plane, and then many filters
+# must share the work. Why not slide something stronger than a plane over the image: a small
+# network? And with features this strong, does a network still need the dense layers at the end,
+# which have most of the weights and overfit?
 
 # %%
 import keras
@@ -35,9 +35,9 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** Section 3.1; Figure 1b
 #
-# A perceptron of several layers, with the same weights at every position: its first layer reads a
-# patch, the others read only the channels at their position. The first is a kxk convolution, each
-# of the others a 1x1 convolution.
+# The block is a perceptron of several layers, with the same weights at every position. Its first
+# layer reads a patch; the others read only the channels at their position. So the first layer is a
+# kxk convolution, and each of the others is a 1x1 convolution.
 
 # %%
 code(
@@ -56,8 +56,9 @@ picture(
 )
 
 # %% [markdown]
-# That the block is this perceptron, exactly: cut the 28 x 28 patches of 5 x 5 pixels out of an
-# image, give them to dense layers with the block's weights, and put the answers in their places.
+# The block equals this perceptron exactly. To show it, we cut the 28 x 28 patches of 5 x 5 pixels
+# out of an image, feed them to dense layers with the block's weights, and put the answers back in
+# their positions.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -80,8 +81,8 @@ f"largest difference {difference:.0e} of values up to {one_by_one.max():.1f}"
 # %% [markdown]
 # > **Paper** Section 3.2
 #
-# The last block makes one map for each class, and the head is the mean of each map: a layer without
-# parameters. In the library it stands in float32 whatever the precision of the rest.
+# The last block makes one map for each class. The head is the mean of each map: a layer without
+# parameters. The library computes it in float32, whatever the precision of the rest.
 
 # %%
 code(
@@ -105,9 +106,9 @@ ends = [
 table("nin_cifar10", errata=["nin_cifar10: widths and pools"], ends=ends)
 
 # %% [markdown]
-# What stands in the place of dense layers: the six 1x1 convolutions, with a fifth of the weights. A
-# single dense layer to the ten classes that read the 8 x 8 x 192 maps would have more weights than
-# an eighth of the network.
+# Six 1x1 convolutions replace the dense layers, with a fifth of the weights. A single dense layer
+# from the 8 x 8 x 192 maps to the ten classes would have more weights than an eighth of the
+# network.
 
 # %%
 nin = architectures.create("nin_cifar10")
@@ -128,22 +129,25 @@ grid(
 #
 # > **Paper** Section 4; Table 1 has the errors on CIFAR-10
 #
-# Two things are said of the head. It is a *regulariser*: with the mean in the place of a dense
-# layer, the same body errs less on the test set. And it is *readable*: each map of the last block
-# says where in the image its class is, though only labels were given.
+# The paper makes two claims about the head. It is a *regulariser*: with the mean instead of a dense
+# layer, the same body has a lower test error. And it is *readable*: each map of the last block
+# shows where in the image its class is, although the training gives only labels.
 #
 # Training: the first 500 of scikit-learn's training digits, 16 x 16 pixels, so few that there is
-# something to regularise; mlpconv blocks of 16-16-16 (5x5), 32-32-32 (3x3) and 32-32 maps (3x3),
-# then 1x1 to ten maps, one pool, no dropout, Adam at 0.001, batch 32, 25 epochs, seed 0. One
-# network ends in the mean, the other in a dense layer on the same ten maps. Test: the 360 test
-# digits; and images of 16 x 32, a test digit on the left and one of another class on the right.
+# something to regularise. The body: mlpconv blocks of 16-16-16 (5x5), 32-32-32 (3x3) and 32-32 maps
+# (3x3), then a 1x1 to ten maps, one pool, no dropout. Adam at 0.001, batch 32, 25 epochs, seed 0.
+# One network ends in the mean, the other in a dense layer on the same ten maps. Test: the 360 test
+# digits, and images of 16 x 32 with one test digit on the left and one of another class on the
+# right.
 #
-# Written before the first run: (1) the mean's test accuracy is higher, and its distance to the
-# training accuracy smaller; (2) in at least 90 % of the wide images, the map of the left digit's
-# class is stronger in the left half than in the right, and the other way round.
+# We predicted before the first run: (1) with the mean, the test accuracy is higher and its gap to
+# the training accuracy smaller; (2) in at least 90 % of the wide images, the map of the left
+# digit's class is stronger in the left half than in the right, and the map of the right digit's
+# class the other way round.
 #
-# Changed after it: the ten maps are linear. With relu after them, as in mlpconv, a map that is
-# zero for all images has no gradient and stays zero, and some classes were never named.
+# We changed one thing after that run: the ten maps are linear. With relu after them, as in mlpconv,
+# a map that is zero for all images has no gradient and stays zero, and the network never named some
+# of the classes.
 
 # %%
 x, y, test, truth = digits(16)
@@ -194,13 +198,14 @@ assert mean[0] - mean[1] < dense_head[0] - dense_head[1] - 0.02
 assert mean[1] < dense_head[1]  # as seen, not as predicted
 
 # %% [markdown]
-# **Half of (1) shows.** With the mean there is no distance between training and test, and with the
-# dense layer 5 points. But the mean's network is far behind: each position gets a 64th of the
-# gradient, and in 25 epochs of 500 digits it has not learnt them. These few digits do not need a
-# regulariser that strong.
+# **Half of (1) is reproduced.** The gap between training and test disappears with the mean, and is
+# 5 points with the dense layer. But the network with the mean is far less accurate: each position
+# gets a 64th of the gradient, and in 25 epochs of 500 digits the network has not learned them.
+# These few digits do not need so strong a regulariser.
 #
-# For (2) the network should read most digits, so it is trained on: all 1,437 digits, 20 epochs at
-# 0.003. (After the 25 epochs above, 80 % of the wide images had both digits in their half.)
+# For (2) the network should read most digits, so we train it further: all 1,437 digits, 20 epochs
+# at 0.003. (After the 25 epochs above, 80 % of the wide images had both digits in the correct
+# half.)
 
 # %%
 reader = nets[blocks.gavgpool]
@@ -252,8 +257,8 @@ assert np.mean(found) >= 0.9
 # %% [markdown]
 # ## Exercises
 #
-# 1. A network that ends in the mean takes images of any size. Which of the two networks above does,
-#    and what would the other need?
+# 1. A network that ends in the mean takes images of any size. Which of the two networks above does
+#    so, and what would the other need?
 #
 # <details><summary>Solution</summary>
 #
@@ -266,13 +271,13 @@ assert np.mean(found) >= 0.9
 # assert slid.compute_output_shape((1, 16, 32, 1)) == (1, 1, 9, 10)
 # ```
 #
-# The first. The second can be slid over a larger image, window by window: its dense layer becomes a
-# convolution as large as the map.
+# The first does. You can slide the second over a larger image, window by window: its dense layer
+# becomes a convolution as large as the map.
 # </details>
 #
-# 2. Let the mean and a dense layer without bias change places: 1x1 convolution to ten maps and then
-#    the mean, or the mean of the 32 maps and then a dense layer with the same weights. Is it the
-#    same?
+# 2. Swap the mean and a dense layer without bias: take a 1x1 convolution to ten maps and then the
+#    mean, or the mean of the 32 maps and then a dense layer with the same weights. Do both give the
+#    same result?
 #
 # <details><summary>Solution</summary>
 #
@@ -285,8 +290,8 @@ assert np.mean(found) >= 0.9
 # )
 # ```
 #
-# Yes while the maps are linear, so later networks take the mean first, which is cheaper; with relu
-# after the maps, as in the paper's block, no.
+# Yes, as long as the maps are linear. So later networks take the mean first, which is cheaper. With
+# relu after the maps, as in the paper's block, no.
 # </details>
 #
 # 3. How many multiply-adds of the CIFAR-10 network are in its six 1x1 convolutions?
@@ -303,9 +308,10 @@ assert np.mean(found) >= 0.9
 #
 # ## Copy it
 #
-# `convbook show mlpconv` prints the block and all it needs as one text to paste;
-# `architectures.create("nin_cifar10")` builds the network; `convbook train nin_cifar10 --data
-# digits` trains it, and `convbook recipes nin_cifar` prints the paper's recipe.
+# `convbook show mlpconv` prints the block and everything it needs, ready to paste;
+# `architectures.create("nin_cifar10")` builds the network;
+# `convbook train nin_cifar10 --data digits` trains it, and `convbook recipes nin_cifar` prints the
+# paper's recipe.
 #
 # ## Cite
 #

@@ -8,17 +8,17 @@
 # # VGG
 #
 # Karen Simonyan, Andrew Zisserman: *Very Deep Convolutional Networks for Large-Scale Image
-# Recognition*, 2014, [arXiv:1409.1556](https://arxiv.org/abs/1409.1556). Open the paper on the
-# left.
+# Recognition*, 2014, [arXiv:1409.1556](https://arxiv.org/abs/1409.1556). Keep the paper open beside
+# this notebook.
 #
 # ## The question
 #
 # > **Paper** Section 1
 #
-# AlexNet's successors tried other kernel sizes, strides and ways to test. What does depth alone do?
-# To be able to add layers, everything else is made as plain as can be: kernels are 3x3 (in network
-# C a few are 1x1), pools 2x2, and networks from 11 to 19 layers differ in nothing but the number of
-# convolutions.
+# AlexNet's successors tried other kernel sizes, other strides and other ways to test. What does
+# depth alone do? To add layers, the authors make everything else as plain as possible: kernels are
+# 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks from 11 to 19 layers differ
+# only in the number of convolutions.
 
 # %%
 import keras
@@ -36,8 +36,8 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** Section 2.3
 #
-# A stack of 3x3 convolutions sees as much as one large kernel: two see 5x5, three 7x7. It has fewer
-# weights, and a relu after each.
+# A stack of 3x3 convolutions sees as much as one large kernel: two see 5x5, three see 7x7. The
+# stack has fewer weights, and a relu after each convolution.
 
 # %%
 code(
@@ -66,8 +66,8 @@ grid(["receptive field", "3x3 in the stack", "weights of the stack", "of one ker
 # %% [markdown]
 # > **Paper** Section 2.1; Table 1
 #
-# The whole network is stages of such stacks, with a 2x2 pool after each. `respond` is network
-# A-LRN, which showed that response normalisation does not help.
+# The whole network consists of stages of such stacks, with a 2x2 pool after each stage. `respond`
+# gives network A-LRN, which showed that response normalisation does not help.
 
 # %%
 code(
@@ -96,7 +96,8 @@ table(
 # %% [markdown]
 # > **Paper** Table 1, Table 2 (parameters, in millions) and Table 3 (errors, one test scale)
 #
-# The other columns. The three dense layers are the same in all, 124 of the 133 to 144 million.
+# The other columns. The three dense layers are the same in all of them and have 124 of the 133 to
+# 144 million parameters.
 
 # %%
 d = architectures.create("vgg_D")
@@ -114,17 +115,17 @@ grid(
 )
 
 # %% [markdown]
-# With 256 pixels as the smaller side in training and in testing, the printed error falls from 29.6
-# to 27.0 % up to 16 layers, and stays there with 19.
+# With 256 pixels as the smaller side in training and testing, the printed error falls from 29.6 to
+# 27.0 % up to 16 layers, and stays there with 19.
 #
 # ## The claim, shown
 #
 # > **Paper** Section 4.1: a stack of two 3x3 is better than one 5x5, whose receptive field it has
 #
-# Three stages of 8, 16 and 32 maps, a pool after each, a dense layer at the end; in each stage two
-# 3x3 or one 5x5. Training: scikit-learn's 1,437 training digits of 16 x 16 pixels, Adam at 0.001,
-# batch 64, 8 epochs, seeds 0, 1 and 2. Written before the first run: the mean test accuracy of the
-# stacks is not lower than that of the 5x5.
+# We build three stages of 8, 16 and 32 maps, a pool after each, and a dense layer at the end. Each
+# stage has two 3x3 or one 5x5. Training: scikit-learn's 1,437 training digits of 16 x 16 pixels,
+# Adam at 0.001, batch 64, 8 epochs, seeds 0, 1 and 2. We predicted before the first run: the mean
+# test accuracy of the stacks is not lower than that of the 5x5.
 
 # %%
 data = digits(16)
@@ -164,18 +165,18 @@ grid(["unit", "test accuracy, mean"], [["two 3x3", means[0]], ["one 5x5", means[
 assert means[0] > means[1] - 0.01
 
 # %% [markdown]
-# It was not lower, by one answer in 1,080. At this scale **no difference shows**: three stages
-# learn 16 x 16 digits with either kernel, and the assertion asks for no more than that. (The paper
-# reports top-1 errors 7 % higher with 5x5, as is recalled.)
+# It was not lower, by one answer in 1,080. At this scale **we see no difference**: three stages
+# learn 16 x 16 digits with either kernel, and the assertion asks for no more than that. (From
+# memory: the paper reports top-1 errors 7 % higher with 5x5.)
 #
 # ### Dense evaluation
 #
 # > **Paper** Section 3.2
 #
-# To test on an image larger than the one it was trained for, the network is slid over it: the first
-# dense layer becomes a 7x7 convolution, the others 1x1, and the output is a map of logits, one for
-# each window, 32 pixels apart, which are averaged. The windows share almost all their work. An
-# image of 384 pixels has 6 x 6 windows of 224:
+# To test on an image larger than the training images, slide the network over it. The first dense
+# layer becomes a 7x7 convolution, and the others become 1x1. The output is a map of logits, one for
+# each window, 32 pixels apart; the answer is their mean. The windows share almost all their work.
+# An image of 384 pixels has 6 x 6 windows of 224:
 
 # %%
 larger = architectures.measure(architectures.create("vgg_D", top=False, input_shape=(384, 384, 3)))
@@ -192,13 +193,13 @@ grid(
 )
 
 # %% [markdown]
-# Is it the same? Take two stages of two 3x3 convolutions without padding, of 8 and 16 maps, a pool
-# after each, and dense layers of 32 and 10, for windows of 24 pixels. Training: the digits of 16 x
-# 16, three times each at a random place of 24 x 24, Adam at 0.001, batch 64, 10 epochs, seed 0.
-# Written before the first run: over a strip of the 360 test digits, each in the middle of 24
-# pixels, the slid network says in each of its 2,155 positions, 4 pixels apart, what the network
-# says of that window, to 1e-5 of the largest logit; where it stands on a digit it reads at least 90
-# % of them.
+# Are the answers the same? Take two stages of two 3x3 convolutions without padding, of 8 and 16
+# maps, a pool after each, and dense layers of 32 and 10, for windows of 24 pixels. Training: the
+# digits of 16 x 16, three times each at a random position of 24 x 24, Adam at 0.001, batch 64, 10
+# epochs, seed 0. The test image is a strip of the 360 test digits, each in the middle of 24 pixels;
+# it has 2,155 positions, 4 pixels apart. We predicted before the first run: at each position the
+# slid network gives the answer that the network gives for that window, to 1e-5 of the largest
+# logit; at the positions of the digits it reads at least 90 % of them.
 
 # %%
 rng = np.random.default_rng(0)
@@ -241,7 +242,7 @@ assert read > 0.8  # as seen, not as predicted
 
 # %% [markdown]
 # The two agree to rounding. The network reads 88 % of the digits, not 90: it was never trained
-# between two digits, and has never seen the strokes of a neighbour.
+# between two digits, and it has never seen the strokes of a neighbour.
 
 # %%
 fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6.4, 3))
@@ -260,9 +261,9 @@ figure(
 )
 
 # %% [markdown]
-# VGG's own convolutions pad. A window that is cut out has zeros beyond its edge where the image
-# goes on, so there the slid network is *another* network, of nearly the same answers (the paper
-# says that the context is welcome). The same layers with padding, without training:
+# VGG's own convolutions pad. A window cut out of an image has zeros beyond its edge, where the
+# image itself would go on. So the slid network is *another* network there, with nearly the same
+# answers (the paper welcomes the added context). The same layers with padding, without training:
 
 # %%
 keras.utils.set_random_seed(0)
@@ -273,8 +274,8 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which of the networks computes more for an image: D with its 138 million parameters or E with
-#    144? And what do the dense layers cost beside the convolutions?
+# 1. Which network needs more multiply-adds for an image: D with its 138 million parameters or E
+#    with 144? And what do the dense layers cost compared with the convolutions?
 #
 # <details><summary>Solution</summary>
 #
@@ -284,12 +285,13 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # assert weights / architectures.measure(d).macs < 0.01
 # ```
 #
-# Four per cent more parameters, 27 % more multiply-adds. The dense layers have 89 % of D's
+# E does: four per cent more parameters, 27 % more multiply-adds. The dense layers have 89 % of D's
 # parameters and less than 1 % of its multiply-adds.
 # </details>
 #
-# 2. C has three 1x1 convolutions where D has 3x3 (section 2.3: more nonlinearity, no more view).
-#    How many weights is that, and what does the last position before the dense layers see?
+# 2. C has three 1x1 convolutions where D has 3x3 (section 2.3: more nonlinearity, no larger view).
+#    How many weights does that save, and how many pixels does the last position before the dense
+#    layers see?
 #
 # <details><summary>Solution</summary>
 #
@@ -300,7 +302,7 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # assert [net.receptive_field for net in seen] == [156, 212]
 # ```
 #
-# Both are deeper than B; D sees more, and errs less.
+# Both are deeper than B; D sees more than C, and has the lower error.
 # </details>
 #
 # 3. How large must an image be for VGG-16, slid over it, to give a map of 10 x 10 logits?
@@ -316,10 +318,10 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 #
 # ## Copy it
 #
-# `convbook show small_kernels` prints the block and all it needs as one text to paste;
+# `convbook show small_kernels` prints the block and everything it needs, ready to paste;
 # `architectures.create("vgg16", weights="imagenet")` builds the network with published weights;
-# `training.fully_convolutional.fully_convolutional(model)` slides it; `convbook recipes
-# vgg` prints the paper's recipe.
+# `architectures.graph.fully_convolutional.fully_convolutional(model)` slides it;
+# `convbook recipes vgg` prints the paper's recipe.
 #
 # ## Cite
 #

@@ -9,15 +9,15 @@
 #
 # Christian Szegedy, Wei Liu, Yangqing Jia, Pierre Sermanet, Scott Reed, Dragomir Anguelov, Dumitru
 # Erhan, Vincent Vanhoucke, Andrew Rabinovich: *Going Deeper with Convolutions*, 2014,
-# [arXiv:1409.4842](https://arxiv.org/abs/1409.4842). Open the paper on the left.
+# [arXiv:1409.4842](https://arxiv.org/abs/1409.4842). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Sections 1 and 3
 #
-# More layers and wider layers make a network more accurate, at a higher cost: in two chained
-# convolutions, cost grows with the square of the width, and if most of the weights end near zero,
-# most of the work was for nothing. How can a network be made deeper and wider at a fixed budget of
+# More layers and wider layers make a network more accurate, at a higher cost. In two chained
+# convolutions the cost grows with the square of the width, and if most of the weights end near
+# zero, most of the work was wasted. How can we make a network deeper and wider at a fixed budget of
 # multiply-adds?
 
 # %%
@@ -34,9 +34,9 @@ from convbook.beside import code, digits, figure, grid, picture, table
 #
 # > **Paper** Section 4; Figure 2b
 #
-# What belongs together in an image may cover one pixel or many, so a module looks with 1x1, 3x3 and
-# 5x5 kernels at once, and with a pool, and concatenates what they find. 1x1 convolutions make the
-# input narrow before the large kernels read it, and bring the pool's output to a width of its own.
+# A feature of an image may cover one pixel or many. So a module looks with 1x1, 3x3 and 5x5 kernels
+# at once, and with a pool, and concatenates their outputs. 1x1 convolutions narrow the input before
+# the large kernels read it, and bring the pool's output to a width of its own.
 
 # %%
 code(
@@ -61,8 +61,8 @@ picture(
 # %% [markdown]
 # > **Paper** Figure 2a: the naive module
 #
-# Without the 1x1 convolutions the same large kernels cost two to five times as much, and as the
-# pool keeps the width of the input, the output is wider than the input, always.
+# Without the 1x1 convolutions the same large kernels cost two to five times as much. And because
+# the pool keeps the width of its input, the output of a module is always wider than its input.
 
 # %%
 names = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
@@ -85,8 +85,8 @@ grid(["module", "input", "output", "naive output", "multiply-adds", "naive", "ra
 # %% [markdown]
 # > **Paper** Section 5: auxiliary classifiers
 #
-# Two small networks after 4a and 4d predict the classes too. While training, 0.3 of their losses
-# is added; afterwards they are thrown away.
+# Two small networks after 4a and 4d also predict the classes. Training adds 0.3 of their losses to
+# the main loss; inference omits them.
 
 # %%
 code(
@@ -103,8 +103,9 @@ code(
 #
 # > **Paper** Table 1
 #
-# Beside ours, the two columns that the paper prints. Its K is 1024, and its first row and some of
-# its parameters are not those of its own filters; the lines of the errata below say which.
+# The table shows our network and the two columns printed in the paper. The paper's K is 1024. Its
+# first row and some of its parameters do not match its own filters; the lines of the errata below
+# say which.
 
 # %%
 printed = {
@@ -142,12 +143,12 @@ grid(
 #
 # > **Paper** Section 5: the heads give the early layers more gradient, and regularise
 #
-# The nine modules of Table 1 at an eighth of the width, without batch norm as in the paper, after
-# a 3x3 stem with stride 2, on scikit-learn's 1,437 training digits of 16 x 16 pixels: 3a to 4e see
-# 8 x 8, 5a and 5b 4 x 4. Heads after 4a and 4d as above, with 16 maps and 128 units. Seed 0: all
-# weights that both networks have are the same at the start.
+# We take the nine modules of Table 1 at an eighth of the width, without batch norm as in the paper,
+# after a 3x3 stem with stride 2, on scikit-learn's 1,437 training digits of 16 x 16 pixels: 3a to
+# 4e see 8 x 8, 5a and 5b see 4 x 4. The heads follow 4a and 4d as above, with 16 maps and 128
+# units. Seed 0: all weights that both networks have are the same at the start.
 #
-# Written before the first run: (1) before training, on 256 images, the gradient at the stem's
+# We predicted before the first run: (1) before training, on 256 images, the gradient at the stem's
 # kernel is at least twice as large with the heads; (2) after 8 epochs of Adam at 0.001, batch 64,
 # the main head's training loss (mean of the last two epochs) is lower with them.
 
@@ -214,9 +215,9 @@ assert (ratios[1:4] > 2).all()  # 3a, 3b, 4a
 assert ratios[0] > 1.5  # as seen, not as predicted
 
 # %% [markdown]
-# At the stem the gradient is 1.99 times as large, a hair below the prediction; in 3a, 3b and 4a it
-# is three to five times. Without batch norm it falls from the last module to the first by a factor
-# of almost 30, and with the heads by 14.
+# At the stem the gradient is 1.99 times as large, just below the prediction. In 3a, 3b and 4a it is
+# three to five times as large. Without batch norm the gradient falls from the last module to the
+# first by a factor of almost 30; with the heads, by 14.
 
 # %%
 loss, right = {}, {}
@@ -248,13 +249,13 @@ grid(
 )
 
 # %% [markdown]
-# The second prediction holds here, in a deep narrow network without batch norm that is stopped
-# early. That the heads *regularise* is not tested by it, and Inception v3's paper (section 4) takes
-# back that they help early in training.
+# The second prediction holds here, in a deep, narrow network without batch norm whose training we
+# stop early. This does not test whether the heads *regularise*, and the Inception v3 paper (section
+# 4) withdraws the claim that they help early in training.
 #
 # ## Exercises
 #
-# 1. How wide would the nine modules end, if the kernels were those of Table 1 but no 1x1
+# 1. How wide would the nine modules become if they had the kernels of Table 1, but no 1x1
 #    convolution narrowed the pool's output?
 #
 # <details><summary>Solution</summary>
@@ -266,10 +267,10 @@ grid(
 # assert width == 4944
 # ```
 #
-# 4,944 maps in place of 1,024: each module would add its own to all that came before.
+# 4,944 maps instead of 1,024: each module would add its own maps to all those before it.
 # </details>
 #
-# 2. How many parameters are in the two auxiliary heads?
+# 2. How many parameters do the two auxiliary heads have?
 #
 # <details><summary>Solution</summary>
 #
@@ -281,7 +282,7 @@ grid(
 # assert head(512) + head(528) == both.trainable - one.trainable == 6_379_728
 # ```
 #
-# Nearly as many as in the network, almost all in dense layers; all are left out afterwards.
+# Nearly as many as the network itself, almost all in dense layers. Inference uses none of them.
 # </details>
 #
 # 3. The printed operations add up to 1,502 million, and the network has 1,583 million
@@ -296,15 +297,16 @@ grid(
 # assert round(other.macs / 1e6) == 1_499
 # ```
 #
-# A separable first convolution; what is left is rounding and 5a, where 54 is printed for 51.
+# A separable first convolution. The remaining difference is rounding and 5a, where the paper prints
+# 54 instead of 51.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show inception_module` prints the block and all it needs as one text to paste;
+# `convbook show inception_module` prints the block and everything it needs, ready to paste;
 # `architectures.create("googlenet")` builds the network, with `aux=True` and both heads;
-# `convbook recipes googlenet` prints the paper's recipe, and `convbook train googlenet --data
-# folder:PATH` trains on your images.
+# `convbook recipes googlenet` prints the paper's recipe, and
+# `convbook train googlenet --data folder:PATH` trains on your images.
 #
 # ## Cite
 #

@@ -17,11 +17,12 @@
 #
 # > **Paper** BN: sections 1 and 2; v3: sections 1 and 2
 #
-# BN: each layer learns on inputs whose mean and scale move as the layers before it learn. That
-# asks for small steps, careful initial weights and no activation that saturates. What if every
-# layer's inputs were brought to mean 0 and variance 1, over the mini-batch, as a part of the
-# network? v3: GoogLeNet is cheap, but enlarging it by simply doubling widths quadruples the cost.
-# Which changes to its modules buy accuracy for few multiply-adds?
+# **BN** Each layer learns on inputs whose mean and scale move while the layers before it learn.
+# That calls for small steps, careful initial weights and activations that do not saturate. What if
+# the network itself brought every layer's inputs to mean 0 and variance 1 over the mini-batch?
+#
+# **v3** GoogLeNet is cheap, but doubling its widths quadruples its cost. Which changes to its
+# modules buy accuracy for few multiply-adds?
 
 # %%
 import keras
@@ -37,8 +38,8 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** BN: Algorithm 1
 #
-# The batch statistics of each channel are taken over images, rows and columns. Here by hand, and
-# beside it Keras' layer, on the pixels of real digits.
+# The batch statistics of each channel cover images, rows and columns. We compute them by hand and
+# compare with Keras' layer, on the pixels of real digits.
 
 
 # %%
@@ -73,9 +74,9 @@ grid(
 # %% [markdown]
 # > **Paper** BN: appendix, Figure 5
 #
-# The module: GoogLeNet's, with two 3x3 in place of the 5x5, a mean pool in most, and a batch norm
-# after every convolution and before its relu (`n`), which therefore needs no bias. `f` is a row of
-# the paper's table.
+# The module is GoogLeNet's with two 3x3 instead of the 5x5 and, in most modules, a mean pool. A
+# batch norm (`n`) follows every convolution, before its relu, so the convolution needs no bias. `f`
+# is a row of the paper's table.
 
 # %%
 code(
@@ -101,7 +102,7 @@ picture(
 # %% [markdown]
 # > **Paper** v3: Figure 6 (with n = 7) and section 3
 #
-# The v3 paper goes on: a 7x7 becomes a 1x7 and a 7x1, at two sevenths of the cost.
+# The v3 paper goes further: it replaces a 7x7 by a 1x7 and a 7x1, at two sevenths of the cost.
 
 # %%
 code(
@@ -123,7 +124,7 @@ picture(
 
 
 # %% [markdown]
-# What each replacement saves, at equal receptive field and width, counted on built models.
+# The savings of each replacement, at equal receptive field and width, counted on built models:
 
 
 # %%
@@ -154,7 +155,7 @@ grid(["one", "two", "sees", "multiply-adds", "then", "saved"], rows)
 #
 # > **Paper** BN: Figure 5
 #
-# BN-Inception. The rows 4c and 4d add up to 608; the paper prints 576 after them.
+# BN-Inception. The rows 4c and 4d add up to 608, but the paper prints 576 after them.
 
 # %%
 modules = [f"stage{i}_block{j}" for i, n in ((1, 3), (2, 5), (3, 2)) for j in range(1, n + 1)]
@@ -190,11 +191,12 @@ table(
 #
 # > **Paper** BN: section 4.2 and the training there at 5 and 30 times the rate
 #
-# A convolution and six BN-Inception modules of (8, 8, 16, 8, 16, 8), 13 layers deep, on the digits
-# of 8 x 8 pixels; SGD with momentum 0.9, batch 128, 8 epochs, seed 0; with batch norm and without
-# (biases instead), at rate 0.01 and at 30 times that. Written before the first run: at 0.01 the
-# network with batch norm has the lower training loss in every epoch but the first; at 0.3 it
-# reaches a test accuracy of at least 0.9, and without batch norm at most 0.2 (chance is 0.1).
+# We train a convolution and six BN-Inception modules of (8, 8, 16, 8, 16, 8), 13 layers deep, on
+# the digits of 8 x 8 pixels: SGD with momentum 0.9, batch 128, 8 epochs, seed 0; with batch norm
+# and without (biases instead), at rate 0.01 and at 30 times that rate. We predicted before the
+# first run: at 0.01 the network with batch norm has the lower training loss in every epoch but the
+# first; at 0.3 it reaches a test accuracy of at least 0.9, and the one without reaches at most 0.2
+# (chance is 0.1).
 
 
 # %%
@@ -232,11 +234,11 @@ figure(
 )
 
 # %% [markdown]
-# Seen: all but one part holds. At 0.3 batch norm gives by far the lowest training loss, but the
-# test accuracy jumps and ends below 0.9. Inference normalises with moving averages over the last
-# ten or so steps, and at this rate the moving averages lag behind the weights. To check (written
-# before that was run): with the statistics of the test images themselves the same weights reach
-# 0.9.
+# Result: every part but one holds. At 0.3 batch norm gives by far the lowest training loss, but the
+# test accuracy jumps and ends below 0.9. Inference normalises with moving averages over about the
+# last ten steps, and at this rate the moving averages lag behind the weights. We checked this
+# explanation with a further prediction, written before its run: with the statistics of the test
+# images themselves, the same weights reach 0.9.
 
 # %%
 with_bn, without = histories["batch norm", 0.01], histories["without", 0.01]
@@ -255,17 +257,18 @@ grid(["", "rate", "training loss, last epoch", "test accuracy"], rows)
 # %% [markdown]
 # > **Paper** v3: section 7, label smoothing
 #
-# The target is no longer 1 for the class and 0 for others but $q'(k) = (1 - \epsilon)\,
-# \delta_{k,y} + \epsilon / K$. A network fits that with finite logits: at the optimum the right
-# class has probability $1 - \epsilon + \epsilon/K$, here 0.91, and its logit is
-# $\ln(0.91 / 0.01) = 4.51$ above each of the others.
+# The target is no longer 1 for the class and 0 for the others, but
+# $q'(k) = (1 - \epsilon)\, \delta_{k,y} + \epsilon / K$. A network fits that with finite logits: at
+# the optimum the right class has probability $1 - \epsilon + \epsilon/K$, here 0.91, and its logit
+# is $\ln(0.91 / 0.01) = 4.51$ above each of the others.
 #
-# Two of the modules above with batch norm, Adam at 0.001, batch 128, 25 epochs, seed 0, with
-# $\epsilon = 0$ and 0.1. Written before the first run, for the training images: smoothed, the mean
-# probability of the right class is within 0.05 of 0.91 and the mean gap between the right logit and
-# the mean of the others within 1 of 4.51; not smoothed, both are higher, the probability above
-# 0.95. The paper's gain on ImageNet is about 0.2 % of accuracy; one of 360 test images is 0.28 %,
-# so it cannot show here. Asserted is only that smoothing costs at most 2 %.
+# We train two of the modules above with batch norm: Adam at 0.001, batch 128, 25 epochs, seed 0,
+# with $\epsilon = 0$ and 0.1. We predicted before the first run, for the training images: with
+# smoothing, the mean probability of the right class is within 0.05 of 0.91, and the mean gap
+# between the right logit and the mean of the others is within 1 of 4.51; without smoothing both are
+# higher, and the probability is above 0.95. The paper's gain on ImageNet is about 0.2 % of
+# accuracy; one of 360 test images is 0.28 %, so the gain cannot show here. The code asserts only
+# that smoothing costs at most 2 %.
 
 # %%
 onehot = [keras.utils.to_categorical(y, 10) for y in data[1::2]]
@@ -307,10 +310,11 @@ figure(
 )
 
 # %% [markdown]
-# Seen: the gap is where the loss puts it, narrow, and higher without smoothing. The probabilities
-# are 0.06 and 0.03 lower than written: some images are not yet fitted after 25 epochs. Asserted is
-# what was seen. (Six modules and 15 epochs, which take twice as long, gave 0.89 and 0.96. For that
-# larger network a gap above 6 without smoothing was asked for, here only a higher one.)
+# Result: the gap is where the loss puts it, with a narrow spread, and higher without smoothing. The
+# probabilities are 0.06 and 0.03 lower than predicted: after 25 epochs the network does not yet fit
+# some images. The code asserts what we saw. (Six modules and 15 epochs, which take twice as long,
+# gave 0.89 and 0.96. For that larger network we predicted a gap above 6 without smoothing; here,
+# only a higher one.)
 
 # %%
 assert abs(gap[0.1].mean() - np.log(91)) < 1
@@ -329,8 +333,8 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. Once trained, batch norm is an affine map of each channel: fold it into the convolution before
-#    it. Does the network still answer the same?
+# 1. After training, batch norm is an affine map of each channel: fold it into the convolution
+#    before it. Does the network still give the same answers?
 #
 # <details><summary>Solution</summary>
 #
@@ -344,8 +348,9 @@ grid(
 # </details>
 #
 # 2. Section 5 of the v3 paper: to get from 35x35x320 to 17x17x640 one may pool and then convolve
-#    (cheap, but the pooled map is a bottleneck) or convolve and then pool (dear). What does the
-#    paper's third way cost, half the channels by a convolution with stride and half by a pool?
+#    (cheap, but the pooled map is a bottleneck), or convolve and then pool (expensive). The paper's
+#    third way makes half of the channels with a strided convolution and half with a pool. What does
+#    it cost?
 #
 # <details><summary>Solution</summary>
 #
@@ -363,12 +368,13 @@ grid(
 # assert both == pool_first / 2
 # ```
 #
-# All with 3x3 convolutions: convolving first costs over four times as much as pooling first.
-# `blocks.grid_reduction` convolves with a stride and pools beside it: half the cost of pooling
-# first, and nothing is squeezed.
+# With 3x3 convolutions throughout, convolving first costs over four times as much as pooling first.
+# `blocks.grid_reduction` convolves with a stride and pools in parallel. It costs half as much as
+# pooling first, and it has no bottleneck.
 # </details>
 #
-# 3. How much of Inception v3 is its auxiliary head, and what does it cost once trained?
+# 3. How many parameters does Inception v3's auxiliary head have, and what does it cost after
+#    training?
 #
 # <details><summary>Solution</summary>
 #
@@ -378,16 +384,16 @@ grid(
 # assert headed.trainable - plain.trainable == 3_326_696
 # ```
 #
-# 3.3 million parameters more; it is left out in inference.
+# It adds 3.3 million parameters. It costs nothing after training: inference omits it.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show bn_inception_module` and `convbook show inception_v3_b` print the
-# blocks and all they need as one text to paste; `architectures.create("bn_inception")` and
+# `convbook show bn_inception_module` and `convbook show inception_v3_b` print the blocks and
+# everything they need, ready to paste; `architectures.create("bn_inception")` and
 # `architectures.create("inception_v3", weights="imagenet")` build the networks, the second with
 # published weights; `convbook recipes inception_v3` prints how it was trained, and
-# `convbook train inception_v3 --data FOLDER` trains it so.
+# `convbook train inception_v3 --data FOLDER` trains it that way.
 #
 # ## Cite
 #

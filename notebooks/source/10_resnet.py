@@ -8,16 +8,17 @@
 # # ResNet
 #
 # Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: *Deep Residual Learning for Image Recognition*,
-# 2015, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Open the paper on the left.
+# 2015, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Keep the paper open beside this
+# notebook.
 #
 # ## The question
 #
 # > **Paper** Sections 1 and 3.1; Figure 1
 #
-# A deeper plain network can do all that a shallower one does: let the added layers copy their
-# input. Yet when plain networks were made deeper, even their error on the *training* images rose.
-# So it is not overfitting: the solution exists and the optimiser does not find it. Is it easier to
-# learn what to *add* to the input of a few layers than to learn their output outright?
+# A deeper plain network can do all that a shallower one does: its added layers need only copy their
+# input. Yet in practice a deeper plain network had a higher error, even on the *training* images.
+# So the cause is not overfitting: a good solution exists, but the optimiser does not find it. Is it
+# easier to learn what a few layers should *add* to their input than to learn their whole output?
 
 # %%
 import keras
@@ -32,10 +33,10 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** Section 3.2, equations (1) and (2); Figure 5, right
 #
-# The layers learn the residual $\mathcal{F}(x)$, and a shortcut without weights adds $x$ to it.
-# Where the size or the number of channels changes, the shortcut is a 1x1 projection $W_s$ (option
-# B). Each convolution is followed by batch norm, `n`, so it needs no bias; relu follows but for the
-# last, where it comes after the addition.
+# The layers learn the residual $\mathcal{F}(x)$, and a shortcut without weights adds $x$ to it. If
+# the size or the number of channels changes, the shortcut is a 1x1 projection $W_s$ (option B). A
+# batch norm, `n`, follows each convolution, so the convolution needs no bias. A relu follows each
+# batch norm except the last, where it comes after the addition.
 
 # %%
 code(
@@ -58,8 +59,8 @@ picture(
 )
 
 # %% [markdown]
-# The 1x1 convolutions pay for themselves: the block costs about as much as two 3x3 convolutions of
-# a quarter of the channels (the block of ResNet-34, Figure 5, left).
+# The 1x1 convolutions pay for themselves: the block costs about as much as two 3x3 convolutions
+# with a quarter of its channels (the block of ResNet-34, Figure 5, left).
 
 # %%
 small = keras.Input((56, 56, 64))
@@ -80,13 +81,14 @@ grid(["block", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m in 
 #
 # > **Paper** Table 1, column *50-layer*
 #
-# Left the sizes that the paper prints, then what our network has, counted on the built model.
+# Left: the sizes printed in the paper. Right: our network, counted on the built model.
 
 # %%
 table("resnet50", errata=["resnet50: multiply-adds", "Conventions: which one a printed count has"])
 
 # %% [markdown]
-# The other depths of Table 1. The paper prints multiply-adds with two digits, cut off or rounded.
+# Next, the other depths of Table 1. The paper prints multiply-adds with two digits, truncated or
+# rounded.
 
 # %%
 printed = {"resnet18": 1.8, "resnet34": 3.6, "resnet50": 3.8, "resnet101": 7.6, "resnet152": 11.3}
@@ -103,10 +105,10 @@ grid(
 #
 # > **Paper** Section 4.2, Figure 6: plain nets get worse with depth, residual nets do not
 #
-# The paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of 8 x 8
-# pixels, Adam at 0.001, batch 128, 8 epochs, seed 0. Written before the first run: the *training*
-# loss of the plain 56-layer net is at least twice that of the plain 20-layer net; the residual
-# 56-layer net's is not above twice the residual 20-layer net's.
+# We train the paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of
+# 8 x 8 pixels: Adam at 0.001, batch 128, 8 epochs, seed 0. We predicted before the first run: the
+# *training* loss of the plain 56-layer net is at least twice that of the plain 20-layer net; that
+# of the residual 56-layer net is at most twice that of the residual 20-layer net.
 
 # %%
 data = digits(8)
@@ -156,11 +158,11 @@ grid(
 # assert counts == {"A": 22_780_456, "B": 25_557_032, "C": 40_128_552}
 # ```
 #
-# B adds 2.8 million weights to A, C another 14.6 million; the paper found C only marginally better
-# than B (Table 3).
+# B adds 2.8 million weights to A, and C adds another 14.6 million. The paper found C only
+# marginally better than B (Table 3).
 # </details>
 #
-# 2. Torch's ResNet-50 has the stride in the 3x3 convolution. Does it have more weights? What does
+# 2. Torch's ResNet-50 has its stride in the 3x3 convolution. Does it have more weights? What does
 #    it cost?
 #
 # <details><summary>Solution</summary>
@@ -171,17 +173,19 @@ grid(
 # assert torch_like.macs == 4_089_184_256
 # ```
 #
-# The weights are the same, the multiply-adds rise by 6 %: the 3x3 reads the larger map.
+# The number of weights is the same. The multiply-adds rise by 6 %, because the 1x1 before the 3x3
+# now works on the larger map.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show bottleneck_block` prints the block and all it needs as one text to paste;
+# `convbook show bottleneck_block` prints the block and everything it needs, ready to paste;
 # `architectures.create("resnet50", weights="imagenet")` builds the network with published weights;
 # `convbook train resnet20 --data digits` trains one.
 #
-# Later ones: ResNet-D ([arXiv:1812.01187](https://arxiv.org/abs/1812.01187)) has three 3x3 in the
-# stem and a mean before each projection, `architectures.create("resnet50d")`; Wide ResNet
+# Later relatives: ResNet-D ([arXiv:1812.01187](https://arxiv.org/abs/1812.01187)) has three 3x3
+# convolutions in the stem and a mean pool before each projection,
+# `architectures.create("resnet50d")`; Wide ResNet
 # ([arXiv:1605.07146](https://arxiv.org/abs/1605.07146)) has bottlenecks twice as wide,
 # `architectures.create("wide_resnet50_2")`.
 #

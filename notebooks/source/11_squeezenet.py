@@ -9,15 +9,15 @@
 #
 # Forrest Iandola, Song Han, Matthew Moskewicz, Khalid Ashraf, William Dally, Kurt Keutzer:
 # *SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size*, 2016,
-# [arXiv:1602.07360](https://arxiv.org/abs/1602.07360). Open the paper on the left.
+# [arXiv:1602.07360](https://arxiv.org/abs/1602.07360). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Title and abstract; Table 2
 #
-# A smaller network is quicker to send to a car, and fits into a chip's own memory. So turn the
-# usual question around: with the accuracy of AlexNet held, how few parameters will do? And of
-# these, how few bits, once most weights are set to zero and the rest share a few values?
+# A smaller network is quicker to send to a car, and it fits into a chip's own memory. So reverse
+# the usual question: how few parameters are enough for the accuracy of AlexNet? And how few bits do
+# these need, once most weights are zero and the rest share a few values?
 
 # %%
 import math
@@ -43,8 +43,8 @@ print(f"AlexNet has {ratio:.1f} times as many parameters")
 #
 # > **Paper** Figure 1 (the Fire module); Figure 2 (the bypasses)
 #
-# Squeeze, then expand: few 1x1 filters leave few channels ($f/r$, $r = 8$) to the expensive 3x3
-# filters, and half of the output comes from 1x1 filters.
+# Squeeze, then expand: a few 1x1 filters leave few channels ($f/r$, $r = 8$) for the expensive 3x3
+# filters, and 1x1 filters make half of the output.
 
 # %%
 code(
@@ -56,8 +56,8 @@ code(
 )
 
 # %% [markdown]
-# With a bypass the input is added, where there are as many channels (simple), or its 1x1
-# convolution $W_b x$ (complex). The second:
+# A bypass adds the input where it has as many channels (simple), or its 1x1 convolution $W_b x$
+# (complex). The complex one:
 
 # %%
 code(blocks.fire_module, {"return": r"y + W_b x"}, bypass="complex")
@@ -71,7 +71,7 @@ picture(
 )
 
 # %% [markdown]
-# What each of the two savings is worth, from 128 to 128 channels (fire3):
+# The effect of each of the two savings, from 128 to 128 channels (fire3):
 
 # %%
 steps = {
@@ -90,7 +90,7 @@ grid(["layer", "weights"], costs.items())
 #
 # > **Paper** Table 1
 #
-# The third strategy of the paper is to shrink the maps late: fire2 to fire4 work on 55 x 55.
+# The paper's third strategy is to downsample late: fire2 to fire4 work on 55 x 55.
 
 # %%
 table(
@@ -99,9 +99,9 @@ table(
 )
 
 # %% [markdown]
-# The right half of Table 1 is the pruned network. What part of each layer's weights is kept (by
-# its size, layer for layer; biases stay) is quoted here from memory; it must add up to the total
-# that the paper prints, and does to the last weight.
+# The right half of Table 1 is the pruned network. It keeps a part of each layer's weights, the
+# largest; biases stay. We quote the share of each layer from memory. It must add up to the total
+# printed in the paper, and it does, to the last weight.
 
 # %%
 fractions = [1]  # conv1
@@ -136,10 +136,10 @@ grid(
 )
 
 # %% [markdown]
-# How many bytes is that? Written plainly: one bit for each weight that says whether it is kept, 6
-# bits for each that is, as a number into a list of 64 values of the layer, and that list. The
-# paper, by Deep Compression's own coding of the places, has 0.47 MB, 510 times less than AlexNet's
-# 240 MB.
+# How many bytes is that? We use a simple code: one bit per weight that says whether we keep it, 6
+# bits per kept weight as an index into a list of 64 values for the layer, and that list. The paper,
+# with Deep Compression's own coding of the positions, reaches 0.47 MB, 510 times less than
+# AlexNet's 240 MB.
 
 
 # %%
@@ -161,17 +161,17 @@ print(f"{sum(before) * 4 / 2**20:.2f} MB as float32, {small:.2f} MB pruned and w
 #
 # > **Paper** Table 2: a third of the weights, of 6 bits each, does what all did in 32
 #
-# AlexNet's accuracy on ImageNet cannot be shown here; that pruning costs nothing can. A SqueezeNet
-# of four Fire modules, 64 to 128 wide, learns scikit-learn's 1,437 training digits, enlarged to
-# 32 x 32: Adam at 0.003, batch 128, 40 epochs, seed 0. Then, in every layer but conv1, only the
-# largest half of the weights is kept, the rest held at zero, and the network trained for 15 more
-# epochs; from there on a third, and a tenth. Last, the kept weights of each layer get one of 64
-# values, by k-means. Written before the first run: with a third kept, and with 6 bits, the
-# accuracy on the 360 test digits is at most 2 points below that of the whole network; a tenth of
-# the whole network's weights *without* more training is at least 20 points below a tenth with it;
-# the coded network is at least 5 times smaller. (Two other designs were run before. One of eight
-# modules had not learnt enough when it was cut. One of four, half as wide, lost 1.7 to 3 points
-# with a third kept, as the computer had it, and shrank 4 times only.)
+# We cannot show AlexNet's accuracy on ImageNet here, but we can show that pruning costs nothing. A
+# SqueezeNet of four Fire modules, 64 to 128 wide, learns scikit-learn's 1,437 training digits,
+# enlarged to 32 x 32: Adam at 0.003, batch 128, 40 epochs, seed 0. Then every layer but conv1 keeps
+# only the largest half of its weights, the rest stay at zero, and the network trains for 15 more
+# epochs; then again with a third, and with a tenth. Last, k-means replaces the kept weights of each
+# layer by 64 values. We predicted before the first run: with a third kept, and with 6 bits, the
+# accuracy on the 360 test digits is at most 2 points below that of the whole network; the largest
+# tenth of the whole network's weights *without* more training is at least 20 points below a tenth
+# with it; the coded network is at least 5 times smaller. (We ran two other designs before. One of
+# eight modules had not learned enough when we pruned it. One of four, half as wide, lost 1.7 to 3
+# points with a third kept, depending on the machine, and shrank only 4 times.)
 
 # %%
 data = digits(32)
@@ -260,13 +260,13 @@ grid(
 )
 
 # %% [markdown]
-# All of it holds; a third of the weights even does a little better than all of them, having been
-# trained for longer.
+# All of it holds. A third of the weights is even slightly more accurate than all of them, after
+# more training.
 #
 # ## Exercises
 #
-# 1. Which layer has most of the parameters, and which of the multiply-adds? Why is the first pruned
-#    to a fifth, and hardly anything to be gained at conv1?
+# 1. Which layer has most of the parameters, and which has most of the multiply-adds? Why does the
+#    paper prune the first to a fifth, and why is there hardly anything to gain at conv1?
 #
 # <details><summary>Solution</summary>
 #
@@ -278,8 +278,8 @@ grid(
 # assert round(173_873_952 / macs.macs, 2) == 0.21
 # ```
 #
-# conv10, one filter of 512 weights for each class, has 41 % of the parameters; conv1 has 1 % of
-# them and 21 % of the multiply-adds.
+# conv10, with one filter of 512 weights for each class, has 41 % of the parameters. conv1 has 1 %
+# of the parameters and 21 % of the multiply-adds.
 # </details>
 #
 # 2. What does a complex bypass cost, and is the paper's 7.7 MB (Table 3) right?
@@ -292,12 +292,12 @@ grid(
 # assert round(complex_.trainable * 4 / 2**20, 1) == 6.1
 # ```
 #
-# Four 1x1 convolutions with 341,248 parameters. 6.1 MB, not 7.7: unresolved, see
-# [errata](../docs/errata.md#squeezenet_v1_0_complex_bypass-77-mb).
+# It adds four 1x1 convolutions with 341,248 parameters. The network takes 6.1 MB, not 7.7. The
+# difference is unresolved; see [errata](../docs/errata.md#squeezenet_v1_0_complex_bypass-77-mb).
 # </details>
 #
-# 3. SqueezeNet 1.1, which is only in the authors' repository, has a 3x3 as conv1 and pools earlier.
-#    What does that save?
+# 3. SqueezeNet 1.1, which exists only in the authors' repository, has a 3x3 as conv1 and pools
+#    earlier. What does that save?
 #
 # <details><summary>Solution</summary>
 #
@@ -308,15 +308,15 @@ grid(
 # assert round(first.macs / later.macs, 1) == 2.1
 # ```
 #
-# Hardly a parameter, but more than half of the multiply-adds: the third strategy, shrink late, is
-# what it gives up.
+# Hardly any parameters, but more than half of the multiply-adds. In return it gives up the third
+# strategy, downsampling late.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show fire_module` prints the block and all it needs as one text to paste;
-# `architectures.create("squeezenet_v1_0")` builds the network, `squeezenet_v1_0_simple_bypass`,
-# `squeezenet_v1_0_complex_bypass` and `squeezenet_v1_1` its sisters;
+# `convbook show fire_module` prints the block and everything it needs, ready to paste;
+# `architectures.create("squeezenet_v1_0")` builds the network; `squeezenet_v1_0_simple_bypass`,
+# `squeezenet_v1_0_complex_bypass` and `squeezenet_v1_1` are its variants;
 # `convbook recipes squeezenet_v1_0` prints how the authors trained it.
 #
 # ## Cite

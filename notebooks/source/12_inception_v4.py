@@ -9,16 +9,17 @@
 #
 # Christian Szegedy, Sergey Ioffe, Vincent Vanhoucke, Alex Alemi: *Inception-v4, Inception-ResNet
 # and the Impact of Residual Connections on Learning*, 2016,
-# [arXiv:1602.07261](https://arxiv.org/abs/1602.07261). Open the paper on the left.
+# [arXiv:1602.07261](https://arxiv.org/abs/1602.07261). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Abstract and section 1
 #
 # Residual networks had just shown that very deep networks train well with shortcuts. Inception
-# networks are deep as well, and train without. Does a shortcut round each module help, and
-# is it the shortcut or the size that does it? The paper sets a larger pure Inception (v4) against
-# Inception-ResNets of about the same cost: v1 costs what Inception v3 does, v2 what v4 does.
+# networks are deep as well, and train without them. Does a shortcut around each module help? And
+# does the gain come from the shortcut or from the size? The paper compares a larger pure Inception
+# (v4) with Inception-ResNets of about the same cost: v1 costs as much as Inception v3, and v2 as
+# much as v4.
 
 # %%
 import keras
@@ -34,8 +35,9 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Section 3.3, Figure 20; the paths of module A of v2: Figure 16
 #
-# Parallel paths as in any Inception module, then a 1x1 without activation that brings them back to
-# the width of the input, times a small constant, plus the input.
+# The block has parallel paths, as in any Inception module. A 1x1 without activation brings them
+# back to the width of the input. The block scales the result by a small constant and adds the
+# input.
 
 # %%
 code(
@@ -59,7 +61,8 @@ picture(
 # %% [markdown]
 # > **Paper** Figures 4, 5 and 6; 7 and 8
 #
-# The modules of the pure network, v4: simpler than v3's, for all modules of a stage are alike.
+# The modules of the pure network, v4. They are simpler than v3's, because all modules of a stage
+# are alike.
 
 # %%
 code(
@@ -83,7 +86,7 @@ picture(
 #
 # > **Paper** Figure 9, with the stem of Figure 3: Inception v4
 #
-# The paper prints sizes but no parameters and no multiply-adds.
+# The paper prints sizes, but neither parameters nor multiply-adds.
 
 # %%
 table("inception_v4", errata=["inception_v4: parameters"])
@@ -97,7 +100,8 @@ table("inception_resnet_v1", errata=["inception_resnet_v1: drawn and ported"])
 # %% [markdown]
 # > **Paper** Figures 15 to 19: Inception-ResNet v2
 #
-# Here as released, which is not as drawn: another stem, and twice the modules.
+# This is the released network, which differs from the paper's figures: it has another stem, and
+# twice the modules.
 
 # %%
 table(
@@ -110,8 +114,8 @@ table(
 )
 
 # %% [markdown]
-# What the paper pairs, with its errors on one crop (on the images that are not blacklisted, see
-# [errata](../docs/errata.md#inception_v4-resnets-errors-and-the-subset)).
+# The pairs that the paper compares, with its errors on one crop (on the images that are not
+# blacklisted, see [errata](../docs/errata.md#inception_v4-resnets-errors-and-the-subset)).
 
 # %%
 printed = {"inception_v3": "21.2 / 5.6", "inception_resnet_v1": "21.3 / 5.5"}
@@ -130,15 +134,15 @@ grid(
 # > **Paper** Section 3.3: scaling of the residuals
 #
 # The paper saw residual networks of more than 1,000 filters die: after some ten thousand steps the
-# layer before the mean pool gave only zeros, whatever the learning rate. Scaled by 0.1 to 0.3, the
-# residuals left training stable. Nothing as wide and long is run here. What can be seen at once is
-# what the scale does to the sum: each branch normalises what it reads, so it adds about the same
+# layer before the mean pool gave only zeros, whatever the learning rate. Scaling the residuals by
+# 0.1 to 0.3 kept training stable. We run nothing as wide or as long. But we can show at once what
+# the scale does to the sum. Each branch normalises its input, so it adds about the same amount,
 # however large the sum already is.
 #
-# Twenty blocks of 32 channels with fresh weights on 256 digits, batch norm on the statistics of the
-# batch, seed 0. Written before the first run: from the first block's input to the last block's
-# output the root mean square grows more than threefold at scale 1, and by less than a quarter at
-# scale 0.1.
+# We take twenty blocks of 32 channels with fresh weights on 256 digits, batch norm on the
+# statistics of the batch, seed 0. We predicted before the first run: from the first block's input
+# to the last block's output the root mean square grows more than threefold at scale 1, and by less
+# than a quarter at scale 0.1.
 
 # %%
 PATHS = [[(1, 8)], [(1, 8), (3, 8)], [(1, 8), (3, 12), (3, 16)]]
@@ -178,10 +182,10 @@ grid(["scale", "growth over 20 blocks"], list(ends.items()))
 # %% [markdown]
 # > **Paper** Section 5 and its figures of error by epoch: residual Inceptions train faster
 #
-# The same blocks with the shortcut and without it (the branch alone, then relu), eight of them on
-# the digits of 8 x 8 pixels; Adam at 0.001, batch 128, 6 epochs, seed 0. Written before the first
-# run: after every epoch the training loss with the shortcut (scale 0.17) is lower than without it;
-# in the last epoch at most half.
+# We train the same blocks with the shortcut and without it (the branch alone, then relu), eight of
+# them on the digits of 8 x 8 pixels: Adam at 0.001, batch 128, 6 epochs, seed 0. We predicted
+# before the first run: after every epoch the training loss with the shortcut (scale 0.17) is lower
+# than without it; in the last epoch it is at most half.
 
 
 # %%
@@ -221,9 +225,9 @@ figure(
 )
 
 # %% [markdown]
-# Seen: equal after the first epoch, contrary to our prediction, lower after every other one, and
-# in the last by a seventh and not by half. In test accuracy the difference is large after these 72
-# steps: 0.72 with shortcuts, 0.22 without.
+# Result: the loss with the shortcut is equal after epoch 1, contrary to our prediction, and lower
+# after every other epoch. In the last epoch it is lower by a seventh, not by half. After these 72
+# steps the test accuracies differ widely: 0.72 with shortcuts, 0.22 without.
 
 # %%
 plain, residual = (history["loss"] for history in histories.values())
@@ -239,8 +243,8 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. The figures of v2 print 1154 and 2048 filters for the linear 1x1 of modules B and C. Which must
-#    it be?
+# 1. The figures of v2 print 1154 and 2048 filters for the linear 1x1 of modules B and C. Which
+#    numbers must they be?
 #
 # <details><summary>Solution</summary>
 #
@@ -250,10 +254,11 @@ grid(
 # assert widths == [384, 384 + 384 + 384, 1152 + 384 + 288 + 320] == [384, 1152, 2144]
 # ```
 #
-# What is added must be as wide as what it is added to.
+# The branch must be as wide as the input to which it is added.
 # </details>
 #
-# 2. Table 1 gives (k, l, m, n) of the first reduction for three networks. Which widths follow?
+# 2. Table 1 gives (k, l, m, n) of the first reduction for three networks. Which widths follow from
+#    them?
 #
 # <details><summary>Solution</summary>
 #
@@ -266,7 +271,7 @@ grid(
 # assert width == {384: (17, 17, 1024), 256: (17, 17, 896), 320: (17, 17, 1088)}
 # ```
 #
-# v4, Inception-ResNet v1, and v2 as released: n + m + what the pool passes on.
+# v4, Inception-ResNet v1, and v2 as released: n + m plus the width of the pool's output.
 # </details>
 #
 # 3. What would the 1x7 and 7x1 pairs of `inception_v4_b` cost as 7x7 convolutions?
@@ -289,8 +294,8 @@ grid(
 #
 # ## Copy it
 #
-# `convbook show inception_resnet_block` and `convbook show inception_v4_b` print
-# the blocks and all they need as one text to paste; `architectures.create("inception_v4")` and
+# `convbook show inception_resnet_block` and `convbook show inception_v4_b` print the blocks and
+# everything they need, ready to paste; `architectures.create("inception_v4")` and
 # `architectures.create("inception_resnet_v2", weights="imagenet")` build the networks, the second
 # with published weights; `convbook recipes inception_v4` prints how they were trained.
 #

@@ -8,21 +8,22 @@
 # # Identity mappings
 #
 # Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: *Identity Mappings in Deep Residual Networks*,
-# 2016, [arXiv:1603.05027](https://arxiv.org/abs/1603.05027). Open the paper on the left.
+# 2016, [arXiv:1603.05027](https://arxiv.org/abs/1603.05027). Keep the paper open beside this
+# notebook.
 #
 # ## The question
 #
 # > **Paper** Equations (1) to (5); Figure 1
 #
-# ResNet's unit adds, and then applies relu: the shortcut is not quite free. What if nothing at all
-# stood on the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
+# ResNet's unit adds and then applies relu, so its shortcut is not quite free. What if nothing at
+# all stood in the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
 #
 # $$x_{l+1} = x_l + \mathcal{F}(x_l), \qquad x_L = x_l + \sum_{i=l}^{L-1} \mathcal{F}(x_i),
 # \qquad \frac{\partial E}{\partial x_l} = \frac{\partial E}{\partial x_L}
 # \Bigl(1 + \frac{\partial}{\partial x_l} \sum_{i=l}^{L-1} \mathcal{F}(x_i)\Bigr)$$
 #
-# and the 1 brings the gradient of any unit to any earlier one, through no weights. Does a network
-# of 1001 layers learn so?
+# and the 1 carries the gradient from any unit to any earlier one without passing through weights.
+# Can a network of 1001 layers learn this way?
 
 # %%
 import keras
@@ -39,9 +40,9 @@ from convbook.blocks.layers import act, norm
 #
 # > **Paper** Figure 1b and Figure 4e
 #
-# Batch norm and relu stand before each convolution and nothing follows the addition. This is the
-# bottleneck, `preact_block` with `r`; without `r` there are two 3x3. Where the shortcut is a
-# projection it reads what the first convolution reads, as in the authors' code.
+# Batch norm and relu come before each convolution, and nothing follows the addition. This is the
+# bottleneck, `preact_block` with `r`; without `r` the block has two 3x3 convolutions. A projection
+# on the shortcut reads the same input as the first convolution, as in the authors' code.
 
 # %%
 code(
@@ -65,7 +66,8 @@ picture(
 )
 
 # %% [markdown]
-# What the authors compared. First the orders of activation (Figure 4, Table 2), by their captions:
+# The authors compared several variants. First the orders of activation (Figure 4, Table 2), named
+# by their captions:
 
 # %%
 code(
@@ -83,7 +85,7 @@ code(
 )
 
 # %% [markdown]
-# Then what may stand on the shortcut (Figure 2, Table 1):
+# Then the operations on the shortcut (Figure 2, Table 1):
 
 # %%
 code(
@@ -103,8 +105,8 @@ code(
 #
 # > **Paper** Table 4 (164 layers, 1.7M); CIFAR-10
 #
-# Three stages of 18 bottlenecks, after them a last batch norm and relu, which in ResNet's unit
-# each unit has within. The sizes are those of the text.
+# The network has three stages of 18 bottlenecks, then a last batch norm and relu, which ResNet
+# keeps inside each unit. The sizes are those given in the text.
 
 # %%
 table("preresnet164_cifar", errata=["preresnet164_cifar: where the stride is"])
@@ -114,13 +116,13 @@ table("preresnet164_cifar", errata=["preresnet164_cifar: where the stride is"])
 #
 # > **Paper** Equations (5) and (8); Figure 2
 #
-# First the 1 of equation (5), exactly. Set $\mathcal{F} = 0$ in a stack of 16 units (all their 3x3
-# kernels to zero), so that only the shortcuts are left, and send a random gradient back from the
-# last unit. Past the full pre-activation, with nothing on the way, it arrives unchanged in each
-# number. ResNet's relu after the addition keeps the part that belongs to positive $x$. Each factor
-# $\frac12$ halves it again, so that of 16 units $2^{-16}$ is left: equation (8), $\prod \lambda_i$.
-# Dropout doubles one half and loses the other, so that after 16 units next to nothing has a way
-# back (its line is what is left, doubled again and again).
+# First we show the 1 of equation (5), exactly. We set $\mathcal{F} = 0$ in a stack of 16 units (all
+# their 3x3 kernels are zero), so that only the shortcuts remain. Then we send a random gradient
+# back from the last unit. With full pre-activation nothing stands in its way, and every component
+# arrives unchanged. ResNet's relu after the addition keeps only the components where $x$ is
+# positive. Each factor $\frac12$ halves the gradient again, so that 16 units leave $2^{-16}$:
+# equation (8), $\prod \lambda_i$. Dropout doubles one half and loses the other, so that after 16
+# units almost no component gets through (its line shows the survivors, doubled again and again).
 
 # %%
 UNITS, F = 16, 16
@@ -184,10 +186,10 @@ figure(
 # %% [markdown]
 # > **Paper** Table 1 and Table 2
 #
-# Then the whole of it: the same networks (34 layers) on scikit-learn's 1,437 training digits of 8 x
-# 8 pixels, Adam at 0.001, batch 128, 10 epochs, seed 0. Written before the first run, of the mean
-# training loss of the last two epochs: with constant scaling it is at least twice that of ResNet's
-# own unit; with the full pre-activation it is less than that.
+# Then we train the same networks (34 layers) on scikit-learn's 1,437 training digits of 8 x 8
+# pixels: Adam at 0.001, batch 128, 10 epochs, seed 0. We predicted before the first run, for the
+# mean training loss of the last two epochs: with constant scaling it is at least twice that of
+# ResNet's own unit; with full pre-activation it is lower than that of ResNet's own unit.
 
 # %%
 blocks_of = {way: (blocks.shortcut_variant_block, {"variant": way}) for way in SHORTCUTS[:2]}
@@ -221,10 +223,10 @@ grid(
 )
 
 # %% [markdown]
-# The first holds, by far. The second does *not* show at this scale: 34 layers fit the training
-# digits faster with ResNet's own unit (though not the test digits, by six of 360). In the paper,
-# too, the new unit gains with depth: little at 110 layers, much at 1001. What is printed (error in
-# %):
+# The first prediction holds, by far. The second is *not* reproduced at this scale: 34 layers fit
+# the training digits faster with ResNet's own unit (though not the test digits, by six of 360). In
+# the paper, too, the gain of the new unit grows with depth: little at 110 layers, much at 1001. The
+# paper prints these errors (in %):
 
 # %%
 errors = []
@@ -237,7 +239,7 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # %% [markdown]
 # ## Exercises
 #
-# 1. A ResNet-164 of ResNet's own unit has 896 parameters more than that of the paper. Where?
+# 1. A ResNet-164 built from ResNet's own unit has 896 parameters more than the paper's. Where?
 #
 # <details><summary>Solution</summary>
 #
@@ -251,12 +253,11 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # assert 2 * (behind_conv1 + projections + first_units - last) == 896
 # ```
 #
-# All of it is batch norm's. With ResNet's unit there is one after conv1 and after each
-# projection; with the new one there is one at the end, and the first of each stage reads the
-# narrower input.
+# All of them belong to batch norm. ResNet's unit has one after conv1 and one after each projection.
+# The new unit has one at the end, and the first batch norm of each stage reads the narrower input.
 # </details>
 #
-# 2. In which orders of Figure 4 is what is added never negative? Why is that bad?
+# 2. In which orders of Figure 4 can the unit never add a negative value? Why is that bad?
 #
 # <details><summary>Solution</summary>
 #
@@ -285,14 +286,14 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # assert (v2.macs, paper["macs"]) == (3_482_255_360, 3_857_973_248)
 # ```
 #
-# It halves the map in the last unit of a stage, not in the first of the next, see
+# It halves the map in the last unit of a stage, not in the first unit of the next; see
 # [errata](../docs/errata.md#preresnet50-kerasapplications-resnet50v2).
 # </details>
 #
 # ## Copy it
 #
-# `convbook show preact_block` prints the block and all it needs as one text to paste;
-# `architectures.create("preresnet50")`, `create("preresnet164_cifar")` build networks of it;
+# `convbook show preact_block` prints the block and everything it needs, ready to paste;
+# `architectures.create("preresnet50")`, `create("preresnet164_cifar")` build networks from it;
 # `convbook recipes preresnet164_cifar` prints how they were trained.
 #
 # ## Cite

@@ -8,15 +8,16 @@
 # # Stochastic depth
 #
 # Gao Huang, Yu Sun, Zhuang Liu, Daniel Sedra, Kilian Weinberger: *Deep Networks with Stochastic
-# Depth*, 2016, [arXiv:1603.09382](https://arxiv.org/abs/1603.09382). Open the paper on the left.
+# Depth*, 2016, [arXiv:1603.09382](https://arxiv.org/abs/1603.09382). Keep the paper open beside
+# this notebook.
 #
 # ## The question
 #
 # > **Paper** Abstract
 #
-# A test wants a deep network; training suffers from one: gradients fade on the way, and every step
-# takes long. A residual network works without any one of its blocks. So may a network be trained
-# short, each mini-batch with another random set of blocks, and used deep?
+# A deep network tests well but is hard to train: gradients fade on the way back, and every step
+# takes long. A residual network still works when one of its blocks is missing. So can we train a
+# short network, with another random set of blocks for each mini-batch, and test the deep one?
 
 # %%
 from functools import partial
@@ -35,9 +36,9 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 #
 # > **Paper** Equations (2), (3) and (5)
 #
-# Any residual block, its branch inside a gate: $b_\ell$ is 1 with probability $p_\ell$, drawn once
-# for the whole mini-batch. Where it is 0 the block is its shortcut, and the branch is not computed.
-# In inference all branches run, each weighted by how often it was there.
+# Take any residual block and put its branch inside a gate. The gate $b_\ell$ is 1 with probability
+# $p_\ell$, drawn once for the whole mini-batch. If it is 0, the block is only its shortcut, and the
+# branch is not computed. In inference all branches run, each weighted by its probability $p_\ell$.
 
 # %%
 code(
@@ -52,8 +53,8 @@ code(
 )
 
 # %% [markdown]
-# What the gate does, as a layer. (Where the size of $f_\ell(x)$ is unknown, and on JAX and PyTorch,
-# the branch is computed and multiplied by $b_\ell$.)
+# The gate as a layer. (If the size of $f_\ell(x)$ is unknown, and on JAX and PyTorch, the layer
+# computes the branch and multiplies it by $b_\ell$.)
 
 # %%
 code(
@@ -78,8 +79,8 @@ picture(
 # %% [markdown]
 # > **Paper** Equation (4); Figure 3
 #
-# Early blocks make what all later ones use, so they stay more often: $p_\ell$ falls linearly from 1
-# to $p_L$.
+# All later blocks use the features of the early blocks, so the early ones are dropped less often:
+# $p_\ell$ falls linearly from 1 to $p_L$.
 
 # %%
 code(
@@ -88,8 +89,8 @@ code(
 )
 
 # %% [markdown]
-# Of the 54 blocks of the 110-layer network with $p_L = 0.5$, a mini-batch trains 40 on average, so
-# a quarter of the work is saved.
+# The 110-layer network has 54 blocks. With $p_L = 0.5$ a mini-batch trains 40 of them on average,
+# which saves a quarter of the work.
 
 # %%
 p = blocks.survivals(54, 0.5)
@@ -114,7 +115,7 @@ figure(
 #
 # > **Paper** Table 1: the 110-layer network of ResNet's section 4.2 on CIFAR
 #
-# Stochastic depth adds no weights and changes no sizes; the multiply-adds are those of a test.
+# Stochastic depth adds no weights and changes no sizes. The multiply-adds are those at test time.
 
 # %%
 table(
@@ -130,10 +131,10 @@ table(
 #
 # > **Paper** Equation (5): many networks of different depth, and their mean
 #
-# $L$ gates have $2^L$ settings, each a network, and all share their weights. In inference each
-# branch is weighted by $p_\ell$. For *linear* branches that is exactly the mean of all $2^L$
-# networks, each weighted by how often it is trained; computed here for $L = 6$, and once more with
-# relu in the branches, where it is only near.
+# $L$ gates have $2^L$ settings. Each setting is a network, and all of them share their weights.
+# Inference weights each branch by $p_\ell$. For *linear* branches the result is exactly the mean of
+# all $2^L$ networks, each weighted by how often it is trained. We compute it for $L = 6$, and once
+# more with relu in the branches, where it is only an approximation.
 
 
 # %%
@@ -166,8 +167,8 @@ print(f"relu: off by {error:.4f}; without p_l by {unscaled:.4f}")
 # %% [markdown]
 # > **Paper** Training time: what is not drawn is not computed
 #
-# A branch that counts its own runs, inside a gate of $p = 0.3$, in 300 steps of `fit`. Expected: 90
-# runs, and a number within 4 standard deviations (32).
+# We put a branch that counts its own runs inside a gate of $p = 0.3$, for 300 steps of `fit`.
+# Expected: 90 runs, with the count within 4 standard deviations (32).
 
 
 # %%
@@ -196,10 +197,11 @@ print(f"{runs} runs in 300 steps")
 # %% [markdown]
 # > **Paper** Table 1: the network that was trained short is better
 #
-# ResNet-20 with the constant and with stochastic depth ($p_L = 0.5$), on only 300 of scikit-learn's
-# digits (8 x 8), so that there is something to overfit: Adam at 0.001, batch 50, 25 epochs, seed 0,
-# tested on 360. Written before the first run: the stochastic network's *training* loss ends above
-# twice the constant one's; its test accuracy is not below the constant one's.
+# We train ResNet-20 with constant depth and with stochastic depth ($p_L = 0.5$) on only 300 of
+# scikit-learn's digits (8 x 8), so that it can overfit: Adam at 0.001, batch 50, 25 epochs, seed 0,
+# tested on 360 digits. We predicted before the first run: the *training* loss of the stochastic
+# network ends above twice that of the constant one; its test accuracy is not below that of the
+# constant one.
 
 # %%
 x, y, *test = digits(8)
@@ -238,12 +240,13 @@ grid(
 )
 
 # %% [markdown]
-# Both hold, the second by nine images of 360 and with one seed: a sign, not a measurement.
+# Both predictions hold. The second holds by nine images of 360 and with one seed: a hint, not a
+# measurement.
 #
 # ## Exercises
 #
-# 1. If every block survives with the same probability 0.5, how many of the 54 are trained on
-#    average? For which uniform probability are as many as with the linear rule?
+# 1. If every block survives with the same probability 0.5, how many of the 54 does a mini-batch
+#    train on average? Which uniform probability trains as many as the linear rule?
 #
 # <details><summary>Solution</summary>
 #
@@ -253,7 +256,7 @@ grid(
 # ```
 # </details>
 #
-# 2. Drop path (`blocks.drop_path`), of later networks, looks alike. What is different?
+# 2. Drop path (`blocks.drop_path`), used in later networks, looks similar. How does it differ?
 #
 # <details><summary>Solution</summary>
 #
@@ -270,11 +273,11 @@ grid(
 # assert float(depth(ones[:1])[0, 0, 0, 0]) == 0.5
 # ```
 #
-# Drop path draws for each image and scales in training (by 2), so that inference is left as it is;
-# stochastic depth draws once for the mini-batch and scales in inference.
+# Drop path draws once for each image and scales in training (by 2), so inference needs no change.
+# Stochastic depth draws once for the mini-batch and scales in inference.
 # </details>
 #
-# 3. The ImageNet network of the paper is not ResNet's own ResNet-152. Which difference shows in a
+# 3. The ImageNet network of this paper is not ResNet's own ResNet-152. Which difference changes a
 #    count?
 #
 # <details><summary>Solution</summary>
@@ -286,14 +289,14 @@ grid(
 # assert (theirs.macs, first["macs"]) == (11_513_626_624, 11_282_415_616)
 # ```
 #
-# The stride is in the 3x3, see
+# The stride is in the 3x3; see
 # [errata](../docs/errata.md#stochastic_depth_resnet152-another-resnet-152).
 # </details>
 #
 # ## Copy it
 #
-# `convbook show stochastic_depth` prints the block and all it needs as one text to paste;
-# `architectures.create("resnet56_cifar", survival=0.5)` gives any residual network a stochastic
+# `convbook show stochastic_depth` prints the block and everything it needs, ready to paste;
+# `architectures.create("resnet56_cifar", survival=0.5)` gives any residual network stochastic
 # depth; `convbook train resnet20 --data digits --option survival=0.5` trains one.
 #
 # ## Cite

@@ -11,16 +11,16 @@
 # Convolutional Networks*, 2016, [arXiv:1608.06993](https://arxiv.org/abs/1608.06993); and for its
 # memory Geoff Pleiss, Danlu Chen, Gao Huang, Tongcheng Li, Laurens van der Maaten, Kilian Q.
 # Weinberger: *Memory-Efficient Implementation of DenseNets*, 2017,
-# [arXiv:1707.06990](https://arxiv.org/abs/1707.06990). Open the papers on the left.
+# [arXiv:1707.06990](https://arxiv.org/abs/1707.06990). Keep the papers open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Section 3; Figure 1
 #
-# A residual network adds each layer's result to what was there, and the two can no longer be
-# separated. If a layer could read the results of *all* layers before it as they are, it need not
-# learn again what another has found: it could be very narrow. Is a network of narrow layers, each
-# of which reads everything, better for its parameters?
+# A residual network adds each layer's result to its input, and the two can no longer be separated.
+# Suppose instead that a layer reads the results of *all* earlier layers, unchanged. Then it need
+# not learn again what another layer has found, and it can be very narrow. Does a network of narrow
+# layers, each of which reads everything, make better use of its parameters?
 
 # %%
 from itertools import pairwise
@@ -37,8 +37,8 @@ from convbook.beside import code, digits, figure, grid, learn, picture, results,
 #
 # > **Paper** Section 3; Figure 1
 #
-# $k$ (here `f`) is the growth rate: each layer adds so many channels. With `r` = 4 a 1x1 to $4k$
-# channels comes before the 3x3 (DenseNet-B); without it each layer is one 3x3. All are
+# $k$ (here `f`) is the growth rate: each layer adds $k$ channels. With `r` = 4 a 1x1 to $4k$
+# channels comes before the 3x3 (DenseNet-B). Without it each layer is one 3x3. All convolutions are
 # pre-activated: batch norm, relu, convolution.
 
 # %%
@@ -62,7 +62,7 @@ picture(
 )
 
 # %% [markdown]
-# Between the blocks a transition halves the map and, with compression $\theta$ = 1/2 (DenseNet-C),
+# Between two blocks a transition halves the map and, with compression $\theta$ = 1/2 (DenseNet-C),
 # the channels.
 
 # %%
@@ -79,14 +79,14 @@ code(
 #
 # > **Paper** Table 1, column *DenseNet-121*
 #
-# Left the sizes that the paper prints, then what our network has, counted on the built model.
+# Left: the sizes printed in the paper. Right: our network, counted on the built model.
 
 # %%
 table("densenet121", errata=["densenet121: relu in the transitions"])
 
 # %% [markdown]
-# The CIFAR nets have three blocks; Table 2 prints their parameters. Counted layer by layer, and for
-# two of them on the built network:
+# The CIFAR nets have three blocks, and Table 2 prints their parameters. We count them layer by
+# layer, and two of them on the built network:
 
 
 # %%
@@ -129,14 +129,15 @@ grid(
 #
 # > **Paper** Figure 4: as good as a pre-activated ResNet with about a third of its parameters
 #
-# Both on scikit-learn's digits of 8 x 8 pixels, with a 3x3 of 16 filters first: two dense blocks of
-# four layers, $k$ = 8 with a transition between, against four pre-activated residual blocks of 16,
-# 16, 32 and 32 filters. 1,437 training images, 8 epochs of Adam at 0.001, batch 128, seeds 0 and 1.
-# Written before the first run: the dense net has at most half of the parameters, and its mean
-# accuracy on the 360 test images is at most one point lower.
+# We train both networks on scikit-learn's digits of 8 x 8 pixels. Both begin with a 3x3 of 16
+# filters. One has two dense blocks of four layers, $k$ = 8, with a transition between them; the
+# other has four pre-activated residual blocks of 16, 16, 32 and 32 filters. 1,437 training images,
+# 8 epochs of Adam at 0.001, batch 128, seeds 0 and 1. We predicted before the first run: the dense
+# net has at most half of the parameters, and its mean accuracy on the 360 test images is at most
+# one point lower.
 #
-# **This does not quite show at this scale**: in the first run, of three seeds, the dense net was
-# lower by a little more than one point. What is asserted is three points, and half of the
+# **This is not quite reproduced at this scale.** In the first run, with three seeds, the dense net
+# was lower by a little more than one point. The code asserts three points, and half of the
 # parameters.
 
 # %%
@@ -203,10 +204,10 @@ grid(
 # > **Paper** Figure 5: the mean size of each layer's weights on the features of each layer before
 # > it
 #
-# We cut instead: in the dense net of seed 1, one connection at a time, by zeros in the kernel of
-# the layer that reads. Written before the first run: each of the 20 connections of a block
-# changes the loss on the test images, and without all those that reach over a layer, the
-# accuracy falls by more than 20 points.
+# We cut instead: in the dense net of seed 1 we remove one connection at a time, with zeros in the
+# kernel of the layer that reads. We predicted before the first run: each of the 20 connections of a
+# block changes the loss on the test images; without all connections that skip a layer, the accuracy
+# falls by more than 20 points.
 
 # %%
 dense, (test, labels) = kept["dense"], data[2:]
@@ -275,11 +276,12 @@ figure(fig, "Rise of the test loss where one layer no longer reads the features 
 #
 # > **Paper** arXiv:1707.06990, Section 3
 #
-# Few parameters, but much memory in training: each layer's concatenation, batch norm and relu are
-# new tensors as wide as all before, and the gradient needs them. So what is kept grows with the
-# square of the number of layers. They are cheap to compute, though, so `recompute=True` throws them
-# away and makes them again in the backward pass: only what the convolutions return stays. Counted
-# on the graph of a block, in channels for each position:
+# DenseNet has few parameters but needs much memory in training. The concatenation, batch norm and
+# relu of each layer are new tensors as wide as all the layers before, and the gradient needs them.
+# So the memory grows with the square of the number of layers. These tensors are cheap to compute,
+# though. With `recompute=True` the network discards them and computes them again in the backward
+# pass, and keeps only the outputs of the convolutions. We count on the graph of a block, in
+# channels for each position:
 
 
 # %%
@@ -318,12 +320,13 @@ figure(
 )
 
 # %% [markdown]
-# Right, the resident memory at its peak above that before training, at batch 64, each net in a
-# process of its own: `python -m benchmarks memory` measures it (kept in
+# Right: the peak of the resident memory above that before training, at batch 64, each net in its
+# own process. `python -m benchmarks memory` measures it (results in
 # `benchmarks/results/memory.json`).
 #
-# The result must not change. Two steps of SGD with momentum, with and without, from the same
-# weights. Written before the first run: all weights and moving statistics agree to 1e-5.
+# Recomputing must not change the result. We take two steps of SGD with momentum, with and without
+# it, from the same weights. We predicted before the first run: all weights and moving statistics
+# agree to 1e-5.
 
 # %%
 images, codes = data[0][:128], data[1][:128]
@@ -348,8 +351,9 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many layers do DenseNet-121 and DenseNet-264 have, counted as the paper counts: two
-#    convolutions for each dense layer, one for each transition, the first, and the dense layer?
+# 1. How many layers do DenseNet-121 and DenseNet-264 have? Count as the paper does: two
+#    convolutions for each dense layer, one for each transition, the first convolution, and the last
+#    dense layer.
 #
 # <details><summary>Solution</summary>
 #
@@ -363,7 +367,7 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # The last one is called 264 and has 265 layers.
 # </details>
 #
-# 2. A block of $L$ layers has $L(L+1)/2$ direct connections. How many has it in the graph?
+# 2. A block of $L$ layers has $L(L+1)/2$ direct connections. How many do you count in the graph?
 #
 # <details><summary>Solution</summary>
 #
@@ -373,8 +377,8 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # ```
 # </details>
 #
-# 3. What would DenseNet-121 weigh without bottleneck layers, so with one 3x3 in each layer? Count
-#    it for its first block.
+# 3. How many weights would DenseNet-121 have without bottlenecks, with a single 3x3 in each layer?
+#    Count them for its first block.
 #
 # <details><summary>Solution</summary>
 #
@@ -387,13 +391,13 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # assert weights == {4: 331_776, None: 248_832}
 # ```
 #
-# Fewer in the first block, where the input is narrow: the 1x1 pays where $9 c k > 4 k c + 36 k^2$,
-# from $c = 7.2 k$ channels on, that is 231.
+# The first block would have fewer, because its input is narrow. The 1x1 pays off where
+# $9 c k > 4 k c + 36 k^2$, that is, from $c = 7.2 k$ channels on: 231 here.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show dense_block` prints the block and all it needs as one text to paste;
+# `convbook show dense_block` prints the block and everything it needs, ready to paste;
 # `architectures.create("densenet121", weights="imagenet")` builds the network with published
 # weights, `architectures.create("densenet121", recompute=True)` one that trains in less memory.
 #

@@ -8,16 +8,16 @@
 # # Xception
 #
 # François Chollet: *Xception: Deep Learning with Depthwise Separable Convolutions*, 2016,
-# [arXiv:1610.02357](https://arxiv.org/abs/1610.02357). Open the paper on the left.
+# [arXiv:1610.02357](https://arxiv.org/abs/1610.02357). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Section 1
 #
-# A convolution looks across channels and across space in one go. An Inception module splits this:
-# 1x1 convolutions map the channels into three or four smaller spaces, then ordinary convolutions
-# look across each. Taken to its end, each channel is a space of its own. Can the two kinds of
-# correlation be mapped wholly apart, and is such a network better at the same size?
+# A convolution looks across channels and across space at the same time. An Inception module splits
+# this: its 1x1 convolutions map the channels into three or four smaller spaces, then ordinary
+# convolutions look across each. In the extreme case each channel is a space of its own. Can a
+# network map the two kinds of correlation entirely separately, and is it better at the same size?
 
 # %%
 import keras
@@ -33,7 +33,7 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Figures 1 to 4: from Inception to its extreme
 #
-# The extreme Inception module: each channel of the 1x1 has a kernel of its own.
+# The extreme Inception module: each output channel of the 1x1 has its own spatial kernel.
 
 # %%
 code(
@@ -42,7 +42,8 @@ code(
 )
 
 # %% [markdown]
-# Turned round, with nothing between, it is the depthwise separable convolution of the libraries:
+# Reverse the order and leave out the activation between, and it is the depthwise separable
+# convolution of the libraries:
 
 # %%
 code(
@@ -55,7 +56,7 @@ code(
 # %% [markdown]
 # > **Paper** Figure 5
 #
-# The network is a stack of separable convolutions with shortcuts, 36 convolutions in 14 modules.
+# The network is a stack of separable convolutions with shortcuts: 36 convolutions in 14 modules.
 
 # %%
 code(
@@ -77,8 +78,8 @@ picture(
 )
 
 # %% [markdown]
-# A separable convolution *is* a convolution, whose kernel is a product: each channel has one 3x3
-# pattern, used with a different weight for each filter. Ten filters on real digits, exactly:
+# A separable convolution *is* a convolution whose kernel is a product: each channel has one 3x3
+# pattern, with a different weight for each filter. Here are ten filters on real digits, exactly:
 
 # %%
 data = digits(8)
@@ -117,8 +118,8 @@ table(
 )
 
 # %% [markdown]
-# Table 3 sets it beside Inception v3, which has about as many parameters: what Xception gains is
-# not size. The figure printed for Inception v3 is that of another network
+# Table 3 compares it with Inception v3, which has about as many parameters: Xception's gain does
+# not come from size. The number printed for Inception v3 belongs to another network
 # ([errata](../docs/errata.md#inception_v3-23626728)).
 
 # %%
@@ -139,14 +140,14 @@ grid(
 #
 # > **Paper** Figure 10: no activation between depthwise and pointwise
 #
-# Inception puts a relu after both of its steps. In a separable convolution the paper found that a
-# relu (or elu) between the two makes training slower and worse: after the depthwise step each
-# channel stands alone, and what a relu cuts from it is lost.
+# Inception puts a relu after both of its steps. For a separable convolution the paper found that a
+# relu (or elu) between the two makes training slower and worse. After the depthwise step each
+# channel stands alone, so whatever a relu cuts off is lost.
 #
-# Four residual modules of one separable convolution each, 24 channels, on the digits of 8 x 8
-# pixels; Adam at 0.001, batch 128, 8 epochs, seeds 0, 1 and 2, nothing or a relu between.
-# Written before the first run: for each seed the training loss of the last epoch is lower with
-# nothing between.
+# We train four residual modules of one separable convolution each, 24 channels, on the digits of
+# 8 x 8 pixels, with nothing or a relu between the two steps: Adam at 0.001, batch 128, 8 epochs,
+# seeds 0, 1 and 2. We predicted before the first run: for each seed the training loss of the last
+# epoch is lower with nothing between.
 
 
 # %%
@@ -183,10 +184,10 @@ figure(
 )
 
 # %% [markdown]
-# Seen: the claim does not show at this scale. The loss is lower with nothing between for two seeds
-# of three only, by less than seeds differ among themselves, and the test accuracy is higher with
-# the relu. Four modules and 96 steps are not the paper's 14 modules on ImageNet; asserted is what
-# was seen.
+# Result: the claim is not reproduced at this scale. With nothing between, the loss is lower for
+# only two seeds of three, by less than the seeds differ among themselves, and the test accuracy is
+# higher with the relu. Four modules and 96 steps are not the paper's 14 modules on ImageNet. The
+# code asserts what we saw.
 
 # %%
 last = {key: float(history["loss"][-1]) for key, history in histories.items()}
@@ -206,7 +207,7 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. What would a module of the middle flow weigh with ordinary convolutions?
+# 1. How many weights would a module of the middle flow have with ordinary convolutions?
 #
 # <details><summary>Solution</summary>
 #
@@ -221,8 +222,8 @@ grid(
 # assert 8.8 < ordinary.weights / separable.weights < 9
 # ```
 #
-# Nearly nine times as much: the 3x3 patterns of a separable convolution are almost free, the cost
-# is the 1x1. Eight such modules would weigh 114 million instead of 13.
+# Nearly nine times as many. The 3x3 patterns of a separable convolution are almost free; the 1x1 is
+# the cost. Eight such modules would have 114 million weights instead of 13.
 # </details>
 #
 # 2. Does the order matter, 1x1 first or depthwise first?
@@ -240,7 +241,7 @@ grid(
 # assert module("1x1", 128) - module("depthwise", 128) == 9 * 64
 # ```
 #
-# In a deep stack hardly, as the paper says: the steps alternate anyway, and only the first and the
+# Hardly in a deep stack, as the paper says: the steps alternate anyway, and only the first and the
 # last of the stack differ.
 # </details>
 #
@@ -255,12 +256,13 @@ grid(
 # assert [x.filters for x in projections] == [128, 256, 728, 1024]
 # ```
 #
-# Those of the four modules that halve the grid; the eight of the middle flow pass their input on.
+# The shortcuts of the four modules that halve the grid. The eight of the middle flow pass their
+# input on unchanged.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show xception_block` prints the block and all it needs as one text to paste;
+# `convbook show xception_block` prints the block and everything it needs, ready to paste;
 # `architectures.create("xception", weights="imagenet")` builds the network with published weights;
 # `convbook recipes xception` prints how it was trained.
 #

@@ -9,16 +9,16 @@
 #
 # Saining Xie, Ross Girshick, Piotr Dollár, Zhuowen Tu, Kaiming He: *Aggregated Residual
 # Transformations for Deep Neural Networks*, 2016,
-# [arXiv:1611.05431](https://arxiv.org/abs/1611.05431). Open the paper on the left.
+# [arXiv:1611.05431](https://arxiv.org/abs/1611.05431). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Figure 1
 #
-# Inception splits into paths, transforms each and merges them, which is cheap for what it can
-# express; but each path is designed by hand. ResNet repeats one block. What if a block has many
-# paths, all alike, and adds them up? Their number, the *cardinality* $C$, is then a third size of a
-# network beside depth and width. Which of the three is worth its cost?
+# Inception splits its input into paths, transforms each and merges them. That is cheap for what it
+# can express, but someone must design each path by hand. ResNet repeats one block. What if a block
+# adds up many paths that are all alike? Their number, the *cardinality* $C$, becomes a third size
+# of a network, besides depth and width. Which of the three is worth its cost?
 #
 # $$\mathcal{F}(x) = \sum_{i=1}^{C} \mathcal{T}_i(x), \qquad y = x + \mathcal{F}(x)$$
 
@@ -60,7 +60,7 @@ code(
 )
 
 # %% [markdown]
-# Form (c), which the networks have: all paths in one convolution of each kind.
+# Form (c), used in the networks, puts all paths into one convolution of each kind.
 
 # %%
 code(
@@ -87,8 +87,9 @@ picture(
 )
 
 # %% [markdown]
-# The three are one function: the kernels of (c), cut into four parts, as those of (a) and (b). A
-# grouped 3x3 is four 3x3 beside each other, and a 1x1 of the concatenation is a sum of four 1x1.
+# The three forms are one function. We cut the kernels of (c) into four parts and use them as those
+# of (a) and (b). A grouped 3x3 equals four 3x3 side by side, and a 1x1 of the concatenation equals
+# a sum of four 1x1.
 
 # %%
 w, c = 3, 4
@@ -127,8 +128,8 @@ grid(
 # %% [markdown]
 # > **Paper** Figure 4: two layers are not enough
 #
-# With paths of two 3x3 the sum is one wide dense block, whatever $C$ is; it takes three layers for
-# the paths to stay apart.
+# If each path is two 3x3, the sum is one wide dense block for every $C$. The paths stay apart only
+# from three layers on.
 
 # %%
 i = keras.Input((8, 8, 16))
@@ -154,7 +155,7 @@ table("resnext50_32x4d", errata=["resnext50_32x4d: 25.0 and 25.5 million"])
 # %% [markdown]
 # > **Paper** Tables 2 and 3
 #
-# The cardinality grows, and the paths get so much narrower that a block of conv2 keeps its about
+# As the cardinality grows, the paths get narrower, so that a block of conv2 keeps its roughly
 # 70,000 weights. The errors are the paper's (ImageNet, one crop, top-1 in %).
 
 # %%
@@ -181,11 +182,12 @@ grid(heads, rows)
 #
 # > **Paper** Table 3, Figure 5: at equal cost, more paths learn better
 #
-# The same sweep at a quarter of the size: four blocks of 64 channels on 4 x 4 maps, $C$ x $d$ of
-# 1x16, 4x6 and 32x1, each with about 4,350 weights a block. scikit-learn's 1,437 training digits
-# (8 x 8), Adam at 0.001, batch 128, 8 epochs, seeds 0 and 1. Written before the first run: the mean
-# training loss of the last two epochs and of the seeds is lower with 32x1 than with 1x16. (The
-# first run had 2x10 and a third seed too; they were left out for time and changed nothing.)
+# We repeat the sweep at a quarter of the size: four blocks of 64 channels on 4 x 4 maps, with $C$ x
+# $d$ of 1x16, 4x6 and 32x1 and about 4,350 weights per block. scikit-learn's 1,437 training digits
+# (8 x 8), Adam at 0.001, batch 128, 8 epochs, seeds 0 and 1. We predicted before the first run: the
+# training loss, averaged over the last two epochs and the seeds, is lower with 32x1 than with 1x16.
+# (The first run also had 2x10 and a third seed. We left them out to save time; they changed
+# nothing.)
 
 # %%
 x, y, *test = digits(8)
@@ -244,15 +246,15 @@ grid(
 )
 
 # %% [markdown]
-# It does *not* show at this scale, but the reverse: four small blocks learn the digits faster with
-# one wide path. Paths one channel wide have few weights each, and 8 epochs tell how fast a network
-# learns, not what it can express in the end; the paper trains 50 and 101 layers on 1.3 million
-# images, and gains 1.7 and 0.8 points. What holds at any scale is that the cost is the same, and
-# that the three forms are one function.
+# This is *not* reproduced at this scale; we see the reverse: four small blocks learn the digits
+# faster with one wide path. Paths one channel wide have few weights, and 8 epochs show how fast a
+# network learns, not what it can express in the end. The paper trains 50 and 101 layers on 1.3
+# million images, and gains 1.7 and 0.8 points. Two facts hold at any scale: the cost is the same,
+# and the three forms are one function.
 #
 # ## Exercises
 #
-# 1. Which width would 16 paths have at the same cost, and why is it not in Table 3?
+# 1. Which width would 16 paths have at the same cost? Why is it not in Table 3?
 #
 # <details><summary>Solution</summary>
 #
@@ -261,7 +263,7 @@ grid(
 # assert weights == [64_400, 74_752]
 # ```
 #
-# Between 7 and 8 (of 69,632 weights): no whole number is near.
+# Between 7 and 8 (for 69,632 weights): no whole number is close.
 # </details>
 #
 # 2. NASNet's paper quotes 83.6M parameters for ResNeXt-101 (64x4d). Which count is that?
@@ -274,11 +276,12 @@ grid(
 # assert counts["total_keras_style"] == 83_658_152
 # ```
 #
-# With batch norm's moving statistics, cut off; see
+# The count with batch norm's moving statistics, truncated; see
 # [errata](../docs/errata.md#conventions-which-one-a-printed-count-has).
 # </details>
 #
-# 3. ResNeXt-50 (1x64d) is ResNet-50. Why does the paper print 4.1 billion where ResNet's has 3.8?
+# 3. ResNeXt-50 (1x64d) is ResNet-50. Why does the paper print 4.1 billion where ResNet's paper has
+#    3.8?
 #
 # <details><summary>Solution</summary>
 #
@@ -287,13 +290,13 @@ grid(
 # assert (rows[0][4], first.macs) == (4_089_184_256, 3_857_973_248)
 # ```
 #
-# The stride is in the 3x3, as in Torch, not in the first 1x1.
+# ResNeXt has the stride in the 3x3, as in Torch, not in the first 1x1.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show resnext_bottleneck_block` prints the block and all it needs as one text to
-# paste; `architectures.create("resnext50_32x4d")` builds the network, also with published weights
+# `convbook show resnext_bottleneck_block` prints the block and everything it needs, ready to paste;
+# `architectures.create("resnext50_32x4d")` builds the network, also with published weights
 # (`weights="timm/..."`); `convbook recipes resnext50_32x4d` prints how it was trained.
 #
 # ## Cite

@@ -13,19 +13,18 @@
 #
 # Mark Sandler, Andrew Howard, Menglong Zhu, Andrey Zhmoginov, Liang-Chieh Chen: *MobileNetV2:
 # Inverted Residuals and Linear Bottlenecks*, 2018,
-# [arXiv:1801.04381](https://arxiv.org/abs/1801.04381). Open the papers on the left.
+# [arXiv:1801.04381](https://arxiv.org/abs/1801.04381). Keep the papers open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** v1: section 3.1; v2: Figures 1 and 3
 #
-# **v1** A 3x3 convolution looks at its neighbours and mixes channels in one step. Done in two
-# steps, one kernel for each channel and then a 1x1, it costs a fraction: how much accuracy goes
-# with it?
+# **v1** A 3x3 convolution looks at its neighbours and mixes channels in one step. In two steps, one
+# kernel for each channel and then a 1x1, it costs a fraction. How much accuracy is lost?
 #
-# **v2** Almost all of v1's cost is now in its 1x1 convolutions between wide maps. Can what is
-# passed from block to block be narrow? A narrow map that goes through a relu loses what the relu
-# cuts off. So the blocks get wide inside only, and their narrow ends stay linear.
+# **v2** Almost all of v1's cost is now in its 1x1 convolutions between wide maps. Can the maps that
+# pass from block to block be narrow? A narrow map that goes through a relu loses whatever the relu
+# cuts off. So the blocks are wide only inside, and their narrow ends stay linear.
 
 # %%
 from math import comb
@@ -45,8 +44,9 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** v1: section 3.1; Figure 3, right
 #
-# $M$ channels in, $N$ out, $D_K$ the side of the kernel, $D_F$ that of the map. Between the two
-# steps there are batch norm and relu, unlike Xception's separable convolution.
+# $M$ is the number of input channels, $N$ of output channels, $D_K$ the side of the kernel and
+# $D_F$ that of the map. Batch norm and relu come between the two steps, unlike in Xception's
+# separable convolution.
 
 # %%
 code(
@@ -68,7 +68,8 @@ picture(
 # %% [markdown]
 # The two steps cost $\frac{1}{N} + \frac{1}{D_K^2}$ of the 3x3 convolution. The paper's example is
 # a layer of 512 channels at 14x14, then with $\alpha$ = 0.75 of the channels, then at $\rho$ =
-# 0.714 of the size (Table 3; its figures recalled: 462, 52.3, 29.6 and 15.1 million multiply-adds).
+# 0.714 of the size (Table 3; its figures are from memory: 462, 52.3, 29.6 and 15.1 million
+# multiply-adds).
 
 
 # %%
@@ -100,8 +101,8 @@ grid(
 #
 # > **Paper** v2: Table 1; Figure 4d
 #
-# ResNet's bottleneck turned inside out: narrow at its ends, where the shortcut is, and $t$ times
-# as wide (`r`) in the middle. No activation after the last 1x1.
+# It is ResNet's bottleneck turned inside out: narrow at its ends, where the shortcut is, and $t$
+# times as wide (`r`) in the middle. No activation follows the last 1x1.
 
 # %%
 code(
@@ -129,15 +130,15 @@ picture(
 #
 # > **Paper** v1: Table 1
 #
-# Left the sizes that the paper prints, a depthwise layer and its 1x1 in one row, then what our
-# network has, counted on the built model.
+# Left: the sizes printed in the paper, with a depthwise layer and its 1x1 in one row. Right: our
+# network, counted on the built model.
 
 # %%
 table("mobilenet_v1_1.0_224", errata=["mobilenet_v1_1.0_224: the last stride"])
 
 # %% [markdown]
-# Width $\alpha$ counts about squared in both columns; the size of the image counts squared in one.
-# (The paper's Tables 6 and 7.)
+# Both columns grow roughly with the square of the width $\alpha$; only the multiply-adds grow with
+# the square of the image size. (The paper's Tables 6 and 7.)
 
 # %%
 nets = {}
@@ -159,11 +160,11 @@ grid(
 )  # fmt: skip
 
 # %% [markdown]
-# Why 290 where we count 290.7:
+# Why the paper prints 290 and we count 290.7:
 # [mobilenet_v1_1.0_160: 290 million](../docs/errata.md#mobilenet_v1_10_160-290-million).
 #
-# Where the cost is (Table 2; its figures recalled: the 1x1 convolutions have 94.86 % of the
-# multiply-adds and 74.59 % of the parameters). The kernels alone, batch norm left out:
+# Where the cost is (Table 2; its figures are from memory: the 1x1 convolutions have 94.86 % of the
+# multiply-adds and 74.59 % of the parameters). We count the kernels alone, without batch norm:
 
 
 # %%
@@ -194,7 +195,7 @@ grid(
 #
 # > **Paper** v2: Table 2
 #
-# Rows of $t$, $c$, $n$, $s$: expansion, channels, repeats, first stride.
+# A row gives $t$, $c$, $n$ and $s$: expansion, channels, repeats and first stride.
 
 # %%
 table("mobilenet_v2_1.0_224", errata=["mobilenet_v2_1.0_224: 3.4 million and 300 million"])
@@ -207,7 +208,7 @@ table("mobilenet_v2_1.0_224", errata=["mobilenet_v2_1.0_224: 3.4 million and 300
 # > **Paper** v1: Table 4 (recalled: the net with full 3x3 convolutions has 29.3 million parameters,
 # 4,866 million multiply-adds and 71.7 % top-1 accuracy, MobileNet 70.6 %)
 #
-# The two counts need no training. (4,866 fits without the last, dense layer.)
+# The two counts need no training. (4,866 is the count without the last, dense layer.)
 
 
 # %%
@@ -233,15 +234,15 @@ grid(
 )
 
 # %% [markdown]
-# The accuracy, on scikit-learn's digits of 8 x 8 pixels: a 3x3 with 16 filters, then four blocks
-# with (32, 32, 64, 64) filters, the first 32 and the first 64 with stride 2; 1,437 training images,
-# 8 epochs of Adam at 0.001, batch 128, seeds 0, 1 and 2. Written before the first run (of a larger
-# net): the separable net costs less than a fifth and is, in the mean over seeds, at most 3 points
-# below on the 360 test images.
+# For the accuracy we use scikit-learn's digits of 8 x 8 pixels: a 3x3 with 16 filters, then four
+# blocks with (32, 32, 64, 64) filters, the first 32 and the first 64 with stride 2; 1,437 training
+# images, 8 epochs of Adam at 0.001, batch 128, seeds 0, 1 and 2. We predicted before the first run
+# (of a larger net): the separable net costs less than a fifth and is, averaged over the seeds, at
+# most 3 points less accurate on the 360 test images.
 #
-# **This does not show at this scale.** A net so narrow, trained so shortly, loses far more than
-# three points: it learns more slowly, also on the training images. What is asserted is what was
-# seen.
+# **This is not reproduced at this scale.** Such a narrow net, after so little training, loses far
+# more than three points: it learns more slowly, on the training images too. The code asserts what
+# we saw.
 
 # %%
 data = digits(8)
@@ -305,13 +306,13 @@ grid(
 # > **Paper** v2: Figure 1; section 3.2
 #
 # The paper takes $n$-dimensional points to $m$ dimensions with a random matrix $T$, applies relu
-# and tries to get the points back. A point can be had back exactly where at least $n$ of the $m$
-# channels stay above zero: those rows of $T$ can be inverted. For a symmetric random $T$ each
-# channel is positive half of the time, so the share of points that survive is
-# $P(\mathrm{Bin}(m, \tfrac12) \ge n)$. We ask it of the digits: their first $n$ principal
-# components, 100 random matrices, seed 0. Written before the first run: the share found is within
-# 0.02 of the formula; with $m = n$ at most one point in four survives, with v2's $m = 6 n$ 99 % do;
-# and all that are said to survive are recovered to 1e-6.
+# and tries to recover the points. We can recover a point exactly if at least $n$ of the $m$
+# channels stay above zero, because those rows of $T$ can be inverted. For a symmetric random $T$
+# each channel is positive half of the time, so the share of points that survive is
+# $P(\mathrm{Bin}(m, \tfrac12) \ge n)$. We test this on the digits: their first $n$ principal
+# components, 100 random matrices, seed 0. We predicted before the first run: the share found is
+# within 0.02 of the formula; with $m = n$ at most one point in four survives, with v2's $m = 6 n$
+# 99 % do; and we recover all surviving points to 1e-6.
 
 # %%
 rng = np.random.default_rng(0)
@@ -373,10 +374,10 @@ grid(
 #
 # > **Paper** v2: Figure 6a
 #
-# Three inverted residuals of only (4, 8, 8) channels, $t = 6$, once as they are and once with relu6
-# after the last 1x1 of each; 6 epochs, the rest as above. Written before the first run (of a
-# larger net): in the mean over three seeds the linear net's training loss (last two epochs) is
-# lower.
+# We train three inverted residuals of only (4, 8, 8) channels, $t = 6$, once unchanged and once
+# with relu6 after the last 1x1 of each; 6 epochs, the rest as above. We predicted before the first
+# run (of a larger net): averaged over three seeds, the linear net's training loss (last two epochs)
+# is lower.
 
 
 # %%
@@ -421,7 +422,7 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. Below which number of output channels $N$ does the 1x1 of a 3x3 separable convolution cost less
+# 1. For which numbers of output channels $N$ does the 1x1 of a 3x3 separable convolution cost less
 #    than its depthwise half?
 #
 # <details><summary>Solution</summary>
@@ -434,12 +435,11 @@ grid(
 #     assert (pointwise > depthwise) == (f > 9)
 # ```
 #
-# $M N D_F^2 < D_K^2 M D_F^2$ where $N < D_K^2 = 9$. In real networks the 1x1 has nearly all the
-# cost.
+# $M N D_F^2 < D_K^2 M D_F^2$ if $N < D_K^2 = 9$. In real networks the 1x1 has nearly all the cost.
 # </details>
 #
 # 2. Is it cheaper to make MobileNet thinner or shallower? Leave out the five blocks of 512 channels
-#    at 14x14 and compare with $\alpha$ = 0.75.
+#    at 14x14, and compare with $\alpha$ = 0.75.
 #
 # <details><summary>Solution</summary>
 #
@@ -453,12 +453,12 @@ grid(
 # assert shallow.macs < nets["0.75_224"].macs and shallow.trainable > nets["0.75_224"].trainable
 # ```
 #
-# About the same cost (307 and 325 million); the paper's Table 5 finds the thinner net 3 points
-# better.
+# Both cost about the same (307 and 325 million). The paper's Table 5 finds the thinner net 3 points
+# more accurate.
 # </details>
 #
 # 3. How much smaller is the map on v2's shortcut than in the middle of its block? And what does the
-#    expansion cost where $t$ goes from 1 to 6?
+#    expansion cost if $t$ goes from 1 to 6?
 #
 # <details><summary>Solution</summary>
 #
@@ -473,17 +473,16 @@ grid(
 # assert macs[6] == 28 * 28 * 192 * (32 + 9 + 32) and macs[1] == 28 * 28 * 32 * (9 + 32)
 # ```
 #
-# Six times: only the narrow map must stay in memory for the addition. The cost is linear in $t$,
-# save that $t = 1$ leaves the first 1x1 out.
+# Six times smaller, and only this narrow map must stay in memory for the addition. The cost is
+# linear in $t$, except that $t = 1$ leaves out the first 1x1.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show mobilenet_block` and `convbook show inverted_residual_block` print
-# the blocks and all they need as one text to paste;
-# `architectures.create("mobilenet_v2_1.0_224", weights="imagenet")` builds the network with
-# published weights; `architectures.create("mobilenet_v1_0.5_224", classes=10)` a thinner one for
-# your classes.
+# `convbook show mobilenet_block` and `convbook show inverted_residual_block` print the blocks and
+# everything they need, ready to paste; `architectures.create("mobilenet_v2_1.0_224",
+# weights="imagenet")` builds the network with published weights;
+# `architectures.create("mobilenet_v1_0.5_224", classes=10)` builds a thinner one for your classes.
 #
 # ## Cite
 #

@@ -9,15 +9,15 @@
 #
 # Xiangyu Zhang, Xinyu Zhou, Mengxiao Lin, Jian Sun: *ShuffleNet: An Extremely Efficient
 # Convolutional Neural Network for Mobile Devices*, 2017,
-# [arXiv:1707.01083](https://arxiv.org/abs/1707.01083). Open the paper on the left.
+# [arXiv:1707.01083](https://arxiv.org/abs/1707.01083). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Section 3.1; Figure 1
 #
 # In nets of depthwise convolutions almost all of the cost is in the 1x1 convolutions. Groups would
-# make those cheaper too. But channels of one group then never see those of another, however many
-# such layers follow. What if the channels are dealt out anew between two grouped layers?
+# make those cheaper too. But then the channels of one group never see those of another, however
+# many such layers follow. What if we redistribute the channels between two grouped layers?
 
 # %%
 import keras
@@ -35,8 +35,8 @@ from convbook.beside import code, digits, figure, grid, learn, picture, table
 #
 # > **Paper** Section 3.1; Figure 1c
 #
-# Write the channels as $g$ rows of $n = C/g$, transpose, and read them out. It has no weights and
-# costs no multiply-add.
+# Write the channels as $g$ rows of $n = C/g$, transpose, and read them out. The shuffle has no
+# weights and costs no multiply-adds.
 
 # %%
 code(
@@ -58,8 +58,9 @@ assert np.ravel(back).tolist() == list(range(12))
 #
 # > **Paper** Section 3.2; Figure 2b, and with stride 2 Figure 2c
 #
-# A ResNet bottleneck with grouped 1x1, shuffled once, and a depthwise 3x3 with no relu after it.
-# With stride 2 the shortcut is a mean, and is concatenated: so more channels cost nothing.
+# The unit is a ResNet bottleneck with grouped 1x1, one shuffle, and a depthwise 3x3 without a relu
+# after it. With stride 2 the shortcut is a mean pool, and the unit concatenates it, so more
+# channels cost nothing.
 
 # %%
 code(
@@ -94,7 +95,7 @@ picture(
 # %% [markdown]
 # With $c$ channels, $m$ in the bottleneck and $g$ groups on maps of $h \times w$, a ResNet unit
 # costs $hw(2cm + 9m^2)$, a ResNeXt unit $hw(2cm + 9m^2/g)$ and a ShuffleNet unit $hw(2cm/g + 9m)$
-# (section 3.2). Counted on the blocks, with $c = 240$, $m = 60$, $g = 3$:
+# (section 3.2). We count them on the blocks, with $c = 240$, $m = 60$, $g = 3$:
 
 # %%
 h, c, m, g = 28, 240, 60, 3
@@ -117,7 +118,7 @@ grid(["unit", "multiply-adds"], counts.items())
 #
 # > **Paper** Table 1, column *g = 3*
 #
-# Left the sizes that the paper prints, then what our network has, counted on the built model.
+# Left: the sizes printed in the paper. Right: our network, counted on the built model.
 
 # %%
 table(
@@ -130,9 +131,9 @@ table(
 
 # %% [markdown]
 # The other columns of Table 1 have more groups and, for about the same cost, more channels: 200,
-# 240, 272, 384 of them in stage 2, twice and four times as many later, and 144 without groups. Its
-# millions (recalled: 143, 140, 137, 133, 137) are those of the formula above, rounded, where the
-# dense layer is left out.
+# 240, 272, 384 of them in stage 2, twice and four times as many later, and 144 without groups. The
+# millions printed there (from memory: 143, 140, 137, 133, 137) are those of the formula above,
+# rounded, without the dense layer.
 
 
 # %%
@@ -166,10 +167,10 @@ grid(
 #
 # > **Paper** Section 3.1; Figure 1a and 1b
 #
-# Three units of 64 channels in 4 groups with random weights read a map of channels made of the
-# digits. The same net without the shuffle has the same weights. We
-# disturb the input channels of one group and see which groups of the output move. Exact, no
-# threshold: without the shuffle only the own group moves, with it all four.
+# Three units of 64 channels in 4 groups with random weights read a map whose channels come from the
+# digits. The same net without the shuffle has the same weights. We disturb the input channels of
+# one group and see which groups of the output change. The result is exact, without a threshold:
+# without the shuffle only the disturbed group changes; with it all four do.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -231,18 +232,18 @@ figure(
 #
 # > **Paper** Table 3: the net of 137M with 3 groups has 1.9 points more top-1 error without shuffle
 #
-# Written before a first run: on scikit-learn's digits, a net of four units has a lower training
-# loss with the shuffle than without, in the mean over three seeds. **That does not show**: 1.69 and
-# 1.66 after six epochs. All groups read the same image there, each can tell the digit alone, and
-# the last, dense layer adds up what they say.
+# We predicted before a first run, on scikit-learn's digits: a net of four units has a lower
+# training loss with the shuffle than without, averaged over three seeds. **This is not
+# reproduced**: 1.69 and 1.66 after six epochs. There all groups read the same image, each can
+# recognise the digit alone, and the last, dense layer adds up their scores.
 #
-# So the groups must see different things. Two channels hold two digits, each a 0 or a 1, and
-# the class is whether they differ: 2,048 pairs of training digits, 360 pairs of test digits. The
-# first convolution and two units of 32 channels have 2 groups, so without the shuffle the net is
-# a sum of a function of each digit, and no sum gets more than three of the four cases right. 6
-# epochs of Adam at 0.003, batch 64, seeds 0, 1 and 2, the same first weights for both. Written
-# before the first run: in every seed the test accuracy is at most 80 % without the shuffle, at
-# least 90 % with it.
+# So the groups must see different things. Two channels hold two digits, each a 0 or a 1, and the
+# class is whether they differ: 2,048 pairs of training digits, 360 pairs of test digits. The first
+# convolution and two units of 32 channels have 2 groups. Without the shuffle the net is therefore
+# the sum of a function of each digit, and no such sum gets more than three of the four cases right.
+# 6 epochs of Adam at 0.003, batch 64, seeds 0, 1 and 2, the same first weights for both. We
+# predicted before the first run: with every seed the test accuracy is at most 80 % without the
+# shuffle and at least 90 % with it.
 
 
 # %%
@@ -298,8 +299,8 @@ grid(
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many units are needed until every group of the output can depend on every group of the
-#    input: 4 groups and 16 channels in the bottleneck, as above, then 8 groups and 16 channels?
+# 1. After how many units can every group of the output depend on every group of the input? Take 4
+#    groups and 16 channels in the bottleneck, as above, then 8 groups and 16 channels.
 #
 # <details><summary>Solution</summary>
 #
@@ -318,9 +319,9 @@ grid(
 # assert (units(4, 16), units(8, 16)) == (1, 3)
 # ```
 #
-# One unit is enough if each group of the bottleneck has a channel for each of the $g$ groups it is
-# dealt to: $m/g \ge g$. With 16 channels in 8 groups each has two: what is reached doubles with
-# each unit, and three are needed.
+# One unit is enough if each group of the bottleneck has a channel for each of the $g$ groups:
+# $m/g \ge g$. With 16 channels in 8 groups each group has two. Each unit then doubles the number of
+# groups reached, so three units are needed.
 # </details>
 #
 # 2. Does `channel_shuffle` with $g$ groups undo itself?
@@ -336,11 +337,11 @@ grid(
 # assert (twice(12, 3) != np.arange(12)).any()
 # ```
 #
-# Only where $g^2 = C$: it is the transpose of a $g \times C/g$ matrix.
+# Only if $g^2 = C$: the shuffle is the transpose of a $g \times C/g$ matrix.
 # </details>
 #
 # 3. What would the network cost if the bottleneck of a unit with stride 2 were a quarter of its
-#    branch, and not of its output?
+#    branch instead of its output?
 #
 # <details><summary>Solution</summary>
 #
@@ -352,15 +353,15 @@ grid(
 # assert network(240, 3) + 960 * 1000 - saved == 127_061_304
 # ```
 #
-# 127 million: the 137 that the paper prints tell which it is.
+# 127 million. The paper prints 137, so it takes a quarter of the output.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show shufflenet_unit` prints the unit and all it needs as one text to paste;
-# `architectures.create("shufflenet_v1_g3_1x", classes=10)` builds the network,
-# `architectures.create("shufflenet_v1_g3_1x", style="torch")` with the order of concatenation of
-# pytorchcv.
+# `convbook show shufflenet_unit` prints the unit and everything it needs, ready to paste;
+# `architectures.create("shufflenet_v1_g3_1x", classes=10)` builds the network, and
+# `architectures.create("shufflenet_v1_g3_1x", style="torch")` builds it with pytorchcv's order of
+# concatenation.
 #
 # ## Cite
 #

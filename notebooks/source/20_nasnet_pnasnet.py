@@ -17,10 +17,10 @@
 #
 # > **Paper** NASNet: section 1; PNASNet: section 1
 #
-# Could a network be found by search rather than designed? On ImageNet each trial would cost too
-# much. NASNet searches on CIFAR-10 for a *cell*, and stacks the cell it found more often and wider
-# for ImageNet. That search trained thousands of networks. PNASNet asks how to need fewer: start
-# with small cells, and learn from their scores which larger cells are worth a trial.
+# Can a search find a network, so that nobody has to design it? On ImageNet each trial would cost
+# too much. NASNet searches on CIFAR-10 for a *cell*, and stacks that cell more often and wider for
+# ImageNet. Its search trained thousands of networks. PNASNet asks how to train fewer: start with
+# small cells, and learn from their scores which larger cells are worth a trial.
 
 # %%
 import keras
@@ -38,8 +38,8 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** NASNet: Figure 4, left (the normal cell of NASNet-A)
 #
-# The cell in its barest form: `x1` is the output of the cell before the last, `x2` of the last.
-# Five sums of two operations each, concatenated.
+# The cell in its barest form: `x1` is the output of the cell before the last, `x2` that of the
+# last. The cell concatenates five sums of two operations each.
 
 # %%
 code(
@@ -63,8 +63,8 @@ picture(
 )
 
 # %% [markdown]
-# In the networks separable convolutions are doubled, relu stands before and batch norm after each,
-# and both inputs are first brought to `f` filters:
+# In the networks the cell has more: it applies each separable convolution twice, with relu before
+# and batch norm after each, and it first brings both inputs to `f` filters:
 
 # %%
 code(
@@ -80,8 +80,8 @@ code(
 )
 
 # %% [markdown]
-# The library has cells as data, and one function builds any of them. A row is (operation, input,
-# operation, input), with the sum as its result.
+# The library stores cells as data, and one function builds any of them. A row is (operation, input,
+# operation, input), and its result is the sum.
 
 # %%
 code(
@@ -116,7 +116,8 @@ grid(["cell", "sums", "concatenated"], [[name, *shown(*cell)] for name, cell in 
 #
 # > **Paper** NASNet: Table 3 (mobile); the stacking: Figure 2
 #
-# N = 4 normal cells a stage, F = 44 filters at first, doubled by each of the two reductions.
+# N = 4 normal cells per stage and F = 44 filters at first; each of the two reductions doubles the
+# filters.
 
 # %%
 table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenates"])
@@ -124,14 +125,14 @@ table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenat
 # %% [markdown]
 # > **Paper** PNASNet: its table of mobile networks, with figures recalled
 #
-# PNASNet has one cell, used with stride 2 where the grid is halved.
+# PNASNet has one cell; it also halves the grid, with stride 2.
 
 # %%
 table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures recalled"])
 
 # %% [markdown]
-# The size of the search: with eight operations on any two of what came before, five rows make this
-# many cells (PNASNet's space, recalled; many are the same but for order).
+# The size of the search: with eight operations on any two of the earlier outputs, five rows make
+# this many cells (PNASNet's space, from memory; many differ only in order).
 
 # %%
 count = np.prod([(i + 2) ** 2 * 8**2 for i in range(5)], dtype=float)
@@ -143,11 +144,12 @@ Markdown(f"{count:.2g} cells")
 #
 # > **Paper** NASNet: the cell found by search, beside random cells
 #
-# A 3x3 convolution of 16 filters, one cell, global mean, dense, on the digits of 8 x 8 pixels: with
-# NASNet-A's normal cell, PNASNet-5's, and three cells drawn at random (five rows, the same
-# operations, seed 0). Adam at 0.001, batch 128, 6 epochs, seed 0. Written before the first run:
-# each of the two found cells has at least the mean test accuracy of the random ones. That is little
-# to ask: the paper's own random search is not far behind, and this is one cell on digits.
+# We train a 3x3 convolution of 16 filters, one cell, global mean and dense layer on the digits of
+# 8 x 8 pixels: with NASNet-A's normal cell, with PNASNet-5's, and with three random cells (five
+# rows, the same operations, seed 0). Adam at 0.001, batch 128, 6 epochs, seed 0. We predicted
+# before the first run: each of the two found cells has at least the mean test accuracy of the
+# random ones. That is a weak claim: the paper's own random search comes close to its best, and this
+# is one cell on digits.
 
 # %%
 OPERATIONS = "sep3", "sep5", "sep7", "avg3", "max3", "none"
@@ -192,9 +194,9 @@ figure(
 )
 
 # %% [markdown]
-# Seen: it does not hold. Both found cells stay below the mean of the random ones, NASNet-A's
-# furthest. What a cell is worth in a deep stack after hundreds of epochs does not show in one cell
-# after 72 steps, where more multiply-adds count for more. Asserted is what was seen.
+# Result: it does not hold. Both found cells stay below the mean of the random ones, NASNet-A's
+# furthest. One cell after 72 steps, where more multiply-adds help more, does not show what a cell
+# is worth in a deep stack after hundreds of epochs. The code asserts what we saw.
 
 # %%
 accuracy = {name: value for name, (_, value) in results.items()}
@@ -208,15 +210,16 @@ grid(
 # %% [markdown]
 # > **Paper** PNASNet: the predictor of its progressive search
 #
-# A model is fitted to the scores of small cells and asked to rank larger ones that nobody has run.
-# The paper trains each cell and predicts with networks; here a trial must cost a tenth of a second.
-# So a cell's score is what a linear classifier makes of its *untrained* features: mean over 4 x 4
+# The search fits a model to the scores of small cells and asks it to rank larger ones that nobody
+# has run. The paper trains each cell and predicts with networks; here a trial must cost a tenth of
+# a second. So we score a cell by a linear classifier on its *untrained* features: mean over 4 x 4
 # patches, ridge, fitted on 400 digits, accuracy on 400 others. The predictor is a ridge regression
 # on how often each (operation, input) occurs.
 #
-# Forty random cells of one row, then thirty of two rows, weights of seed 0. Written before the
-# first run: predicted from the small cells alone, the rank correlation with the scores of the
-# larger ones is above 0.3, and the best third by prediction scores better than the worst third.
+# We take forty random cells of one row, then thirty of two rows, with weights of seed 0. We
+# predicted before the first run: the rank correlation between the scores of the larger cells and
+# their predictions from the small cells alone is above 0.3, and the best third by prediction scores
+# better than the worst third.
 
 # %%
 INPUTS = "h", "h_prev", "sum"
@@ -265,7 +268,7 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # %% [markdown]
 # ## Exercises
 #
-# 1. NASNet-A's networks are called after N and the filters before the last layer: 4 @ 1056,
+# 1. The names of NASNet-A's networks give N and the filters before the last layer: 4 @ 1056,
 #    6 @ 4032. Which F is that?
 #
 # <details><summary>Solution</summary>
@@ -276,11 +279,11 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # assert (wide * 4 * 44, wide * 4 * 168) == (1056, 4032)
 # ```
 #
-# Two reductions double F twice, and the cell makes six times that: 24 F, so F = 44 and 168.
+# Two reductions double F twice, and the cell makes six times that number: 24 F, so F = 44 and 168.
 # </details>
 #
-# 2. The barest cell above concatenates five states, the networks six. Does the paper's figure
-#    decide? Count the mobile network with five.
+# 2. The barest cell above concatenates five states, the networks' cells six. Which of them does the
+#    printed number of parameters support? Count the mobile network with five.
 #
 # <details><summary>Solution</summary>
 #
@@ -296,11 +299,12 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # assert architectures.measure(other).trainable == 4_852_618
 # ```
 #
-# 4.9 million, not the printed 5.3: the output of the cell before the last goes in as well.
+# Six: with five we count 4.9 million, not the printed 5.3. The cell also concatenates the output of
+# the cell before the last.
 # </details>
 #
-# 3. The reduction cell halves the grid of both inputs by strides. What of `h_prev`, which after a
-#    reduction is twice as large as `h`?
+# 3. The reduction cell halves the grid of both inputs with strides. What happens to `h_prev`, which
+#    after a reduction is twice as large as `h`?
 #
 # <details><summary>Solution</summary>
 #
@@ -316,13 +320,13 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # assert (seen == np.logical_or(even, odd)).all()
 # ```
 #
-# A factorised reduction takes it to h's size: two 1x1 with stride 2, the second one pixel further
-# down and to the right. It reads two pixels of every four.
+# A factorised reduction brings it to the size of h: two 1x1 with stride 2, the second one pixel
+# further down and to the right. It reads two pixels of every four.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show nasnet_normal_cell` prints the cell and all it needs as one text to paste;
+# `convbook show nasnet_normal_cell` prints the cell and everything it needs, ready to paste;
 # `architectures.create("nasnet_a_large", weights="imagenet")` and
 # `architectures.create("pnasnet5_large")` build the large networks, the first with published
 # weights; `convbook recipes nasnet_mobile` prints how the mobile one was trained.

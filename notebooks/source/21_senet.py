@@ -8,13 +8,13 @@
 # # SENet
 #
 # Jie Hu, Li Shen, Samuel Albanie, Gang Sun, Enhua Wu: *Squeeze-and-Excitation Networks*, 2017,
-# [arXiv:1709.01507](https://arxiv.org/abs/1709.01507). Open the paper on the left.
+# [arXiv:1709.01507](https://arxiv.org/abs/1709.01507). Keep the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Figure 1
 #
-# A convolution mixes channels, but each position sees a few pixels only, and its kernel is the same
+# A convolution mixes channels, but each position sees only a few pixels, and the kernel is the same
 # for every image. What if a block first looked at its whole map, and then, for this image, turned
 # each of its channels up or down?
 
@@ -55,7 +55,8 @@ picture(
 )
 
 # %% [markdown]
-# One number for each image and channel, between 0 and 1, and the same everywhere in the map:
+# The gate is one number for each image and channel, between 0 and 1, and the same everywhere in the
+# map:
 
 # %%
 images = np.random.default_rng(0).uniform(1, 2, size=(2, 56, 56, 256)).astype("float32")
@@ -67,7 +68,7 @@ assert scale.max() < 1
 assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image, other gates
 
 # %% [markdown]
-# Any block takes one, before its addition: that is option `se` of the residual networks.
+# Any block takes a gate, before its addition: the option `se` of the residual networks.
 
 # %%
 code(
@@ -91,9 +92,9 @@ table(
 )
 
 # %% [markdown]
-# What the gates cost: $\frac{2}{r} \sum_s N_s C_s^2$ weights for stages of $N_s$ blocks of $C_s$
-# channels, 10 % of ResNet-50, and next to no multiply-adds. More than half of it is in the last
-# stage.
+# The gates cost $\frac{2}{r} \sum_s N_s C_s^2$ weights for stages of $N_s$ blocks of $C_s$
+# channels: 10 % of ResNet-50, and almost no multiply-adds. More than half of these weights are in
+# the last stage.
 
 # %%
 stages = (3, 256), (4, 512), (6, 1024), (3, 2048)
@@ -110,7 +111,7 @@ grid(
 )
 
 # %% [markdown]
-# The errors that the paper prints (ImageNet, one crop, top-1 in %):
+# The errors printed in the paper (ImageNet, one crop, top-1 in %):
 
 # %%
 rows = []
@@ -126,14 +127,14 @@ grid(["network", "as it was, trained again", "with SE"], rows)
 #
 # > **Paper** Table 2: every network gains by gates; and what gates do at each depth
 #
-# ResNet-20 without gates, and with ($r = 4$, for 16 to 64 channels), on scikit-learn's 1,437
-# training digits (8 x 8): Adam at 0.001, batch 128, 10 epochs, seed 0. Written before the first
-# run:
+# We train ResNet-20 without gates and with gates ($r = 4$, for 16 to 64 channels) on scikit-learn's
+# 1,437 training digits (8 x 8): Adam at 0.001, batch 128, 10 epochs, seed 0. We predicted before
+# the first run:
 #
 # 1. The mean training loss of the last two epochs is lower with gates.
-# 2. The gates of the last stage depend more on what is shown than those of the first: the part of
-#    their variance (over test digits) that lies between the means of the ten classes is larger, as
-#    a mean over the stage's gates.
+# 2. The gates of the last stage depend more on the image than those of the first. We measure the
+#    part of their variance (over test digits) that lies between the means of the ten classes,
+#    averaged over the stage's gates: it is larger in the last stage.
 
 # %%
 data = digits(8)
@@ -192,10 +193,10 @@ grid(
 )
 
 # %% [markdown]
-# The second holds, as in the paper: early gates serve all digits alike, late ones know which digit
-# it is. (The paper's very last gates are nearly alike for all classes again; ours are not.) The
-# first does *not* show at this scale: both networks soon fit all training digits, and half-open
-# gates halve the branches at the start; it takes ImageNet to see a point of accuracy.
+# The second holds, as in the paper: early gates treat all digits alike, late ones depend on the
+# digit. (The paper's very last gates are again nearly alike for all classes; ours are not.) The
+# first is *not* reproduced at this scale: both networks soon fit all training digits, and half-open
+# gates halve the branches at the start. It takes ImageNet to see a point of accuracy.
 #
 # ## Exercises
 #
@@ -211,7 +212,7 @@ grid(
 # assert architectures.measure(net).weights - plain.weights == without
 # ```
 #
-# 4 % in place of 10 %; the paper found that this costs less than 0.1 % of accuracy.
+# 4 % instead of 10 %. The paper found that this costs less than 0.1 % of accuracy.
 # </details>
 #
 # 2. Our SE-ResNet-50 has 2,530,992 parameters more than ResNet-50, not 2,514,944. Why?
@@ -223,7 +224,7 @@ grid(
 # assert 2_514_944 + biases == 2_530_992
 # ```
 #
-# The two dense layers have biases in the authors' definition.
+# In the authors' definition the two dense layers have biases.
 # </details>
 #
 # 3. What does a gate of zero weights do to a residual block?
@@ -240,9 +241,9 @@ grid(
 #
 # ## Copy it
 #
-# `convbook show se_block` prints the block and all it needs as one text to paste;
-# `architectures.create("resnet56_cifar", se=16)` gives any residual network gates,
-# `create("se_resnet50")` and `create("senet154")` are the paper's;
+# `convbook show se_block` prints the block and everything it needs, ready to paste;
+# `architectures.create("resnet56_cifar", se=16)` gives any residual network gates;
+# `create("se_resnet50")` and `create("senet154")` build the paper's networks;
 # `convbook train resnet20 --data digits --option se=4` trains one.
 #
 # ## Cite

@@ -8,17 +8,17 @@
 # # AmoebaNet
 #
 # Esteban Real, Alok Aggarwal, Yanping Huang, Quoc V. Le: *Regularized Evolution for Image
-# Classifier Architecture Search*, 2018, [arXiv:1802.01548](https://arxiv.org/abs/1802.01548). Open
-# the paper on the left.
+# Classifier Architecture Search*, 2018, [arXiv:1802.01548](https://arxiv.org/abs/1802.01548). Keep
+# the paper open beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Abstract and section 1
 #
-# NASNet's cell was found by reinforcement learning. Evolution is far simpler: keep a population,
-# copy a good member with one change, drop a member. In the same space of cells, at the same cost,
-# does it do as well? The paper changes one thing in tournament selection: it is not the worst that
-# dies but the oldest.
+# Reinforcement learning found NASNet's cell. Evolution is far simpler: keep a population, copy a
+# good member with one change, drop a member. Does it do as well in the same space of cells, at the
+# same cost? The paper changes one thing in tournament selection: the oldest member dies, not the
+# worst.
 
 # %%
 from collections import deque
@@ -36,9 +36,9 @@ from convbook.beside import code, digits, figure, grid, picture, table
 #
 # > **Paper** Figure 5: the cells of AmoebaNet-A
 #
-# The cells found, as data: sums of two operations each, and what is concatenated. The rows are
-# those of the authors' code, and only they give the printed sizes. The first as code: $h$ is the
-# cell before, $h'$ (`h_prev`) the one before that.
+# The cells found, as data: sums of two operations each, and the list of outputs to concatenate. The
+# rows follow the authors' code; only these rows give the printed sizes. Here is the first cell as
+# code: $h$ is the output of the previous cell, $h'$ (`h_prev`) that of the cell before it.
 
 # %%
 cells = {"normal": blocks.AMOEBANET_A_NORMAL, "reduction": blocks.AMOEBANET_A_REDUCTION}
@@ -76,8 +76,8 @@ picture(
 # %% [markdown]
 # > **Paper** Section 3: regularized evolution
 #
-# The search itself. A child is its parent with one operation or one input changed. `aging=False` is
-# the usual kind, which drops the worst.
+# The search itself. A child is its parent with one operation or one input changed. `aging=False`
+# gives the usual kind, which drops the worst.
 
 
 # %%
@@ -134,18 +134,20 @@ grid(["network", "paper", "parameters"], [["amoebanet_a_cifar_6_32", "2.6M", cif
 #
 # > **Paper** Sections 4 and 5: evolution against random search; why the oldest
 #
-# The paper trained 20,000 cells for each search. Here a trial must cost a tenth of a second, so a
-# cell of two rows is scored by what a linear classifier makes of its *untrained* features: mean
-# over 4 x 4 patches, ridge, fitted on 250 digits, accuracy on 250 others. Each trial draws new
-# weights, so that a score is noisy, as that of a trained network is.
+# The paper trained 20,000 cells for each search. Here a trial must cost a tenth of a second. So we
+# score a cell of two rows by a linear classifier on its *untrained* features: mean over 4 x 4
+# patches, ridge, fitted on 250 digits, accuracy on 250 others. Each trial draws new weights, so its
+# score is noisy, as is the score of a trained network.
 #
-# 40 trials, a population of 12, samples of 4, seeds 0 and 1; aging evolution and evolution that
-# drops the worst; 40 cells at random, seed 2. Written before the first run, for both seeds:
+# We compare aging evolution, evolution that drops the worst, and random search: 40 trials, a
+# population of 12, samples of 4, seeds 0 and 1; 40 random cells, seed 2. We predicted before the
+# first run, for both seeds:
 #
 # 1. the last ten cells that aging evolution tries score better on average than random ones;
-# 2. scored anew, with other weights, the last population loses more where the worst are dropped
-#    than where the oldest are. (The paper's argument: where the worst go, a member stays by one
-#    lucky trial. By age, only what scores well again and again, in its children, stays.)
+# 2. scored again with other weights, the last population loses more when the worst are dropped than
+#    when the oldest are. (The paper's argument: if the worst are dropped, one lucky score keeps a
+#    cell alive. If the oldest are dropped, only a cell that scores well again and again, in its
+#    children, survives.)
 
 # %%
 OPERATIONS = "sep3", "sep5", "sep7", "1x7_7x1", "avg3", "max3", "none"
@@ -229,7 +231,7 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # %% [markdown]
 # ## Exercises
 #
-# 1. How large is the space of two rows searched above, and how large with five?
+# 1. How large is the space of two rows searched above? And with five rows?
 #
 # <details><summary>Solution</summary>
 #
@@ -239,11 +241,11 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # assert 1.4e14 < space[1] < 1.5e14
 # ```
 #
-# Of 86 thousand 40 were tried; five rows, of which the paper's cells are made, give over 10^14.
+# We tried 40 of 86 thousand cells. Five rows, as in the paper's cells, give over 10^14.
 # </details>
 #
 # 2. The normal cell concatenates the output of the cell before the last with three of its sums. How
-#    wide is it for F = 190, and how wide the reduction cell?
+#    wide is its output for F = 190, and how wide is that of the reduction cell?
 #
 # <details><summary>Solution</summary>
 #
@@ -254,8 +256,8 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # ```
 # </details>
 #
-# 3. Sums 0 and 3 of the normal cell are read inside it. Would the printed parameters tell whether
-#    `h_prev` is concatenated?
+# 3. The normal cell itself reads its sums 0 and 3. Could one tell from the printed parameters
+#    whether the cell concatenates `h_prev`?
 #
 # <details><summary>Solution</summary>
 #
@@ -272,14 +274,14 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # assert architectures.measure(three).trainable < 0.95 * whole
 # ```
 #
-# Yes: every following cell reads a map that is a quarter narrower.
+# Yes: without it every following cell reads a map that is a quarter narrower.
 # </details>
 #
 # ## Copy it
 #
-# `convbook show amoebanet_normal_cell` prints the cell and all it needs as one text;
-# `architectures.create("amoebanet_a_6_190")` builds the network;
-# `convbook recipes amoebanet` prints how it was trained.
+# `convbook show amoebanet_normal_cell` prints the cell and everything it needs, ready to paste;
+# `architectures.create("amoebanet_a_6_190")` builds the network; `convbook recipes amoebanet`
+# prints how it was trained.
 #
 # ## Cite
 #

@@ -1,13 +1,14 @@
 # %% [markdown]
 # # The bake-off
 #
-# Every paper compares its block with its neighbours', each in its own network, by its own recipe.
-# Here all stand in one: the same trunk, the same budget of multiply-adds, the same recipe, three
-# seeds, on the 360 held-out digits of scikit-learn's 1,797.
+# Which block does most with little? Every paper compares its block with earlier ones, each in its
+# own network and with its own recipe. Here all blocks compete in one setting: the same trunk, the
+# same budget of multiply-adds, the same recipe, three seeds, on the 360 held-out digits of
+# scikit-learn's 1,797.
 #
-# It is a small world: 8 x 8 pixels, ten classes, at most a million multiply-adds. It says which
-# block does much with little *there*. What is cheap at 224 x 224 pixels and a thousand classes is
-# the subject of the papers.
+# This is a small world: 8 x 8 pixels, ten classes, at most a million multiply-adds. The bake-off
+# shows which block does most with little *there*. For 224 x 224 pixels and a thousand classes, read
+# the papers.
 
 # %%
 import numpy as np
@@ -18,9 +19,9 @@ from convbook.beside import bake_off, code, figure, grid, results
 # %% [markdown]
 # ## The trunk
 #
-# A 3x3 convolution, two blocks, a pool, two blocks twice as wide, the mean of each map, a dense
-# layer. The only thing that changes is `block`, and its width `f`: the largest whose whole network
-# stays within the budget.
+# The trunk is a 3x3 convolution, two blocks, a pool, two blocks twice as wide, the mean of each
+# map, a dense layer. Only `block` changes, and its width `f`: the largest width that keeps the
+# whole network within the budget.
 
 # %%
 code(
@@ -33,12 +34,12 @@ code(
 )
 
 # %% [markdown]
-# All of it is in `notebooks/bake_off.py`, which `make experiments` runs: Adam, 20 epochs of
-# batches of 64, a rate that falls from 0.003 to 0 by a cosine; seeds 0, 1 and 2. These were set
-# before the first run and are the same for all. (The momentum of batch norm was not: a first,
-# partial run had each paper's own, some of which are too slow for 460 steps.) A cell that
-# concatenates several maps is followed by a 1x1 convolution back to `f` channels. SqueezeNet's
-# and Network in Network's blocks have no batch norm, as published.
+# All of it is in `notebooks/beside/bake_off.py`, which `make experiments` runs: Adam, 20 epochs of
+# batches of 64, a rate that falls from 0.003 to 0 by a cosine; seeds 0, 1 and 2. We set these
+# before the first run, the same for all blocks. (We changed the momentum of batch norm later: a
+# first, partial run used each paper's own, and some of these are too slow for 460 steps.) After a
+# cell that concatenates several maps, a 1x1 convolution brings them back to `f` channels.
+# SqueezeNet's and Network in Network's blocks have no batch norm, as published.
 
 # %%
 kept = results.kept("bake_off")
@@ -68,9 +69,10 @@ grid(
 )
 
 # %% [markdown]
-# Mean accuracy of three seeds in percent, the best block on average first, with its width `f` and
-# the share of the budget that it used: some blocks' widths come in steps of 4 or 8 channels, and
-# the small budget leaves them a good part unused. One image of the 360 is 0.28 points.
+# The table shows the mean accuracy of three seeds in percent, the best block on average first, with
+# its width `f` and the share of the budget that it used. Some blocks' widths come in steps of 4 or
+# 8 channels, so they leave a good part of the small budget unused. One image of the 360 is 0.28
+# points.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5), width_ratios=(3, 2), layout="constrained")
@@ -100,10 +102,10 @@ figure(
 )
 
 # %% [markdown]
-# We predicted nothing. The result: on images this small the plain 3x3 convolution with batch
-# norm is first at both budgets, wide where the blocks are narrow; the two blocks without batch
-# norm are last at the rate that suits the others; and four times the budget helps every block,
-# most those that were far behind.
+# We predicted nothing. The result: on images this small the plain 3x3 convolution with batch norm
+# is first at both budgets, wide where the other blocks are narrow. The two blocks without batch
+# norm are last, at the rate that suits the others. Four times the budget helps every block, and
+# most those that were least accurate.
 
 # %%
 first = [max(names, key=lambda name: mean[name, b]) for b in budgets]
@@ -114,7 +116,7 @@ assert min(gain) > 0
 assert np.corrcoef(gain, [mean[name, budgets[0]] for name in names])[0, 1] < -0.9
 
 # %% [markdown]
-# How much of the differences is luck? The spread of the seeds says.
+# How much of the differences is luck? The spread over the seeds shows it.
 
 # %%
 spread = np.mean([np.std(row["accuracy"], ddof=1) for row in rows])
@@ -130,8 +132,8 @@ grid(
 # %% [markdown]
 # ## One cell of the table, live
 #
-# The cheapest row again: the same width, the same seed. Sums of floats come out in another order on
-# other processors, so it may differ by some images of the 360.
+# We run the cheapest row again, with the same width and the same seed. Other processors add floats
+# in another order, so the result may differ by some images of the 360.
 
 # %%
 name, budget = "mobilenet_block", budgets[0]
@@ -144,7 +146,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which share of the multiply-adds of `mobilenet_block`'s network is in 1x1 convolutions?
+# 1. What share of the multiply-adds of `mobilenet_block`'s network is in 1x1 convolutions?
 #
 # <details><summary>Solution</summary>
 #
@@ -162,12 +164,12 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # assert 0.4 < share < 0.95
 # ```
 #
-# Most of it, as the MobileNet paper says of its own network (Table 2: 94.86 %); here the first 3x3
-# convolution and the dense layer weigh more.
+# Most of them, as the MobileNet paper says of its own network (Table 2: 94.86 %). Here the first
+# 3x3 convolution and the dense layer have a larger share.
 # </details>
 #
-# 2. Put a block of your own into the trunk: it is any function of `(x, f)`. How does
-#    `blocks.conv(x, f, k=1, n=blocks.BN)` do, which never looks at a neighbour?
+# 2. Put a block of your own into the trunk: any function of `(x, f)` will do. How accurate is
+#    `blocks.conv(x, f, k=1, n=blocks.BN)`, which never looks at a neighbour?
 #
 # <details><summary>Solution</summary>
 #
@@ -179,5 +181,6 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # assert blind["accuracy"][0] < mean["conv", budgets[0]]
 # ```
 #
-# Only the trunk's first convolution and its pool see more than one pixel, and the digits need more.
+# Less accurate than the 3x3: only the trunk's first convolution and its pool see more than one
+# pixel, and the digits need more.
 # </details>

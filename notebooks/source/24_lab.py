@@ -1,11 +1,11 @@
 # %% [markdown]
 # # The lab
 #
-# Experiments across papers: what depth, shortcuts, paths, soft labels, gates and features do on
-# scikit-learn's digits of 8 x 8 pixels. The networks are the ResNet paper's CIFAR nets of 6b + 2
-# layers; Adam at 0.001, batches of 128, 8 epochs, seeds 0, 1, 2, set before the first run. Those
-# that take more than a minute are run by `make experiments` (`notebooks/lab.py`) and kept with the
-# commit that gave them.
+# What do depth, shortcuts, paths, soft labels, gates and features do? Here we test ideas from
+# several papers on scikit-learn's digits of 8 x 8 pixels. The networks are the ResNet paper's CIFAR
+# nets of 6b + 2 layers; Adam at 0.001, batches of 128, 8 epochs, seeds 0, 1, 2, set before the
+# first run. `make experiments` runs the experiments that take more than a minute
+# (`notebooks/beside/lab.py`) and keeps their results with the commit that gave them.
 
 # %%
 from math import comb
@@ -37,7 +37,8 @@ def mean_of(rows, key):
 #
 # > **Paper** He et al., arXiv:1512.03385, section 4.2 and Figure 6
 #
-# Expected: with depth, the plain nets' training loss rises, the residual nets' does not.
+# Expected: with depth, the training loss of the plain nets rises; that of the residual nets does
+# not.
 
 # %%
 fig, axes = plt.subplots(1, 2)
@@ -65,7 +66,7 @@ assert loss["plain", 44] > 10 * loss["plain", 8]
 assert loss["residual", 44] < loss["residual", 8]
 
 # %% [markdown]
-# One run again, live.
+# We repeat one run, live.
 
 # %%
 again = lab.fit(0, 8, shortcut="A")[1]
@@ -82,7 +83,7 @@ grid(
 # > **Paper** He et al., section 4.1, Table 3: B slightly better than A, C marginally better than
 # > B
 #
-# Expected at this size: no difference above the spread of the seeds.
+# Expected at this size: no difference larger than the spread of the seeds.
 
 # %%
 grid(
@@ -105,9 +106,9 @@ grid(
 # > **Paper** Veit, Wilber, Belongie: *Residual Networks Behave Like Ensembles of Relatively Shallow
 # > Networks*, arXiv:1605.06431
 #
-# Each of $n$ blocks can be passed by its shortcut or by its branch: $2^n$ paths, of which
-# $\binom{n}{k}$ go through $k$ branches. Most are about $n/2$ long. The network here has 15 blocks,
-# 13 of which keep the size of their input.
+# A signal passes each of $n$ blocks by its shortcut or by its branch. That gives $2^n$ paths, and
+# $\binom{n}{k}$ of them go through $k$ branches. Most paths are about $n/2$ long. The network here
+# has 15 blocks; 13 of these keep the size of their input.
 
 # %%
 n = len(rows_of("paths", what="deleted", kind="residual"))
@@ -144,11 +145,11 @@ grid(
 assert center < half
 
 # %% [markdown]
-# The longer a path, the less gradient comes along it, so that most comes from paths a little
-# shorter than the mean. The paper's network is deeper, and shows it more.
+# The longer a path, the less gradient it carries, so most of the gradient comes from paths a little
+# shorter than the mean. The paper's network is deeper and shows this more clearly.
 #
-# Delete a block, by taking its shortcut alone, from the trained residual network, and two layers
-# from the trained plain one (20 layers: it still trains).
+# We delete a block from the trained residual network, leaving only its shortcut, and two layers
+# from the trained plain network (20 layers, which still train).
 
 # %%
 whole = {k: rows_of("paths", what="whole", kind=k)[0]["error"] for k in ("residual", "plain")}
@@ -185,11 +186,11 @@ figure(
 )
 
 # %% [markdown]
-# The first block of all is indispensable; any one of the second half is not, and the error rises by
-# some images. The plain network is left with a guess, whichever two layers are gone.
+# The very first block is indispensable. Any block of the second half is not: without it the error
+# rises by a few images. The plain network can only guess, whichever two layers we delete.
 #
-# Training with each block switched off half of the time, so that only short paths are trained (here
-# stochastic depth, arXiv:1603.09382, with its linear rule ending at 0.5).
+# Next we train with each block switched off half of the time, so that only short paths learn (here
+# with stochastic depth, arXiv:1603.09382, whose linear rule ends at 0.5).
 
 # %%
 grid(
@@ -209,14 +210,15 @@ assert mean_of(rows_of("short_paths", survival=0.5), "loss") > 0.01
 assert min(accuracies[0.5]) > max(accuracies[None])
 
 # %% [markdown]
-# It fits the training digits less well, and reads the test digits better with every seed.
+# The network fits the training digits less well, but it is more accurate on the test digits with
+# every seed.
 #
 # ## Label smoothing
 #
 # > **Paper** Szegedy et al., arXiv:1512.00567, section 7
 #
-# $q'(k) = (1-\epsilon)\,\delta_{k,y} + \epsilon / K$: no logit is pushed to infinity. Expected: the
-# network is less sure of its answers, and about as often right.
+# $q'(k) = (1-\epsilon)\,\delta_{k,y} + \epsilon / K$: the loss pushes no logit to infinity.
+# Expected: the network is less sure of its answers, and correct about as often.
 
 # %%
 smooth = {s: rows_of("smoothing", smoothing=s) for s in (0.0, 0.1)}
@@ -234,15 +236,16 @@ assert abs(mean_of(smooth[0.1], "accuracy") - mean_of(smooth[0.0], "accuracy")) 
 assert mean_of(smooth[0.1], "calibration_error") > mean_of(smooth[0.0], "calibration_error")
 
 # %% [markdown]
-# As often right, and less sure. On digits, nearly all of which it reads, that is not sure enough:
-# the calibration error, which smoothing lowers where a network is too sure, gets worse here.
+# The network is correct as often, and less sure. It reads nearly all of these digits, so here it is
+# not sure enough. Smoothing lowers the calibration error of a network that is too sure; here it
+# raises the error.
 #
 # ## Squeeze-and-excitation's gates by class and depth
 #
 # > **Paper** Hu et al., arXiv:1709.01507, the section on the role of excitation
 #
-# The paper finds the gates alike for all classes in early stages and different in later ones. The
-# spread of a gate over the ten classes, mean of all gates of a block:
+# The paper finds the gates alike for all classes in early stages and different in later ones. We
+# compute the spread of a gate over the ten classes, averaged over all gates of a block:
 
 # %%
 spread = np.mean([row["spread"] for row in rows_of("gates")], 0)
@@ -262,8 +265,8 @@ assert spread[6:].mean() > 2 * spread[:3].mean()
 # ## Features: random, made by hand, learned without labels
 #
 # One layer of 3x3 kernels, relu, 2x2 max pool, then logistic regression. Only the kernels differ:
-# drawn at random; edges and their like, made by hand; k-means of patches, without any label.
-# Expected: all three beat the pixels themselves.
+# random ones; edges and similar patterns made by hand; k-means of patches, without labels.
+# Expected: all three are more accurate than the pixels themselves.
 
 # %%
 x, y, test_x, test_y = (np.squeeze(a) for a in data)
@@ -310,14 +313,14 @@ grid(["kernels", "test accuracy"], found.items())
 # %% [markdown]
 # ## What the visual cortex suggests
 #
-# Simple cells of V1 are well described by Gabor functions: a wave under a Gaussian window. Complex
-# cells answer to the same wave wherever its crests are: the energy of two simple cells a quarter of
-# a wave apart,
+# Gabor functions describe simple cells of V1 well: a wave under a Gaussian window. Complex cells
+# respond to the same wave wherever its crests are. Their response is the energy of two simple cells
+# a quarter of a wave apart,
 #
 # $$ c(I) = \sqrt{s_{0}(I)^2 + s_{\pi/2}(I)^2}. $$
 #
-# So a complex cell is to the phase what a pool is to a shift. Exactly, for a grating of its own
-# frequency:
+# So a complex cell treats the phase as a pool treats a shift. This is exact for a grating of the
+# cell's own frequency:
 
 # %%
 grid_x, grid_y = np.meshgrid(np.arange(-15, 16), np.arange(-15, 16))
@@ -349,7 +352,7 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many of the paths of ResNet-110 (54 blocks) have between 19 and 35 branches?
+# 1. What share of the paths of ResNet-110 (54 blocks) have between 19 and 35 branches?
 #
 # <details><summary>Solution</summary>
 #
@@ -358,11 +361,11 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 # assert inside > 0.95
 # ```
 #
-# More than 95 %, as arXiv:1605.06431 says of them.
+# More than 95 %, as arXiv:1605.06431 says.
 # </details>
 #
-# 2. A max pool and an energy both forget where a feature is. What does a mean pool of a simple cell
-#    over all phases keep?
+# 2. A max pool and an energy both forget where a feature is. What is left after a mean pool of a
+#    simple cell over all phases?
 #
 # <details><summary>Solution</summary>
 #
@@ -370,5 +373,5 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 # assert abs(np.mean(one[:-1])) < 1e-6 * np.mean(energy)
 # ```
 #
-# Nothing: the answers cancel. It needs a nonlinearity, a square or a relu, before the mean.
+# Nothing: the answers cancel. A nonlinearity, a square or a relu, must come before the mean.
 # </details>

@@ -7,10 +7,10 @@
 # %% [markdown]
 # # Training at scale
 #
-# Several devices, several machines, half precision, batches that do not fit, runs that are killed:
-# none of them may change what a network learns. Each is tried here on a small network and
-# scikit-learn's digits, with two virtual CPU devices, and its weights are compared with those of
-# one device that was left alone. More cases, and what does not work:
+# Does training at scale change what a network learns? Several devices, several machines, half
+# precision, batches that do not fit in memory, runs that are killed: none of them may. We try each
+# on a small network and scikit-learn's digits, with two virtual CPU devices, and compare the
+# weights with those of an uninterrupted run on one device. More cases, and what does not work:
 # [several devices and several machines](../docs/strategies.md).
 
 # %%
@@ -40,12 +40,12 @@ assert two.num_replicas_in_sync == 2
 # %% [markdown]
 # ## The run that all others must equal
 #
-# 512 digits of 8 x 8 pixels, batches of 64 in a fixed order, two epochs of SGD at 0.05 with
-# momentum 0.9: 16 steps of a 3x3 and two residual blocks. Training amplifies the last digit: a
-# first run in float32 was written to agree to 1e-5, and two devices differed by 5e-4. Rounding, or
-# an error? In float64 the two can be told apart. So all runs here are in float64, unless said, and
-# what should be equal is so to 1e-9, in every weight and every moving statistic, after weights have
-# moved by more than 0.01.
+# The run: 512 digits of 8 x 8 pixels, batches of 64 in a fixed order, two epochs of SGD at 0.05
+# with momentum 0.9, which is 16 steps of a 3x3 and two residual blocks. Training amplifies rounding
+# errors: we predicted that a first run in float32 would agree to 1e-5, and two devices differed by
+# 5e-4. Was it rounding or a bug? Float64 tells the two apart. So all runs here use float64 unless
+# stated otherwise. Weights and moving statistics that should be equal agree to 1e-9, after training
+# has moved the weights by more than 0.01.
 
 # %%
 x, y, *_ = digits(8)
@@ -91,9 +91,9 @@ assert moved > 0.01
 # %% [markdown]
 # ## Several devices
 #
-# Each replica takes half of the batch, and gradients are added up. Batch norm must take its mean
-# over both halves, or each replica has a network of its own: `norms.synchronize` says so to a
-# built model. Without it the weights differ by design.
+# Each replica takes half of the batch, and the devices add up their gradients. Batch norm must take
+# its mean over both halves, or each replica has a network of its own: `norms.synchronize` sets this
+# for a built model. Without it the weights differ, by design.
 
 # %%
 code(norms.synchronize)
@@ -123,10 +123,10 @@ grid(["run", "largest difference from one device"], found.items())
 # %% [markdown]
 # ## Several machines
 #
-# Two workers, here two processes of this machine. Each runs the same program; `cluster.find` says
-# which worker it is, and the first one is the chief, which alone writes files in a real run. The
-# model comes to them as a file, with its first weights and its optimizer. `fit` gives each worker
-# its half of every batch.
+# We run two workers, here two processes of this machine. Each runs the same program. `cluster.find`
+# says which worker it is; the first is the chief, and in a real run only the chief writes files.
+# The workers read the model from a file, with its initial weights and its optimizer. `fit` gives
+# each worker its half of every batch.
 
 # %%
 PROGRAM = """
@@ -165,7 +165,7 @@ assert found["two workers"] < 1e-9
 
 # %% [markdown]
 # Keras 3.15 does not train under TensorFlow's own `MultiWorkerMirroredStrategy` with two workers.
-# What it takes is small: one method that maps over structures and drops the axis of a scalar.
+# The remedy is small: one method that maps over structures and drops the axis of a scalar.
 
 # %%
 code(multiworker.Reduce.reduce)
@@ -174,8 +174,8 @@ code(multiworker.Reduce.reduce)
 # ## A batch that does not fit
 #
 # `Accumulated` takes the batch in parts, one after the other, adds up their gradients and makes one
-# update: the memory of a part, the step of the whole. Without batch norm that is the same up to
-# rounding; batch norm sees the parts, so with it the weights differ, by design.
+# update: the memory of one part, the step of the whole batch. Without batch norm the result is the
+# same up to rounding. Batch norm sees only the parts, so with it the weights differ, by design.
 
 # %%
 code(Accumulated.part_step)
@@ -194,10 +194,11 @@ assert found["4 parts"] > 1e-3
 # %% [markdown]
 # ## Precision
 #
-# With `mixed_bfloat16` the layers compute in 16 bits; weights and the last layer stay in 32.
+# With `mixed_bfloat16` the layers compute in 16 bits; the weights and the last layer stay in 32.
 # bfloat16 has the exponent of float32 and 8 bits of mantissa, so nothing overflows, and each result
-# is rounded to two or three digits. Written before the first run: weights end closer to the others
-# than half of the way that training moved them, and not within 1e-5.
+# is rounded to two or three digits. We predicted before the first run: the final weights differ
+# from those of the float64 run by less than half of the distance that training moved them, and by
+# more than 1e-5.
 
 # %%
 keras.config.set_dtype_policy("mixed_bfloat16")
@@ -219,7 +220,7 @@ grid(
 )
 
 # %% [markdown]
-# All of them, beside how far training moved the weights:
+# All differences, compared with how far training moved the weights:
 
 # %%
 fig, ax = plt.subplots()
@@ -240,11 +241,11 @@ figure(
 # %% [markdown]
 # ## A run that is killed
 #
-# `convbook train` writes checkpoints: weights, optimizer, order of the data, random state,
-# history. LeNet-5 on the digits, four epochs of three steps, a checkpoint after each epoch and
-# after step 7; one run is ended with SIGKILL once it has printed step 8 and started again with the
-# same command, another is left alone. Written before the first run: the weights at the end are the
-# same, bit for bit.
+# `convbook train` writes checkpoints: weights, optimizer, order of the data, random state, history.
+# We train LeNet-5 on the digits for four epochs of three steps, with a checkpoint after each epoch
+# and after step 7. We end one run with SIGKILL once it has printed step 8, and start it again with
+# the same command; another run is not interrupted. We predicted before the first run: the final
+# weights are bit-identical.
 
 # %%
 RUN = ["lenet5", "--batch-size", "384", "--epochs", "4", "--save-every", "7", "--log-every", "1"]
@@ -297,12 +298,12 @@ figure(
 )
 
 # %% [markdown]
-# (After a restart within an epoch the log averages only the remaining steps; in the history it is
-# the epoch's.)
+# (After a mid-epoch restart the log averages only the remaining steps; the history has the mean of
+# the whole epoch.)
 #
 # ## Exercises
 #
-# 1. Three devices and a batch of 64: what does the trainer say before it begins?
+# 1. With three devices and a batch of 64, what does the trainer say before it begins?
 #
 # <details><summary>Solution</summary>
 #
@@ -320,9 +321,8 @@ figure(
 # ```
 # </details>
 #
-# 2. In evaluation no image may be left out or counted twice, though 360 images do not fall into
-#    equal batches for 7 devices. Check `strategy.rows_of_share` for all numbers of devices up to
-#    16.
+# 2. An evaluation must count every image exactly once, though 360 images do not divide into equal
+#    batches for 7 devices. Check `strategy.rows_of_share` for all numbers of devices up to 16.
 #
 # <details><summary>Solution</summary>
 #
@@ -347,14 +347,14 @@ figure(
 # assert weight + step > 1
 # ```
 #
-# Near 1, neighbours in bfloat16 are 1/128 apart: updates smaller than half of that would be lost,
-# every one of them.
+# Near 1, neighbouring bfloat16 numbers are 1/128 apart: every update smaller than half of that
+# would be lost.
 # </details>
 #
 # ## Copy it
 #
-# `convbook train resnet20 --data digits --out runs/a` on all GPUs of a machine; on two machines
-# the same with `--workers a:2222,b:2222 --index 0` and `--index 1`; `--precision mixed_bfloat16`,
-# `--accumulate 4`, `--save-every 500`; the same command again goes on with a run. In a script of
-# your own, the files of `training/devices/` can be copied. Guides:
-# [several devices](../docs/guides/distribute.md), [resume](../docs/guides/resume.md).
+# `convbook train resnet20 --data digits --out runs/a` trains on all GPUs of a machine. On two
+# machines, run the same command with `--workers a:2222,b:2222 --index 0` and with `--index 1`.
+# Further options: `--precision mixed_bfloat16`, `--accumulate 4`, `--save-every 500`. The same
+# command again resumes a run. You can copy the files of `training/devices/` into a script of your
+# own. Guides: [several devices](../docs/guides/distribute.md), [resume](../docs/guides/resume.md).
