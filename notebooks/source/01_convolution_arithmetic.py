@@ -231,8 +231,8 @@ figure(
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{js+m,\,ks+n,\,l}\, K_{m,n,l,i}, \qquad
 # \text{width } \left\lfloor \frac{W + 2p - k}{s} \right\rfloor + 1$$
 #
-# The result is the convolution with stride 1, of which we keep every $s$-th output, at $1/s^2$ of
-# the cost. The skipped outputs are lost. TensorFlow's *same* gives $\lceil W/s \rceil$.
+# Stride $s$ is the convolution with stride 1 that keeps only every $s$-th output, at $1/s^2$ of the
+# cost. The skipped outputs are lost. TensorFlow's *same* gives $\lceil W/s \rceil$.
 
 # %%
 every = conv2d(grey, kernel := rng.normal(size=(3, 3)))

@@ -318,10 +318,10 @@ grid(
 )
 
 # %% [markdown]
-# VGG is tested on whole images this way. At 384 x 384 its last map is 12 x 12 instead of 7 x 7. The
-# first dense layer, as a 7x7 convolution, gives 6 x 6 answers, and their mean is the network's
-# answer. The windows lie on a grid of 32 pixels, the network's stride. 36 crops would cost about 12
-# times as much. (The notebook on VGG shows it.)
+# VGG's authors test on whole images this way. At 384 x 384 its last map is 12 x 12 instead of
+# 7 x 7. The first dense layer, as a 7x7 convolution, gives 6 x 6 answers, and their mean is the
+# network's answer. The windows lie on a grid of 32 pixels, the network's stride. 36 crops would
+# cost about 12 times as much. (The notebook on VGG shows it.)
 
 # %%
 assert 384 // 32 - 7 + 1 == 6

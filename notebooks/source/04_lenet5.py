@@ -115,7 +115,7 @@ figure(fig, "The ten fixed codes of 7 x 12 pixels, which are small drawings of t
 #
 # > **Paper** Section II-B
 #
-# The paper's column of parameters is quoted from memory; it adds up to the 60,000 of the text.
+# We quote the paper's column of parameters from memory; it adds up to the 60,000 of the text.
 
 # %%
 table(

@@ -17,7 +17,7 @@
 #
 # More layers and wider layers make a network more accurate, at a higher cost. In two chained
 # convolutions the cost grows with the square of the width, and if most of the weights end near
-# zero, most of the work was wasted. How can we make a network deeper and wider at a fixed budget of
+# zero, most of the work is wasted. How can we make a network deeper and wider at a fixed budget of
 # multiply-adds?
 
 # %%

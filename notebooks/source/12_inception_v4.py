@@ -254,7 +254,7 @@ grid(
 # assert widths == [384, 384 + 384 + 384, 1152 + 384 + 288 + 320] == [384, 1152, 2144]
 # ```
 #
-# The branch must be as wide as the input to which it is added.
+# The block adds its branch to its input, so both must have the same width.
 # </details>
 #
 # 2. Table 1 gives (k, l, m, n) of the first reduction for three networks. Which widths follow from

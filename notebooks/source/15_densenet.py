@@ -20,7 +20,7 @@
 # A residual network adds each layer's result to its input, and the two can no longer be separated.
 # Suppose instead that a layer reads the results of *all* earlier layers, unchanged. Then it need
 # not learn again what another layer has found, and it can be very narrow. Does a network of narrow
-# layers, each of which reads everything, make better use of its parameters?
+# layers that read everything make better use of its parameters?
 
 # %%
 from itertools import pairwise

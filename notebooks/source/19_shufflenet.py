@@ -321,7 +321,7 @@ grid(
 #
 # One unit is enough if each group of the bottleneck has a channel for each of the $g$ groups:
 # $m/g \ge g$. With 16 channels in 8 groups each group has two. Each unit then doubles the number of
-# groups reached, so three units are needed.
+# groups reached, so it takes three units.
 # </details>
 #
 # 2. Does `channel_shuffle` with $g$ groups undo itself?
