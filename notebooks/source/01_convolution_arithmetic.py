@@ -708,8 +708,8 @@ once = np.array(drop(x, training=True))
 assert np.allclose(once[once != 0], x[once != 0] / q)
 assert np.array_equal(drop(x, training=False), x)
 w = rng.normal(size=50)
-behind = np.maximum((masks * x / q) @ w, 0).mean(), max(x @ w, 0)
-print(f"a relu unit behind it: {behind[0]:.2f} on average, {behind[1]:.2f} at test time")
+after = np.maximum((masks * x / q) @ w, 0).mean(), max(x @ w, 0)
+print(f"a relu unit after it: {after[0]:.2f} on average, {after[1]:.2f} at test time")
 
 # %% [markdown]
 # ## Batch norm, and small batches

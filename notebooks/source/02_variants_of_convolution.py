@@ -210,12 +210,12 @@ i = keras.Input((28, 28, 192))
 sizes = {
     "multi_size": blocks.multi_size(i, 64),
     "its 5x5 alone": blocks.conv(i, 64, 5),
-    "5x5 behind a 1x1 to 16": blocks.conv(blocks.conv(i, 16, 1), 64, 5),
+    "5x5 after a 1x1 to 16": blocks.conv(blocks.conv(i, 16, 1), 64, 5),
 }
 counts = {key: measure(keras.Model(i, y)) for key, y in sizes.items()}
 share = counts["its 5x5 alone"].macs / counts["multi_size"].macs
 assert share == 25 / 35
-assert counts["5x5 behind a 1x1 to 16"].macs < counts["its 5x5 alone"].macs / 10
+assert counts["5x5 after a 1x1 to 16"].macs < counts["its 5x5 alone"].macs / 10
 rows = [[key, m.weights, m.macs] for key, m in counts.items()]
 grid(["28 x 28 x 192", "weights", "multiply-adds"], rows)
 
@@ -295,7 +295,7 @@ ax.set(xlabel="channels in the bottleneck", ylabel="share that is lost")
 ax.legend()
 figure(
     fig,
-    "What is lost by a bottleneck of 1 to 64 channels: for linear maps nothing from 9 on, behind a "
+    "What is lost by a bottleneck of 1 to 64 channels: for linear maps nothing from 9 on, after a "
     "relu always something, but little",
 )
 

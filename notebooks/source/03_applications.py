@@ -209,7 +209,7 @@ try:
     fixed(np.zeros((1, 12, 12, 1), "float32"))
 except ValueError as error:
     refused = str(error)
-assert "shape" in refused  # a dense layer behind Flatten knows one size only
+assert "shape" in refused  # a dense layer after Flatten knows one size only
 
 # %% [markdown]
 # A network that accepts a size need not be accurate at it: convolution is equivariant to shifts,

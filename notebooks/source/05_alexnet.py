@@ -55,8 +55,8 @@ code(
 i = keras.Input((227, 227, 3))
 picture(
     keras.Model(i, body(i, TABLE, grouped=True)),
-    "The graph of AlexNet's five convolutions from 227 x 227 x 3: LRN behind the first two, a 3x3 "
-    "pool with stride 2 behind the first, second and last",
+    "The graph of AlexNet's five convolutions from 227 x 227 x 3: LRN after the first two, a 3x3 "
+    "pool with stride 2 after the first, second and last",
 )
 
 # %% [markdown]

@@ -150,7 +150,7 @@ data = digits(8)
 
 
 def sizes(scale, depth=20):
-    """Root mean square before the first block and behind each, over 256 images."""
+    """Root mean square before the first block and after each, over 256 images."""
     keras.utils.set_random_seed(0)
     x = i = keras.Input((8, 8, 1))
     maps = [x := blocks.conv(x, 32, k=3, n=BN)]

@@ -248,9 +248,9 @@ grid(["network", "data", "unit", "error", "in", "as"], errors)
 # ours, other = facts["computed"], facts["variants"]["original_unit"]["computed"]
 # assert ours["weights"] == other["weights"]
 # assert other["trainable"] - ours["trainable"] == 896
-# behind_conv1, projections, last = 16, 64 + 128 + 256, 256
+# after_conv1, projections, last = 16, 64 + 128 + 256, 256
 # first_units = (64 - 16) + (128 - 64) + (256 - 128)
-# assert 2 * (behind_conv1 + projections + first_units - last) == 896
+# assert 2 * (after_conv1 + projections + first_units - last) == 896
 # ```
 #
 # All of them belong to batch norm. ResNet's unit has one after conv1 and one after each projection.

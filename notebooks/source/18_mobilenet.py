@@ -382,7 +382,7 @@ grid(
 
 # %%
 def relu6_block(x, f, s=1, n=blocks.BN):
-    """The block with relu6 behind its last 1x1, before anything is added."""
+    """The block with relu6 after its last 1x1, before anything is added."""
 
     def gate(x, branch):
         return blocks.act(branch(x), "relu6")

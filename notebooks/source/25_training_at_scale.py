@@ -71,7 +71,7 @@ def compiled(model):
 
 
 def trained(model):
-    """The weights of a model behind its 16 steps."""
+    """The weights of a model after its 16 steps."""
     compiled(model).fit(x, y, batch_size=64, epochs=2, shuffle=False, verbose=0)
     return model.get_weights()
 
