@@ -62,7 +62,7 @@ def stages(family: ModuleType) -> str:
     rows = "".join(
         f"<tr><td>{stage}</td><td>{'×'.join(map(str, hwc))}</td></tr>" for stage, hwc in sizes
     )
-    head = "<thead><tr><th>stage</th><th>output, rows×columns×channels</th></tr></thead>"
+    head = "<thead><tr><th>stage</th><th>output, rows × columns × channels</th></tr></thead>"
     inner = f'<table class="table stages">{head}<tbody>{rows}</tbody></table>'
     return raw(details(f"Stages of {name} as published", inner))
 

@@ -213,7 +213,7 @@ def public():
 
 def test_reference_has_every_public_name_with_its_source(site):
     text = {p.name: p.read_text(encoding="utf-8") for p in (site / "reference").glob("*.html")}
-    for name in public():
+    for name in (f"convbook.{name}" for name in public()):
         part = next(
             (t.split(f'id="{name}"', 1)[1] for t in text.values() if f'id="{name}"' in t), None
         )
