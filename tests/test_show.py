@@ -120,6 +120,29 @@ def test_two_pasted_texts_never_disagree():
                 assert seen.setdefault(found.name, found) == found
 
 
+@pytest.mark.parametrize("lot", range(4))
+def test_every_pair_in_one_file_builds_both(lot):
+    """In either order.  What has no block of the other's name is the same text in both, as the test
+    above holds; of the rest each pair is pasted and built."""
+    names = {
+        id(call): {found.name for found in parts if isinstance(found, Own)}
+        for call, _, parts in own_texts()
+    }
+    pairs = [(a, b) for a in CALLS for b in CALLS if a.name != b.name and b.name in names[id(a)]]
+    assert len(pairs) > 100
+    for a, b in pairs[lot::4]:
+        ours = [
+            layers_of(model_of(called(c), c.shapes, vars(blocks), values(c.options)))
+            for c in (a, b)
+        ]
+        for order in ((a, b), (b, a)):
+            pasted = {}
+            for call in order:
+                exec(text([call.name], call.options), pasted)
+            built = [layers_of(model_of(called(c), c.shapes, pasted)) for c in (a, b)]
+            assert built == ours, order
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_texts_in_one_file_build_their_blocks(seed):
     order = random.Random(seed)
