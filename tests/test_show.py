@@ -130,17 +130,17 @@ def test_every_pair_in_one_file_builds_both(lot):
     }
     pairs = [(a, b) for a in CALLS for b in CALLS if a.name != b.name and b.name in names[id(a)]]
     assert len(pairs) > 100
-    for a, b in pairs[lot::4]:
-        ours = [
-            layers_of(model_of(called(c), c.shapes, vars(blocks), values(c.options)))
-            for c in (a, b)
-        ]
-        for order in ((a, b), (b, a)):
+
+    def built(call, names, options=None):
+        return layers_of(model_of(called(call), call.shapes, names, options))
+
+    for pair in pairs[lot::4]:
+        ours = [built(call, vars(blocks), values(call.options)) for call in pair]
+        for order in (pair, pair[::-1]):
             pasted = {}
             for call in order:
                 exec(text([call.name], call.options), pasted)
-            built = [layers_of(model_of(called(c), c.shapes, pasted)) for c in (a, b)]
-            assert built == ours, order
+            assert [built(call, pasted) for call in pair] == ours, order
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -16,7 +16,7 @@ SLOW = {
     },
     "test_show": {
         "test_a_text_is_the_block?options[1-5]?": "defaults of all blocks, a sixth of the options",
-        "test_every_pair_in_one_file*": "the same text in both; every block at two options at random",
+        "test_every_pair_in_one_file*": "texts are the same; each block at two options",
     },
     "test_gates": {
         "test_what_is_dropped_counts_as_zeros*": "what a gate returns is what the block has",
