@@ -1,6 +1,7 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
 from convbook.architectures.graph.layer_names import tap
@@ -24,7 +25,11 @@ TABLE = (
 BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in TensorFlow
 
 
-def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
+Response = Literal["paper", "caffe"]
+RESPONSES = {"paper": {}, "caffe": {"bias": 1.0, "alpha": 1e-4 / 5}}  # the paper's k is bias
+
+
+def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
     """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192, with LRN where there is no batch norm.
 
     separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
@@ -34,14 +39,14 @@ def stem(x: Tensor, n: Norm, separable: bool) -> Tensor:
     else:
         x = conv(x, 64, k=7, s=2, p=3, n=n)
     pool = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
-    x = pool if n else lrn(pool)
+    x = pool if n else lrn(pool, **RESPONSES[response])
     m = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
-    return m if n else lrn(m)
+    return m if n else lrn(m, **RESPONSES[response])
 
 
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
          aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
-         separable: bool = False) -> Features:  # fmt: skip
+         separable: bool = False, response: Response = "paper") -> Features:  # fmt: skip
     """Stem, then nine Inception modules in three stages, before each a pool.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).
@@ -52,8 +57,9 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
         k: the large kernel.
         last: the kernel of the last pool (2 in Torch).
         aux: also the features of the heads after 4a and 4d.
+        response: LRN's constants; Caffe's k is 1, and it divides alpha by n.
     """
-    x = stem(x, n, separable)
+    x = stem(x, n, separable, response)
     heads = []
     gate, ratio = gates(sum(map(len, table)), None, drop_path), ratios(se, len(table))
     for i, rows in enumerate(table, 1):
@@ -77,6 +83,11 @@ VARIANTS = {
     "separable_first_conv": {"options": {"separable": True}},
     "torchvision_style": {"table": (TABLE, BN_TORCH, 3, 2)},
 }
-OPTIONS = dict(aux=None, se=None, drop_path=None)
-NETS = {"googlenet": Net(body, (TABLE, None, 5, 3), options=OPTIONS, variants=VARIANTS, head=head)}
+STYLES = {"paper": {}, "caffe": dict(response="caffe")}
+OPTIONS = dict(aux=None, se=None, drop_path=None, response="paper")
+NETS = {
+    "googlenet": Net(
+        body, (TABLE, None, 5, 3), options=OPTIONS, styles=STYLES, variants=VARIANTS, head=head
+    )
+}
 ALIASES = {"inception_v1": "googlenet"}

@@ -47,6 +47,7 @@ THOROUGH += [
     ("nasnet_a_cifar_6at768", {"drop_path": 0.2}),
     ("nasnet_a_mobile", {"variant": "with_aux", "style": "keras", "input_shape": (112, 112, 3)}),
     ("googlenet", {"variant": "torchvision_style"}),
+    ("googlenet", {"style": "caffe"}),
     ("regnet_x_400mf", {"variant": "torchvision"}),
     ("regnet_y_200mf", {"drop_path": 0.2}),
 ]

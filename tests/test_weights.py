@@ -627,7 +627,7 @@ def caffes_lrn(x):
     return x / (1 + 1e-4 * mean) ** 0.75
 
 
-@pytest.mark.parametrize("name", ["alexnet"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
 def test_caffes_local_response(name):
     """k = 1 and alpha / n, on activations large enough to tell them from the paper's."""
     x = np.random.default_rng(0).normal(0, 60, (1, 95, 95, 3)).astype("float32")
