@@ -1,7 +1,7 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
 from convbook.architectures.graph.layer_names import tap
@@ -26,7 +26,10 @@ BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in Tens
 
 
 Response = Literal["paper", "caffe"]
-RESPONSES = {"paper": {}, "caffe": {"bias": 1.0, "alpha": 1e-4 / 5}}  # the paper's k is bias
+RESPONSES: dict[str, Any] = {
+    "paper": {},
+    "caffe": {"bias": 1.0, "alpha": 1e-4 / 5},
+}  # the paper's k is bias
 
 
 def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
