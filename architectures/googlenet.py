@@ -1,7 +1,7 @@
 """GoogLeNet.  Going Deeper with Convolutions, arXiv:1409.4842."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from convbook.architectures.common import Features, Net, Ratio, gates, pooled, ratios
 from convbook.architectures.graph.layer_names import tap
@@ -26,10 +26,7 @@ BN_TORCH = {"momentum": 0.99, "epsilon": 1e-3}  # torchvision's, trained in Tens
 
 
 Response = Literal["paper", "caffe"]
-RESPONSES: dict[str, Any] = {
-    "paper": {},
-    "caffe": {"bias": 1.0, "alpha": 1e-4 / 5},
-}  # the paper's k is bias
+RESPONSES = {"paper": (2.0, 1e-4), "caffe": (1.0, 1e-4 / 5)}  # k and alpha of LRN
 
 
 def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
@@ -42,9 +39,10 @@ def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
     else:
         x = conv(x, 64, k=7, s=2, p=3, n=n)
     pool = tap(maxpool(x, k=3, s=2, p="ceil"), "stem_pool1")
-    x = pool if n else lrn(pool, **RESPONSES[response])
+    bias, alpha = RESPONSES[response]
+    x = pool if n else lrn(pool, bias=bias, alpha=alpha)
     m = conv(conv(x, 64, k=1, n=n), 192, k=3, n=n)
-    return m if n else lrn(m, **RESPONSES[response])
+    return m if n else lrn(m, bias=bias, alpha=alpha)
 
 
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
