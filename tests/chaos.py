@@ -264,7 +264,9 @@ def two_writers(run: Disturbed) -> bool:
     """a second run into the folder of one that trains"""
     first = run.begin()
     step(first, 2)
+    first.send_signal(signal.SIGSTOP)  # lest it end before the second asks
     code = run.ran()
+    first.send_signal(signal.SIGCONT)
     said = run.said
     ended = run.end(first)
     run.said = said
