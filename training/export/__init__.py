@@ -5,3 +5,5 @@ endpoint     preparation, network, probabilities as one function
 int8         the same as a LiteRT file in 8 bits
 formats      that function as a SavedModel, a LiteRT or an ONNX file
 """
+
+__all__ = ["command", "endpoint", "formats", "int8"]

@@ -128,13 +128,15 @@ def of_test(scores: dict[str, float]) -> dict[str, float]:
 
 def write(
     folder: Path, model: keras.Model, history: Sequence[dict[str, Any]], result: dict[str, Any]
-) -> None:
-    """All that a finished run leaves; result.json is the last, its mark."""
+) -> dict[str, Any]:
+    """All that a finished run leaves; result.json, which is returned, is the last, its mark."""
     save_model(folder / "model.keras", model)
     write_history(folder / "history.csv", history)
     replaced(folder / "curves.png", lambda path: draw_curves(path, history))
-    text = json.dumps(result | {"files": digests(folder)}, indent=2) + "\n"
+    result = result | {"files": digests(folder)}
+    text = json.dumps(result, indent=2) + "\n"
     replaced(folder / RESULT, lambda path: path.write_text(text, encoding="utf-8"))
+    return result
 
 
 def save_model(path: Path, model: keras.Model) -> None:

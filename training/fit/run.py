@@ -161,7 +161,7 @@ def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict
     result = report.result(job, keeper.info, test, last, time.perf_counter() - begun)
     if keeper.chief:
         words = report.write_deployed(Path(folder), job)
-        report.write(Path(folder), job.model, keeper.info["history"], result)
+        result = report.write(Path(folder), job.model, keeper.info["history"], result)
         for line in words + report.remarks(job, result, keeper.info["history"]):
             print(line, flush=True)
     return result
