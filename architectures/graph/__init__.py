@@ -3,6 +3,7 @@
 calls(model)                   its calls in order, each after those that it needs
 all_layers(model)              its layers, those in nested models and in gates too
 get_layer(model, name)         one of them
+tap(x, name)                   x, under a name by which get_layer finds it
 flat(model)                    the same model with what is nested laid open
 measure(model)                 weights, multiply-adds and sizes, layer by layer
 fold(model)                    its inference form: batch norms in the kernels
@@ -12,7 +13,7 @@ fully_convolutional(model)     a classifier for images of any size
 from convbook.architectures.graph.calls import Call, calls
 from convbook.architectures.graph.fold import flat, fold
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
-from convbook.architectures.graph.layer_names import all_layers, get_layer
+from convbook.architectures.graph.layer_names import all_layers, get_layer, tap
 from convbook.architectures.graph.measure import measure
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "fully_convolutional",
     "get_layer",
     "measure",
+    "tap",
 ]

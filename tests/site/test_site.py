@@ -198,7 +198,12 @@ def public():
     from convbook.training import data
 
     yield from (f"blocks.{name}" for name in blocks.__all__)
-    yield from (f"architectures.{name}" for name in architectures.__all__ if name != "weights")
+    for name in architectures.__all__:
+        home = getattr(getattr(architectures, name), "__module__", "")
+        if home.startswith("convbook.architectures.graph."):
+            yield f"architectures.graph.{name}"  # its source links back to that page
+        elif name not in ("weights", "graph"):
+            yield f"architectures.{name}"
     yield from (f"architectures.weights.{name}" for name in architectures.weights.__all__)
     yield from (
         f"training.data.{n}" for n in data.__all__ if "_fields" not in dir(getattr(data, n))
