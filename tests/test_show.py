@@ -290,3 +290,9 @@ def test_a_choice_without_a_default_is_cut_too():
     assert "m = avgpool(x, k=3, s=s)" in found
     with pytest.raises(ValueError, match="rows='': rows must be rows"):
         text(["cell"], {"rows": ""})
+
+
+def test_the_order_of_options_changes_nothing():
+    one = text(["bottleneck_block"], {"se": 4, "bias": True})
+    assert one == text(["bottleneck_block"], {"bias": True, "se": 4})
+    assert "# bottleneck_block(x, f, bias=True, se=4)" in one

@@ -143,11 +143,11 @@ class Call:
         return cst.Param(self.variable(param), default=default, equal=equal)
 
     def title(self) -> list[Node]:
-        """A comment that says which call it is, if options are given."""
+        """A comment that says which call it is, if options are given, in whatever order."""
         if not self.given:
             return []
         first = [p.name.value for p in self.node.params.params if not p.default]
-        said = [f"{k}={nodes.code(self.cutter.lift(v))}" for k, v in self.given.items()]
+        said = [f"{k}={nodes.code(self.cutter.lift(v))}" for k, v in sorted(self.given.items())]
         said = [each.replace("'", '"') for each in said]  # as the formatter has it in code
         args = ", ".join([*(name for name in first if name not in self.given), *said])
         return [cst.EmptyLine(comment=cst.Comment(f"# {self.found.name}({args})"))]

@@ -152,6 +152,7 @@ def test_switches_show_another_call(browser, texts, site, how):
         assert all(f"{k}={v}" in call for k, v in quoted.items())
         image = card.find_element("css selector", ".picture img")
         decoded = "arguments[0].decode().then(() => arguments[1](arguments[0].naturalWidth))"
+        browser.execute_script("arguments[0].scrollIntoView()", image)  # it is loaded lazily
         assert browser.execute_async_script(decoded, image) > 100
     if how == "server":
         WebDriverWait(browser, 20).until(lambda b: find(b, "button.copybtn"))
