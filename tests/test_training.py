@@ -388,7 +388,12 @@ def trained(monkeypatch, tmp_path_factory):
         with devices.scope():
             job = job._replace(model=residual_net())
         kept = {}
-        monkeypatch.setattr(report, "write", lambda folder, model, *told: kept.update(told=told))
+
+        def write(folder, model, history, result):
+            kept.update(told=(history, result))
+            return result
+
+        monkeypatch.setattr(report, "write", write)
         folder = tmp_path_factory.mktemp("trained")
         running.train(job, folder)
         rows, result = kept["told"]
