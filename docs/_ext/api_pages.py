@@ -176,7 +176,11 @@ def members(name):
 
 
 def filled(app, page, text):
-    """source-read: the marks of a page become members."""
+    """source-read: the marks of a page become members, whose files it then depends on."""
+    for mark in MARK.finditer(text[0]):
+        for package in mark[1].split():
+            for home in (package, *homes(package)):
+                app.env.note_dependency(import_module(home).__file__)
     names = lambda found: "\n".join(map(members, found[1].split()))  # noqa: E731
     text[0] = MARK.sub(names, text[0])
 

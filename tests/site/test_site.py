@@ -211,9 +211,17 @@ def public():
     for path in sorted((ROOT / "training").rglob("*.py")):
         if path.parent.name != "data" and path.name != "__main__.py":
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
-                if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            offers = [ast.literal_eval(node.value) for node in body if "__all__" in said(node)]
+            code = [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+            for node in filter(ast.get_docstring, code):
+                if not offers or node.name in offers[0]:
                     yield f"{name}.{node.name}"
+
+
+def said(node):
+    """The names that an assignment gives."""
+    return [getattr(target, "id", "") for target in getattr(node, "targets", ())]
 
 
 def test_reference_has_every_public_name_with_its_source(site):
