@@ -133,8 +133,8 @@ IDLE = {  # what is given: why it changes nothing
     "--no-synchronize": "there is one device",
     "--patience 2": "the run has 2 epochs",
     "--unfreeze 2": "the run has 2 epochs",
-    "--save-every 7": "an epoch has 7 steps and ends so",
-    "--log-every 99": "the run has 14 steps",
+    "--save-every 7": "each epoch, of 7 steps, ends with a checkpoint",
+    "--log-every 99": "the run ends after 14 steps",
     "--set decays=all": "the weight decay is 0",
     "--set lr_without_norm=0.1": "the network has batch norm",
     "--set nesterov=True": "Adam has none",
@@ -150,9 +150,22 @@ def test_what_has_no_effect_is_said(photos):
     assert {*without_effect(job)} == lines
     job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", "--set", "drop_path=0.1"]))
     assert without_effect(job) == []
+    job = prepare(parse([*told, *adam[:4], "--save-every", "10"]))  # at step 10 of 14
+    assert without_effect(job) == []
     job = prepare(parse([*told, *adam[:4], "--option", "drop_path=0.2", "--set", "drop_path=0.1"]))
     why = "--option drop_path is given"
     assert without_effect(job) == [f"--set drop_path=0.1 has no effect: {why}"]
+
+
+@pytest.mark.parametrize("counts", [{"cat": 4, "dog": 4}, {"cat": 4, "dog": 5}])
+def test_class_weights_of_equal_classes_are_said(counts, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    for part in ("train", "val", "test"):
+        files.folder(tmp_path / "photos" / part, counts, seed=len(part) * 100)
+    told = [*NET, "--data", f"folder:{tmp_path}/photos", "--out", "x"]
+    job = prepare(parse([*told, "--class-weights", "balanced"]))
+    line = "--class-weights balanced has no effect: all classes have as many images"
+    assert without_effect(job) == [line] * (counts["dog"] == 4)
 
 
 def test_dropout_is_as_given(photos):

@@ -102,7 +102,7 @@ def test_a_worker_that_never_comes_ends_the_other(there, monkeypatch, capsys):
         message = f"worker 2 ({found.workers[2]}) did not come up within 0.5 s"
         with pytest.raises(WorkerLost, match=re.escape(message)), meeting(found, 0.5):
             raise AssertionError("met")
-        waits = f"waits for worker 2 ({found.workers[2]}), 0 s more"
+        waits = f"waiting for worker 2 ({found.workers[2]}): 0 s left"
         assert waits in capsys.readouterr().out.splitlines()
         with pytest.raises(ValueError, match=f"worker {other} .* its port cannot be opened"):
             listening(found.name(other), int(found.workers[other].partition(":")[2]))

@@ -61,7 +61,7 @@ def wait(cluster: Cluster, seconds: float) -> None:
                 raise WorkerLost(f"{who} did not come up within {seconds:g} s")
             if now > said + EVERY:
                 said = now
-                print(f"waits for {who}, {begun + seconds - now:.0f} s more", flush=True)
+                print(f"waiting for {who}: {begun + seconds - now:.0f} s left", flush=True)
             time.sleep(0.2)
 
 

@@ -28,10 +28,14 @@ def of_options(job: Job) -> Iterator[tuple[str, str]]:
         yield f"--unfreeze {options.unfreeze}", length
     if options.patience and options.patience >= epochs:
         yield f"--patience {options.patience}", length
-    if options.save_every and options.save_every >= job.epoch:
-        yield f"--save-every {options.save_every}", f"an epoch has {job.epoch} steps and ends so"
+    if (every := options.save_every) and (every % job.epoch == 0 or every > job.steps):
+        yield f"--save-every {every}", f"each epoch, of {job.epoch} steps, ends with a checkpoint"
     if options.log_every and options.log_every > job.steps:
-        yield f"--log-every {options.log_every}", f"the run has {job.steps} steps"
+        ends = f"after {job.steps} steps" if job.steps > 1 else "after 1 step"
+        yield f"--log-every {options.log_every}", f"the run ends {ends}"
+    counts = np.bincount(job.data.train.y, minlength=job.data.classes)
+    if job.recipe["class_weights"] and np.ptp(counts) == 0:
+        yield "--class-weights balanced", "all classes have as many images"
     batch = fields(job.recipe["name"])["batch_size"]["value"]
     if options.lr_scale != "none" and job.recipe["batch_size"] == batch:
         yield f"--lr-scale {options.lr_scale}", f"the batch is the recipe's, {batch}"
@@ -40,7 +44,6 @@ def of_options(job: Job) -> Iterator[tuple[str, str]]:
 def of_fields(job: Job) -> Iterator[tuple[str, str]]:
     recipe, norms = job.recipe, batch_norms(job.model)
     optimizer = recipe["optimizer"]["name"]
-    counts = np.bincount(job.data.train.y, minlength=job.data.classes)
     mine = names.is_own(job.options.model)
     gates = GATES & {*({} if mine else find(job.options.model)[1].options)}
     given = job.options.option.keys() & GATES
@@ -49,7 +52,6 @@ def of_fields(job: Job) -> Iterator[tuple[str, str]]:
         "decays": not recipe["weight_decay"] and "the weight decay is 0",
         "lr_without_norm": norms and "the network has batch norm",
         "norm_momentum": not norms and "the network has no batch norm",
-        "class_weights": np.ptp(counts) == 0 and "all classes have as many images",
         "head_first": not recipe["head_first"] and "--freeze says what is frozen",
     } | {gate: gate not in gates and "the network has no such option" for gate in GATES}
     if given:

@@ -31,7 +31,7 @@ class Keeper(keras.callbacks.Callback):
     """Keeps all that a run goes on from.
 
     Restores it where a fit begins; saves it at the end of an epoch, every save_every steps and
-    where a signal asks to stop; stops where the loss is not finite.  Behind others, the callbacks
+    where a signal asks to stop; stops where the loss is not finite.  It comes after the callbacks
     with counters, so that what they decided is in what is saved.
     """
 
