@@ -61,9 +61,9 @@ def body(x: Tensor, tables: Cells, depth: int, f: int, stem: str, first: int, *,
         if aux and reduces and width == 4 * f:
             widths = int(128 * scale), int(768 * scale)
             heads = [tap(aux_head_v3(act(h, "relu"), classes=None, f=widths, k=None, n=n), "aux1")]
-        letters = dict(s=s, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
+        letters = dict(rows=rows, used=used, s_prev=s_prev, n=n, gate=next(gate), pool_p=pool_p)
         before = h_prev if skip and reduces else h
-        h_prev, h, s_prev = before, tap(cell(h_prev, h, width, rows, used, **letters), name), s
+        h_prev, h, s_prev = before, tap(cell(h_prev, h, width, s, **letters), name), s
     h = tap(act(h, "relu"), "last")
     return [h, *heads] if aux else h
 

@@ -234,7 +234,7 @@ def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF,
 
 
 @checked
-def cell(h_prev: Map | None, h: Map, f: Whole, rows: Any, used: Any, *, s: Stride = 1,
+def cell(h_prev: Map | None, h: Map, f: Whole, s: Stride = 1, *, rows: Any, used: Any,
          s_prev: Stride = 1, n: Norm = BN_TF, gate: Gate = None,
          pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
@@ -293,7 +293,8 @@ def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Str
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
         gate: gate(x, op) is what is added, such as drop_path.
     """
-    return cell(h_prev, h, f, *NASNET_A_NORMAL, s_prev=s_prev, n=n, gate=gate)
+    rows, used = NASNET_A_NORMAL
+    return cell(h_prev, h, f, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
 
 
 @checked
@@ -310,7 +311,8 @@ def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
         gate: gate(x, op) is what is added, such as drop_path.
     """
-    return cell(h_prev, h, f, *NASNET_A_REDUCTION, s=2, s_prev=s_prev, n=n, gate=gate)
+    rows, used = NASNET_A_REDUCTION
+    return cell(h_prev, h, f, 2, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
 
 
 @checked
@@ -328,7 +330,8 @@ def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
         gate: gate(x, op) is what is added, such as drop_path.
     """
-    return cell(h_prev, h, f, *AMOEBANET_A_NORMAL, s_prev=s_prev, n=n, gate=gate)
+    rows, used = AMOEBANET_A_NORMAL
+    return cell(h_prev, h, f, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
 
 
 @checked
@@ -345,4 +348,5 @@ def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_pre
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
         gate: gate(x, op) is what is added, such as drop_path.
     """
-    return cell(h_prev, h, f, *AMOEBANET_A_REDUCTION, s=2, s_prev=s_prev, n=n, gate=gate)
+    rows, used = AMOEBANET_A_REDUCTION
+    return cell(h_prev, h, f, 2, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)

@@ -104,7 +104,8 @@ MENU = {
         "any cell, from its rows as data",
         "NASNet",
         2017,
-        "h_prev, h, 32, [('sep3', 'h', 'none', 'h_prev'), ('max3', 0, 'avg3', 'h')], [0, 1]",
+        "h_prev, h, 32, rows=[('sep3', 'h', 'none', 'h_prev'), ('max3', 0, 'avg3', 'h')],"
+        " used=[0, 1]",
         CELL[1],
     ),
     "cell_op": Row("one operation of a cell", "NASNet", 2017, "x, 'sep5', 32"),

@@ -54,6 +54,11 @@ def call(title, build):
     return partial(Case, name, note, build)
 
 
+def cell(h_prev, h, f, s, topology):
+    rows, used = topology
+    return blocks.cell(h_prev, h, f, s, rows=rows, used=used)
+
+
 def separable(k, c, f):
     return k * k * c + c * f
 
@@ -510,12 +515,12 @@ NASNET = [
         size=half,
         n=12,
     ),
-    call("cell PNASNet-5 /2", lambda h_prev, h: blocks.cell(h_prev, h, 8, *blocks.PNASNET_5, s=2))(
+    call("cell PNASNet-5 /2", lambda h_prev, h: cell(h_prev, h, 8, 2, blocks.PNASNET_5))(
         TWO, 40, 8 * 8 + twice([5, 7, 5, 3, 3, 3], 8) + 8 * 8, bn=8 + 96 + 8, size=half, n=12
     ),
     call(
         "cell without h_prev /2",
-        lambda h: blocks.cell(None, h, 8, *blocks.NASNET_A_REDUCTION, s=2),
+        lambda h: cell(None, h, 8, 2, blocks.NASNET_A_REDUCTION),
     )(
         12,
         32,

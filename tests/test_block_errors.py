@@ -247,11 +247,11 @@ CALLS = [
     (lambda x: blocks.factorized_reduction(x, 1), "f=1: f must be a whole number of at least 2"),
     (lambda x: blocks.cell_op(x, "1x7_7x1", 3), "f=3: f must be at least 4, as a quarter of it"),
     (
-        lambda x: blocks.cell(x, x, 8, [("sep3", 0, "sep3", "h")], [0]),
+        lambda x: blocks.cell(x, x, 8, rows=[("sep3", 0, "sep3", "h")], used=[0]),
         "rows=[('sep3', 0, 'sep3', 'h')]: rows must be rows (op, input, op, input)",
     ),
     (
-        lambda x: blocks.cell(x, x, 8, blocks.PNASNET_5[0], ["h", 0], s=2),
+        lambda x: blocks.cell(x, x, 8, 2, rows=blocks.PNASNET_5[0], used=["h", 0]),
         "used=['h', 0]: used must be numbers of rows, or h and h_prev where s=1",
     ),
     (
@@ -388,7 +388,7 @@ def test_positions_are_those_of_the_article():
         "act": "x a",
         "norm": "x n",
         "pad": "x p",
-        "cell": "h_prev h f rows used",
+        "cell": "h_prev h f s",
         "cell_op": "x op f s",
         "survivals": "b survival",
         "stochastic_depth": "x branch",

@@ -225,8 +225,8 @@ def test_cells_of_unknown_size_answer_as_those_of_known(pool_p):
 
     def build(height, width):
         i = keras.Input((height, width, 6))
-        x = blocks.cell(None, i, 4, rows, used, s=2, pool_p=pool_p)
-        x = blocks.cell(i, x, 4, rows, used, s=2, s_prev=2, pool_p=pool_p)
+        x = blocks.cell(None, i, 4, 2, rows=rows, used=used, pool_p=pool_p)
+        x = blocks.cell(i, x, 4, 2, rows=rows, used=used, s_prev=2, pool_p=pool_p)
         return fill(keras.Model(i, x))
 
     free = build(None, None)

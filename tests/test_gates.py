@@ -13,6 +13,7 @@ from keras import layers
 from convbook import blocks
 from convbook.blocks import BN, drop_path, stochastic_depth
 
+PNASNET_5 = dict(zip(("rows", "used"), blocks.PNASNET_5, strict=True))
 ROW = (4, 3, 8, 2, 4, 4)
 # name: (positions after the inputs, letters, how many gates) of a call; the same with a stride.
 CALLS = {
@@ -39,8 +40,8 @@ CALLS = {
     "inception_v4_c": [((), {}, 4)],
     "inception_resnet_block": [((), {"scale": 1.0}, 1)],
     "cell": [
-        ((4, *blocks.PNASNET_5), {}, 9),
-        ((4, *blocks.PNASNET_5), {"s": 2}, 10),
+        ((4,), PNASNET_5, 9),
+        ((4, 2), PNASNET_5, 10),
     ],
     "nasnet_normal_cell": [((4,), {}, 8), ((4,), {"s_prev": 2}, 8)],
     "nasnet_reduction_cell": [((4,), {}, 9)],

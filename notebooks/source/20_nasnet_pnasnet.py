@@ -176,7 +176,7 @@ for name, (rows, used) in tried.items():
     keras.utils.set_random_seed(0)
     i = keras.Input((8, 8, 1))
     stem = blocks.conv(i, 16, k=3, n=BN, a=None)
-    y = blocks.cell(stem, stem, 16, rows, used, n=BN)
+    y = blocks.cell(stem, stem, 16, rows=rows, used=used, n=BN)
     model = keras.Model(i, keras.layers.Dense(10)(blocks.gavgpool(blocks.act(y, "relu"))))
     history = learn(model, data, epochs=6, batch=128)
     results[name] = architectures.measure(model).macs, history["val_accuracy"][-1]
@@ -229,7 +229,8 @@ def score(cell):
     """Accuracy of a linear classifier on the untrained features of a cell of 8 filters."""
     keras.utils.set_random_seed(0)
     h_prev = blocks.conv(data[0][:800], 8, k=3)
-    y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, *cell, n=None)
+    rows, used = cell
+    y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, rows=rows, used=used, n=None)
     x = np.array(blocks.avgpool(y, k=4, s=4)).reshape(800, -1)
     x = (x - x.mean(0)) / (x.std(0) + 1e-6)
     return RidgeClassifier(10.0).fit(x[:400], data[1][:400]).score(x[400:], data[1][400:800])

@@ -182,7 +182,7 @@ def score(sides):
     ]
     used = [i for i in range(len(rows)) if i not in {x for _, x in sides}]
     h_prev = blocks.conv(data[0][:500], 8, k=3)
-    y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, rows, used, n=None)
+    y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, rows=rows, used=used, n=None)
     x = np.array(blocks.avgpool(y, k=4, s=4)).reshape(500, -1)
     x = (x - x.mean(0)) / (x.std(0) + 1e-6)
     return RidgeClassifier(10.0).fit(x[:250], data[1][:250]).score(x[250:], data[1][250:500])
