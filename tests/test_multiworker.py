@@ -56,33 +56,46 @@ def trained(folder, workers, **job):
     return said, arrays
 
 
-def test_workers_are_one_device(tmp_path):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one device says, and its arrays."""
+    (one,), (arrays,) = trained(tmp_path_factory.mktemp("alone") / "one", 1)
+    return one, arrays
+
+
+SEVERAL = {
+    "two devices": dict(workers=1, replicas=2),
+    "two workers": dict(workers=2),
+    "three workers": dict(workers=3),
+}
+
+
+@pytest.mark.parametrize("label", SEVERAL)
+def test_workers_are_one_device(label, alone, tmp_path):
     """Two and three workers, and two devices of one process, end as one device does: losses, logs,
     weights with the batch norms' statistics, every validation image once, in the order it had.
     So they do with a batch in two parts (training/devices/accumulate.py)."""
-    (one,), (arrays,) = trained(tmp_path / "one", 1)
+    one, arrays = alone
     assert one["history"]["val_images"] == [47, 47]
     assert one["history"]["loss"][0] > one["history"]["loss"][1]
-    cases = {"mirrored": dict(workers=1, replicas=2), "two": dict(workers=2)}
-    for label, case in (cases | {"three": dict(workers=3)}).items():
-        said, others = trained(tmp_path / label, **case)
-        assert [s.pop("chief") for s in said] == [True, False, False][: len(said)]
-        assert [path.name for path in (tmp_path / label).glob("*.keras")] == ["0.keras"]
-        assert all(s == said[0] for s in said), "workers must see the same logs, to decide alike"
-        for key in "history", "shares", "arrays":
-            for name in one[key]:
-                assert said[0][key][name] == pytest.approx(one[key][name], rel=1e-5), (key, name)
-        losses = [[step["loss"] for step in s["steps"]] for s in (one, said[0])]
-        np.testing.assert_allclose(*losses, rtol=1e-5)
-        for other in others:
-            for a, b in zip(other, others[0], strict=True):
-                np.testing.assert_array_equal(a, b)
-        for a, b in zip(arrays[:-1], others[0][:-1], strict=True):
-            np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(others[0][-1], arrays[-1], atol=1e-3)
-        skipped, scale, moved, kept = said[0]["overflow"]
-        assert (skipped, scale, kept) == (0, 4, 4)
-        assert 1e-4 < moved < 1  # false for NaN
+    said, others = trained(tmp_path / "several", **SEVERAL[label])
+    assert [s.pop("chief") for s in said] == [True, False, False][: len(said)]
+    assert [path.name for path in (tmp_path / "several").glob("*.keras")] == ["0.keras"]
+    assert all(s == said[0] for s in said), "workers must see the same logs, to decide alike"
+    for key in "history", "shares", "arrays":
+        for name in one[key]:
+            assert said[0][key][name] == pytest.approx(one[key][name], rel=1e-5), (key, name)
+    losses = [[step["loss"] for step in s["steps"]] for s in (one, said[0])]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for other in others:
+        for a, b in zip(other, others[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+    for a, b in zip(arrays[:-1], others[0][:-1], strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(others[0][-1], arrays[-1], atol=1e-3)
+    skipped, scale, moved, kept = said[0]["overflow"]
+    assert (skipped, scale, kept) == (0, 4, 4)
+    assert 1e-4 < moved < 1  # false for NaN
 
 
 @pytest.mark.parametrize("dies", [0, 1])

@@ -13,25 +13,20 @@ from convbook.training.fit import progress
 
 def shown(capsys, folder, *more):
     """What a short run shows, as lines."""
-    told = [
-        "train",
-        "lenet5",
-        "--epochs",
-        "2",
-        "--batch-size",
-        "384",
-        "--no-tensorboard",
-        "--out",
-        str(folder),
-        *more,
-    ]
-    assert main(told) == 0
+    short = ["lenet5", "--epochs", "2", "--batch-size", "384", "--no-tensorboard"]
+    assert main(["train", *short, "--out", str(folder), *more]) == 0
     return capsys.readouterr().out.splitlines()
+
+
+def steps(lines):
+    """The steps that lines of their own speak of."""
+    return [line.split()[1] for line in lines if line.startswith("step ")]
 
 
 def test_a_run_says_what_it_will_do_how_long_it_takes_and_what_to_type_next(tmp_path, capsys):
     folder = tmp_path / "my run"
     lines = shown(capsys, folder)
+    assert steps(lines) == []  # it takes no half minute
     counts = "1,149 images to train, 288 to validate, 360 to test"
     assert f"lenet5 on digits: {counts}; 2 epochs of 3 steps; into {folder}" in lines
     (left,) = [line for line in lines if line.endswith("for the 3 steps left")]
@@ -47,17 +42,20 @@ def test_a_run_says_what_it_will_do_how_long_it_takes_and_what_to_type_next(tmp_
 
 
 def test_without_a_terminal_a_line_comes_every_half_minute(tmp_path, capsys, monkeypatch):
-    def steps(lines):
-        return [line.split()[1] for line in lines if line.startswith("step ")]
-
-    assert steps(shown(capsys, tmp_path / "fast")) == []
     monkeypatch.setattr(progress, "HALF_A_MINUTE", 0.0)
-    assert steps(shown(capsys, tmp_path / "slow")) == [f"{i}/6" for i in range(1, 7)]
-    assert steps(shown(capsys, tmp_path / "asked", "--log-every", "4")) == ["4/6"]
+    assert steps(shown(capsys, tmp_path / "run")) == [f"{i}/6" for i in range(1, 7)]
+
+
+def test_a_line_comes_as_often_as_asked(tmp_path, capsys):
+    assert steps(shown(capsys, tmp_path / "run", "--log-every", "4")) == ["4/6"]
+
+
+def test_on_a_terminal_a_bar_moves(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "HALF_A_MINUTE", 0.0)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    lines = shown(capsys, tmp_path / "terminal")
+    lines = shown(capsys, tmp_path / "run")
     assert steps(lines) == []
-    assert any("━" in line for line in lines)  # the bar
+    assert any("━" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 # {file: {pattern of a test and its parameters: what of it stays in make test}}
 SLOW = {
     "test_learning": {
+        "test_rows_that_do_not_hold*": "the kept rows hold",
         "test_fits_digits*": "test_every_weight_gets_a_real_gradient, test_training",
         "test_a_graph_is_of_what_is_trained": "the digest of the code alone",
         "test_a_network_that_other_code_makes*": "the digest of the code alone",
@@ -83,19 +84,24 @@ SLOW = {
         "test_sizes?stochastic_depth_resnet110_cifar?": "resnet20",
     },
     "test_blocks": {
+        "test_mixed_precision?mixed_bfloat16-[!i]*": "float16, whose range is narrower",
         "test_mixed_precision?mixed_float16-inception*": "bfloat16, and float16 of the others",
     },
     "test_multiworker": {
+        "test_workers_are_one_device?three workers?": "two, and two devices",
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
     },
     "test_same_run": {
         "test_workers_must_agree?[!l]*": "another rate, and every difference of two fingerprints",
     },
     "test_export": {
+        "test_trained_in_halves?mixed_bfloat16?": "float16",
+        "test_raw?[!o]*": "ONNX; a MobileNet in each format",
         "test_a_member_of_each_family?[!m]*": "MobileNets, and SqueezeNet's photographs",
         "test_int8": "the refusals; LiteRT in float32",
     },
     "test_fold": {
+        "test_a_member_of_each_family?[!mr]*": "MobileNets, RegNet, RepVGG and ResNets",
         "test_flat_of_networks*": "gates and nested models laid open",
     },
     "test_errata": {
@@ -104,6 +110,22 @@ SLOW = {
     "test_contributing": {
         "test_what_is_shown_is_the_block": "the block is written and found",
         "test_every_check_passes*": "the block is written and found",
+    },
+    "test_command": {
+        "test_nothing_else_appears_on_several_workers": "a run on one, and what is dropped",
+        "test_tensorflow_speaks_when_asked_to": "what is dropped, line by line",
+        "test_errors_of_tensorflow_still_come": "what is dropped, line by line",
+    },
+    "test_random_calls": {
+        "test_random_networks*?[2-9]?": "two seeds of ten",
+    },
+    "test_progress": {
+        "test_a_line_comes_as_often*": "a line every half minute",
+        "test_on_a_terminal*": "a line every half minute",
+    },
+    "test_data": {
+        "test_a_batch_depends*?files?": "images in memory, and records",
+        "test_shares_are_the_whole?augmentation[1-3]?": "the most general two",
     },
 }
 

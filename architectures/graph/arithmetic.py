@@ -81,13 +81,19 @@ def positions(op: keras.Operation, shape: Shape) -> int:
     return shape[0] * math.prod(shape[2:] if order == "channels_first" else shape[1:-1])
 
 
+def is_variable(x: Any) -> bool:
+    """Whether x is a variable of Keras."""
+    # keras.Variable is no class of a layer's weights in Keras 3.5
+    return isinstance(x, keras.Variable) or (hasattr(x, "assign") and hasattr(x, "trainable"))
+
+
 def kernels(op: keras.Operation) -> list[keras.Variable]:
     """The kernels of a layer with multiply-adds, as far as it has them under their usual names."""
     own = isinstance(op, (*CONVOLUTIONS, *TRANSPOSED, layers.EinsumDense))
     if not own and not hasattr(op, "macs") and not hasattr(op, "recurrent_kernel"):
         return []
     weights = [getattr(op, key, None) for key in KERNELS]
-    return [w for w in weights if isinstance(w, keras.Variable)]
+    return [w for w in weights if is_variable(w)]
 
 
 def letters(equation: str, shapes: Sequence[Shape]) -> tuple[dict[str | int, int], list[str | int]]:

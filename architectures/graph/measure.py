@@ -13,6 +13,7 @@ from convbook.architectures.graph.arithmetic import (
     FORMULAS,
     TRANSPOSED,
     Shape,
+    is_variable,
     kernels,
     letters,
     multiply_adds,
@@ -224,7 +225,7 @@ def read_by(call: Call) -> list[keras.Variable]:
     """The variables that an operation of keras.ops multiplies by."""
     if isinstance(call.op, keras.Layer) or type(call.op).__name__ not in FORMULAS:
         return []
-    return [x for x in keras.tree.flatten(call.arguments) if isinstance(x, keras.Variable)]
+    return [x for x in keras.tree.flatten(call.arguments) if is_variable(x)]
 
 
 def shapes_of(call: Call, shapes: Sequence[Shape], args: Any, kwargs: Mapping[str, Any],
