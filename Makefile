@@ -10,8 +10,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN := $(VENV)/bin
 PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
-APART := --ignore tests/backends --ignore tests/others --ignore tests/site
-FAST := $(addprefix tests/test_,house.py layers.py find.py menu.py cut.py reference_pages.py)
+APART := --ignore tests/apart
+FAST := $(addprefix tests/,project/test_house.py project/test_reference_pages.py blocks/test_layers.py \
+	$(addprefix gallery/test_,find.py menu.py cut.py))
 PACKAGES := blocks architectures gallery training
 
 .PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs test-oldest test-backends \
@@ -36,15 +37,15 @@ test: lint ## lint, then what proves every block and architecture, 20 minutes
 test-fast: lint ## lint, then the letters, the texts and the rules of the house, within a minute
 	@$(BIN)/python $(PYTEST) $(FAST) -m 'not slow'
 
-test-slow: $(VENV)/made ## what make test leaves out: tests/tiers.py
+test-slow: $(VENV)/made ## what make test leaves out: tests/support/tiers.py
 	@$(BIN)/python $(PYTEST) $(APART) -m slow
 
 prove: test test-slow test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
-	@$(BIN)/python tests/kills.py
-	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python tests/apart/kills.py
+	@$(BIN)/python -m tests.apart.chaos
 
 test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
-	@$(BIN)/python -m pytest -q -m texts tests/test_show_networks.py
+	@$(BIN)/python -m pytest -q -m texts tests/gallery/test_show_networks.py
 
 notebooks: $(VENV)/made ## execute all notebooks, about 12 minutes; writes those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
@@ -55,7 +56,7 @@ experiments: $(VENV)/made ## run what takes longer than a notebook: hours; keeps
 	@$(BIN)/python -m convbook.beside.claims
 
 proofs: $(VENV)/made ## train, save and load every network below 300 M weights: hours; resumes
-	@$(BIN)/python -m tests.proofs --jobs $(WORKERS)
+	@$(BIN)/python -m tests.apart.proofs --jobs $(WORKERS)
 
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'
@@ -63,20 +64,21 @@ test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies al
 test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \
 		echo "KERAS_BACKEND=$$backend"; \
-		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/backends || exit; \
+		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/apart/backends || exit; \
 	done
 
 test-others: .venv-others/made ## what KerasHub, kimm and ONNX files give us, and we onnxruntime and LiteRT
-	@.venv-others/bin/python -m pytest -q tests/others tests/test_export.py tests/test_fold.py::test_onnx
+	@.venv-others/bin/python -m pytest -q tests/apart/others \
+		tests/training/evaluation/test_export.py tests/networks/test_fold.py::test_onnx
 
 docs: .venv-docs/made ## build the site into docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 test-site: docs ## open every page of the site in a headless Chromium, if there is one
-	@.venv-docs/bin/python -m pytest -q --confcutdir tests/site tests/site
+	@.venv-docs/bin/python -m pytest -q --confcutdir tests/apart/site tests/apart/site
 
 ledger: $(VENV)/made ## measure what docs/ledger.md shows and write it, ten minutes
-	@$(BIN)/python tests/measured.py
+	@$(BIN)/python tests/apart/measured.py
 
 lint: types ## check the code with ruff, its types with mypy
 	@$(BIN)/ruff check --quiet

@@ -1,0 +1,100 @@
+"""python tests/apart/measured.py: measures all that the ledger shows, and writes it; ten minutes.
+
+--page writes docs/ledger.md alone, from what was measured before: after a change of facts.json.
+"""
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as in conftest.py
+import keras
+
+from convbook import architectures, names
+from convbook.architectures.graph.calls import calls
+from convbook.architectures.weights.published import APPLICATIONS
+from convbook.gallery import page
+
+ROOT = Path(__file__).parents[2]
+
+
+def figures(model, facts):
+    """Counts as the papers count, and the stages of the paper's table whose sizes are met in order.
+
+    Multiply-adds are without the auxiliary heads', which inference leaves out.
+    """
+    measured = architectures.measure(model)
+    heads = [stage.macs for name, stage in measured.stages.items() if name.startswith("aux")]
+    sizes = [(1, 1, 1)[: 4 - len(x.shape)] + x.shape[1:] for c in calls(model) for x in c.outputs]
+    met = []
+    for stage, size in facts.get("output_sizes_hwc", ()):
+        if tuple(size) in sizes:
+            met.append(stage)
+            sizes = sizes[sizes.index(tuple(size)) + 1 :]
+    counts = {key: measured[key] for key in ("weights", "trainable", "total")}
+    return counts | {"macs": measured.macs - sum(heads), "stages": met}
+
+
+def bare(name, **options):
+    """A network whose weights have shapes and no values yet: all that counts read, in a quarter of
+    the time."""
+    with keras.StatelessScope(initialize_variables=False):
+        return architectures.create(name, **options)
+
+
+def ours(name):
+    return figures(bare(name), architectures.facts(name))
+
+
+def twin(name):
+    """Counts of the same network of keras.applications."""
+    function, arguments, _ = APPLICATIONS[name]
+    model = getattr(keras.applications, function)(**arguments, weights=None)
+    return {k: v for k, v in figures(model, {}).items() if k in ("trainable", "total", "macs")}
+
+
+def each(function, names):
+    """{name: what function finds}, with the names on the screen as they are begun."""
+    found = {}
+    for name in names:
+        print(name, file=sys.stderr, flush=True)
+        found[name] = function(name)
+        keras.backend.clear_session()
+        gc.collect()
+    return found
+
+
+def keep(sections):
+    """Writes ledger.json, a line for each network."""
+    lines = [
+        f"{json.dumps(title)}: {{\n"
+        + ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in rows.items())
+        for title, rows in sections.items()
+    ]
+    text = "{\n" + "\n},\n".join(lines) + "\n}\n}\n"
+    (ROOT / "gallery" / "ledger.json").write_text(text, encoding="utf-8")
+
+
+def main():
+    if sys.argv[1:] != ["--page"]:
+        sys.path += [str(ROOT / "tests" / room) for room in ("networks", "support")]
+        from test_weights import FILES, golden_error, published_name
+
+        errors = each(golden_error, FILES)
+        keep(
+            {
+                "versions": {"keras": keras.__version__},
+                "ours": each(ours, architectures.names(aliases=False)),
+                "aliases": architectures.catalog.ALIASES,
+                "keras.applications": each(twin, APPLICATIONS),
+                "golden": {published_name(f): float(f"{e:.1g}") for f, e in errors.items()},
+            }
+        )
+        names.kept.cache_clear()
+    (ROOT / "docs" / "ledger.md").write_text(page.page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Proof that a network learns: it fits 16 digits, every weight moves, and it survives saving."""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # sums in the same order on any machine
+
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+
+from convbook import architectures
+from convbook.architectures.catalog import NETS
+
+GOAL, STEPS = 0.05, 200  # a training loss, and the steps to reach it
+LEAST_STEPS = 10  # a block with a gate is not run in every step
+CLASSES, RATE = 10, 1e-3  # Adam's rate
+# Nets without batch norm learn at a lower rate, or lose maps that a relu ends for good; so does the
+# deepest without shortcuts.
+RATES = dict.fromkeys(("vgg", "alexnet", "zfnet"), 1e-4) | dict.fromkeys(
+    ("googlenet", "nin", "squeezenet", "plain110"), 3e-4
+)
+# Nets that end in a relu, a map for each class, start their last bias here: from 0 some classes die
+# in the first steps and stay dead.
+LAST_BIAS = {"nin": 1.0, "squeezenet": 1.0}
+# The deepest net without batch norm starts from kernels this much wider: from Glorot's each relu
+# halves the signal's variance, from He's (arXiv:1502.01852) it stays.
+WIDER = {"vgg_E": 2**0.5}
+# In the deepest nets without shortcuts, and with pre-activation, batch norm and relu make gradients
+# grow at each layer, by arXiv:1902.08129; the less, the more of each map a relu lets through, which
+# betas of 1 see to.
+BETA = {"plain110_cifar": 1.0, "preresnet1001_cifar": 1.0}
+# Inputs are 32 x 32, and 8 x 8, the digits' own size, for CIFAR's nets, which shrink a map 4 times;
+# else the least that the design allows.  SqueezeNet 1.1's last map is 1 x 1 at 32, and dropout
+# before the last relu hides too much of it; NIN has dropout too.
+SIZES = {
+    "alexnet_one_column": 63,
+    "alexnet": 67,
+    "zfnet": 47,
+    "nin_imagenet": 39,
+    "nin_cifar10": 32,
+    "squeezenet_v1_0": 35,
+    "squeezenet_v1_1": 64,
+    "inception": 75,
+}
+MOVED = 1e-7  # what float32 resolves near 1
+GRADIENT = 1e-4  # of its kernel's: a bias before batch norm has 1e-5, from rounding alone
+# Biases that no loss depends on: of the released net's last residual module, which has no relu, and
+# so lie before a linear convolution and its batch norm, which takes their mean out.
+CANCELLED = {("inception_resnet_v2", "stage3_block10_b2_conv1/bias")}
+SAME = 1e-4  # of the largest answer: what may change on loading
+ROOT = Path(__file__).parents[3]
+
+
+def setting(table, name, default):
+    return next((value for start, value in table.items() if name.startswith(start)), default)
+
+
+def rated(name):
+    """Adam's rate."""
+    return setting(RATES, name, RATE)
+
+
+def sized(name):
+    """The shape of the smallest input."""
+    size = setting(SIZES, name, 8 if "cifar" in name else 32)
+    return size, size, NETS[name].shape[-1]
+
+
+def small(name, **options):
+    """The network called name at its smallest input, for ten classes."""
+    model = architectures.create(name, sized(name), CLASSES, **options)
+    *others, last = [layer for layer in model.layers if layer.weights]
+    if start := setting(LAST_BIAS, name, None):
+        last.bias.assign(np.full(CLASSES, start))
+    if name in WIDER:
+        for layer in others:
+            layer.kernel.assign(layer.kernel * WIDER[name])
+    for layer in others if name in BETA else []:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.beta.assign(layer.beta + BETA[name])
+    return model
+
+
+def digits(shape):
+    """The first 16 of scikit-learn's digits: x (16, *shape) of mean 0 and deviation 1, y (16,)."""
+    found = load_digits()
+    x = keras.ops.image.resize(found.images[:16, ..., None].astype("float32"), shape[:2])
+    x = keras.ops.convert_to_numpy(x)
+    return np.repeat((x - x.mean()) / x.std(), shape[-1], axis=-1), found.target[:16]
+
+
+class Enough(keras.callbacks.Callback):
+    """Ends the training at GOAL, or where the loss is no number."""
+
+    def on_epoch_end(self, epoch, logs):
+        done = logs["loss"] < GOAL and epoch + 1 >= LEAST_STEPS
+        self.model.stop_training = done or not np.isfinite(logs["loss"])
+
+
+def fit(model, x, y, rate=RATE):
+    """Fits one batch with Adam.  The loss of each step, as fit reports it: that of the batch before
+    the step's update, in training mode, so with batch statistics, dropout and gates."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(rate), loss)
+    options = dict(batch_size=len(x), epochs=STEPS, shuffle=False, verbose=0)
+    return model.fit(x, y, callbacks=[Enough()], **options).history["loss"]
+
+
+def still(model, before):
+    """The paths of the weights that did not move.  before: all of them, before fit.
+
+    Adam moves a weight by about its rate however small the gradient, so a bias must have had one
+    above rounding too: the root of Adam's second moment, beside its kernel's.  (The beta of a batch
+    norm may have none, by design: where a linear convolution and batch norm follow, as in MobileNet
+    v2 and ShuffleNet, they cancel it.)
+    """
+    left = {
+        w.path
+        for w, old in zip(model.weights, before, strict=True)
+        if not np.abs(np.asarray(w) - old).max() > MOVED
+    }
+    squares = [v for v in model.optimizer.variables if v.path.endswith("_velocity")]
+    seen = dict(zip((w.path for w in model.trainable_weights), squares, strict=True))
+    seen = {path: np.asarray(square).max() ** 0.5 for path, square in seen.items()}
+    for path in seen:
+        kernel = seen.get(path.removesuffix("bias") + "kernel", 0) if path.endswith("/bias") else 0
+        if not seen[path] >= GRADIENT * kernel and (model.name, path) not in CANCELLED:
+            left.add(path)
+    return sorted(left)
+
+
+def learn(model, folder, rate=RATE):
+    """Fits the digits, and keeps in folder the model, its export, and what it answers to them."""
+    began = time.time()
+    before = [keras.ops.convert_to_numpy(w) for w in model.weights]
+    x, y = digits(model.input_shape[1:])
+    losses = fit(model, x, y, rate)
+    left = still(model, before)
+    folder.mkdir()
+    model.save(folder / "model.keras")
+    model.export(folder / "exported", verbose=False)
+    np.savez(folder / "digits.npz", x=x, answer=keras.ops.convert_to_numpy(model(x)))
+    return {
+        "input": list(x.shape[1:]),
+        "rate": rate,
+        "steps": next((i for i, loss in enumerate(losses, 1) if loss < GOAL), None),
+        "loss": round(float(losses[-1]), 4),
+        "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+        "weights": len(model.weights),
+        "moved": len(model.weights) - len(left),
+        "still": left[:9],
+        "seconds": round(time.time() - began, 1),
+    }
+
+
+def reload(root):
+    """{name: differences after loading and after the export}, of all folders of root, from one
+    fresh interpreter."""
+    command = [sys.executable, Path(__file__).with_name("reload.py"), root]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise RuntimeError(f"a fresh interpreter could not load the models:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def failures(row):
+    """What a row fails in, in words."""
+    checks = {
+        f"the loss is {row['loss']:.3f} after {STEPS} steps": row["steps"] is not None,
+        f"weights do not move: {', '.join(row['still'])}": row["moved"] == row["weights"],
+        f"loaded, it answers {row['loaded']:.1e} off": row["loaded"] < SAME,
+        f"exported, it answers {row['exported']:.1e} off": row["exported"] < SAME,
+    }
+    return [text for text, passed in checks.items() if not passed]
+
+
+def prove_all(makers):
+    """{name: row} of {name: function that builds the model}; all are loaded by one interpreter."""
+    rows = {}
+    with TemporaryDirectory() as root:
+        for name, make in makers.items():
+            keras.backend.clear_session()
+            keras.utils.set_random_seed(0)
+            rows[name] = learn(make(), Path(root, name), rated(name))
+        keras.backend.clear_session()
+        gc.collect()  # room for the interpreter that loads them
+        for name, found in reload(root).items():
+            rows[name] |= found
+    return {name: row | {"failures": failures(row)} for name, row in rows.items()}
+
+
+def prove(name, **options):
+    """The row of one network: see learn, reload and failures."""
+    began = time.time()
+    row = prove_all({name: partial(small, name, **options)})[name]
+    return row | {"seconds": round(time.time() - began, 1)}

@@ -1,0 +1,117 @@
+"""The house: imports run one way, through convbook, and functions stay short."""
+
+import ast
+import re
+import sys
+import tomllib
+
+import pytest
+from places import ROOT
+
+INSTALLED = ("blocks", "architectures", "gallery", "training")  # folders that are convbook.FOLDER
+ROOMS = ("package", *INSTALLED, "benchmarks", "notebooks")  # package is convbook itself
+FILES = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
+MAY_IMPORT = {  # of our own rooms
+    "package": {"package"},
+    "blocks": {"blocks"},
+    "architectures": {"package", "blocks", "architectures"},
+    "gallery": {"package", "blocks", "architectures", "gallery"},
+    "training": {"package", "blocks", "architectures", "training"},
+    "benchmarks": {*ROOMS} - {"gallery", "notebooks"},
+    "notebooks": {*ROOMS},
+}
+OTHERS = {  # beside the standard library, of the rooms that stay lean
+    "package": set(),  # help and refusals answer at once
+    "blocks": {"keras"},
+    "architectures": {"keras", "numpy"},
+}
+LAZILY = {  # in the function that needs it
+    "package": {"keras", "tensorflow", *INSTALLED},  # which carry the commands out
+    "blocks": {"tensorflow"},  # its own calls, behind a backend check
+    "architectures": {"tensorflow", "onnx", "onnxruntime"},
+}
+# Distributions that are called otherwise than what is imported
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+
+
+def functions(tree):
+    return [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def docstring_lines(node):
+    """The lines of the docstring of a module, class or function."""
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        return set(range(first.lineno, first.end_lineno + 1))
+    return set()
+
+
+def imported(tree):
+    """What a file imports: rooms of ours, and the top names of all else."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (room(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (room(f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def room(name):
+    """The room of a dotted name; its top name where it is none of ours."""
+    top, second, *_ = [*name.split("."), ""]
+    if top == "convbook":
+        return {"beside": "notebooks"}.get(second, second if second in INSTALLED else "package")
+    return f"{top}, but not through convbook" if top in ("package", *INSTALLED) else top
+
+
+def top(tree):
+    """The statements of a module outside functions."""
+    return [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("import convbook", {"package"}),
+        ("from convbook import blocks, names", {"blocks", "package"}),
+        ("from convbook.blocks.layers import conv", {"blocks"}),
+        ("import convbook.training.fit.run", {"training"}),
+        ("from convbook.beside import lab", {"notebooks"}),
+        ("import keras.ops, benchmarks.build", {"keras", "benchmarks"}),
+        ("from blocks import conv", {"blocks, but not through convbook"}),
+    ],
+)
+def test_imports_are_told_by_their_room(line, expected):
+    assert {*imported(ast.parse(line))} == expected
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way_and_functions_are_short(path):
+    tree, room = ast.parse(path.read_text()), path.relative_to(ROOT).parts[0]
+    first, anywhere = (
+        {*imported(part)} - sys.stdlib_module_names for part in (ast.Module(top(tree), []), tree)
+    )
+    if room in OTHERS:
+        allowed = MAY_IMPORT[room] | OTHERS[room]
+        assert first <= allowed
+        assert anywhere <= allowed | LAZILY[room]
+    else:
+        ours = {name for name in anywhere if name.split(",")[0] in ROOMS}
+        assert ours <= MAY_IMPORT[room]
+    lengths = {
+        f.name: f.end_lineno - f.lineno + 1 - len(docstring_lines(f)) for f in functions(tree)
+    }
+    assert not {name: n for name, n in lengths.items() if n > 30}
+
+
+def test_an_install_brings_what_is_imported():
+    """All that the installed rooms import is among the dependencies, or in what can be chosen."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for_users = ("draw", "weights", "onnx", "export", "tfds")
+    told = project["dependencies"] + [
+        line for extra in for_users for line in project["optional-dependencies"][extra]
+    ]
+    declared = {re.match(r"[\w-]+", line)[0] for line in told}
+    files = [p for p in FILES if p.relative_to(ROOT).parts[0] in ("package", *INSTALLED)]
+    found = {name for p in files for name in imported(ast.parse(p.read_text()))}
+    others = found - {"package", *INSTALLED} - sys.stdlib_module_names
+    assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in others} <= declared

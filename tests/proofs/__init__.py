@@ -1,4 +1,0 @@
-"""Proof that networks learn: prove.py the proof itself, table.py the kept results of all of them.
-
-`python -m tests.proofs` proves every network below 300 M weights and keeps what it finds.
-"""
