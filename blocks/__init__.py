@@ -70,7 +70,7 @@ from convbook.blocks.layers import (
 from convbook.blocks.lenet import partial_conv, radial_basis, subsample
 from convbook.blocks.local import LocallyConnected2D, TiledConv2D, local_conv, tiled_conv
 from convbook.blocks.lrn import LocalResponseNorm, lrn
-from convbook.blocks.mbconv import mbconv_block
+from convbook.blocks.mbconv import fused_mbconv_block, mbconv_block
 from convbook.blocks.mobilenet import (
     inv_residual_block,
     inverted_residual_block,
@@ -166,6 +166,7 @@ __all__ = [
     "extreme_inception",
     "factorized_reduction",
     "fire_module",
+    "fused_mbconv_block",
     "gavgpool",
     "grid_reduction",
     "grouped_sepconv",

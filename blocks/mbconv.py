@@ -1,8 +1,14 @@
-"""MBConv, the mobile inverted bottleneck of EfficientNet.  arXiv:1905.11946."""
+"""MBConv, the mobile inverted bottleneck of EfficientNet, and fused, of V2.
 
-from convbook.blocks.checks import checked
-from convbook.blocks.layers import BN_TF
-from convbook.blocks.mobilenet import inverted_residual_block
+arXiv:1905.11946, arXiv:2104.00298.
+"""
+
+from keras import layers
+
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import BN_TF, conv
+from convbook.blocks.mobilenet import inverted_residual_block, keeps
+from convbook.blocks.se import squeeze_excite
 from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
@@ -24,3 +30,33 @@ def mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: Whole = 3, p
             has no gate.
     """
     return inverted_residual_block(x, f, s, r=r, k=k, p=p, n=n, a=a, se=se, gate=gate)
+
+
+@checked
+def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole = 3,
+                       p: Padding = "same", n: Norm = BN_TF, a: Act = "silu",
+                       se: Whole | None = None, gate: Gate = None) -> Tensor:  # fmt: skip
+    """kxk/s rC n silu -> 1x1 f n, + x where the shape stays: MBConv with one kxk for two layers.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  EfficientNetV2, arXiv:2104.00298, Figure 2; with r=1 the
+    1x1 is left out and the block is kxk/s f n silu, + x, as in the authors' code.
+
+    Args:
+        a: after the kxk and inside the squeeze.
+        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        se: the ratio of a squeeze-and-excitation after the kxk, of C to its width, as in the
+            figure; None for none, as in all of the paper's networks.
+        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
+            has no gate.
+    """
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    c = x.shape[-1]
+    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
+
+    def branch(x):
+        m = conv(x, r * c if r > 1 else f, k=k, s=s, p=p, n=n, a=a)
+        m = squeeze_excite(m, c // se, a) if se else m
+        return conv(m, f, k=1, n=n, a=None) if r > 1 else m
+
+    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and c == f else m

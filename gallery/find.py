@@ -20,7 +20,8 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        mobilenet_v3_block mbconv_block regnet_block repvgg_block convnext_block convnext_v2_block
+        mobilenet_v3_block mbconv_block fused_mbconv_block regnet_block repvgg_block
+        convnext_block convnext_v2_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -71,9 +72,12 @@ IDEAS = {
     "scale multiscale kernel size": "multi_size naive_inception_module small_kernels GoogLeNet VGG",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         mobilenet_v3_block mbconv_block maxout Identity-Mappings""",
-    "swish silu hswish hard sigmoid": "mbconv_block mobilenet_v3_block EfficientNet MobileNetV3",
+    "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
+        EfficientNet EfficientNetV2 MobileNetV3""",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
-        mobilenet_v3_block inv_residual_block MobileNetV2 MobileNetV3 EfficientNet""",
+        mobilenet_v3_block fused_mbconv_block inv_residual_block MobileNetV2 MobileNetV3
+        EfficientNet EfficientNetV2""",
+    "fused dense convolution faster training": "fused_mbconv_block EfficientNetV2",
     "compound scaling scale width depth resolution": "EfficientNet RegNet",
     "reparameterization reparameterisation fold fuse merge deploy plain": "repvgg_block RepVGG",
     "design space rule linear widths simple regular anynet": "regnet_block RegNet",
@@ -149,6 +153,7 @@ PAPERS = {
     "MobileNetV2": Paper("mobilenet_v2_1.0_224", "mobilenet_v2"),
     "MobileNetV3": Paper("mobilenet_v3_large_1.0_224", "mobilenet_v3"),
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
+    "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),

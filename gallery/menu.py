@@ -86,6 +86,7 @@ MENU = {
     "inverted_residual_block": Row("1x1 up, depthwise, 1x1 down", "MobileNetV2", 2018, "x, 32"),
     "mobilenet_v3_block": Row("inverted, squeezed, hard swish", "MobileNetV3", 2019, "x, 32"),
     "mbconv_block": Row("inverted, squeezed, swish", "EfficientNet", 2019, "x, 32"),
+    "fused_mbconv_block": Row("MBConv with one 3x3 for two", "EfficientNetV2", 2021, "x, 32"),
     "channel_shuffle": Row("channels dealt out over the groups", "ShuffleNet", 2017),
     "shufflenet_unit": Row(
         "grouped 1x1, shuffle, depthwise 3x3", "ShuffleNet", 2017, "x, 240", ((28, 28, 240),)

@@ -132,6 +132,23 @@ def mobilenet_v3(table: Iterable[Sequence[Any]]) -> Rows:
     return rows
 
 
+def efficientnet_v2(first: str) -> Rows:
+    """Stages 1 to 3 are fused, the first without a 1x1; first: its first block, which may add."""
+    rows = {"stem_conv": "stem_conv1", "stem_bn": "stem_bn1", **HEAD}
+    rows |= {"top_conv": "last_conv1", "top_bn": "last_bn1"}
+    bare = {"project_conv": "conv1", "project_bn": "bn1"}
+    fused = {"expand_conv": "conv1", "expand_bn": "bn1", "project_conv": "conv2"}
+    full = fused | {"dwconv2": "dwconv1", "bn": "bn2", "project_bn": "bn3"}
+    full |= {"se_reduce": "b2_dense1", "se_expand": "b2_dense2"}
+    fused = fused | {"project_bn": "bn2"}
+    for i, parts in enumerate((bare, fused, fused, *4 * (full,)), 1):
+        for j, letter in enumerate(ascii_lowercase, 1):
+            path = f"stage{i}_block{j}" + "_b2" * (j > 1)
+            path = first if i == j == 1 else path
+            rows |= {f"block{i}{letter}_{k}": f"{path}_{v}" for k, v in parts.items()}
+    return rows
+
+
 MOST = 13  # blocks of a stage of B7
 
 
@@ -240,6 +257,8 @@ TABLES = {
     "keras.applications MobileNet": mobilenet_v1(),
     "keras.applications MobileNetV2": mobilenet_v2(),
     "keras.applications EfficientNet": efficientnet(),
+    "keras.applications EfficientNetV2": efficientnet_v2("stage1_block1_b2"),
+    "keras.applications EfficientNetV2B": efficientnet_v2("stage1_block1"),
     "keras.applications MobileNetV3Large": mobilenet_v3(LARGE),
     "keras.applications MobileNetV3Small": mobilenet_v3(SMALL),
     "keras.applications DenseNet": densenet(),

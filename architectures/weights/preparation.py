@@ -14,10 +14,12 @@ from convbook.blocks.checks import require
 from convbook.blocks.types import WHOLE, Tensor, is_number, is_whole
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in [0, 1]
-MODES: dict[str, dict[str, Any]] = {  # as keras.applications calls them; cifar is pytorchcv's
+MODES: dict[str, dict[str, Any]] = {  # as keras.applications calls them
     "caffe": dict(order="BGR", scale=1.0, mean=(103.939, 116.779, 123.68)),
     "tf": dict(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     "torch": dict(mean=MEAN, std=STD),
+    # of EfficientNetV2, and of pytorchcv:
+    "128": dict(scale=1 / 128, mean=(1.0, 1.0, 1.0)),
     "cifar": dict(mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
 }
 INTERPOLATIONS, ORDERS, FIRST = ("bilinear", "bicubic"), ("RGB", "BGR", "grey"), ("resize", "crop")

@@ -110,6 +110,43 @@ def torchvision_mbconv() -> Rows:
     return rows | within({rest: "stage<stage>_block<block>_b2"}, full)
 
 
+def stages(paths: Iterable[tuple[str, Rows]], first: str) -> Rows:
+    """Rows of EfficientNetV2's stages: (path of a block there, its parts); first: the first block.
+
+    Blocks after a stage's first add.
+    """
+    rows: Rows = {}
+    for i, (there, parts) in enumerate(paths, 1):
+        begin = first if i == 1 else f"stage{i}_block1"
+        rows |= within({there.replace("<block-1>", "0"): begin}, parts)
+        rows |= within({there: f"stage{i}_block<block>_b2"}, parts)
+    return rows
+
+
+def timm_v2(first: str) -> Rows:
+    rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
+    rows |= {"bn2": "last_bn1", "classifier": "logits"}
+    bare = {"conv": "conv1", "bn1": "bn1"}
+    fused = {"conv_exp": "conv1", "bn<i>": "bn<i>", "conv_pwl": "conv2"}
+    full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
+    full |= {"se.conv_reduce": "b2_dense1", "se.conv_expand": "b2_dense2"}
+    parts = enumerate((bare, fused, fused, *4 * (full,)))
+    return rows | stages(((f"blocks.{i}.<block-1>", part) for i, part in parts), first)
+
+
+def torchvision_v2() -> Rows:
+    """A block's parts in a row; the last convolution stands after six stages, or after seven."""
+    rows = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1", "classifier.1": "logits"}
+    rows |= {"features.[78].0": "last_conv1", "features.[78].1": "last_bn1"}
+    bare = {"0.0": "conv1", "0.1": "bn1"}
+    fused = bare | {"1.0": "conv2", "1.1": "bn2"}
+    full = bare | {"1.0": "dwconv1", "1.1": "bn2", "2.fc<i>": "b2_dense<i>"}
+    full |= {"3.0": "conv2", "3.1": "bn3"}
+    parts = enumerate((bare, fused, fused, *4 * (full,)), 1)
+    paths = ((f"features.{i}.<block-1>.block", part) for i, part in parts)
+    return rows | stages(paths, "stage1_block1_b2")
+
+
 def torchvision_v3(table: Iterable[Sequence[Any]]) -> Rows:
     """torchvision's MobileNetV3: features.N counts blocks, and their parts those that are there."""
     rows, n, c = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1"}, 0, 16
@@ -517,6 +554,9 @@ TABLES = {
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
     "timm MobileNetV2 and EfficientNet": timm_inverted(),
     "torchvision EfficientNet": torchvision_mbconv(),
+    "timm EfficientNetV2": timm_v2("stage1_block1_b2"),
+    "timm EfficientNetV2 B": timm_v2("stage1_block1"),
+    "torchvision EfficientNetV2": torchvision_v2(),
     "torchvision MobileNetV3 large": torchvision_v3(mobilenet_v3.LARGE),
     "torchvision MobileNetV3 small": torchvision_v3(mobilenet_v3.SMALL),
     "timm MobileNetV3 large": timm_v3(mobilenet_v3.LARGE),

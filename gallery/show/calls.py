@@ -44,6 +44,7 @@ MORE = {
     "bottleneck_block": "x, 64, 2",
     "bn_inception_module": "x, (0, 64, 64, 64, 96, 0), 2",
     "inception_module": "x, (8, 8, 12, 4, 8, 8)",
+    "fused_mbconv_block": "x, 64, 2",
     "inverted_residual_block": "x, 64, 2",
     "mbconv_block": "x, 64, 2",
     "mobilenet_v3_block": "x, 64, 2",
@@ -69,6 +70,7 @@ TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
 # A value with which the block does not fit to what is added or concatenated.
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
 UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
+UNFIT |= {("fused_mbconv_block", "valid")}
 
 
 def choices(texts: Texts, name: str) -> dict[str, list[Any]]:

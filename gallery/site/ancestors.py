@@ -121,6 +121,10 @@ NODES = {
         B1 to B7 are B0 scaled in width, depth and resolution at once.""",
         [By("inverted_residual_block(x, 64)", "mbconv_block(x, 64)"),
          By("efficientnet_b0", "efficientnet_b1")], ["se-resnet"]),
+    "efficientnet-v2": Node("EfficientNetV2", "efficientnet_v2_s", "efficientnet", """In the first
+        stages one 3x3 stands for the 1x1 and the depthwise kernel, which accelerators compute
+        faster though it has more weights; all kernels are 3x3, and the first stages widen less.""",
+        [By("mbconv_block(x, 64)", "fused_mbconv_block(x, 64)")]),
     "shufflenet": Node("ShuffleNet", "shufflenet_v1_g3_1x", "resnext", """ResNeXt groups its 3x3
         alone; here the 1x1s are grouped too and the channels shuffled between them, and the 3x3 is
         depthwise and linear.""",

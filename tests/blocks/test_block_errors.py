@@ -187,6 +187,11 @@ CALLS = [
         lambda x: blocks.mobilenet_v3_block(x, 8, p="valid"),
         "p='valid': p must be 'same' or 1 of k=3, which keep the size",
     ),
+    (
+        lambda x: blocks.fused_mbconv_block(x, 8, k=5, p=1),
+        "p=1: p must be 'same' or 2 of k=5, which keep the size",
+    ),
+    (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
     (lambda x: blocks.regnet_block(x, 24), "width=16: width must be a divisor of f=24, which"),
     (lambda x: blocks.regnet_block(x, 16, se=9), "se=9: se must be None or a ratio from 1 to C=8"),

@@ -100,6 +100,14 @@ def test_densenet_layer_and_transition():
             {"r": 1},
             "dw BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN add",
         ),
+        (blocks.fused_mbconv_block, (8,), {}, "conv BN silu conv BN add"),
+        (blocks.fused_mbconv_block, (8,), {"r": 1}, "conv BN silu add"),
+        (
+            blocks.fused_mbconv_block,
+            (9,),
+            {"se": 2},
+            "conv BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN",
+        ),
         (
             blocks.regnet_block,
             (8,),

@@ -25,6 +25,7 @@ CALLS = {
     "senet_block": [((8,), {"c": 2, "se": 4}, 1), ((12, 2), {"c": 2, "se": 4}, 1)],
     "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mobilenet_v3_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "fused_mbconv_block": [((8,), {}, 1), ((8,), {"r": 1}, 1), ((12, 2), {}, 0)],
     "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],

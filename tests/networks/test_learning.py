@@ -28,6 +28,7 @@ from proofs.prove import (
 
 from convbook.architectures import bn_inception, create, googlenet, inception_v4
 from convbook.architectures.catalog import FAMILIES, NETS, build
+from convbook.blocks import fused_mbconv_block, mbconv_block
 from convbook.blocks.layers import BN, conv, gavgpool
 
 # A member of each family: as published where that is quick; else the public body and head on a
@@ -54,6 +55,9 @@ SHORT = {
         1: 96,
     },
     "efficientnet_b0": {0: ((1, 3, 16, 1, 1), (6, 5, 24, 2, 2))},
+    "efficientnet_v2_b0": {
+        0: ((fused_mbconv_block, 1, 16, 1, 1), (mbconv_block, 4, 24, 2, 2)),
+    },
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},

@@ -409,6 +409,15 @@ MOBILE = [
         "mbconv_block Lite 5x5/2",
         lambda x: blocks.mbconv_block(x, 12, 2, r=1, k=5, a="relu6", se=None),
     )(8, 12, separable(5, 8, 12), bn=8 + 12, size=half),
+    call("fused_mbconv_block", lambda x: blocks.fused_mbconv_block(x, 8))(
+        8, 8, 9 * 8 * 32 + 32 * 8, bn=32 + 8
+    ),
+    call("fused_mbconv_block /2 r=1", lambda x: blocks.fused_mbconv_block(x, 12, 2, r=1, p=1))(
+        8, 12, 9 * 8 * 12, bn=12, size=half
+    ),
+    call("fused_mbconv_block 5x5 squeezed", lambda x: blocks.fused_mbconv_block(x, 8, k=5, se=4))(
+        8, 8, 25 * 8 * 32 + 2 * 32 * 2 + 32 * 8, biases=2 + 32, bn=32 + 8
+    ),
     call("channel_shuffle", lambda x: blocks.channel_shuffle(x))(8, 8),
     call("ChannelShuffle g=3", lambda x: blocks.ChannelShuffle(3)(x))(12, 12),
     call("shufflenet_unit", lambda x: blocks.shufflenet_unit(x, 24))(

@@ -1,0 +1,104 @@
+"""EfficientNetV2, arXiv:2104.00298: fused MBConv in the first stages, MBConv in the others."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import ceil
+from typing import Any
+
+from convbook.architectures.common import Net, gates, pooled
+from convbook.architectures.graph.layer_names import tap
+from convbook.blocks.layers import BN_TF, conv
+from convbook.blocks.mbconv import fused_mbconv_block, mbconv_block
+from convbook.blocks.mobilenet import rounded
+from convbook.blocks.types import Padding, Tensor
+
+FUSED, MB = fused_mbconv_block, mbconv_block
+# The authors' code, S as Table 4: block, expansion, channels, layers, first stride.
+S = (
+    (FUSED, 1, 24, 2, 1),
+    (FUSED, 4, 48, 4, 2),
+    (FUSED, 4, 64, 4, 2),
+    (MB, 4, 128, 6, 2),
+    (MB, 6, 160, 9, 1),
+    (MB, 6, 256, 15, 2),
+)
+M = (
+    (FUSED, 1, 24, 3, 1),
+    (FUSED, 4, 48, 5, 2),
+    (FUSED, 4, 80, 5, 2),
+    (MB, 4, 160, 7, 2),
+    (MB, 6, 176, 14, 1),
+    (MB, 6, 304, 18, 2),
+    (MB, 6, 512, 5, 1),
+)
+L = (
+    (FUSED, 1, 32, 4, 1),
+    (FUSED, 4, 64, 7, 2),
+    (FUSED, 4, 96, 7, 2),
+    (MB, 4, 192, 10, 2),
+    (MB, 6, 224, 19, 1),
+    (MB, 6, 384, 25, 2),
+    (MB, 6, 640, 7, 1),
+)
+B = (
+    (FUSED, 1, 16, 1, 1),
+    (FUSED, 4, 32, 2, 2),
+    (FUSED, 4, 48, 2, 2),
+    (MB, 4, 96, 3, 2),
+    (MB, 6, 112, 5, 1),
+    (MB, 6, 192, 8, 2),
+)
+
+
+def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 1e-3,
+         p: Padding = "same", survival: float | None = None,
+         drop_path: float | None = None) -> Tensor:  # fmt: skip
+    """3x3/2, then fused MBConv, MBConv and 1x1.
+
+    x (N, H, W, C) -> (N, H/32, W/32, last).
+
+    Args:
+        table: block, expansion, channels, layers and first stride of each stage.
+        stem, last: filters of the first and the last convolution.
+    """
+    n = BN_TF | {"momentum": 0.9, "epsilon": eps}
+    gate = gates(sum(row[3] for row in table), survival, drop_path)
+    x = tap(conv(x, stem, k=3, s=2, p=p, n=n, a="silu"), "stem")
+    for i, (block, r, f, depth, s) in enumerate(table, 1):
+        for j in range(1, depth + 1):
+            x = block(x, f, s if j == 1 else 1, r=r, p=p, n=n, gate=next(gate))
+            x = tap(x, f"stage{i}_block{j}")
+        x = tap(x, f"stage{i}")
+    return tap(conv(x, last, k=1, n=n, a="silu"), "last")
+
+
+def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 1280) -> Net:
+    """size: of the images in evaluation; rate: of the dropout before the logits."""
+    head = partial(pooled, rate=rate)
+    whole = (table, stem, last)
+    return Net(body, whole, (size, size, 3), options=OPTIONS, styles=STYLES, head=head)
+
+
+def scaled(table: Sequence[Any], width: float, depth: float) -> tuple[Any, ...]:
+    """Widths to multiples of 8, to the nearest in B; depths are rounded up."""
+    near = nearest if table is B else rounded
+    return tuple((block, r, near(f * width), ceil(b * depth), s) for block, r, f, b, s in table)
+
+
+def nearest(f: float) -> int:
+    return int(f + 4) // 8 * 8
+
+
+STYLES = {"paper": {}, "keras": {}, "torch": {"p": 1}}
+OPTIONS = {"eps": 1e-3, "p": "same", "survival": None, "drop_path": None}
+NETS = {
+    "efficientnet_v2_s": net(S, 24, 384, 0.2),
+    "efficientnet_v2_m": net(M, 24, 480, 0.3),
+    "efficientnet_v2_l": net(L, 32, 480, 0.4),
+    "efficientnet_v2_b0": net(B, 32, 224, 0.2),
+    "efficientnet_v2_b1": net(scaled(B, 1.0, 1.1), 32, 240, 0.2),
+    "efficientnet_v2_b2": net(scaled(B, 1.1, 1.2), 32, 260, 0.3, 1408),
+    "efficientnet_v2_b3": net(scaled(B, 1.2, 1.4), 40, 300, 0.3, 1536),
+    "efficientnet_v2_rw_t": net(scaled(S, 0.8, 0.9), 24, 288, 0.2, 1024),  # timm's
+}
+ALIASES = {"efficientnet_v2": "efficientnet_v2_s"}
