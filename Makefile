@@ -15,8 +15,8 @@ FAST := $(addprefix tests/,project/test_house.py project/test_reference_pages.py
 	$(addprefix gallery/test_,find.py menu.py cut.py))
 PACKAGES := blocks architectures gallery training
 
-.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs test-oldest test-backends \
-	test-others docs test-site ledger lint types format wheel clean
+.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs mutants test-oldest \
+	test-backends test-others docs test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -57,6 +57,11 @@ experiments: $(VENV)/made ## run what takes longer than a notebook: hours; keeps
 
 proofs: $(VENV)/made ## train, save and load every network below 300 M weights: hours; resumes
 	@$(BIN)/python -m tests.apart.proofs --jobs $(WORKERS)
+
+N ?= 60
+SEED ?= 0
+mutants: $(VENV)/made ## plant N small bugs and see which the tests catch, hours: make mutants N=60 SEED=0
+	@$(BIN)/python -m tests.apart.mutants $(N) --seed $(SEED)
 
 test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'

@@ -104,6 +104,9 @@ SLOW = {
         "test_a_member_of_each_family?[!mr]*": "MobileNets, RegNet, RepVGG and ResNets",
         "test_flat_of_networks*": "gates and nested models laid open",
     },
+    "test_mutants": {
+        "test_a_bug_that_never_ends*": "one that a test catches, and one that survives",
+    },
     "test_errata": {
         "test_what_the_page_computes_is_so*": "that its code runs is left to make prove",
     },
