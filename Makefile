@@ -63,8 +63,9 @@ SEED ?= 0
 mutants: $(VENV)/made ## plant N small bugs and see which the tests catch, hours: make mutants N=60 SEED=0
 	@$(BIN)/python -m tests.apart.mutants $(N) --seed $(SEED)
 
-test-oldest: .venv-oldest/made ## the same tests with the oldest dependencies allowed
+test-oldest: .venv-oldest/made .venv-oldest-keras/made ## the same tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'
+	@.venv-oldest-keras/bin/python $(PYTEST) $(addprefix tests/,blocks gallery networks) -m 'not slow and not texts'
 
 test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \
@@ -123,5 +124,8 @@ $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
 	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python
 # pip always takes the newest; uv also resolves to the lower bounds
-.venv-oldest/made: INSTALL = .venv-oldest/bin/pip install -qq uv && \
-	.venv-oldest/bin/uv pip install -q --python .venv-oldest --resolution lowest-direct -e '.[tests]'
+LOWEST = $*/bin/pip install -qq uv && \
+	$*/bin/uv pip install -q --python $* --resolution lowest-direct -e '.[tests]'
+# Blocks and networks have an older Keras than the trainer
+.venv-oldest/made: INSTALL = $(LOWEST) 'keras>=3.15.0'
+.venv-oldest-keras/made: INSTALL = $(LOWEST)

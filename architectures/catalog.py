@@ -261,11 +261,11 @@ def least_size(name: str, net: Net) -> int | None:
         try:
             if body is None:
                 build(name, replace(net, shape=(size, size, channels)), False, None)
-            else:
-                body.compute_output_shape((1, size, size, channels))
+                return True
+            # Keras 3.5 does not refuse maps without pixels
+            return min(body.compute_output_shape((1, size, size, channels))) > 0
         except ValueError:
             return False
-        return True
 
     if not 0 < low < high or takes(low) or not takes(high):
         return None

@@ -2,10 +2,11 @@
 
 import gc
 import os
+from importlib.metadata import version
 
 import pytest
 from hypothesis import settings
-from tiers import is_slow
+from tiers import is_slow, needs_newer_keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -35,7 +36,10 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
+    old = tuple(map(int, version("keras").split(".")[:2])) < (3, 15)
     for item in items:
+        if old and (why := needs_newer_keras(item.path, item.name)):
+            item.add_marker(pytest.mark.skip(reason=why))
         if is_slow(item.path, item.name):
             item.add_marker(pytest.mark.slow)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 import numpy as np
@@ -81,7 +81,7 @@ def positions(op: keras.Operation, shape: Shape) -> int:
     return shape[0] * math.prod(shape[2:] if order == "channels_first" else shape[1:-1])
 
 
-def is_variable(x: Any) -> bool:
+def is_variable(x: Any) -> TypeGuard[keras.Variable]:
     """Whether x is a variable of Keras."""
     # keras.Variable is no class of a layer's weights in Keras 3.5
     return isinstance(x, keras.Variable) or (hasattr(x, "assign") and hasattr(x, "trainable"))

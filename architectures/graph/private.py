@@ -41,8 +41,9 @@ def layers_within(op: Any) -> list[Any]:
 
 def set_path(v: keras.Variable, path: str) -> None:
     """Gives a weight another path."""
-    # The path is fixed when a weight is made, and read-only from then on.
-    v._path = path
+    # The path is fixed when a weight is made, and read-only from then on; in Keras 3.5 it is not.
+    own = "path" in vars(v)
+    setattr(v, "path" if own else "_path", path)
 
 
 def slot_of(optimizer: keras.optimizers.Optimizer, v: Any) -> int:

@@ -34,6 +34,7 @@ from convbook.training.fit.resume import Keeper, Stopped, resumed, same_run, sig
 from convbook.training.fit.tested import tested
 from convbook.training.recipes.transfer import freeze
 
+KERAS = (3, 15)  # the oldest with which the trainer's tests passed; blocks and networks have 3.5
 # Where it lies; the network with the weights that are kept; what result.json says
 Trained = namedtuple("Trained", "folder model result")
 
@@ -51,10 +52,20 @@ def run(options: Namespace, machines: Cluster | None = None) -> int:
     return 0
 
 
+def supported() -> None:
+    """Raises ValueError where Keras is older than what the trainer is tested with."""
+    if tuple(map(int, keras.__version__.split(".")[:2])) < KERAS:
+        right = ".".join(map(str, KERAS))
+        raise ValueError(
+            f"Keras {keras.__version__}: training needs {right} or newer: pip install -U keras"
+        )
+
+
 def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
     """Trains, or finds that this is done; says so.  Raises ValueError for what cannot be."""
     if done := finished(options.out):
         return already(options, done)
+    supported()
     chief = machines is None or machines.is_chief
     # At once where another run is there; for good below, once all that can be is refused
     with contextlib.ExitStack() as waits:

@@ -42,13 +42,8 @@ def main(argv: list[str] | None = None) -> int:
             found = trial.outcome(place, options.more)
             known[place] = known.get(place, place.row | {"first": found["outcome"]}) | found
             keep(about(options.seed) | {"rows": [known[p] for p in places if p in known]})
-            row = known[place]
-            words = (
-                f"{row['path']}:{row['line']} {row['operator']}:",
-                row["outcome"],
-                row["by"] or "",
-            )
-            print(*words, flush=True)
+            print(f"{place.path}:{place.mutant.line} {place.mutant.operator}:",
+                  found["outcome"], found["by"] or "", flush=True)  # fmt: skip
     made = counts(list(known.values()))
     print(f"{made['caught']} of {made['counted']} bugs are caught, see docs/mutants.md")
     return 0
@@ -56,9 +51,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def row_of(place: Place, rows: list[Row]) -> Row | None:
     """What is kept of a mutant of the same code."""
-    there = [row for row in rows if row["definition"] == place.mutant.definition]
-    own = place.row if there else {}
-    return next((row for row in there if all(row[key] == own[key] for key in SAME)), None)
+    own = place.row
+    return next((row for row in rows if all(row[key] == own[key] for key in SAME)), None)
 
 
 def again(row: Row, options: argparse.Namespace) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 from libcst import matchers as m
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
 
 TEXT = ("help", "metavar", "description", "epilog")  # keywords that only say something
 # With these a value is as it was, on a machine of ours and where the lengths are equal
@@ -47,14 +48,16 @@ class Mutant:
     definition: str  # of the module: its function, Class.method or table
     operator: str
     nth: int  # of the operator in the definition
+    line: int
     source: Callable[[], str]
 
 
 def mutants(source: str) -> list[Mutant]:
     """All of a module, in the order of its source."""
-    places = Places(cst.parse_module(source))
-    places.module.visit(places)
-    return places.found
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    visitor = Places(wrapper)
+    wrapper.visit(visitor)
+    return visitor.found
 
 
 def is_another(source: str, mutant: Mutant) -> bool:
@@ -69,22 +72,24 @@ def is_another(source: str, mutant: Mutant) -> bool:
 class Places(cst.CSTVisitor):
     """Collects the mutants of a module; leaves out hints, messages, imports and what is public."""
 
-    def __init__(self, module: cst.Module):
+    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
+
+    def __init__(self, wrapper: MetadataWrapper):
         super().__init__()
-        self.module = module
+        self.module = wrapper.module
         self.found: list[Mutant] = []
         self.inside: list[str] = []
         self.functions = 0  # how many it is in, one within the other
-        self.defaults: set[int] = set()  # the ids of their nodes
         self.counts: Counter[tuple[str, str]] = Counter()
 
-    def add(self, operator: str, node: cst.CSTNode, new: cst.CSTNode) -> None:
-        """A mutant with new in place of node."""
+    def add(self, operator: str, node: cst.CSTNode, new: cst.CSTNode, within=None) -> None:
+        """A mutant with new in place of node; within: a part of node that new has changed."""
         definition = ".".join(self.inside)
         nth = self.counts[definition, operator]
         self.counts[definition, operator] += 1
+        line = self.get_metadata(PositionProvider, within or node).start.line
         made = self.module.deep_replace
-        self.found.append(Mutant(definition, operator, nth, lambda: made(node, new).code))
+        self.found.append(Mutant(definition, operator, nth, line, lambda: made(node, new).code))
 
     # Definitions
 
@@ -116,11 +121,15 @@ class Places(cst.CSTVisitor):
                 pass
             case _:
                 return False  # imports, docstrings, what a module does when it is imported
-        if name != "__all__":
-            self.inside.append(name)
-            node.body[0].visit(self)
+        if name == "__all__":
+            return False
+        self.inside.append(name)
+        return True
+
+    def leave_SimpleStatementLine(self, original_node: cst.SimpleStatementLine) -> None:
+        parent = self.get_metadata(ParentNodeProvider, original_node)
+        if isinstance(parent, cst.Module) and self.inside:
             self.inside.pop()
-        return False
 
     # What says something and does nothing
 
@@ -163,11 +172,9 @@ class Places(cst.CSTVisitor):
 
     # Constants and defaults
 
-    def visit_Param(self, node: cst.Param) -> None:
-        self.defaults.add(id(node.default))
-
     def kind(self, node: cst.CSTNode) -> str:
-        return "default" if id(node) in self.defaults else "constant"
+        parent = self.get_metadata(ParentNodeProvider, node)
+        return "default" if isinstance(parent, cst.Param) else "constant"
 
     def visit_Integer(self, node: cst.Integer) -> None:
         self.add(self.kind(node), node, cst.Integer(str(int(node.value, 0) + 1)))
@@ -215,7 +222,7 @@ class Places(cst.CSTVisitor):
                 args = [*node.args[:i], *node.args[i + 1 :]]
                 if args:
                     args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-                self.add("dropped keyword", node, node.with_changes(args=args))
+                self.add("dropped keyword", node, node.with_changes(args=args), within=arg)
         match node.args:
             case [cst.Arg(keyword=None, star="") as a, cst.Arg(keyword=None, star="") as b, *_]:
                 if not (a.value.deep_equals(b.value) or m.matches(node.func, ASKS_A_TYPE)):
@@ -253,8 +260,8 @@ def is_text(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.SimpleString | cst.FormattedString | cst.ConcatenatedString)
 
 
-def changed_line(source: str, mutated: str) -> tuple[int, str, str]:
-    """The number of the first line that differs, and the line before and after."""
-    pairs = enumerate(zip(source.splitlines(), mutated.splitlines(), strict=False), 1)
-    line, (before, after) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
-    return line, before.strip(), after.strip()
+def changed_line(source: str, mutated: str) -> tuple[str, str]:
+    """The first lines that differ, before and after."""
+    pairs = zip(source.splitlines(), mutated.splitlines(), strict=False)
+    before, after = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
+    return before.strip(), after.strip()

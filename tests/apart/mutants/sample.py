@@ -27,16 +27,15 @@ class Place(NamedTuple):
     @property
     def row(self) -> dict[str, str | int]:
         """What is kept of it, before it is tried."""
-        source = self.mutant.source()
-        line, before, after = changed_line(text(self.path), source)
+        before, after = changed_line(text(self.path), self.mutant.source())
         return {
             "path": self.path,
             "definition": self.mutant.definition,
             "operator": self.mutant.operator,
-            "line": line,
+            "line": self.mutant.line,
             "before": before,
             "after": after,
-            "code": hashlib.sha256(source.encode()).hexdigest()[:16],
+            "code": hashlib.sha256(self.mutant.source().encode()).hexdigest()[:16],
         }
 
 
