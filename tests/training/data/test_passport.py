@@ -20,7 +20,7 @@ from convbook.training.data import check, facts, records
 from convbook.training.data.augment import crop
 from convbook.training.data.content import contents
 from convbook.training.data.part_names import part_of
-from convbook.training.data.summary import describe
+from convbook.training.data.summary import PARTS, describe, table
 from convbook.training.evaluation import scores
 from convbook.training.fit.inputs import class_weights, training_data
 from convbook.training.fit.job import prepare
@@ -375,6 +375,19 @@ def test_the_fingerprint_is_of_the_content(photos, tmp_path):
     assert data.fingerprint(load(moved)) != first
     digits = data.load("digits", 8, 1)
     assert data.fingerprint(digits) == data.fingerprint(data.load("digits", 8, 1))
+
+
+@pytest.mark.parametrize("classes", [12, 13, 20])
+def test_of_many_classes_those_with_the_fewest_and_the_most_are_shown(classes):
+    counts = {str(i): dict.fromkeys(PARTS, i + 1) for i in [*range(1, classes), 0]}
+    total = dict.fromkeys(PARTS, sum(range(classes + 1)))
+    _, *lines, last = table(dict(classes=counts, images=total))
+    expected = [*counts]
+    if classes > 12:
+        expected = [*map(str, range(6)), "...", *map(str, range(classes - 6, classes))]
+        assert lines[6] == f"... {classes - 12} more"
+    assert [line.split()[0] for line in lines] == expected
+    assert last.split() == ["all", *[str(total["train"])] * 3]
 
 
 def test_the_command(photos, tmp_path, capsys):

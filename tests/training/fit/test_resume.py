@@ -160,6 +160,15 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(whole, tmp_path
     assert equal(weights(tmp_path), weights(whole))
 
 
+def test_where_every_checkpoint_is_broken_the_run_begins_anew(tmp_path):
+    for step in (1, 2):
+        (tmp_path / f"step-{step:09}.npz").write_bytes(b"")
+    kept, words = checkpoints.latest(tmp_path, lambda info: {})
+    ends = [line.split(": ")[1] for line in words]
+    assert kept is None
+    assert ends == ["the one before it is used", "the run begins anew"]
+
+
 def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path, capsys):
     _, info = checkpoints.read(checkpoints.written(whole / "checkpoints")[-1])
     checkpoints.save(tmp_path / "checkpoints", 8, {"00000/other": np.zeros(3)}, info)
