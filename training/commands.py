@@ -218,10 +218,10 @@ def checked(options: Namespace) -> None:
     terminal.load_keras()
     from convbook.training.data import load, summary
 
-    told = summary.passport(load(data, 8, 3, options.skip_broken, options.first_label))
+    passport = summary.passport(load(data, 8, 3, options.skip_broken, options.first_label))
     if options.out:
-        Path(options.out).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    print("\n".join([data, *summary.describe(told)]))
+        Path(options.out).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
+    print("\n".join([data, *summary.describe(passport)]))
 
 
 def recipes(parser: Parser) -> Command:

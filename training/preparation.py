@@ -26,7 +26,7 @@ def refuse(options: Namespace) -> None:
         raise ValueError("--of and --preparation: give one of the two")
 
 
-def told(options: Namespace) -> "Known | str | None":
+def given(options: Namespace) -> "Known | str | None":
     """What the command line says: Known of a library's row, or a word."""
     from convbook.architectures.weights.known import prepared_as
 
@@ -68,7 +68,7 @@ def of_weights(options: Namespace, name: str, channels: int) -> "Known | str | N
         return None
     loading.refuse(options.weights)
     beside = read_result(options.weights)
-    found = told(options) or about(name, options.weights)
+    found = given(options) or about(name, options.weights)
     if found is None and beside:
         found = of_run(options.weights, beside, channels)
     if found is None:
@@ -90,7 +90,7 @@ def of_run(path: str | Path, result: dict[str, Any], channels: int) -> "Known | 
 
 def of_recipe(recipe: dict[str, Any], size: int, channels: int, mean: Any = None, std: Any = None,
               pixel_mean: Any = None) -> "Preparation | None":  # fmt: skip
-    """The Preparation of a recipe's evaluation; None where the numbers that it takes are not told.
+    """The Preparation of a recipe's evaluation; None where the numbers that it takes are not given.
 
     mean, std, pixel_mean: of the training images.
     """

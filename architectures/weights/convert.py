@@ -126,8 +126,8 @@ class Reading:
         def nearness(label):
             rows = [(entry, target) for entry, target in read[label].items() if target]
             fits = sum(self.fits(entry, target) for entry, target in rows)
-            told = [v for v in tables[label].values() if "<" not in v and not self.left_out(v)]
-            known = [layer in self.found for layer in told]
+            listed = [v for v in tables[label].values() if "<" not in v and not self.left_out(v)]
+            known = [layer in self.found for layer in listed]
             covered = 2 * sum(known) - len(known)
             nearly = fits > 0.9 * len(self.state)  # but for some entries more, or misnamed
             return (fits, covered) if whole else (nearly, covered, fits, len(rows))

@@ -43,10 +43,10 @@ def check(model: keras.Model, naming: str, of: str | None = None) -> None:
         lacking[key] = {k: v for k, v in answering.items() if made.options.get(k) != v}
     if lacking and all(lacking.values()):
         key = min(lacking, key=lambda k: len(lacking[k]))
-        raise ValueError(told(made, key, rows[key][1], lacking[key]))
+        raise ValueError(lacking_options(made, key, rows[key][1], lacking[key]))
 
 
-def told(made: Made, key: str, needs: Options, lacks: Options) -> str:
+def lacking_options(made: Made, key: str, needs: Options, lacks: Options) -> str:
     """What a model lacks for the weights of a row, and the words to give."""
     has = words({k: made.options.get(k) for k in lacks})
     needs = {k: v for k, v in needs.items() if k != "classes"}

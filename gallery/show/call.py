@@ -93,10 +93,10 @@ class Call:
             read = set().union(*map(nodes.names, self.cutter.out))
             last = self.node.params.kwonly_params
             kept = [p for p in kept if p not in last or self.variable(p).value in read]
-        told = [p.name.value for p in kept if not is_optional(p)]
+        kept_names = [p.name.value for p in kept if not is_optional(p)]
         doc = self.node.get_docstring(clean=False)
         if doc is not None:
-            said = cst.SimpleString(f'"""{cut_docstring(doc, told)}"""')
+            said = cst.SimpleString(f'"""{cut_docstring(doc, kept_names)}"""')
             self.cutter.out.insert(0, nodes.line(cst.Expr(said)))
         body = nodes.block(self.cutter.out)
         return cst.FunctionDef(
@@ -159,15 +159,15 @@ def one_size(value: Any) -> Any:
     return value[0] if pair else value
 
 
-def cut_docstring(doc: str, told: Collection[str]) -> str:
-    """A docstring without what its Args say of others than told."""
+def cut_docstring(doc: str, kept_names: Collection[str]) -> str:
+    """A docstring without what its Args say of others than kept_names."""
     before, args, after = doc.partition("\n    Args:\n")
     before = "\n\n".join(p for p in before.split("\n\n") if not p.strip().startswith(SEE_ALSO))
     entries, names = [], []
     for line in after.splitlines():
         if line.startswith(" " * 8) and not line.startswith(" " * 9):
             names = [name.strip() for name in line.partition(":")[0].split(",")]
-        if line.strip() and any(name in told for name in names):
+        if line.strip() and any(name in kept_names for name in names):
             entries.append(line)
     if entries:
         return before + args + "\n".join(entries) + "\n    "

@@ -100,7 +100,7 @@ def examples(texts: Texts, name: str) -> list[Example]:
         tall = (TALL[option], *shapes[1:]) if option in TALL else shapes
         for value in of:
             key = (name, value if isinstance(value, str) else "")
-            told = {**WITH.get((name, option), {}), **WITH.get(key, {}), option: value}
+            chosen = {**WITH.get((name, option), {}), **WITH.get(key, {}), option: value}
             given = [ARGS[key]] if key in ARGS else every
-            found += [Example(name, args, tall, told) for args in given if key not in UNFIT]
+            found += [Example(name, args, tall, chosen) for args in given if key not in UNFIT]
     return found

@@ -37,5 +37,5 @@ def content(part: Part) -> str:
 def fingerprint(images: Data) -> str:
     """A text that is equal for equal Data: classes, parts, order, labels and the content of every
     image, wherever the files lie and whatever they are called."""
-    told = [images.classes, images.names and list(images.names), contents(images)]
-    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+    described = [images.classes, images.names and list(images.names), contents(images)]
+    return hashlib.blake2b(json.dumps(described).encode(), digest_size=16).hexdigest()

@@ -267,5 +267,5 @@ def tfds(
     splits = {s: part for s in info.splits if (part := part_of(s))}
     files = {str(p): part for s, part in splits.items() for p in info.splits[s].filepaths}
     every, features = list(info.features["label"].names), ("image", "label")
-    told = name, files, size, channels, skip_broken
-    return records(*told, features=features, names=every, bits=bits)
+    arguments = name, files, size, channels, skip_broken
+    return records(*arguments, features=features, names=every, bits=bits)

@@ -123,5 +123,5 @@ def load(
         return load_keras(name, size, channels)
     if channels not in (1, 3):
         raise ValueError(f"--data {name!r} has 1 or 3 channels, the model takes {channels}")
-    told = dict(first_label=first_label or 0) if kind == "tfrecord" else {}
-    return FILES[kind](name, rest, size, channels, skip_broken, bits=bits, **told)
+    more = dict(first_label=first_label or 0) if kind == "tfrecord" else {}
+    return FILES[kind](name, rest, size, channels, skip_broken, bits=bits, **more)

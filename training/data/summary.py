@@ -102,50 +102,50 @@ def named(part: Part, i: int) -> str:
     return f"image {i}" if isinstance(part, Split) else shown(part.name(i))
 
 
-def describe(told: dict[str, Any]) -> list[str]:
+def describe(passport: dict[str, Any]) -> list[str]:
     """A passport as lines for people."""
-    total = sum(told["images"].values())
-    lines = [f"{total:,} images, {len(told['classes'])} classes", *table(told), ""]
-    if told["sizes"]:
-        small, middle, large = ("{}x{}".format(*told["sizes"][k]) for k in told["sizes"])
+    total = sum(passport["images"].values())
+    lines = [f"{total:,} images, {len(passport['classes'])} classes", *table(passport), ""]
+    if passport["sizes"]:
+        small, middle, large = ("{}x{}".format(*passport["sizes"][k]) for k in passport["sizes"])
         lines.append(f"height x width: {small} to {large}, in the middle {middle}")
         for key, word in (("colours", ""), ("bits", " bits a channel")):
-            each = (f"{name}{word}: {count:,}" for name, count in told[key].items())
+            each = (f"{name}{word}: {count:,}" for name, count in passport[key].items())
             lines.append(", ".join(each))
-    if told["cannot_be_used"]:
-        unusable = "; ".join(some(told["cannot_be_used"]))
-        lines.append(f"cannot be used: {len(told['cannot_be_used']):,}, {unusable}")
-    return [*lines, "", *remarks(told)]
+    if passport["cannot_be_used"]:
+        unusable = "; ".join(some(passport["cannot_be_used"]))
+        lines.append(f"cannot be used: {len(passport['cannot_be_used']):,}, {unusable}")
+    return [*lines, "", *remarks(passport)]
 
 
-def table(told: dict[str, Any]) -> Iterator[str]:
+def table(passport: dict[str, Any]) -> Iterator[str]:
     """How many images each class has in each part; of many classes those with the fewest and the
     most."""
-    rows = list(told["classes"].items())
+    rows = list(passport["classes"].items())
     if len(rows) > MANY:
         rows.sort(key=lambda row: row[1]["train"])
         rows = [*rows[: MANY // 2], *rows[-MANY // 2 :]]
     wide = max(len("class"), *(len(name) for name, _ in rows))
     yield f"{'class':<{wide}}" + "".join(f"{p:>12}" for p in PARTS)
     for i, (name, counts) in enumerate(rows):
-        if i == MANY // 2 and len(told["classes"]) > MANY:
-            yield f"... {len(told['classes']) - MANY} more"
+        if i == MANY // 2 and len(passport["classes"]) > MANY:
+            yield f"... {len(passport['classes']) - MANY} more"
         yield f"{name:<{wide}}" + "".join(f"{counts[p]:>12,}" for p in PARTS)
-    yield f"{'all':<{wide}}" + "".join(f"{told['images'][p]:>12,}" for p in PARTS)
+    yield f"{'all':<{wide}}" + "".join(f"{passport['images'][p]:>12,}" for p in PARTS)
 
 
-def remarks(told: dict[str, Any]) -> Iterator[str]:
+def remarks(passport: dict[str, Any]) -> Iterator[str]:
     """What one would want to know before a run, a line each; none where all is plain."""
-    turned = sum(n for k, n in told["orientations"].items() if k != "1")
+    turned = sum(n for k, n in passport["orientations"].items() if k != "1")
     if turned:
         yield f"turned upright, as their EXIF tags say: {images(turned)}"
-    if (bits := told["bits_in_use"] or 16) < 16:
+    if (bits := passport["bits_in_use"] or 16) < 16:
         top = 2**bits - 1
         yield f"PNGs of 16 bits use {bits}: 0 to {top:,} is black to white"
-    yield from of_equal(told["equal"])
-    if told["left_out"]:
-        yield f"left out: {len(told['left_out']):,}, " + "; ".join(some(told["left_out"]))
-    counts = {name: counts["train"] for name, counts in told["classes"].items()}
+    yield from of_equal(passport["equal"])
+    if passport["left_out"]:
+        yield f"left out: {len(passport['left_out']):,}, " + "; ".join(some(passport["left_out"]))
+    counts = {name: counts["train"] for name, counts in passport["classes"].items()}
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[most] >= UNEQUAL * counts[least]:
         times = f"{counts[most] / max(counts[least], 1):.0f} times as many images as {least}"

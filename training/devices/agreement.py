@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def told_by_all(devices: tf.distribute.Strategy, workers: int, text: str) -> list[str]:
+def from_all_workers(devices: tf.distribute.Strategy, workers: int, text: str) -> list[str]:
     """The texts of all workers, in their order, on every worker; each waits for all the others.
 
     The messages go as those of the training do, so that no other port need be open.

@@ -41,11 +41,11 @@ def network(options: Namespace, model: str, prepared: bool = True) -> "Trained":
     """
     from convbook.training.evaluation import trained_network
 
-    told = preparation.told(options)
+    given = preparation.given(options)
     if not options.weights:
-        found = trained_network.load(model, options.size, told)
+        found = trained_network.load(model, options.size, given)
     else:
-        found = trained_network.created(model, options.weights, options.size, told)
+        found = trained_network.created(model, options.weights, options.size, given)
     if prepared and found.known is None and found.result is None:
         raise preparation.unknown(found.path)
     return found

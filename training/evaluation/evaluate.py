@@ -78,8 +78,8 @@ def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
         protocols.sides_of(protocol, network.size)
         size, channels, bits = key = shown_to(network)
         if key not in loaded:
-            told = options.skip_broken, options.first_label, bits
-            loaded[key] = data.load(options.data, size, channels, *told)
+            given = options.skip_broken, options.first_label, bits
+            loaded[key] = data.load(options.data, size, channels, *given)
         refuse_classes(network, loaded[key], options.data)
     return networks, [loaded[shown_to(network)] for network in networks]
 

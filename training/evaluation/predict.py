@@ -88,14 +88,14 @@ def document(network: "Trained", paths: list[str], seen: dict[int, Any],
     """All that is to be said, for programs."""
     from convbook.training.evaluation import trained_network
 
-    def told(i):
+    def image_of(i):
         if i in broken:
             return dict(image=paths[i], error=broken[i])
         keys = ("number", "name", "probability")
         return dict(image=paths[i], classes=[dict(zip(keys, row, strict=True)) for row in seen[i]])
 
     prepared = trained_network.words(network)
-    images = [told(i) for i in range(len(paths))]
+    images = [image_of(i) for i in range(len(paths))]
     return dict(model=network.path, preparation=prepared, images=images)
 
 

@@ -22,33 +22,33 @@ from convbook.training.preparation import read_result, settled
 Trained = namedtuple("Trained", "model path size channels classes result known", defaults=(None,))
 
 
-def load(path: str | Path, size: int | None = None, told: Known | str | None = None) -> Trained:
+def load(path: str | Path, size: int | None = None, given: Known | str | None = None) -> Trained:
     """The Trained network of a .keras file; size: of its input, where any would do.
 
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
-    training (EMA) are those that the trainer wrote into it.  told: see about.  Raises ValueError.
+    training (EMA) are those that the trainer wrote into it.  given: see about.  Raises ValueError.
     """
-    return trained(opened(path), path, size, told, read_result(path))
+    return trained(opened(path), path, size, given, read_result(path))
 
 
-def created(name: str, weights: str, size: int | None, told: Known | str | None) -> Trained:
-    """The Trained network of a name with weights from elsewhere; told: see about.  ValueError."""
+def created(name: str, weights: str, size: int | None, given: Known | str | None) -> Trained:
+    """The Trained network of a name with weights from elsewhere; given: see about.  ValueError."""
     options: dict[str, Any] = {}
-    known = about(name, weights) or told
-    if isinstance(told, Known):
-        network, options = row(tags_of(told.of)[0])
+    known = about(name, weights) or given
+    if isinstance(given, Known):
+        network, options = row(tags_of(given.of)[0])
         if network != find(name)[0]:
-            raise ValueError(f"--of {told.of}: these are weights of {network}, not of {name}")
+            raise ValueError(f"--of {given.of}: these are weights of {network}, not of {name}")
     if isinstance(known, Known):
         size = size or known.preparation.crop
     if size:
         options |= dict(input_shape=(size, size, find(name)[1].shape[-1]))
     model = architectures.create(name, weights=weights, **options)
-    return trained(model, weights, size, told, None)
+    return trained(model, weights, size, given, None)
 
 
 def trained(
-    model: keras.Model, path: str | Path, size: int | None, told: Known | str | None, result: Any
+    model: keras.Model, path: str | Path, size: int | None, given: Known | str | None, result: Any
 ) -> Trained:
     """Trained, of a model for images.  Raises ValueError."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
@@ -57,7 +57,7 @@ def trained(
     if len(model.output_shape) != 2 or not model.output_shape[-1]:
         raise ValueError(f"{path}: its output is {model.output_shape}: it must be (None, classes)")
     _, h, w, channels = model.input_shape
-    known = known_of(model, path, told)
+    known = known_of(model, path, given)
     usual = known.preparation.crop if isinstance(known, Known) else None
     options = (result or {}).get("options", {})
     h, w = (side or size or options.get("size") or usual for side in (h, w))
@@ -68,10 +68,10 @@ def trained(
     return Trained(model, str(path), h, channels, model.output_shape[-1], result, known)
 
 
-def known_of(model: keras.Model, path: str | Path, told: Known | str | None) -> Known | str | None:
-    """What is known of a model: what the command line has told, else what the model says."""
-    if told is not None or getattr(model, "preparation", None) is None:
-        return told
+def known_of(model: keras.Model, path: str | Path, given: Known | str | None) -> Known | str | None:
+    """What is known of a model: what the command line says, else what the model says."""
+    if given is not None or getattr(model, "preparation", None) is None:
+        return given
     return Known(str(path), model.preparation, model.class_names)
 
 
@@ -114,8 +114,8 @@ def preparation(
     """
     if network.known:
         known = network.known.preparation
-        told = {key: getattr(known, key) for key in ("order", "scale", "mean", "std")}
-        return [("prepared", told)], None, known.short
+        given = {key: getattr(known, key) for key in ("order", "scale", "mean", "std")}
+        return [("prepared", given)], None, known.short
     if network.result is None:
         return None, None, None
     fields = recipe(network)

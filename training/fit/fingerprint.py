@@ -22,7 +22,7 @@ import tensorflow as tf
 from convbook import architectures, blocks, training
 from convbook.training import data, recipes
 from convbook.training.data.content import contents
-from convbook.training.devices.agreement import told_by_all
+from convbook.training.devices.agreement import from_all_workers
 from convbook.training.devices.cluster import Cluster
 from convbook.training.devices.lost_workers import watched
 from convbook.training.fit import network
@@ -131,10 +131,10 @@ def agreed(
     """
     said = {"error": str(found)} if isinstance(found, ValueError) else found
     with watched(cluster):
-        told = told_by_all(devices, len(cluster.workers), json.dumps(said))
+        answers = from_all_workers(devices, len(cluster.workers), json.dumps(said))
     if isinstance(found, ValueError):
         raise found
-    chief, *_ = each = [json.loads(one) for one in told]
+    chief, *_ = each = [json.loads(one) for one in answers]
     for i, theirs in enumerate(each):
         name = cluster.name(i)
         if "error" in theirs:

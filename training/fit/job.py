@@ -142,13 +142,13 @@ def knowing(model: keras.Model, options: Namespace, recipe: dict[str, Any],
 
 def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:
     """Fills in what is frozen, and until when, where a recipe trains the head first."""
-    told = recipe["head_first"]
-    if not told or not told["share"] or options.freeze or options.unfreeze:
+    rule = recipe["head_first"]
+    if not rule or not rule["share"] or options.freeze or options.unfreeze:
         recipe["head_first"] = None
         return
     epochs = schedules.total_steps(recipe, epoch) / epoch
-    options.freeze, options.unfreeze = "body", max(round(told["share"] * epochs), 1)
-    after = f"then all at {told['rate']:g} of the rate"
+    options.freeze, options.unfreeze = "body", max(round(rule["share"] * epochs), 1)
+    after = f"then all at {rule['rate']:g} of the rate"
     if options.unfreeze >= epochs:
         after = "which is all of this run"
     recipe["words"].append(f"the head alone for {options.unfreeze} of {epochs:g} epochs, {after}")

@@ -59,7 +59,7 @@ def own(name: str) -> Own | None:
     content = digest(Path(path).read_bytes())
     if not function:
         return Own(lambda *_: usable(opened(path), name), content, shape_in(path))
-    return Own(lambda *told, **options: built(name, *told, **options), content, ANY, True)
+    return Own(lambda *args, **options: built(name, *args, **options), content, ANY, True)
 
 
 def shape_in(path: str) -> Shape:

@@ -158,9 +158,9 @@ def write_deployed(folder: Path, job: Job) -> list[str]:
     return []
 
 
-def write_passport(folder: str | Path, told: dict[str, Any]) -> None:
+def write_passport(folder: str | Path, contents: dict[str, Any]) -> None:
     """What was found in the data: see training.data.passport."""
-    text = json.dumps(told, indent=2) + "\n"
+    text = json.dumps(contents, indent=2) + "\n"
     replaced(Path(folder) / "passport.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -21,7 +21,7 @@ from convbook.training import data
 from convbook.training.data.check import named
 from convbook.training.data.summary import remarks
 from convbook.training.devices import cluster, lost_workers, norms
-from convbook.training.devices.agreement import told_by_all
+from convbook.training.devices.agreement import from_all_workers
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
 from convbook.training.fit.effects import without_effect
@@ -142,9 +142,9 @@ def describe_data(job: Job, folder: str | Path) -> None:
     if job.data.skipped:
         report.write_skipped(folder, job.data.skipped)
         print(f"{len(job.data.skipped)} left out: see {folder}/skipped.csv", flush=True)
-    told = data.passport(job.data)
-    report.write_passport(folder, told)
-    for line in remarks(told):
+    passport = data.passport(job.data)
+    report.write_passport(folder, passport)
+    for line in remarks(passport):
         print(line, flush=True)
 
 
@@ -180,7 +180,7 @@ def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict
 
 def refuse_other_steps(job: Job, step: int, machines: Cluster) -> None:
     """Raises ValueError, on all workers, where not all of them go on from one step."""
-    chief, *_ = steps = told_by_all(job.devices, len(machines.workers), str(step))
+    chief, *_ = steps = from_all_workers(job.devices, len(machines.workers), str(step))
     for i, other in enumerate(steps):
         if other != chief:
             here = f"{machines.name(i)} goes on from step {other}, the chief from step {chief}"

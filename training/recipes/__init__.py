@@ -107,8 +107,8 @@ def asked(options: Namespace) -> dict[str, Any]:
         if {"epochs", "steps"} & {*given}:
             own = {key: value for key, value in own.items() if key not in ("epochs", "steps")}
     pretrained = bool(options.weights or options.init_from) or is_trained(options.model, name)
-    told = options.model, options.data, name, options.lr_scale, pretrained
-    found = recipe(*told, **own | given)
+    arguments = options.model, options.data, name, options.lr_scale, pretrained
+    found = recipe(*arguments, **own | given)
     options.batch_size = (own | given).get("batch_size")
     return found
 
