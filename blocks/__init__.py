@@ -97,6 +97,7 @@ from convbook.blocks.preresnet import activation_order_block, preact_block, shor
 from convbook.blocks.refine import refinement_head
 from convbook.blocks.regnet import regnet_block
 from convbook.blocks.repvgg import repvgg_block
+from convbook.blocks.res2net import res2net_block
 from convbook.blocks.resnet import (
     basic_block,
     bottleneck,
@@ -208,6 +209,7 @@ __all__ = [
     "refinement_head",
     "regnet_block",
     "repvgg_block",
+    "res2net_block",
     "residual_block",
     "resnext_block",
     "resnext_bottleneck_block",

@@ -25,7 +25,7 @@ IDEAS = {
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
-        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG""",
+        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
         mobilenet_v3_block regnet_block SENet EfficientNet MobileNetV3 RegNet""",
     "gate gating scaling": "shortcut_variant_block se_block",
@@ -35,7 +35,7 @@ IDEAS = {
         nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
         basic_block bottleneck_block preact_block resnext_bottleneck_block regnet_block
         senet_block bn_inception_module xception_block mobilenet_block inverted_residual_block
-        mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit""",
+        mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit res2net_block""",
     "pool pooling max mean average": """subsample transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
@@ -53,13 +53,14 @@ IDEAS = {
         senet_block ResNeXt RegNet ShuffleNet AlexNet""",
     "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
         inception_module fire_module mlpconv transition_block resnext_bottleneck_block
-        regnet_block""",
+        regnet_block res2net_block""",
     "paths branch parallel tower multi inception split": """parallel inception_module
         naive_inception_module bn_inception_module inception_v3_a inception_v3_b inception_v3_c
         inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
         reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
-        cell repvgg_block GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet""",
+        cell repvgg_block GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet
+        res2net_block Res2Net""",
     "concat concatenation reuse growth": "dense_block fire_module inception_module DenseNet",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
@@ -69,7 +70,8 @@ IDEAS = {
     "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
         inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels Inception-v3
         Inception-v4""",
-    "scale multiscale kernel size": "multi_size naive_inception_module small_kernels GoogLeNet VGG",
+    "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
+        res2net_block Res2Net""",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         mobilenet_v3_block mbconv_block maxout Identity-Mappings""",
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
@@ -95,7 +97,7 @@ IDEAS = {
     "stem entry beginning": "inception_v4_stem",
     "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
         ShuffleNet-V2""",
-    "split half partial": "shufflenet_v2_unit ShuffleNet-V2",
+    "split half partial": "shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net",
     "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
     "letters convolution conv dense pooling padding vocabulary helper": "letters",
 }
@@ -156,6 +158,7 @@ PAPERS = {
     "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
+    "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "ConvNeXt": Paper("convnext_tiny", "convnext"),

@@ -389,6 +389,8 @@ RESNET |= {"se.fc<i>": "b2_b2_dense<i>"}
 RESNET_BLOCKS = {"layer<stage>.<block-1>": "stage<stage>_block<block>"}
 BEHIND_A_MEAN = {"<kind><i>": "b2_<kind><i>"}
 BEHIND_A_MEAN |= {"downsample.1": "b1_conv1", "downsample.2": "b1_bn1"}
+STEM_D = {"conv1.0": "stem_conv1", "conv1.1": "stem_bn1", "conv1.3": "stem_conv2"}
+STEM_D |= {"conv1.4": "stem_bn2", "conv1.6": "stem_conv3", "bn1": "stem_bn3"}
 DENSE_UNIT = {"conv<i>": "b2_conv<i>", "norm<i>": "b2_bn<i>"}
 FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
 BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
@@ -463,6 +465,16 @@ def convnext() -> Rows:
     return rows
 
 
+def res2net(c: int, d: bool = False) -> Rows:
+    """timm's, of c parts, of which the first and the last are branches; d: as ResNet-D."""
+    ends = BEHIND_A_MEAN if d else RESNET
+    first = {"<kind>s.<i-1>": "b2_b<i>_<kind>1", "<kind>3": "b2_<kind>2", **ends}
+    rest = {f"<kind>s.{i - 1}": f"b2_b{i}_<kind>1" for i in (1, c - 1)}
+    rest |= {"<kind>s.<i-1>": "b2_<kind><i>", "<kind>3": f"b2_<kind>{max(c - 1, 2)}", **ends}
+    rows = within({"layer<stage>.0": "stage<stage>_block1"}, first) | within(RESNET_BLOCKS, rest)
+    return (STEM_D if d else {"<kind><i>": "stem_<kind><i>"}) | rows | {"fc": "logits"}
+
+
 TABLES = {
     "torchvision and timm ResNet": {
         "<kind><i>": "stem_<kind><i>",
@@ -475,12 +487,7 @@ TABLES = {
         "last_linear": "logits",
     },
     "timm ResNet-D": {
-        "conv1.0": "stem_conv1",
-        "conv1.1": "stem_bn1",
-        "conv1.3": "stem_conv2",
-        "conv1.4": "stem_bn2",
-        "conv1.6": "stem_conv3",
-        "bn1": "stem_bn3",
+        **STEM_D,
         "fc": "logits",
         **within({"layer<stage>.<block-1>": "stage<stage>_block<block>"}, BEHIND_A_MEAN),
     },
@@ -657,6 +664,8 @@ TABLES = {
     "torchvision and timm RegNet": regnet(),
     "timm RepVGG": repvgg(),
     "torchvision and timm ConvNeXt": convnext(),
+    **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},
+    "timm Res2Net-D": res2net(4, d=True),
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",
         "conv1.1": "stem_bn1",

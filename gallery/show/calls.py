@@ -52,6 +52,7 @@ MORE = {
     "resnext_bottleneck_block": "x, 64, 2",
     "regnet_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",
+    "res2net_block": "x, 64, 2",
     "senet_block": "x, 256",
     "shufflenet_unit": "x, 480, 2",
     "shufflenet_v2_unit": "x, 64, 2",

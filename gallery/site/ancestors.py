@@ -134,6 +134,10 @@ NODES = {
         is passed on as it is, so that the 1x1s of the other half need no groups and no bottleneck;
         the halves are set side by side, not added, and then shuffled.""",
         [By("shufflenet_unit(x, 232, g=2)", "shufflenet_v2_unit(x, 232)", (14, 14, 232))]),
+    "res2net": Node("Res2Net", "res2net50_26w_4s", "resnet", """The bottleneck's 3x3 becomes several
+        small ones in a row: each reads a part of the channels and what the one before made of its
+        part, so that one block sees several sizes at once.""",
+        [By("bottleneck_block(x, 256)", "res2net_block(x, 256)", (56, 56, 256))], ["resnext"]),
     "regnetx": Node("RegNetX", "regnet_x_4gf", "resnext", """A space of networks, not one network:
         ResNeXt's bottleneck without its neck, groups of one width in all stages, and stages whose
         widths follow a line.""",

@@ -116,6 +116,12 @@ def test_densenet_layer_and_transition():
             "relu",
         ),
         (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
+        (
+            blocks.res2net_block,
+            (8,),
+            {"c": 3, "width": 2},
+            "conv BN relu conv BN relu add conv BN relu Concatenate conv BN add relu",
+        ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

@@ -62,6 +62,7 @@ SHORT = {
     "shufflenet_v2_1x": {1: (2, 2, 2)},
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
     "repvgg_a0": {0: ((1, 24), (2, 48))},
+    "res2next50": {2: (1, 2, 1, 1)},
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
 }
 MEMBERS = [*WHOLE, *SHORT]

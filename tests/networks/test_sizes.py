@@ -30,6 +30,7 @@ NAMES = [
         "shufflenet_v2_0.5x",
         "regnet_y_200mf",
         "repvgg_a0",
+        "res2net50_26w_4s",
         "convnext_v2_atto",
     ),
     "mobilenet_v3_small_1.0_224",

@@ -449,6 +449,22 @@ MOBILE = [
     call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
         16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
     ),
+    call("res2net_block", lambda x: blocks.res2net_block(x, 16, width=8))(
+        16, 16, 2 * 16 * 32 + 3 * 9 * 8 * 8, bn=32 + 3 * 8 + 16
+    ),
+    call(
+        "res2net_block /2 g=2 SE", lambda x: blocks.res2net_block(x, 24, 2, c=3, width=4, g=2, se=4)
+    )(
+        16,
+        24,
+        16 * 12 + 2 * 9 * 4 * 2 + 12 * 24 + 16 * 24 + 2 * 24 * 6,
+        biases=6 + 24,
+        bn=12 + 2 * 4 + 24 + 24,
+        size=half,
+    ),
+    call("res2net_block gate", lambda x: blocks.res2net_block(x, 16, c=2, width=4, gate=gate))(
+        16, 16, 2 * 16 * 8 + 9 * 4 * 4, bn=8 + 4 + 16, noisy=True
+    ),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
     call("convnext_block", lambda x: blocks.convnext_block(x))(

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from convbook.architectures import facts, names, regnet, repvgg
+from convbook.architectures import facts, names, regnet, repvgg, res2net
 
 from .digest import digest
 from .prove import rated, sized
@@ -22,6 +22,7 @@ SCALED = {
 }
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
+SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
 SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
 COLUMNS = (
