@@ -109,7 +109,7 @@ def test_a_bug_has_the_name_of_its_function_table_or_method():
     assert {mutant.definition for mutant in mutants(source)} == {"A", "B", "B.c"}
 
 
-def repository(root, source, tests, limit=300):
+def repository(root, source, tests, limit=900):
     """Makes a repository of one module and its tests; a function that runs make mutants in it."""
     shutil.copytree(ROOT / "tests/apart/mutants", root / "tests/apart/mutants")
     for folder in ("blocks", "docs", "tests/data"):
@@ -117,7 +117,7 @@ def repository(root, source, tests, limit=300):
     (root / "blocks" / "tiny.py").write_text(source)
     (root / "tests" / "test_tiny.py").write_text(tests)
     trial = root / "tests/apart/mutants/trial.py"
-    trial.write_text(trial.read_text().replace("LIMIT = 300", f"LIMIT = {limit}"))
+    trial.write_text(trial.read_text().replace("LIMIT = 900", f"LIMIT = {limit}"))
     for command in ("init -q", "-c user.name=x -c user.email=x@x commit -qm tiny --allow-empty"):
         subprocess.run(["git", *command.split()], cwd=root, check=True)
 
@@ -142,6 +142,7 @@ def test_what_is_caught(tmp_path):
         "alone": ("survived", None),
     }
     assert found == expected
+    assert "without a bug: tests/test_tiny.py::test_wrong_without_a_bug_too\n" in said
     assert said.endswith("1 of 3 bugs are caught, see docs/mutants.md\n")
     assert (tmp_path / "blocks" / "tiny.py").read_text() == TINY
     assert run()[0].startswith("0 of 3 bugs to try")
