@@ -26,7 +26,7 @@ from benchmarks import kept, page, pairs
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training"),
-    *("dense", "input", "memory", "scaling", "profile", "gpu"),
+    *("deploy", "dense", "input", "memory", "scaling", "profile", "operations", "gpu"),
 )
 
 
@@ -91,6 +91,8 @@ def carry_out(name, benchmark, options, argv):
         print(f"  kept in {options.out}")
         if Path(options.out).resolve().parent == kept.RESULTS:
             page.write()
+            if write := getattr(benchmark, "write", None):
+                write(run | {"rows": rows})
     return rows
 
 

@@ -58,11 +58,22 @@ def section(run):
     lines += [
         f"{run['date'][:10]}, {run['cores']} cores, load {load} before and after; {packages}."
     ]
+    lines += ["", run["remark"]] if "remark" in run else []
     rows = [row for row in run["rows"] if "skipped" not in row and row["what"] != "picture"]
-    return "\n".join([*lines, "", *markdown_table(rows), *pictures(run), ""])
+    wide = wide_table([row for row in rows if "columns" in row])
+    plain = plain_table([row for row in rows if "columns" not in row])
+    return "\n".join([*lines, *wide, "", *plain, *pictures(run), ""])
 
 
-def markdown_table(rows):
+def wide_table(rows):
+    """Markdown of rows that have columns of their own."""
+    head = list(dict.fromkeys(name for row in rows for name in row["columns"]))
+    grid = [("what", *head), ("---",) * (len(head) + 1)]
+    grid += [(row["what"], *(row["columns"].get(name, "") for name in head)) for row in rows]
+    return ["", *("| " + " | ".join(row) + " |" for row in grid)] if rows else []
+
+
+def plain_table(rows):
     """Markdown of the rows, without columns that none has."""
     grid = [COLUMNS, *map(cells, rows)]
     used = [any(each) for each in zip(*grid[1:], strict=True)]

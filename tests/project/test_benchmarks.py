@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from benchmarks import build, dense, kept, nets, page, pairs, scaling, sides
+from benchmarks import build, dense, deploy, kept, nets, page, pairs, scaling, sides
 from benchmarks.__main__ import NAMES, listing, main, parsed
+from convbook.training.export import fastest
 
 ALWAYS = {"benchmark", "command", "date", "cores", "versions", "options", "seconds", "rows"}
 
@@ -83,6 +84,67 @@ def test_lines_say_what_rows_say():
     line = " ".join(pairs.line(pairs.alone("import", [0.02], 0.05)).split())
     assert line == "import 20.0 ms (20.0 ms to 20.0 ms) met: at most 0.05"
     assert pairs.line(pairs.skipped("timm", "not there")).endswith("skipped: not there")
+
+
+def test_rounds_run_all_sides_forth_and_back(monkeypatch):
+    """Each once unseen, then as often as fills the least time; what is quick runs once before."""
+    ran, now = [], [0.0]
+    monkeypatch.setattr(deploy.time, "perf_counter", lambda: now[0])
+
+    def side(name, seconds):
+        def work():
+            ran.append(name)
+            now[0] += seconds
+
+        return work
+
+    times = deploy.rounds({"a": side("a", 0.01), "b": side("b", 0.5)}, 3)
+    assert times == {"a": [pytest.approx(0.01)] * 3, "b": [pytest.approx(0.5)] * 3}
+    assert "".join(ran) == "ab" + "ab" + "bbaaa" + "aaab" + "baaa"
+
+
+def test_the_fastest_runtime_is_set_beside_its_peers():
+    times = {"TensorFlow": [0.2, 0.2], "LiteRT": [0.1, 0.1], "LiteRT int8": [0.01, 0.01]}
+    times |= {"TensorFlow, variables": [0.05, 0.05], "keras.applications": [0.4, 0.4]}
+    times["matrix product"] = [0.02, 0.02]
+    known = {"macs": 500_000, "batch": 2, "size": 9, "bound": True, "differences": {}}
+    known["macs of keras.applications"] = 250_000
+    every, beside, product = deploy.judged("a net, batch 2", times, 100, known)
+    assert every["gflops"]["LiteRT"] == pytest.approx(2 * 500_000 * 2 / 0.1 / 1e9)
+    assert every["gflops"]["matrix product"] == pytest.approx(2 * 100**3 / 0.02 / 1e9)
+    assert (beside["what"], beside["ratio"], beside["target"]) == (
+        "a net, batch 2: LiteRT",
+        0.25,
+        1,
+    )
+    assert beside["note"] == "theirs has 0.50 of the multiply-adds"
+    assert (product["ratio"], product["met"]) == (pytest.approx(0.1 / 0.02), False)
+    table = page.wide_table([every, {"what": "b", "columns": {"LiteRT": "1 s"}}])
+    assert table[1].startswith("| what | TensorFlow | LiteRT | LiteRT int8 |")
+    assert table[3].startswith("| a net, batch 2 | 200.0 ms | 100.0 ms | 10.0 ms |")
+    assert table[4].startswith("| b |  | 1 s |  |")
+    found = deploy.fastest({"cores": 2, "date": "2026-01-02T03:04:05", "rows": [every, beside]})
+    of_net = {"2": {"TensorFlow": 0.2, "LiteRT": 0.1, "LiteRT int8": 0.01}}
+    assert found == {"cores": 2, "date": "2026-01-02", "nets": {"a net": of_net}}
+
+
+def test_an_interrupted_comparison_of_runtimes_goes_on(tmp_path):
+    options = parsed(deploy, ["deploy", "--quick"])
+    done = deploy.Done(tmp_path / "files" / "rows.json", options)
+    done.add("a net", [{"what": "a net", "seconds": 1 / 3}])
+    again = deploy.Done(done.path, options)
+    assert again.rows == {"a net": [{"what": "a net", "seconds": 0.333333}]}
+    options.pairs += 1
+    assert deploy.Done(done.path, options).rows == {}
+
+
+def test_export_recommends_what_was_measured():
+    results = json.loads((kept.RESULTS / "deploy.json").read_text(encoding="utf-8"))
+    found = json.loads(deploy.FASTEST.read_text(encoding="utf-8"))
+    assert found == deploy.fastest(results), "benchmarks.deploy.write(results)"
+    assert {*found["nets"]} == {*deploy.NETS}
+    for batches in found["nets"].values():
+        assert all({*fastest.FORMATS} <= {*times} for times in batches.values())
 
 
 def net(k=3, padding="same", f=4, seed=0):

@@ -58,7 +58,7 @@ def exported(options: Namespace) -> int:
     path = place(options)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network
-    from convbook.training.export import formats
+    from convbook.training.export import fastest, formats
 
     network = asked.network(options, options.model, prepared=not options.raw or options.int8)
     preparation = None if options.raw else preparation_of(network)
@@ -67,6 +67,9 @@ def exported(options: Namespace) -> int:
     names = trained_network.names(network)
     write(formats.inference_form(network.model), preparation, names, path)
     print(f"{path}: {description(network, preparation)}")
+    print(f"run it: {fastest.RUN[options.to].format(path)}")
+    if advice := fastest.advice(network.model.name):
+        print(advice)
     return 0
 
 

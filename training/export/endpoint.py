@@ -16,18 +16,21 @@ from convbook.architectures.graph.ends import answers_probabilities
 from convbook.architectures.weights.preparation import Preparation
 
 IN_FLOAT32 = "in_float32"  # in the names of what int8 leaves as it is
+Call = Callable[[Any], Any]
 Line = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]  # see span
 
 
 class Endpoint:
     """A network with the preparation of its images before it, and probabilities after it.
 
+    call: what answers in its place.
+
     images(x)   x (N, H, W, C), uint8, of any size -> probabilities (N, classes)
     files(x)    x (N,), each the bytes of a JPEG or PNG file -> probabilities (N, classes)
     """
 
-    def __init__(self, network: keras.Model, preparation: Preparation):
-        self.network = network
+    def __init__(self, network: keras.Model, preparation: Preparation, call: Call | None = None):
+        self.call: Call = call or (lambda x: network(x, training=False))
         self.preparation = preparation
         self.ends_in_softmax = answers_probabilities(network)
 
@@ -47,7 +50,7 @@ class Endpoint:
         return self.probabilities(tf.map_fn(one, x, fn_output_signature=shape))
 
     def probabilities(self, x: tf.Tensor) -> tf.Tensor:
-        y = tf.cast(self.network(x, training=False), "float32")
+        y = tf.cast(self.call(x), "float32")
         return y if self.ends_in_softmax else tf.nn.softmax(y)
 
 

@@ -20,10 +20,11 @@ from convbook.architectures.graph.fold import flat, fold
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights.loading import short
 from convbook.architectures.weights.preparation import Preparation
-from convbook.training.export.endpoint import Endpoint
+from convbook.training.export.endpoint import Call, Endpoint
 from convbook.training.fit.folder import replaced
 
 OPSET = 17
+LARGEST = 500_000_000  # weights as constants: a SavedModel's graph is below 2 GB
 Signature = tuple[Callable[[Any], dict[str, Any]], Any]  # a function, and the spec of its argument
 
 
@@ -44,15 +45,36 @@ def inference_form(model: keras.Model) -> keras.Model:
 
 
 def signature(
-    network: keras.Model, preparation: Preparation | None, batch: int | None = None
+    network: keras.Model,
+    preparation: Preparation | None,
+    batch: int | None = None,
+    call: Call | None = None,
 ) -> Signature:
-    """That of images -> {"probabilities": ...}, or, raw, -> {"outputs": ...}."""
+    """That of images -> {"probabilities": ...}, or, raw, -> {"outputs": ...}.
+
+    call: what answers in the network's place.
+    """
     if preparation is None:
         spec = tf.TensorSpec((batch, *network.input_shape[1:]), "float32", "images")
-        return lambda images: {"outputs": network(images, training=False)}, spec
+        raw: Call = call or (lambda x: network(x, training=False))
+        return lambda images: {"outputs": raw(images)}, spec
     spec = tf.TensorSpec((batch, None, None, preparation.channels), "uint8", "images")
-    endpoint = Endpoint(network, preparation)
+    endpoint = Endpoint(network, preparation, call)
     return lambda images: {"probabilities": endpoint.images(images)}, spec
+
+
+def with_constants(network: keras.Model) -> Call:
+    """The network as a function whose weights are constants: TensorFlow lays them out for its
+    convolutions once, and variables in each call."""
+    kinds = network.trainable_variables, network.non_trainable_variables
+    values = [[keras.ops.convert_to_numpy(v) for v in each] for each in kinds]
+
+    def call(x: tf.Tensor) -> Any:
+        state = [[tf.constant(v) for v in each] for each in values]
+        return network.stateless_call(*state, x, training=False)[0]
+
+    spec = tf.TensorSpec((None, *network.input_shape[1:]), "float32")
+    return tf.function(call, [spec], autograph=False, jit_compile=False)
 
 
 def archive(network: keras.Model, path: Path | str, functions: dict[str, Signature]) -> None:
@@ -69,20 +91,26 @@ def saved_model(
 ) -> None:
     """A folder: signatures serving_default, of images, and jpeg, of files; both answer
     probabilities and classes.  Raw: serving_default alone."""
-    call, spec = signature(network, preparation)
-    if preparation is None:
-        archive(network, path, {"serve": (call, spec)})
-        return
-    classes, of_files = list(names), Endpoint(network, preparation).files
+    module, answer = tf.Module(), None
+    if network.count_params() < LARGEST:
+        answer = with_constants(network)
+    else:
+        module.kept = [v.value for v in network.variables]
+    call, spec = signature(network, preparation, call=answer)
+    functions = {"serving_default": (call, spec)}
+    if preparation is not None:
+        classes, of_files = list(names), Endpoint(network, preparation, answer).files
 
-    def images(images):
-        return call(images) | {"classes": tf.constant(classes)}
+        def images(images):
+            return call(images) | {"classes": tf.constant(classes)}
 
-    def jpeg(files):
-        return {"probabilities": of_files(files), "classes": tf.constant(classes)}
+        def jpeg(files):
+            return {"probabilities": of_files(files), "classes": tf.constant(classes)}
 
-    files = tf.TensorSpec((None,), "string", "files")
-    archive(network, path, {"serve": (images, spec), "jpeg": (jpeg, files)})
+        files = tf.TensorSpec((None,), "string", "files")
+        functions = {"serving_default": (images, spec), "jpeg": (jpeg, files)}
+    kept = {name: tf.function(call, [spec]) for name, (call, spec) in functions.items()}
+    tf.saved_model.save(module, str(path), kept)
 
 
 def in_float32(folder: str) -> bytes:

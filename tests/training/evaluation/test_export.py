@@ -18,7 +18,7 @@ from convbook.__main__ import main
 from convbook.architectures import weights
 from convbook.architectures.graph.prepared import first_output
 from convbook.training.evaluation import predict, trained_network
-from convbook.training.export import command
+from convbook.training.export import command, fastest, formats
 from convbook.training.export.endpoint import prepared
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
@@ -129,6 +129,17 @@ def test_files(network, expected, tmp_path):
     found = call(files=tf.constant([image.read_bytes() for image in images]))
     np.testing.assert_allclose(found["probabilities"], expected, atol=CLOSE)
     assert found["classes"][np.argmax(expected[0])] == b"espresso"
+
+
+def test_weights_too_many_for_constants_are_variables(network, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "LARGEST", 0)
+    path = tmp_path / "large"
+    assert main(["export", str(network), "--to", "savedmodel", "-o", str(path)]) == 0
+    (found,) = answers(path, pretrained.photograph("coffee.png")[None])["probabilities"]
+    np.testing.assert_allclose(found, expected[0], atol=CLOSE)
+    small = exported(network, "savedmodel")
+    data = [sum(f.stat().st_size for f in (p / "variables").iterdir()) for p in (path, small)]
+    assert data[0] > 4e6 > 1e4 > data[1]
 
 
 def test_openvino(network, expected):
@@ -263,6 +274,24 @@ def test_a_run(tmp_path, capsys):
     _, p, _ = predict.predicted(network, [f"{tmp_path}/a.png"])
     np.testing.assert_allclose(found["probabilities"], p, atol=CLOSE)
     assert [name.decode() for name in found["classes"].numpy()] == list("0123456789")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_224", "lenet5"])
+def test_the_fastest_is_recommended(name, tmp_path, capsys):
+    """By what was measured of the network, or else of another of its family, if one was."""
+    shape = None if name == "lenet5" else (32, 32, 3)
+    architectures.create(name, shape, 10).save(tmp_path / "net.keras")
+    assert main(["export", f"{tmp_path}/net.keras", "--to", "litert", "--raw"]) == 0
+    _, how, *advice = capsys.readouterr().out.splitlines()
+    call = f'ai_edge_litert.interpreter.Interpreter("{tmp_path}/net.tflite").get_signature_runner()'
+    assert how == f"run it: {call}(images=x)"
+    assert bool(advice) == (name != "lenet5")
+    for line in advice:
+        times = fastest.kept()["nets"]["mobilenet_v2_1.0_224"]["1"]
+        best = min(fastest.FORMATS, key=times.get)
+        assert line.startswith(f"fastest: --to {fastest.FORMATS[best]}, with {best}. An image of ")
+        assert f"mobilenet_v2_1.0_224 took {best} {1000 * times[best]:.1f} ms, " in line
+        assert f"--int8 {1000 * times['LiteRT int8']:.1f} ms ({fastest.kept()['cores']} CPU" in line
 
 
 @pytest.mark.parametrize(
