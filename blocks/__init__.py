@@ -116,6 +116,7 @@ from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflen
 from convbook.blocks.shufflenet_v2 import shufflenet_v2_unit
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
+from convbook.blocks.uib import uib_block
 from convbook.blocks.xception import extreme_inception, xception_block
 
 # Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
@@ -228,5 +229,6 @@ __all__ = [
     "survivals",
     "tiled_conv",
     "transition_block",
+    "uib_block",
     "xception_block",
 ]

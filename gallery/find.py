@@ -20,7 +20,7 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        mobilenet_v3_block mbconv_block fused_mbconv_block regnet_block repvgg_block
+        mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
         convnext_block convnext_v2_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
@@ -42,7 +42,7 @@ IDEAS = {
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
         inverted_residual_block mobilenet_v3_block mbconv_block inv_residual_block shufflenet_unit
         shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv MobileNet MobileNetV2
-        MobileNetV3 EfficientNet ShuffleNet ShuffleNet-V2 SqueezeNet""",
+        MobileNetV3 MobileNetV4 EfficientNet MnasNet ShuffleNet ShuffleNet-V2 SqueezeNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
         inverted_residual_block inv_residual_block mobilenet_v3_block mbconv_block grouped_sepconv
         spatial_sepconv shufflenet_unit shufflenet_v2_unit convnext_block convnext_v2_block
@@ -64,7 +64,7 @@ IDEAS = {
     "concat concatenation reuse growth": "dense_block fire_module inception_module DenseNet",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
-        factorized_reduction NASNet AmoebaNet PNASNet""",
+        factorized_reduction NASNet AmoebaNet PNASNet MnasNet""",
     "dropout random drop regularization regularisation survival": """stochastic_depth drop_path
         Stochastic-Depth""",
     "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
@@ -77,9 +77,10 @@ IDEAS = {
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
         EfficientNet EfficientNetV2 MobileNetV3""",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
-        mobilenet_v3_block fused_mbconv_block inv_residual_block MobileNetV2 MobileNetV3
-        EfficientNet EfficientNetV2""",
+        mobilenet_v3_block uib_block fused_mbconv_block inv_residual_block MobileNetV2
+        MobileNetV3 MobileNetV4 EfficientNet EfficientNetV2""",
     "fused dense convolution faster training": "fused_mbconv_block EfficientNetV2",
+    "universal uib extra depthwise feed forward ffn": "uib_block MobileNetV4",
     "compound scaling scale width depth resolution": "EfficientNet RegNet",
     "reparameterization reparameterisation fold fuse merge deploy plain": "repvgg_block RepVGG",
     "design space rule linear widths simple regular anynet": "regnet_block RegNet",
@@ -160,9 +161,11 @@ PAPERS = {
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
+    "MnasNet": Paper("mnasnet_a1_1.0", "mnasnet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "ConvNeXt": Paper("convnext_tiny", "convnext"),
     "ConvNeXt V2": Paper("convnext_v2_tiny", "convnext_v2"),
+    "MobileNetV4": Paper("mobilenet_v4_conv_medium", "mobilenet_v4"),
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",
         title="Understanding Convolution for Semantic Segmentation",

@@ -94,6 +94,7 @@ MENU = {
     "regnet_block": Row("1x1, 3x3 in groups of a width, 1x1", "RegNet", 2020, "x, 32"),
     "repvgg_block": Row("3x3, 1x1 and x, which are one 3x3 later", "RepVGG", 2021, "x, 32"),
     "res2net_block": Row("parts, each 3x3 reads the one before", "Res2Net", 2019, "x, 32"),
+    "uib_block": Row("a depthwise before, one between, or none", "MobileNetV4", 2024, "x, 32"),
     "convnext_block": Row("depthwise 7x7, 1x1 up, 1x1 down", "ConvNeXt", 2022),
     "convnext_v2_block": Row("ConvNeXt's with its responses normalised", "ConvNeXt V2", 2023),
     "shufflenet_v2_unit": Row("half is convolved, all is shuffled", "ShuffleNet V2", 2018, "x, 32"),

@@ -6,7 +6,13 @@ How a row reads: see patterns.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from convbook.architectures import mobilenet, mobilenet_v3, squeezenet, vgg
+from convbook.architectures import (
+    mobilenet,
+    mobilenet_v3,
+    mobilenet_v4,
+    squeezenet,
+    vgg,
+)
 from convbook.architectures.mobilenet_v3 import staged
 from convbook.architectures.weights.patterns import Rows, counted, within
 
@@ -79,10 +85,11 @@ def inverted(table: Iterable[tuple[int, int, int, int]]) -> Rows:
     return rows | last | {"classifier.1": "logits"}
 
 
-def timm_inverted() -> Rows:
-    """timm's MobileNets and EfficientNets: a block's modules by what they do.
+def timm_inverted(*adding: int) -> Rows:
+    """timm's MobileNets, MnasNets and EfficientNets: a block's modules by what they do.
 
-    The first stage has no expansion, and its further blocks, which EfficientNet-B1 has, add.
+    The first stage has no expansion, and its further blocks, which EfficientNet-B1 has, add;
+    adding: the stages whose first block adds.
     """
     rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
     rows |= {"bn2": "last_bn1", "classifier": "logits"}
@@ -90,9 +97,11 @@ def timm_inverted() -> Rows:
     bare = {"conv_dw": "dwconv1", "bn<i>": "bn<i>", "conv_pw": "conv1", **weighed}
     full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
     full |= weighed
-    first = within({"blocks.0.0": "stage1_block1"}, bare)
-    first |= within({"blocks.0.<block-1>": "stage1_block<block>_b2"}, bare)
-    rows |= first | within({"blocks.<stage-1>.0": "stage<stage>_block1"}, full)
+    rows |= within({"blocks.0.0": "stage1_block1"}, bare)
+    for i in adding:
+        rows |= within({f"blocks.{i - 1}.0": f"stage{i}_block1_b2"}, full if i > 1 else bare)
+    rows |= within({"blocks.0.<block-1>": "stage1_block<block>_b2"}, bare)
+    rows |= within({"blocks.<stage-1>.0": "stage<stage>_block1"}, full)
     return rows | within({"blocks.<stage-1>.<block-1>": "stage<stage>_block<block>_b2"}, full)
 
 
@@ -145,6 +154,45 @@ def torchvision_v2() -> Rows:
     parts = enumerate((bare, fused, fused, *4 * (full,)), 1)
     paths = ((f"features.{i}.<block-1>.block", part) for i, part in parts)
     return rows | stages(paths, "stage1_block1_b2")
+
+
+def timm_v4(table: Iterable[Sequence[Any]], pairs: int) -> Rows:
+    """timm's MobileNetV4: pairs of convolutions or one fused MBConv, then UIBs by their parts."""
+    rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "head_conv1"}
+    rows |= {"norm_head": "head_bn1", "classifier": "logits"}
+    rows |= {"blocks.4.0.conv": "last_conv1", "blocks.4.0.bn1": "last_bn1"}
+    for i in range(pairs):
+        for j in (0, 1):
+            there, here = f"blocks.{i}.{j}", f"stage{i + 1}"
+            rows |= {f"{there}.conv": f"{here}_conv{j + 1}", f"{there}.bn1": f"{here}_bn{j + 1}"}
+    fused = {"conv_exp": "conv1", "bn<i>": "bn<i>", "conv_pwl": "conv2"}
+    rows |= within({"blocks.0.0": "stage1"}, fused) if not pairs else {}
+    for i, stage in enumerate(table, max(pairs, 1)):
+        for j, (first, k, _, _, s) in enumerate(stage):
+            path = f"stage{i + 1}_block{j + 1}" + "_b2" * (s == 1)
+            parts = ["dw_start"] * bool(first) + ["pw_exp"] + ["dw_mid"] * bool(k) + ["pw_proj"]
+            count = {"dw": 0, "pw": 0}
+            for m, part in enumerate(parts, 1):
+                kind = part[:2]
+                count[kind] += 1
+                layer = f"{'dwconv' if kind == 'dw' else 'conv'}{count[kind]}"
+                there = f"blocks.{i}.{j}.{part}"
+                rows |= {f"{there}.conv": f"{path}_{layer}", f"{there}.bn": f"{path}_bn{m}"}
+    return rows
+
+
+def torchvision_mnasnet() -> Rows:
+    """layers.N: the stem, the separable convolution's parts, six stages, the last convolution."""
+    rows = {"layers.0": "stem_conv1", "layers.1": "stem_bn1", "classifier.1": "logits"}
+    rows |= {"layers.3": "stage1_block1_dwconv1", "layers.4": "stage1_block1_bn1"}
+    rows |= {"layers.6": "stage1_block1_conv1", "layers.7": "stage1_block1_bn2"}
+    rows |= {"layers.14": "last_conv1", "layers.15": "last_bn1"}
+    parts = {"layers.0": "conv1", "layers.1": "bn1", "layers.3": "dwconv1", "layers.4": "bn2"}
+    parts |= {"layers.6": "conv2", "layers.7": "bn3"}
+    for i in range(2, 8):
+        rows |= within({f"layers.{i + 6}.0": f"stage{i}_block1"}, parts)
+        rows |= within({f"layers.{i + 6}.<block-1>": f"stage{i}_block<block>_b2"}, parts)
+    return rows
 
 
 def torchvision_v3(table: Iterable[Sequence[Any]]) -> Rows:
@@ -559,11 +607,16 @@ TABLES = {
     "torchvision MobileNetV2": inverted(mobilenet.V2),
     "pytorchcv SqueezeNet": PCV_SQUEEZE | within(PCV_UNITS, FIRE),
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
-    "timm MobileNetV2 and EfficientNet": timm_inverted(),
+    "timm MobileNetV2, MnasNet and EfficientNet": timm_inverted(),
     "torchvision EfficientNet": torchvision_mbconv(),
     "timm EfficientNetV2": timm_v2("stage1_block1_b2"),
     "timm EfficientNetV2 B": timm_v2("stage1_block1"),
     "torchvision EfficientNetV2": torchvision_v2(),
+    "torchvision MnasNet": torchvision_mnasnet(),
+    "timm MnasNet small": timm_inverted(1, 5),
+    "timm MobileNetV4 small": timm_v4(mobilenet_v4.S, 2),
+    "timm MobileNetV4 medium": timm_v4(mobilenet_v4.M, 0),
+    "timm MobileNetV4 large": timm_v4(mobilenet_v4.L, 0),
     "torchvision MobileNetV3 large": torchvision_v3(mobilenet_v3.LARGE),
     "torchvision MobileNetV3 small": torchvision_v3(mobilenet_v3.SMALL),
     "timm MobileNetV3 large": timm_v3(mobilenet_v3.LARGE),

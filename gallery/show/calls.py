@@ -21,9 +21,11 @@ class Example(NamedTuple):
 # What an option may be whose type does not list it, beside its default.
 VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
+    "first": (None, 5),
     "first_g": (1,),
     "gate": ("drop_path", "stochastic_depth"),
     "init": ("he_normal",),
+    "k": (None, 5),
     "max_p": (1,),
     "middle": (None,),
     "n": ({"groups": 2}, None),
@@ -56,6 +58,7 @@ MORE = {
     "senet_block": "x, 256",
     "shufflenet_unit": "x, 480, 2",
     "shufflenet_v2_unit": "x, 64, 2",
+    "uib_block": "x, 64, 2",
 }
 # What else a call needs for an option, or for one value of it: other arguments, other options.
 ARGS = {
@@ -71,7 +74,7 @@ TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
 # A value with which the block does not fit to what is added or concatenated.
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
 UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
-UNFIT |= {("fused_mbconv_block", "valid")}
+UNFIT |= {("fused_mbconv_block", "valid"), ("uib_block", "valid")}
 
 
 def choices(texts: Texts, name: str) -> dict[str, list[Any]]:

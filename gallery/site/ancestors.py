@@ -112,6 +112,11 @@ NODES = {
         the depthwise kernel, the 1x1 after it narrows and is linear, and the narrow ends are
         added.""",
         [By("mobilenet_block(x, 64)", "inverted_residual_block(x, 64)")], ["resnet"]),
+    "mnasnet": Node("MnasNet", "mnasnet_a1_1.0", "mobilenet-v2", """MobileNetV2's block; a
+        search that measures the time on a phone finds kernel, expansion, depth and
+        squeeze-and-excitation of each stage.""",
+        [By("inverted_residual_block(x, 64)", "inverted_residual_block(x, 64, k=5, se=4)")],
+        ["se-resnet"]),
     "mobilenet-v3": Node("MobileNetV3", "mobilenet_v3_large_1.0_224", "mobilenet-v2", """Searched
         widths and kernels; squeeze-and-excitation and a swish made of straight lines in places, and
         a last 1x1 that sees one pixel, after the mean.""",
@@ -159,6 +164,13 @@ NODES = {
         stands where the block is widest, so that channels do not learn the same; LayerScale goes,
         which it makes needless.""",
         [By("convnext_block(x)", "convnext_v2_block(x)", (56, 56, 96))]),
+    "mobilenet-v4": Node("MobileNetV4", "mobilenet_v4_conv_medium", "mobilenet-v3", """One block of
+        which the search may leave out either depthwise kernel: with both, with the second as in
+        MobileNetV2, with the first as in ConvNeXt, or with none; no squeeze-and-excitation, and
+        relu again.""",
+        [By("inverted_residual_block(x, 64)", "uib_block(x, 64)"),
+         By("convnext_block(x)", "uib_block(x, 32, first=7, k=None)", (56, 56, 32))],
+        ["convnext", "efficientnet-v2"]),
     "nasnet": Node("NASNet", "nasnet_a_large", None, """Cells found by search, not by changing a
         cell: no ancestor. Their operations are known ones, separable convolutions first."""),
     "pnasnet": Node("PNASNet", "pnasnet5_large", "nasnet", """The same plan of a cell with fewer

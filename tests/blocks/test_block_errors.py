@@ -193,6 +193,8 @@ CALLS = [
         "p=1: p must be 'same' or 2 of k=5, which keep the size",
     ),
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
+    (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
+    (lambda x: blocks.uib_block(x, 8, 2, first=None, k=None), "s=2: s must be 1 without a depth"),
     (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
     (lambda x: blocks.regnet_block(x, 24), "width=16: width must be a divisor of f=24, which"),
     (lambda x: blocks.regnet_block(x, 16, se=9), "se=9: se must be None or a ratio from 1 to C=8"),

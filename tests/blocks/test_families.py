@@ -108,6 +108,10 @@ def test_densenet_layer_and_transition():
             {"se": 2},
             "conv BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN",
         ),
+        (blocks.uib_block, (8,), {}, "dw BN conv BN relu dw BN relu conv BN add"),
+        (blocks.uib_block, (8,), {"first": None}, "conv BN relu dw BN relu conv BN add"),
+        (blocks.uib_block, (9,), {"k": None}, "dw BN conv BN relu conv BN"),
+        (blocks.uib_block, (8,), {"first": None, "k": None}, "conv BN relu conv BN add"),
         (
             blocks.regnet_block,
             (8,),

@@ -27,6 +27,7 @@ CALLS = {
     "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mobilenet_v3_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "fused_mbconv_block": [((8,), {}, 1), ((8,), {"r": 1}, 1), ((12, 2), {}, 0)],
+    "uib_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],

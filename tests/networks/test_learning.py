@@ -50,6 +50,7 @@ SHORT = {
     "nasnet_a_mobile": {1: 1},
     "amoebanet_a_mobile_4_50": {1: 1},
     "pnasnet5_mobile": {1: 1},
+    "mnasnet_small": {0: ((1, 3, 8, 1, 1, None), (3, 5, 16, 2, 2, 4))},
     "mobilenet_v3_small_1.0_224": {
         0: (((3, 16, 16, 4, "relu", 2),), ((5, 72, 24, None, "hard_silu", 2),)),
         1: 96,
@@ -63,6 +64,9 @@ SHORT = {
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
     "repvgg_a0": {0: ((1, 24), (2, 48))},
     "res2next50": {2: (1, 2, 1, 1)},
+    "mobilenet_v4_conv_small": {
+        0: (((5, 5, 3, 32, 2), (None, 3, 2, 32, 1)), ((3, None, 4, 48, 2), (None, None, 2, 48, 1))),
+    },
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
 }
 MEMBERS = [*WHOLE, *SHORT]

@@ -36,6 +36,8 @@ NAMES = [
     "mobilenet_v3_small_1.0_224",
     "efficientnet_b0",
     "efficientnet_v2_b0",
+    "mnasnet_small",
+    "mobilenet_v4_conv_small",
 ]
 SIZES = (32, 33, 224, 299, 331)
 # The least size of the body, where windows without padding ask for more than one pixel.

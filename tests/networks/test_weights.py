@@ -22,7 +22,7 @@ GOLDEN = DATA / "golden"
 LIBRARIES = {"tv": "torchvision", "timm": "timm", "pcv": "pytorchcv"}
 # Squeeze-and-excitation amplifies rounding under these weights: see the README there.
 DOUBLE = {"timm-legacy_seresnet50-double", "timm-seresnet50", "tv-efficientnet_b0"}
-DOUBLE |= {"tv-efficientnet_v2_s", "timm-tf_efficientnetv2_b0"}
+DOUBLE |= {"tv-efficientnet_v2_s", "timm-tf_efficientnetv2_b0", "timm-semnasnet_075"}
 DOUBLE |= {"timm-regnety_002", "tv-mobilenet_v3_small", "timm-tf_mobilenetv3_small_075"}
 FILES = [file.stem for file in sorted(GOLDEN.glob("*.npz"))]
 FILES.remove("timm-legacy_seresnet50")  # its answers are off by 1.5e-4: compared below

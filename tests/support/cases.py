@@ -418,6 +418,15 @@ MOBILE = [
     call("fused_mbconv_block 5x5 squeezed", lambda x: blocks.fused_mbconv_block(x, 8, k=5, se=4))(
         8, 8, 25 * 8 * 32 + 2 * 32 * 2 + 32 * 8, biases=2 + 32, bn=32 + 8
     ),
+    call("uib_block", lambda x: blocks.uib_block(x, 8))(
+        8, 8, 9 * 8 + 8 * 32 + separable(3, 32, 8), bn=8 + 32 + 32 + 8
+    ),
+    call("uib_block 5x5/2 first alone", lambda x: blocks.uib_block(x, 12, 2, first=5, k=None, p=1))(
+        8, 12, 25 * 8 + 8 * 32 + 32 * 12, bn=8 + 32 + 12, size=half
+    ),
+    call("uib_block none", lambda x: blocks.uib_block(x, 8, r=2, first=None, k=None))(
+        8, 8, 2 * 8 * 16, bn=16 + 8
+    ),
     call("channel_shuffle", lambda x: blocks.channel_shuffle(x))(8, 8),
     call("ChannelShuffle g=3", lambda x: blocks.ChannelShuffle(3)(x))(12, 12),
     call("shufflenet_unit", lambda x: blocks.shufflenet_unit(x, 24))(

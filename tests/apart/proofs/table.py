@@ -18,11 +18,14 @@ SCALED = {
     *(f"efficientnet_b{i}" for i in range(1, 8)),
     *(f"efficientnet_lite{i}" for i in range(1, 5)),
     *(f"efficientnet_v2_{size}" for size in ("s", "m", "l", "b1", "b2", "b3", "rw_t")),
+    *(f"mnasnet_{size}" for size in ("a1_1.0", "a1_0.75")),
+    *(f"mnasnet_b1_{alpha}" for alpha in (1.0, 0.5, 0.75, 1.3)),
     *("mobilenet_v3_large_0.75_224", "mobilenet_v3_small_0.75_224", "mobilenet_v3_small_0.5_224"),
 }
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
+SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
 SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
 COLUMNS = (

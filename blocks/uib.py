@@ -1,0 +1,42 @@
+"""The universal inverted bottleneck of MobileNetV4.  arXiv:2404.10518."""
+
+from keras import layers
+
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import BN_TF, conv, dwconv
+from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
+
+
+@checked
+def uib_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, first: Whole | None = 3,
+              k: Whole | None = 3, p: Padding = "same", n: Norm = BN_TF, a: Act = "relu",
+              gate: Gate = None) -> Tensor:  # fmt: skip
+    """3x3 depthwise n -> 1x1 rC n a -> kxk/s depthwise n a -> 1x1 f n, + x where the shape stays.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  MobileNetV4, arXiv:2404.10518, Figure 4: either depthwise
+    may be left out.  Both are there in its extra depthwise, k alone in the inverted bottleneck,
+    first alone in a block like ConvNeXt's, neither in a feed-forward network.
+
+    Args:
+        a: after the first 1x1 and the depthwise of k.
+        first: the kernel of the depthwise before the first 1x1; None for none.
+        k: the kernel of the depthwise between the 1x1s; None for none: then first strides.
+        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
+        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
+            has no gate.
+    """
+    require(p in ("same", 1), p=p, right="'same' or 1, which keep the size")
+    require(s == 1 or first or k, s=s, right="1 without a depthwise convolution")
+
+    def spatial(x, k, s, a):
+        return dwconv(x, k=k, s=s, p=p if p == "same" else k // 2, n=n, a=a)
+
+    def branch(x):
+        m = spatial(x, first, 1 if k else s, None) if first else x
+        m = conv(m, r * x.shape[-1], k=1, n=n, a=a)
+        m = spatial(m, k, s, a) if k else m
+        return conv(m, f, k=1, n=n, a=None)
+
+    adds = s == 1 and x.shape[-1] == f
+    m = gate(x, branch) if gate and adds else branch(x)
+    return layers.add([x, m]) if adds else m
