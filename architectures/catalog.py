@@ -34,8 +34,8 @@ from convbook.names import unknown
 
 PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 inception_v4
 inception_resnet xception resnet preresnet wide_resnet resnext resnet_d stochastic_depth
-senet densenet squeezenet nasnet amoebanet pnasnet mobilenet shufflenet shufflenet_v2
-mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet repvgg
+senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
+shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet repvgg
 res2net
 convnext mobilenet_v4"""
 FAMILIES = [

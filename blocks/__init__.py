@@ -7,6 +7,13 @@ explained in convbook.blocks.layers.
 import sys
 
 from convbook.blocks import legacy, renamed  # noqa: F401  (known to Keras from here on)
+from convbook.blocks.attention import (
+    bam_block,
+    cbam_block,
+    coordinate_block,
+    eca_block,
+    global_context_block,
+)
 from convbook.blocks.convnext import (
     GlobalResponseNorm,
     LayerScale,
@@ -112,6 +119,7 @@ from convbook.blocks.resnext import (
     resnext_two_layer_block,
 )
 from convbook.blocks.se import se_block, senet_block
+from convbook.blocks.selective_kernel import selective_kernel, sk_basic_block, sk_block
 from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from convbook.blocks.shufflenet_v2 import shufflenet_v2_unit
 from convbook.blocks.squeezenet import fire_module
@@ -149,27 +157,32 @@ __all__ = [
     "aux_head",
     "aux_head_v3",
     "avgpool",
+    "bam_block",
     "basic_block",
     "bn_inception_module",
     "bottleneck",
     "bottleneck_block",
+    "cbam_block",
     "cell",
     "cell_op",
     "channel_shuffle",
     "conv",
     "convnext_block",
     "convnext_v2_block",
+    "coordinate_block",
     "dense",
     "dense_as_conv",
     "dense_block",
     "dilated_stack",
     "drop_path",
     "dwconv",
+    "eca_block",
     "extreme_inception",
     "factorized_reduction",
     "fire_module",
     "fused_mbconv_block",
     "gavgpool",
+    "global_context_block",
     "grid_reduction",
     "grouped_sepconv",
     "inception_module",
@@ -216,12 +229,15 @@ __all__ = [
     "resnext_bottleneck_block",
     "resnext_two_layer_block",
     "se_block",
+    "selective_kernel",
     "senet_block",
     "sepconv",
     "shortcut_path",
     "shortcut_variant_block",
     "shufflenet_unit",
     "shufflenet_v2_unit",
+    "sk_basic_block",
+    "sk_block",
     "small_kernels",
     "spatial_sepconv",
     "stochastic_depth",

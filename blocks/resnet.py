@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool, conv
-from convbook.blocks.se import excited
+from convbook.blocks.se import attended, excited
 from convbook.blocks.types import Branch, Gate, Map, Norm, Pair, Shortcut, StrideOn, Tensor, Whole
 
 
@@ -73,12 +73,14 @@ class Residual(TypedDict, total=False):
     shortcut: see shortcut_path; None leaves the shortcut out, which is the plain net.
     bias: of the convolutions, by default only where there is no n.
     se: the ratio of a squeeze-and-excitation after the branch.
+    attention: what weighs the branch, a block such as eca_block.
     gate: gate(x, branch) is what is added, such as drop_path.
     """
 
     shortcut: Shortcut | None
     bias: bool | None
     se: Whole | None
+    attention: Branch | None
     gate: Gate
 
 
@@ -87,9 +89,10 @@ Composed = tuple[Callable[..., Tensor], Callable[..., Any], Callable[[Tensor, Br
 
 
 def residual(n: Norm = BN, *, shortcut: Shortcut | None = "B", bias: bool | None = None,
-             se: int | None = None, gate: Gate = None) -> Composed:  # fmt: skip
+             se: int | None = None, attention: Branch | None = None,
+             gate: Gate = None) -> Composed:  # fmt: skip
     """(conv, skip, gate) of a residual block, as its keywords make them; see Residual."""
-    conv_of, gated = partial(conv, n=n, bias=bias), excited(gate, se)
+    conv_of, gated = partial(conv, n=n, bias=bias), attended(excited(gate, se), attention)
     if shortcut is None:
         return conv_of, no_shortcut, gated
     return conv_of, partial(shortcut_path, n=n, shortcut=shortcut, bias=bias), gated
@@ -108,7 +111,7 @@ def basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
     x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1512.03385, Figure 5, left.
 
     Args:
-        policy: shortcut=, bias=, se= and gate=; see Residual.
+        policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
@@ -133,7 +136,7 @@ def bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, n: Norm = B
 
     Args:
         stride_on: '3x3' has the stride where Torch has it ("v1.5").
-        policy: shortcut=, bias=, se= and gate=; see Residual.
+        policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
     require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")

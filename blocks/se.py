@@ -46,6 +46,15 @@ def excited(gate: Gate, r: int | None) -> Callable[[Tensor, Branch], Tensor]:
     return lambda x, branch: (gate or run)(x, lambda x: se_block(branch(x), r=r))
 
 
+def attended(
+    gate: Callable[[Tensor, Branch], Tensor], attention: Branch | None
+) -> Callable[[Tensor, Branch], Tensor]:
+    """The gate, of a branch followed by an attention, if there is one."""
+    if attention is None:
+        return gate
+    return lambda x, branch: gate(x, lambda x: attention(branch(x)))
+
+
 @checked
 def senet_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 64, width: Whole = 4, n: Norm = BN,
                 se: Whole | None = 16, gate: Gate = None) -> Tensor:  # fmt: skip

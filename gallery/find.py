@@ -26,8 +26,12 @@ IDEAS = {
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net""",
-    "attention recalibration squeeze excitation channelwise": """se_block senet_block mbconv_block
-        mobilenet_v3_block regnet_block SENet EfficientNet MobileNetV3 RegNet""",
+    "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
+        eca_block bam_block coordinate_block global_context_block
+        selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
+        SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet""",
+    "spatial place where position": "cbam_block bam_block coordinate_block CBAM BAM",
+    "global context nonlocal softmax": "global_context_block bam_block",
     "gate gating scaling": "shortcut_variant_block se_block",
     "downsample downsampling subsample stride reduce reduction shrink half smaller resolution": """
         factorized_reduction transition_block grid_reduction reduction_a reduction_b
@@ -70,6 +74,7 @@ IDEAS = {
     "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
         inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels Inception-v3
         Inception-v4""",
+    "select selective choose dynamic kernel": "selective_kernel sk_block sk_basic_block SKNet",
     "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
         res2net_block Res2Net""",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
@@ -93,7 +98,7 @@ IDEAS = {
         refinement_head GoogLeNet Inception-v3""",
     "segmentation fully convolutional pixel sliding window labelling": """refinement_head
         dense_as_conv dilated_stack""",
-    "dilated atrous dilation receptive field context": "dilated_stack refinement_head",
+    "dilated atrous dilation receptive field context": "dilated_stack bam_block refinement_head",
     "unshared untied local locally connected": "local_conv tiled_conv",
     "stem entry beginning": "inception_v4_stem",
     "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
@@ -147,6 +152,17 @@ PAPERS = {
     ),
     "ResNeXt": Paper("resnext50_32x4d", "resnext"),
     "SENet": Paper("se_resnet50", "se_ senet"),
+    "BAM": Paper("bam_resnet50", "bam_"),
+    "CBAM": Paper("cbam_resnet50", "cbam_"),
+    "SKNet": Paper("sknet50", "sk_ sknet"),
+    "GCNet": Paper(
+        authors="Cao, Xu, Lin, Wei, Hu", title="Non-local Networks Meet Squeeze-Excitation Networks"
+    ),
+    "ECA-Net": Paper("eca_resnet50d", "eca_"),
+    "Coord Attention": Paper(
+        authors="Hou, Zhou, Feng",
+        title="Coordinate Attention for Efficient Mobile Network Design",
+    ),
     "DenseNet": Paper("densenet121", "densenet"),
     "SqueezeNet": Paper("squeezenet_v1_0", "squeezenet"),
     "NASNet": Paper("nasnet_a_large", "nasnet"),

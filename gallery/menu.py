@@ -47,6 +47,14 @@ MENU = {
     "aggregate": Row("c paths, in three equal forms", "ResNeXt", 2016, "x, 32"),
     "resnext_bottleneck_block": Row("c paths with a shortcut", "ResNeXt", 2016, "x, 32"),
     "resnext_two_layer_block": Row("c paths of two layers", "ResNeXt", 2016),
+    "bam_block": Row("channels and places weighed at once", "BAM", 2018),
+    "cbam_block": Row("channels weighed, then places", "CBAM", 2018),
+    "global_context_block": Row("a weighed mean of all places added", "GCNet", 2019),
+    "eca_block": Row("channels weighed by their neighbours", "ECA-Net", 2019),
+    "coordinate_block": Row("rows and columns weighed", "Coord Attention", 2021),
+    "selective_kernel": Row("two kernels, chosen for each channel", "SKNet", 2019, "x, 32"),
+    "sk_block": Row("ResNeXt's with a chosen kernel", "SKNet", 2019, "x, 64"),
+    "sk_basic_block": Row("two 3x3, the first chosen", "SKNet", 2019, "x, 32"),
     "senet_block": Row(
         "SENet-154's: halved 1x1, 3x3 projection", "SENet", 2017, "x, 256, 2", ((32, 32, 256),)
     ),

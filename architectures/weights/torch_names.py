@@ -17,6 +17,7 @@ from convbook.architectures.mobilenet_v3 import staged
 from convbook.architectures.weights.patterns import Rows, counted, within
 
 BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
+BODY |= {"cbam.ch_gate.mlp.fc<i>": "b2_b2_dense<i>", "cbam.sp_gate.conv.<kind>": "b2_b2_<kind>1"}
 PCV_UNITS = {"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}
 PCV_STEM = {"features.init_block.(?:conv.)?<kind>": "stem_<kind>1", "output(?:.fc)?": "logits"}
 # Of SENet-154, Xception and the Inceptions:
@@ -439,6 +440,13 @@ BEHIND_A_MEAN = {"<kind><i>": "b2_<kind><i>"}
 BEHIND_A_MEAN |= {"downsample.1": "b1_conv1", "downsample.2": "b1_bn1"}
 STEM_D = {"conv1.0": "stem_conv1", "conv1.1": "stem_bn1", "conv1.3": "stem_conv2"}
 STEM_D |= {"conv1.4": "stem_bn2", "conv1.6": "stem_conv3", "bn1": "stem_bn3"}
+BEHIND_A_MEAN |= {"se.conv": "b2_b2_conv1d1"}  # ECA
+BAM = {"bam.ch_att.init_fc.fc": "b2_b2_b2_dense1", "bam.ch_att.init_fc.bn": "b2_b2_b2_bn1"}
+BAM |= {"bam.ch_att.final_fc": "b2_b2_b2_dense2", "bam.sp_att.final_conv": "b2_b2_b1_conv4"}
+BAM |= {"bam.sp_att.init_conv.<kind>": "b2_b2_b1_<kind>1"}
+BAM |= {f"bam.sp_att.dil_convs.conv{i}.<kind>": f"b2_b2_b1_<kind>{i + 1}" for i in (1, 2)}
+BAM |= {f"res_unit.{there}": here for there, here in BODY.items()}
+BAM |= {"res_unit.identity_conv.<kind>": "b1_<kind>1"}
 DENSE_UNIT = {"conv<i>": "b2_conv<i>", "norm<i>": "b2_bn<i>"}
 FIRE = {"squeeze.conv": "conv1", "expand1x1.conv": "b1_conv1", "expand3x3.conv": "b2_conv1"}
 BYPASSED = {f"features.stage{i}.unit{j}": f"stage{i}_block{j}_b2" for i, j in squeezenet.KEPT}
@@ -492,6 +500,17 @@ def regnet() -> Rows:
     return rows | within({"s<stage>.b<block>": "stage<stage>_block<block>"}, timm)
 
 
+def sk_resnet(deep: bool) -> Rows:
+    """timm's; deep: bottlenecks, whose second convolution is the SK convolution, else the first."""
+    kernel, last, n = ("conv2", "conv3", 2) if deep else ("conv1", "conv2", 1)
+    rows = {f"{kernel}.paths.<path-1>.<kind>": "b2_b<path>_<kind>1"}
+    rows |= {f"{kernel}.attn.fc_reduce": "b2_dense1", f"{kernel}.attn.bn": f"b2_bn{n}"}
+    rows |= {f"{kernel}.attn.fc_select": "b2_dense2", f"{last}.conv": f"b2_conv{n}"}
+    rows |= {f"{last}.bn": f"b2_bn{n + 1}", "conv1.<kind>": "b2_<kind>1"}
+    rows |= {"downsample.0": "b1_conv1", "downsample.1": "b1_bn1"}
+    return {"<kind><i>": "stem_<kind><i>", **within(RESNET_BLOCKS, rows), "fc": "logits"}
+
+
 def repvgg() -> Rows:
     """timm's: each branch by what it is."""
     blocks = {"stem": "stem", "stages.<stage-1>.<block-1>": "stage<stage>_block<block>"}
@@ -541,6 +560,7 @@ TABLES = {
     },
     "pytorchcv ResNet": PCV_STEM
     | within(PCV_UNITS, BODY | {"identity_(?:conv|block.conv).<kind>": "b1_<kind>1"}),
+    "pytorchcv BAM-ResNet": PCV_STEM | within(PCV_UNITS, BAM),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
     "pytorchcv pre-activation ResNet": preact(1),
     "timm pre-activation ResNet": {
@@ -715,6 +735,8 @@ TABLES = {
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>_b2"}, SHUFFLE),
     },
     "torchvision and timm RegNet": regnet(),
+    "timm SK-ResNet": sk_resnet(deep=False),
+    "timm SK-ResNeXt": sk_resnet(deep=True),
     "timm RepVGG": repvgg(),
     "torchvision and timm ConvNeXt": convnext(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},

@@ -21,6 +21,7 @@ class Example(NamedTuple):
 # What an option may be whose type does not list it, beside its default.
 VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
+    "attention": ("eca_block", "cbam_block"),
     "first": (None, 5),
     "first_g": (1,),
     "gate": ("drop_path", "stochastic_depth"),
@@ -55,7 +56,10 @@ MORE = {
     "regnet_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",
     "res2net_block": "x, 64, 2",
+    "selective_kernel": "x, 64, 2",
     "senet_block": "x, 256",
+    "sk_basic_block": "x, 64, 2",
+    "sk_block": "x, 128, 2",
     "shufflenet_unit": "x, 480, 2",
     "shufflenet_v2_unit": "x, 64, 2",
     "uib_block": "x, 64, 2",

@@ -36,7 +36,12 @@ def is_gate(meant: Any) -> bool:
     return isinstance(meant, Function) and "branch" in [p.name.value for p in meant.params.params]
 
 
+def is_attention(meant: Any) -> bool:
+    return isinstance(meant, Function) and meant.name.endswith("_block")
+
+
 NAMED = {
+    "attention": Name(is_attention, "an attention of the library, such as eca_block"),
     "gate": Name(is_gate, "a gate of the library, such as drop_path"),
     "n": Name(lambda meant: isinstance(meant, Mapping), "keywords of the library, such as BN"),
     "table": Name(

@@ -99,6 +99,20 @@ NODES = {
         first 1x1 half as wide (and three 3x3 for the stem, 3x3 projections).""",
         [By("resnext_bottleneck_block(x, 256, c=64, se=16)", "senet_block(x, 256)",
             (56, 56, 256))]),
+    "bam-resnet": Node("BAM-ResNet", "bam_resnet50", "resnet", """Before the grid is halved, each
+        value is weighed by what its channel says of the whole image, as in SENet, and what its
+        place says of a wide window.""",
+        [By("se_block(x)", "bam_block(x)", (56, 56, 256))], ["se-resnet"]),
+    "cbam-resnet": Node("CBAM-ResNet", "cbam_resnet50", "se-resnet", """SENet's weights of channels
+        read maxima beside means, and are followed by weights of places.""",
+        [By("se_block(x)", "cbam_block(x)", (56, 56, 256))]),
+    "eca-resnet": Node("ECA-ResNet-D", "eca_resnet50d", "se-resnet", """SENet's two dense layers are
+        one convolution over the row of channels, of 5 to 7 weights in all.""",
+        [By("se_block(x)", "eca_block(x)", (56, 56, 256))], ["resnet-d"]),
+    "sknet": Node("SKNet", "sknet50", "resnext", """Two kernels in place of one, a 3x3 and a 3x3 at
+        dilation 2; each channel takes of both as much as the whole image says, by weights like
+        SENet's.""",
+        [By("resnext_bottleneck_block(x, 256)", "sk_block(x, 256)", (56, 56, 256))], ["se-resnet"]),
     "squeezenet": Node("SqueezeNet", "squeezenet_v1_0", "googlenet", """Few weights is the aim: one
         1x1 narrows the input for all paths at once, and only a 1x1 and a 3x3 of Inception's kernels
         are left. The end, without dense layers, is Network in Network's. (The paper measures itself

@@ -26,7 +26,7 @@ from convbook.gallery.site.words import sentence, spelled
 
 FAMILIES = {  # of blocks, by their files
     "Residual": "resnet preresnet stochastic_depth",
-    "Aggregated and gated": "resnext se",
+    "Aggregated and gated": "resnext se attention selective_kernel",
     "Inception": "inception inception_v3 inception_v4",
     "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",
     "Dense and squeezed": "densenet squeezenet",

@@ -25,7 +25,12 @@ TENSORS = ("x", "x1", "x2", "h_prev", "h")
 NEEDS = {
     "act": {"a": "relu"},
     "avgpool": {},
+    "bam_block": {"r": 4},
     "bn_inception_module": {"f": ROW},
+    "cbam_block": {"r": 4},
+    "coordinate_block": {},
+    "eca_block": {},
+    "global_context_block": {"r": 4},
     "cell": dict(f=8, rows=blocks.PNASNET_5[0], used=blocks.PNASNET_5[1]),
     "cell_op": dict(op="sep3", f=8),
     "channel_shuffle": {},
@@ -50,9 +55,11 @@ NEEDS = {
     "se_block": dict(f=8, r=4),
     "regnet_block": dict(f=8, width=4),
     "res2net_block": dict(f=8, width=4),
+    "selective_kernel": dict(f=8, g=2),
     "senet_block": dict(f=8, se=4),
     "shortcut_path": {"f": 16},
     "shufflenet_unit": dict(f=8, g=2),
+    "sk_block": dict(f=8, g=2),
     "spatial_sepconv": {},
     "stochastic_depth": {"branch": lambda x: x},
     "subsample": {},
@@ -68,7 +75,7 @@ def parameters(name):
     found = {}
     for parameter in inspect.signature(FUNCTIONS[name]).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
-            found |= dict(shortcut="B", bias=None, se=None, gate=None)
+            found |= dict(shortcut="B", bias=None, se=None, attention=None, gate=None)
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             found[parameter.name] = parameter.default
     return found
@@ -195,6 +202,20 @@ CALLS = [
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
     (lambda x: blocks.uib_block(x, 8, 2, first=None, k=None), "s=2: s must be 1 without a depth"),
+    (lambda x: blocks.selective_kernel(x, 8, 3, g=1), "s=3: s must be 1 or 2, of which"),
+    (
+        lambda x: blocks.selective_kernel(x[..., :7], 8, g=1, split=True),
+        "split=True: split must be False where C is odd",
+    ),
+    (lambda x: blocks.sk_block(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
+    (lambda x: blocks.eca_block(x, k=4), "k=4: k must be an odd number, so that"),
+    (lambda x: blocks.bam_block(x), "r=16: r must be a reduction from 1 to C=8"),
+    (lambda x: blocks.cbam_block(x), "r=16: r must be a reduction from 1 to C=8"),
+    (lambda x: blocks.global_context_block(x), "r=16: r must be a reduction from 1 to C=8"),
+    (
+        lambda x: blocks.coordinate_block(keras.Input((None, 8, 8))),
+        "x=(None, 8, 8): x must be of known rows and columns",
+    ),
     (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
     (lambda x: blocks.regnet_block(x, 24), "width=16: width must be a divisor of f=24, which"),
     (lambda x: blocks.regnet_block(x, 16, se=9), "se=9: se must be None or a ratio from 1 to C=8"),

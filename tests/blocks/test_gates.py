@@ -23,6 +23,8 @@ CALLS = {
     "resnext_bottleneck_block": [((8,), {"c": 2}, 1), ((12, 2), {"c": 2, "form": "sum"}, 1)],
     "regnet_block": [((8,), {"width": 4}, 1), ((12, 2), {"width": 4, "se": 4}, 1)],
     "res2net_block": [((8,), {"width": 2}, 1), ((12, 2), {"width": 2, "se": 4}, 1)],
+    "sk_block": [((8,), {"g": 2}, 1), ((12, 2), {"g": 2}, 1)],
+    "sk_basic_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "senet_block": [((8,), {"c": 2, "se": 4}, 1), ((12, 2), {"c": 2, "se": 4}, 1)],
     "inverted_residual_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mobilenet_v3_block": [((8,), {}, 1), ((12, 2), {}, 0)],

@@ -50,6 +50,7 @@ THOROUGH += [
     ("googlenet", {"style": "caffe"}),
     ("regnet_x_400mf", {"variant": "torchvision"}),
     ("regnet_y_200mf", {"drop_path": 0.2}),
+    ("cbam_resnet18", {"drop_path": 0.2}),
 ]
 # At default options: code lines of the whole file.
 FIGURES = {"resnet50": 58, "mobilenet_v2": 70, "densenet121": 70, "googlenet": 85}

@@ -62,6 +62,8 @@ SHORT = {
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
+    "cbam_resnet18": {2: (1, 1, 1, 1)},
+    "sk_resnet18": {2: (1, 1, 1, 1)},
     "repvgg_a0": {0: ((1, 24), (2, 48))},
     "res2next50": {2: (1, 2, 1, 1)},
     "mobilenet_v4_conv_small": {

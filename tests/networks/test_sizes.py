@@ -31,6 +31,8 @@ NAMES = [
         "regnet_y_200mf",
         "repvgg_a0",
         "res2net50_26w_4s",
+        "bam_resnet18",
+        "sk_resnet18",
         "convnext_v2_atto",
     ),
     "mobilenet_v3_small_1.0_224",

@@ -257,6 +257,60 @@ DENSENET = [
     call("transition_block theta 1/2 dropout", lambda x: blocks.transition_block(x, rate=0.2))(
         12, 6, 12 * 6, bn=12, size=floor, noisy=True
     ),
+    call("eca_block", lambda x: blocks.eca_block(x))(8, 8, 3),
+    call("eca_block k=5", lambda x: blocks.eca_block(x, k=5))(8, 8, 5),
+    call("bam_block", lambda x: blocks.bam_block(x))(
+        32,
+        32,
+        2 * 32 * 2 + 32 * 2 + 2 * 9 * 2 * 2 + 2,
+        biases=2 + 32 + 3 * 2 + 1,
+        bn=32 + 1,
+    ),
+    call("bam_block product", lambda x: blocks.bam_block(x, r=4, d=2, form="product"))(
+        8, 8, 2 * 8 * 2 + 8 * 2 + 2 * 9 * 2 * 2 + 2, biases=2 + 8 + 3 * 2 + 1, bn=4 * 2
+    ),
+    call("cbam_block", lambda x: blocks.cbam_block(x))(
+        32, 32, 2 * 32 * 2 + 49 * 2, biases=2 + 32, bn=1
+    ),
+    call("cbam_block 3x3 without norm", lambda x: blocks.cbam_block(x, r=4, k=3, n=None))(
+        8, 8, 2 * 8 * 2 + 9 * 2, biases=2 + 8 + 1
+    ),
+    call("global_context_block", lambda x: blocks.global_context_block(x, r=2))(
+        8, 8, 8 + 2 * 8 * 4, biases=4 + 8, gn=4
+    ),
+    call("coordinate_block", lambda x: blocks.coordinate_block(x))(
+        8, 8, 3 * 8 * 8, biases=2 * 8, bn=8, fixed=True
+    ),
+    call("coordinate_block r=2", lambda x: blocks.coordinate_block(x, r=2))(
+        32, 32, 3 * 32 * 16, biases=2 * 32, bn=16, fixed=True
+    ),
+    call("basic_block ECA", lambda x: blocks.basic_block(x, 8, attention=blocks.eca_block))(
+        8, 8, 2 * 9 * 64 + 3, bn=16
+    ),
+    call("selective_kernel", lambda x: blocks.selective_kernel(x, 32))(
+        32, 32, 2 * 9 * 32 + 32 * 32 + 32 * 64, bn=2 * 32 + 32
+    ),
+    call(
+        "selective_kernel /2 split",
+        lambda x: blocks.selective_kernel(x, 16, 2, g=2, r=2, least=4, split=True),
+    )(8, 16, 2 * 9 * 4 * 16 // 2 + 16 * 8 + 8 * 32, bn=2 * 16 + 8, size=half),
+    call("sk_block", lambda x: blocks.sk_block(x, 32, g=2))(
+        8,
+        32,
+        8 * 16 + 2 * 9 * 16 * 16 // 2 + 16 * 32 + 32 * 32 + 16 * 32 + 8 * 32,
+        bn=16 + 2 * 16 + 32 + 2 * 32,
+    ),
+    call("sk_block /2 r=4 gate", lambda x: blocks.sk_block(x, 32, 2, r=4, g=1, gate=gate))(
+        8,
+        32,
+        8 * 8 + 2 * 9 * 8 * 8 + 8 * 32 + 32 * 16 + 8 * 32 + 8 * 32,
+        bn=8 + 2 * 8 + 32 + 2 * 32,
+        size=half,
+        noisy=True,
+    ),
+    call("sk_basic_block", lambda x: blocks.sk_basic_block(x, 8))(
+        8, 8, 2 * 9 * 4 * 8 + 8 * 16 + 16 * 16 + 9 * 64, bn=2 * 8 + 16 + 8
+    ),
     call("se_block", lambda x: blocks.se_block(x, 32))(32, 32, 2 * 32 * 2, biases=2 + 32),
     call("se_block r=4", lambda x: blocks.se_block(x, r=4))(8, 8, 2 * 8 * 2, biases=2 + 8),
 ]

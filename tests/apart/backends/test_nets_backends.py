@@ -17,6 +17,7 @@ squeezenet_v1_0_complex_bypass nasnet_a_mobile amoebanet_a_mobile_4_50 pnasnet5_
 mobilenet_v2_0.35_224 shufflenet_v1_g3_1x shufflenet_v2_0.5x efficientnet_b0 convnext_v2_atto
 mobilenet_v3_small_1.0_224 regnet_y_200mf repvgg_a0 res2next50 zfnet wide_resnet50_2 resnet18d
 efficientnet_v2_b0 mnasnet_small mobilenet_v4_conv_small
+bam_resnet18 cbam_resnet18 eca_resnet50d sk_resnet18
 """
 
 

@@ -56,6 +56,11 @@ GRADIENT = 1e-4  # of its kernel's: a bias before batch norm has 1e-5, from roun
 # Biases that no loss depends on: of the released net's last residual module, which has no relu, and
 # so lie before a linear convolution and its batch norm, which takes their mean out.
 CANCELLED = {("inception_resnet_v2", "stage3_block10_b2_conv1/bias")}
+CANCELLED |= {  # before batch norm, in BAM as its authors have it
+    ("bam_resnet18", f"stage{i}_block1_b2_b2_{layer}/bias")
+    for i in (2, 3, 4)
+    for layer in ("b1_conv1", "b1_conv2", "b1_conv3", "b2_dense1")
+}
 SAME = 1e-4  # of the largest answer: what may change on loading
 ROOT = Path(__file__).parents[3]
 
