@@ -3,14 +3,17 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from places import ROOT
+from test_guides import fences, programs
 
 FOLDERS = {
     "convbook": "package",
@@ -123,6 +126,66 @@ def test_is_what_runs(site, cwd):
 def test_its_command_runs(site, cwd, command):
     command = [site / command] if "/" in command else command.split()
     assert "def bottleneck(" in plain(site, cwd, *command, "show", "bottleneck")
+
+
+@pytest.fixture
+def shell(site, tmp_path):
+    """begin(line): a process of a command in an empty folder, where convbook is the wheel's."""
+    begun = []
+    (tmp_path / "bin").mkdir()
+    for name, program in (("python", ""), ("convbook", str(site / "bin" / "convbook"))):
+        script = tmp_path / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S {program} "$@"\n')
+        script.chmod(0o755)
+    paths = [str(site), *{sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    env["PATH"] = os.pathsep.join([str(tmp_path / "bin"), env["PATH"]])
+    (tmp_path / "empty").mkdir()
+
+    def begin(line):
+        options = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+        begun.append(
+            subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=tmp_path / "empty", **options)
+        )
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def needed(line):
+    """The package that a command of the guide needs and that is not installed, or None."""
+    needs = {"onnx": ("tf2onnx", "onnxruntime"), "server.py": ("tf2onnx", "onnxruntime")}
+    needs |= {"ask.py": ("tf2onnx", "onnxruntime"), "small.py": ("ai_edge_litert",)}
+    words = set(line.split())
+    packages = [package for word, of in needs.items() if word in words for package in of]
+    return next((package for package in packages if not find_spec(package)), None)
+
+
+def test_the_whole_way(shell, tmp_path):
+    """Every file and command of the guide, in its order, in a folder that is empty before."""
+    page = ROOT / "docs" / "guides" / "whole_way.md"
+    for name, text in programs(page).items():
+        (tmp_path / "empty" / name).write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    printed = {}
+    lines = [line for _, text in fences(page, "bash") for line in text.splitlines()]
+    for line in (line for line in lines if not needed(line)):
+        process = shell(line.replace("8000", port))
+        if "server.py" in line:
+            assert process.stdout.readline().startswith("answers at ")
+            continue
+        out = process.communicate()[0]
+        assert process.returncode == 0, f"{line}: {out}"
+        printed.setdefault(line.split()[1], []).append(out)
+    assert "china" in printed["predict"][0]
+    assert float(printed["own.py"][0].split("differ by ")[1].split()[0]) < 1e-4
+    assert all({*json.loads(out)} == {"china", "flower"} for out in printed.get("ask.py", ()))
+    assert all(out.split()[-2] in ("china", "flower") for out in printed.get("small.py", ()))
 
 
 def test_an_editable_install_has_the_same_root(source, strange, tmp_path):

@@ -105,6 +105,9 @@ SLOW = {
         "test_a_member_of_each_family?[!m]*": "MobileNets, and SqueezeNet's photographs",
         "test_int8": "the refusals; LiteRT in float32",
     },
+    "test_wheel": {
+        "test_the_whole_way": "its commands are accepted, and the wheel's command runs",
+    },
     "test_fold": {
         "test_a_member_of_each_family?[!mr]*": "MobileNets, RegNet, RepVGG and ResNets",
         "test_flat_of_networks*": "gates and nested models laid open",
