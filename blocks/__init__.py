@@ -125,6 +125,7 @@ from convbook.blocks.shufflenet_v2 import shufflenet_v2_unit
 from convbook.blocks.squeezenet import fire_module
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from convbook.blocks.uib import uib_block
+from convbook.blocks.vovnet import ese_block, osa_block
 from convbook.blocks.xception import extreme_inception, xception_block
 
 # Keras recurses once a layer when it builds, clones or loads a graph: ResNet-1202 needs over 1,000.
@@ -177,6 +178,7 @@ __all__ = [
     "drop_path",
     "dwconv",
     "eca_block",
+    "ese_block",
     "extreme_inception",
     "factorized_reduction",
     "fire_module",
@@ -213,6 +215,7 @@ __all__ = [
     "nasnet_reduction_cell",
     "norm",
     "normal_cell",
+    "osa_block",
     "pad",
     "parallel",
     "partial_conv",

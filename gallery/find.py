@@ -25,11 +25,11 @@ IDEAS = {
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
-        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net""",
+        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
-        SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet""",
+        SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet ese_block VoVNetV2""",
     "spatial place where position": "cbam_block bam_block coordinate_block CBAM BAM",
     "global context nonlocal softmax": "global_context_block bam_block",
     "gate gating scaling": "shortcut_variant_block se_block",
@@ -65,7 +65,8 @@ IDEAS = {
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
         cell repvgg_block GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet
         res2net_block Res2Net""",
-    "concat concatenation reuse growth": "dense_block fire_module inception_module DenseNet",
+    "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
+        osa_block VoVNet VoVNetV2""",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
         factorized_reduction NASNet AmoebaNet PNASNet MnasNet""",
@@ -176,6 +177,8 @@ PAPERS = {
     "RegNet": Paper("regnet_x_4gf", "regnet"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
+    "VoVNet": Paper("vovnet39", "vovnet"),
+    "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "MnasNet": Paper("mnasnet_a1_1.0", "mnasnet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),

@@ -102,6 +102,8 @@ MENU = {
     "regnet_block": Row("1x1, 3x3 in groups of a width, 1x1", "RegNet", 2020, "x, 32"),
     "repvgg_block": Row("3x3, 1x1 and x, which are one 3x3 later", "RepVGG", 2021, "x, 32"),
     "res2net_block": Row("parts, each 3x3 reads the one before", "Res2Net", 2019, "x, 32"),
+    "osa_block": Row("3x3s in a row, joined once", "VoVNet", 2019, "x, 64, width=32"),
+    "ese_block": Row("squeeze-and-excitation in one layer", "VoVNetV2", 2019),
     "uib_block": Row("a depthwise before, one between, or none", "MobileNetV4", 2024, "x, 32"),
     "convnext_block": Row("depthwise 7x7, 1x1 up, 1x1 down", "ConvNeXt", 2022),
     "convnext_v2_block": Row("ConvNeXt's with its responses normalised", "ConvNeXt V2", 2023),

@@ -542,6 +542,24 @@ def res2net(c: int, d: bool = False) -> Rows:
     return (STEM_D if d else {"<kind><i>": "stem_<kind><i>"}) | rows | {"fc": "logits"}
 
 
+def vovnet(b: int, separable: bool = False) -> Rows:
+    """timm's V2, of b 3x3s a module, the last of which only the concatenation reads."""
+    rows = {"stem.<i>.conv_dw": "stem_sepconv<i>.depthwise_kernel", "head.fc": "logits"}
+    rows |= {"stem.<i>.conv_pw": "stem_sepconv<i>.pointwise_kernel"}
+    rows |= {"stem.<i-1>.<kind>": "stem_<kind><i>"}
+    last, conv, norm = f"b{b + 1}_", f"conv_mid.{b - 1}", f"bn{b + separable}"
+    module = {f"{conv}.<kind>": f"{last}<kind>1", "conv_reduction.<kind>": "<kind>1"}
+    for short, part in (("dw", "depthwise"), ("pw", "pointwise")):
+        module[f"{conv}.conv_{short}"] = f"{last}sepconv1.{part}_kernel"
+        module[f"conv_mid.<i-1>.conv_{short}"] = f"sepconv<i>.{part}_kernel"
+    module |= {f"conv_mid.{i}.bn": f"bn{i + 1 + separable}" for i in range(b - 1)}
+    module |= {"conv_mid.<i-1>.conv": "conv<i>", "attn.fc": "b2_dense1"}
+    module |= {"conv_concat.conv": "conv2" if separable else f"conv{b}", "conv_concat.bn": norm}
+    stage, block = "stages.<stage-1>.blocks", "stage<stage>_block"
+    rows |= within({f"{stage}.0": f"{block}1"}, module)  # which adds nothing
+    return rows | within({f"{stage}.<block-1>": f"{block}<block>_b2"}, module)
+
+
 TABLES = {
     "torchvision and timm ResNet": {
         "<kind><i>": "stem_<kind><i>",
@@ -741,6 +759,8 @@ TABLES = {
     "torchvision and timm ConvNeXt": convnext(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},
     "timm Res2Net-D": res2net(4, d=True),
+    "timm VoVNetV2": vovnet(5),
+    "timm VoVNetV2 with separable convolutions": vovnet(3, separable=True),
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",
         "conv1.1": "stem_bn1",

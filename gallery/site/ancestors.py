@@ -157,6 +157,14 @@ NODES = {
         small ones in a row: each reads a part of the channels and what the one before made of its
         part, so that one block sees several sizes at once.""",
         [By("bottleneck_block(x, 256)", "res2net_block(x, 256)", (56, 56, 256))], ["resnext"]),
+    "vovnet": Node("VoVNet", "vovnet39", "densenet", """Each 3x3 reads the one before it alone, and
+        all are joined once, at the end of the module, where DenseNet joins them before each layer:
+        the same features for fewer reads of memory.""",
+        [By("dense_block(x, 128, 5)", "osa_block(x, 256)", (56, 56, 128))]),
+    "vovnet-v2": Node("VoVNetV2", "ese_vovnet39b", "vovnet", """Modules that add their input, and
+        squeeze-and-excitation in one dense layer, which narrows nothing.""",
+        [By("osa_block(x, 256)", "osa_block(x, 256, ese=True, identity=True)", (56, 56, 256))],
+        ["se-resnet", "resnet"]),
     "regnetx": Node("RegNetX", "regnet_x_4gf", "resnext", """A space of networks, not one network:
         ResNeXt's bottleneck without its neck, groups of one width in all stages, and stages whose
         widths follow a line.""",

@@ -126,6 +126,13 @@ def test_densenet_layer_and_transition():
             {"c": 3, "width": 2},
             "conv BN relu conv BN relu add conv BN relu Concatenate conv BN add relu",
         ),
+        (
+            blocks.osa_block,
+            (8,),
+            {"b": 2, "ese": True, "identity": True},
+            "conv BN relu conv BN relu Concatenate conv BN relu GlobalAveragePooling2D Dense "
+            "Multiply add",
+        ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

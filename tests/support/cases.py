@@ -528,6 +528,20 @@ MOBILE = [
     call("res2net_block gate", lambda x: blocks.res2net_block(x, 16, c=2, width=4, gate=gate))(
         16, 16, 2 * 16 * 8 + 9 * 4 * 4, bn=8 + 4 + 16, noisy=True
     ),
+    call("osa_block", lambda x: blocks.osa_block(x, 24, width=4, b=3))(
+        16, 24, 9 * 16 * 4 + 2 * 9 * 4 * 4 + (16 + 3 * 4) * 24, bn=3 * 4 + 24
+    ),
+    call(
+        "osa_block separable V2",
+        lambda x: blocks.osa_block(x, 16, width=4, b=2, separable=True, ese=True, identity=True),
+    )(
+        16,
+        16,
+        16 * 4 + 2 * (9 * 4 + 4 * 4) + (16 + 2 * 4) * 16 + 16 * 16,
+        biases=16,
+        bn=3 * 4 + 16,
+    ),
+    call("ese_block", lambda x: blocks.ese_block(x))(8, 8, 8 * 8, biases=8),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
     call("convnext_block", lambda x: blocks.convnext_block(x))(
