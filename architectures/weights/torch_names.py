@@ -552,7 +552,8 @@ def convnext() -> Rows:
 
 def res2net(c: int, d: bool = False) -> Rows:
     """timm's, of c parts, of which the first and the last are branches; d: as ResNet-D."""
-    ends = BEHIND_A_MEAN if d else RESNET
+    shortcut = {k: v for k, v in (BEHIND_A_MEAN if d else RESNET).items() if "downsample" in k}
+    ends = {"<kind>1": "b2_<kind>1", **shortcut}  # it has no conv2
     first = {"<kind>s.<i-1>": "b2_b<i>_<kind>1", "<kind>3": "b2_<kind>2", **ends}
     rest = {f"<kind>s.{i - 1}": f"b2_b{i}_<kind>1" for i in (1, c - 1)}
     rest |= {"<kind>s.<i-1>": "b2_<kind><i>", "<kind>3": f"b2_<kind>{max(c - 1, 2)}", **ends}
