@@ -316,7 +316,7 @@ def unpack(target: Node, value: Any, known: dict[str, Any]) -> None:
     if isinstance(target, cst.Name):
         known[target.value] = value
         return
-    for element, part in zip(target.elements, value, strict=True):
+    for element, part in zip(target.elements, nodes.dealt(target, value), strict=True):
         unpack(element.value, part, known)
 
 

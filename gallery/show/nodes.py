@@ -336,12 +336,28 @@ def call(func: Node, positional: Iterable[Node], keywords: Iterable[tuple[str, N
     return made.with_changes(func=within(func, made))
 
 
-def assign(targets: Sequence[Node], value: Node) -> Node:
-    """The statement targets = value."""
+def assign(targets: Sequence[Node], value: Node, rest: Node | None = None) -> Node:
+    """The statement targets = value; rest: the target with a star."""
     one = targets[0]
     if len(targets) > 1:
-        one = cst.Tuple([cst.Element(target) for target in targets], lpar=[], rpar=[])
+        kinds = [cst.StarredElement if target is rest else cst.Element for target in targets]
+        pairs = zip(kinds, targets, strict=True)
+        one = cst.Tuple([kind(target) for kind, target in pairs], lpar=[], rpar=[])
     return line(cst.Assign([cst.AssignTarget(one)], bare(value)))
+
+
+def is_starred(element: Node) -> bool:
+    return isinstance(element, cst.StarredElement)
+
+
+def dealt(target: Node, values: Sequence[Any]) -> list[Any]:
+    """Values, one for each element of a target: one with a star has a list of what is left."""
+    stars = [i for i, element in enumerate(target.elements) if is_starred(element)]
+    if not stars:
+        return list(values)
+    (i,) = stars
+    end = len(values) - (len(target.elements) - i - 1)
+    return [*values[:i], list(values[i:end]), *values[end:]]
 
 
 def line(small_statement: Node) -> Node:

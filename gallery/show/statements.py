@@ -118,10 +118,12 @@ class Statements(Application):
         elif isinstance(target, cst.Subscript):
             self.assign_item(target, value, frame)
         elif isinstance(value, Run):
-            variables = list(own_targets(target, frame).values())
-            self.out.append(nodes.assign(variables, value.node))
+            variables = own_targets(target, frame)
+            rest = [variables[id(e.value)] for e in target.elements if nodes.is_starred(e)]
+            self.out.append(nodes.assign([*variables.values()], value.node, *rest))
         else:
-            self.assign_each([element.value for element in target.elements], value, frame)
+            targets = [element.value for element in target.elements]
+            self.assign_each(targets, nodes.dealt(target, value), frame)
 
     def assign_name(self, name: str, value: Any, frame: Frame) -> None:
         variable, stays = frame.variable(name), name in frame.once and not frame.depth

@@ -437,6 +437,25 @@ def test_an_option_that_does_not_fit_is_refused(cut, options, error):
                 "return layers.add([x, m, y])",
             ],
         ),
+        # A star stays, or deals out what is known.
+        (
+            """
+            def block(x):
+                first, *more, last = layers.Split(4)(x)
+                f, *others = (8, 16, 32)
+                y = conv(layers.add(more), f)
+                for width in others:
+                    y = conv(y, width)
+                return layers.add([first, y, last])
+            """,
+            [
+                "first, *more, last = layers.Split(4)(x)",
+                "y = conv(layers.add(more), 8)",
+                "y = conv(y, 16)",
+                "y = conv(y, 32)",
+                "return layers.add([first, y, last])",
+            ],
+        ),
         # What only raises is gone, and so is what nobody reads.
         (
             """
