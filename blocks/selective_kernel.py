@@ -40,8 +40,8 @@ def sk_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, g: Whole = 32, n: N
              **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
     """1x1 f/r -> SK convolution/s f/r -> 1x1 f, + shortcut, relu: r is a reduction.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  SKNet, arXiv:1903.06586: ResNeXt's block with a
-    selective_kernel in place of the 3x3.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  SKNet, arXiv:1903.06586: ResNeXt's block with
+    an SK convolution, which chooses its kernel, in place of the 3x3.
 
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
@@ -65,7 +65,7 @@ def sk_basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
     """SK convolution/s f, of halves -> 3x3 f, + shortcut, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  timm's SK-ResNet-18 and 34, after arXiv:1903.06586: each
-    path of the selective_kernel reads half of the channels, so that weights do not grow.
+    path of the SK convolution reads half of the channels, so that weights do not grow.
 
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.

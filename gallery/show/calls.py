@@ -79,6 +79,8 @@ TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
 UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
 UNFIT |= {("fused_mbconv_block", "valid"), ("uib_block", "valid")}
+# Their map of places has one channel
+UNFIT |= {("bam_block", "{'groups': 2}"), ("cbam_block", "{'groups': 2}")}
 
 
 def choices(texts: Texts, name: str) -> dict[str, list[Any]]:
@@ -107,7 +109,7 @@ def examples(texts: Texts, name: str) -> list[Example]:
     for option, of in choices(texts, name).items():
         tall = (TALL[option], *shapes[1:]) if option in TALL else shapes
         for value in of:
-            key = (name, value if isinstance(value, str) else "")
+            key = (name, str(value))
             chosen = {**WITH.get((name, option), {}), **WITH.get(key, {}), option: value}
             given = [ARGS[key]] if key in ARGS else every
             found += [Example(name, args, tall, chosen) for args in given if key not in UNFIT]

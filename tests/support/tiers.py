@@ -14,6 +14,7 @@ SLOW = {
         "test_as_by_the_table_of_names?densenet121?": "the others",
     },
     "test_learning": {
+        "test_a_bias_that_may_stand_still*?bam_resnet18-stage[34]*": "those of stage 2",
         "test_rows_that_do_not_hold*": "the kept rows hold",
         "test_fits_digits*": "test_every_weight_gets_a_real_gradient, test_training",
         "test_a_graph_is_of_what_is_trained": "the digest of the code alone",
