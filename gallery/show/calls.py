@@ -67,10 +67,12 @@ MORE = {
 # What else a call needs for an option, or for one value of it: other arguments, other options.
 ARGS = {
     ("fire_module", "simple"): "x, 32",
+    ("osa_block", "True"): "x, 32, width=32",
     ("bn_inception_module", "valid"): "x, (0, 64, 64, 64, 96, 0), 2",
 }
 WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("dense_block", "r"): {"n": "BN"},
+    ("selective_kernel", "split"): {"g": 4},
     ("dense_block", "recompute"): {"n": "BN"},
     ("bn_inception_module", "valid"): {"max_p": "valid", "pool_p": "valid"},
 }
