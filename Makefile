@@ -31,7 +31,7 @@ train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, abo
 bench: $(VENV)/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then what proves every block and architecture, 20 minutes
+test: lint ## lint, then what proves every block and architecture, 25 minutes
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
 
 test-fast: lint ## lint, then the letters, the texts and the rules of the house, within a minute
