@@ -19,6 +19,8 @@ SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
 HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"}
+# Blocks that attention= calls with x alone: their text, pasted with other sizes, changes defaults.
+WRITTEN_IN = {"bam_block", "cbam_block", "coordinate_block", "eca_block", "global_context_block"}
 # What a helper is worth that only works around a bug of a backend.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
@@ -67,6 +69,8 @@ class Policy:
             return any(isinstance(value, Run) for value in bound.values())
         if func.name in HELPERS or is_registered(func.node):
             return True
+        if func.name in WRITTEN_IN:
+            return False
         # Of a block with options there are several texts, so that its name would not say which.
         return self.is_block(func.found) and all(map(is_size, nodes.parameters(func.node)))
 
