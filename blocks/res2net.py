@@ -24,7 +24,7 @@ def res2net_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 4, width: Whole =
         c: parts, each with its own 3x3 but for the one that is kept.
         width: channels of a part.
         g: groups of each 3x3; 8 in Res2NeXt.
-        policy: shortcut=, bias=, se= and gate=; see Residual.
+        policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require(c > 1, c=c, right="at least 2: one part is kept")
     require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")

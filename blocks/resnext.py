@@ -72,7 +72,7 @@ def resnext_bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, wi
 
     Args:
         form: see aggregate.
-        policy: shortcut=, bias=, se= and gate=; see Residual.
+        policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     _, skip, gate = residual(n, **policy)

@@ -19,8 +19,9 @@ SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
 HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"}
-# Blocks that attention= calls with x alone: their text, pasted with other sizes, changes defaults.
-WRITTEN_IN = {"bam_block", "cbam_block", "coordinate_block", "eca_block", "global_context_block"}
+# What stands here is called with x alone, by attention=: a text of its own, pasted beside it with
+# other sizes, would change what that call leaves to the defaults, so it is written in.
+ATTENTION = f"{BLOCKS}.attention"
 # What a helper is worth that only works around a bug of a backend.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
@@ -39,7 +40,9 @@ def is_gate(meant: Any) -> bool:
 
 
 def is_attention(meant: Any) -> bool:
-    return isinstance(meant, Function) and meant.name.endswith("_block")
+    if not isinstance(meant, Function) or meant.found is None:
+        return False
+    return meant.found.module == ATTENTION or meant.name == "ese_block"
 
 
 NAMED = {
@@ -69,7 +72,7 @@ class Policy:
             return any(isinstance(value, Run) for value in bound.values())
         if func.name in HELPERS or is_registered(func.node):
             return True
-        if func.name in WRITTEN_IN:
+        if func.found.module == ATTENTION:
             return False
         # Of a block with options there are several texts, so that its name would not say which.
         return self.is_block(func.found) and all(map(is_size, nodes.parameters(func.node)))

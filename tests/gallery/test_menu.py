@@ -127,6 +127,10 @@ def test_show_also_knows_helpers_and_layers(name, capsys):
         (["show", "inception_resnet_block", "paths=[5]"], "cannot be cut to that|must be"),
         (["show", "basic_block", "gate=BN"], "gate=BN: gate must be a gate of the library"),
         (
+            ["show", "basic_block", "attention=dense_block"],
+            "attention=dense_block: attention must be an attention of the library",
+        ),
+        (
             ["show", "basic_block", "n=conv"],
             "n=conv: n must be keywords of the library, such as BN",
         ),
