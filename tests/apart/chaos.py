@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import files
 import keras
 
 import convbook.blocks  # noqa: F401 -- its layers are in what is loaded
 from convbook.training.devices.cluster import here
 from tests.apart.strategies import rewritten
+from tests.support import files
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "chaos.md"
