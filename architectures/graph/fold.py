@@ -18,6 +18,7 @@ from convbook.architectures.graph.private import as_called, maker
 from convbook.blocks.convnext import LayerScale
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.blocks.recompute import Recompute
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.blocks.types import Tensor
 
@@ -160,7 +161,8 @@ def nested(op: Any) -> keras.Model | None:
         return keras.Model(op.branch.input, m, name=op.name)
     if isinstance(op, keras.Sequential) and has_calls(op):
         return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
-    inner = getattr(op, "branch", op)  # of Recompute
+    # A gate that was pasted may have been changed since: such a layer stays as it is.
+    inner = op.branch if isinstance(op, Recompute) else op
     if isinstance(inner, keras.Function):
         return keras.Model(inner.input, inner.output, name=op.name)
     return None

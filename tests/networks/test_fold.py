@@ -22,6 +22,7 @@ from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.layer_names import inside as nested_in
 from convbook.blocks import BN, GroupedConv2D, LayerScale, conv, drop_path, stochastic_depth
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.gallery import show
 
 FOLD = import_module("convbook.architectures.graph.fold")  # the module, which the function hides
 SAME = 1e-5
@@ -417,6 +418,21 @@ def test_gates_are_their_branches_times_survival(unit):
         assert architectures.get_layer(folded, old.name).use_bias
         assert isinstance(folded.get_layer(gate.name), keras.Model)
     assert "convbook" not in str(folded.get_config())  # nothing of ours: plain Keras
+
+
+def test_pasted_gates():
+    """Their class has the name that ours is registered by, and what whoever pasted it made of it:
+    a loaded network holds gates of that class, which multiply by survival themselves."""
+    i = keras.Input((8, 8, 8))
+    model = fill(keras.Model(i, unit(i)))
+    config, pasted = model.get_config(), {}
+    exec(show.text(["stochastic_depth"]), pasted)
+    again = keras.Model.from_config(config)
+    again.set_weights(model.get_weights())
+    gates = [x for x in again.layers if hasattr(x, "branch")]
+    assert {type(gate) for gate in gates} == {pasted["StochasticDepth"]}
+    for changed in (fold, flat):
+        assert difference(model, changed(again)) < SAME
 
 
 def inner(shape=(8, 8, 3), name="inner"):

@@ -35,13 +35,24 @@ def inference_form(model: keras.Model) -> keras.Model:
         return network
 
     def single(op):
-        change = {"dtype": "float32"} if isinstance(op, keras.Layer) else {}
-        return type(op).from_config(op.get_config() | change)
+        return type(op).from_config(single_precision(op.get_config()))
 
     network = flat(network)  # a nested model would go on casting its inputs
     twin = keras.models.clone_model(network, clone_function=single)
     twin.set_weights(network.get_weights())
     return twin
+
+
+def single_precision(config: Any) -> Any:
+    """The config of a layer, and of all layers that it holds, with float32 as their dtype."""
+    if isinstance(config, dict):
+        return {
+            key: "float32" if key == "dtype" else single_precision(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(map(single_precision, config))
+    return config
 
 
 def signature(

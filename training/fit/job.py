@@ -181,7 +181,8 @@ def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, sever
         setattr(options, key, recipe[key])
     freeze(model, options.freeze)  # raises for a stage that the network does not have
     freeze(model, None)
-    gated = any(isinstance(layer, StochasticDepth) for layer in model.layers)
+    gate = StochasticDepth.__name__  # pasted ones too
+    gated = any(type(layer).__name__ == gate for layer in model.layers)
     if gated and several and options.synchronize:
         raise ValueError(
             "--option survival: batch norm cannot be synchronised in a block that may not run;"

@@ -17,6 +17,7 @@ from convbook import architectures
 from convbook.__main__ import main
 from convbook.architectures import weights
 from convbook.architectures.graph.prepared import first_output
+from convbook.gallery import show
 from convbook.training.evaluation import predict, trained_network
 from convbook.training.export import command, fastest, formats
 from convbook.training.export.endpoint import prepared
@@ -176,9 +177,12 @@ def test_a_member_of_each_family(name, tmp_path):
     )
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "pasted"])
 def test_trained_in_halves(policy, tmp_path):
     """The file computes in float32; the network has a gate, and layers nested in it."""
+    if policy == "pasted":  # a gate that is not ours, whose branch is in halves
+        exec(show.text(["stochastic_depth"]), {})
+        policy = "mixed_float16"
     keras.config.set_dtype_policy(policy)
     model = architectures.create("resnet20", (32, 32, 3), 4, survival=0.5)
     known = weights.Preparation(36, 32)
