@@ -15,7 +15,7 @@ FAST := $(addprefix tests/,project/test_house.py project/test_reference_pages.py
 	$(addprefix gallery/test_,find.py menu.py cut.py))
 PACKAGES := blocks architectures gallery training
 
-.PHONY: help train bench test test-fast test-slow prove test-texts notebooks experiments proofs mutants test-oldest \
+.PHONY: help train bench test test-fast test-slow test-long prove test-texts notebooks experiments proofs mutants test-oldest \
 	test-backends test-others docs test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
@@ -38,9 +38,12 @@ test-fast: lint ## lint, then the letters, the texts and the rules of the house,
 	@$(BIN)/python $(PYTEST) $(FAST) -m 'not slow'
 
 test-slow: $(VENV)/made ## what make test leaves out: tests/support/tiers.py
-	@$(BIN)/python $(PYTEST) $(APART) -m slow
+	@$(BIN)/python $(PYTEST) $(APART) -m 'slow and not long'
 
-prove: test test-slow test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
+test-long: $(VENV)/made ## of what make test leaves out that which takes minutes each
+	@$(BIN)/python $(PYTEST) $(APART) -m long
+
+prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
 	@$(BIN)/python tests/apart/kills.py
 	@$(BIN)/python -m tests.apart.chaos
 

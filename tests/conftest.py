@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 from hypothesis import settings
-from tiers import is_slow, needs_newer_keras
+from tiers import is_long, is_slow, needs_newer_keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=why))
         if is_slow(item.path, item.name):
             item.add_marker(pytest.mark.slow)
+            if is_long(item.path, item.name):
+                item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish():

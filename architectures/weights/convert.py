@@ -1,7 +1,7 @@
 """Weights of other libraries: which of their entries is which weight of ours, and its layout."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import keras
@@ -92,15 +92,27 @@ def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
-def translated(state: State, table: Mapping[str, str], roles: Roles) -> dict[str, Target | None]:
-    """{entry: (our layer, the library's name of the weight)}, or None if the table has no row."""
-    parts = {entry: entry.rpartition(".") for entry in state}
-    layers_of = {module: layer_of(module, table) for module, _, _ in {*parts.values()}}
-    targets: dict[str, Target | None] = {}
-    for entry, (module, _, role) in parts.items():
+def translated(
+    state: State, table: Mapping[str, str], roles: Roles
+) -> Iterator[tuple[str, Target | None]]:
+    """(entry, (our layer, the library's name of the weight)), or None if the table has no row."""
+    layers_of: dict[str, str | None] = {}
+    for entry in state:
+        module, _, role = entry.rpartition(".")
+        if module not in layers_of:
+            layers_of[module] = layer_of(module, table)
         layer = layers_of[module] if role in roles else None
-        targets[entry] = (layer, role) if layer else None
-    return targets
+        yield entry, ((layer, role) if layer else None)
+
+
+def whole(targets: Iterable[tuple[str, Target | None]]) -> dict[str, Target]:
+    """The targets of all entries; none if an entry has none, which most tables show soon."""
+    found = {}
+    for entry, target in targets:
+        if target is None:
+            return {}
+        found[entry] = target
+    return found
 
 
 class Reading:
@@ -120,8 +132,12 @@ class Reading:
 
     def by(self, tables: Mapping[str, Mapping[str, str]]) -> str:
         """Fills targets by the table that is nearest to the state and the model; its label."""
-        read = {label: translated(self.state, rows, self.roles) for label, rows in tables.items()}
-        whole = [label for label, targets in read.items() if None not in targets.values()]
+
+        def each():
+            return ((at, translated(self.state, rows, self.roles)) for at, rows in tables.items())
+
+        fitting = {label: found for label, targets in each() if (found := whole(targets))}
+        read: dict[str, Any] = fitting or {label: dict(targets) for label, targets in each()}
 
         def nearness(label):
             rows = [(entry, target) for entry, target in read[label].items() if target]
@@ -130,9 +146,9 @@ class Reading:
             known = [layer in self.found for layer in listed]
             covered = 2 * sum(known) - len(known)
             nearly = fits > 0.9 * len(self.state)  # but for some entries more, or misnamed
-            return (fits, covered) if whole else (nearly, covered, fits, len(rows))
+            return (fits, covered) if fitting else (nearly, covered, fits, len(rows))
 
-        label = max(whole or read, key=nearness)
+        label = max(read, key=nearness)
         for entry, target in read[label].items():
             if target is None:
                 why = f"the naming of {label}, which is nearest, has no such row"

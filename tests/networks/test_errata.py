@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from measured import bare
 from places import ROOT
 
 from convbook import architectures
@@ -38,7 +39,7 @@ def count(name, **options):
     if {*options} <= {"variant"} and variant in table and variant in (None, *NETS[name].variants):
         found = table[variant]["computed"]
         return Measure(found, total=found["total_keras_style"])
-    return architectures.measure(architectures.create(name, **options))
+    return architectures.measure(bare(name, **options))
 
 
 def run(text):

@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make prove`: the tests marked slow, and why it can.
+"""What `make test` leaves to `make prove`: the tests marked slow or long, and why it can.
 
 `make test` holds every block, every family, every network's counts, the outputs of other libraries,
 resume, two devices, two workers, the command line and copied texts.  A test is slow here where a
@@ -141,6 +141,21 @@ SLOW = {
     },
 }
 
+# Of the slow tests those that take minutes: make test-long.  {file: patterns}
+LONG = {
+    "test_learning": ("test_fits_digits*", "test_a_graph_is*", "test_a_network_that_other*"),
+    "test_architectures": ("test_features_of_every_network*", "test_resnet_1202*"),
+    "test_benchmarks": (
+        "test_every_benchmark_runs?scaling?",
+        "test_every_benchmark_runs?de*",
+        "test_every_benchmark_runs?training?",
+        "test_every_benchmark_runs?gpu?",
+        "test_every_benchmark_runs?memory?",
+    ),
+    "test_resume": ("test_killed_runs_end*", "test_fine_tuning", "test_what_counts_goes_on*"),
+    "test_export": ("test_a_member_of_each_family?[!ers]*",),
+}
+
 # Of blocks, networks and texts: what Keras 3.15 can and Keras 3.5, their lower bound, can not.
 # {file: {pattern: why}}
 NEWER = {
@@ -163,3 +178,8 @@ def needs_newer_keras(path, name):
 def is_slow(path, name):
     """Whether a test of a file, with its parameters, is left to make prove."""
     return any(fnmatchcase(name, pattern) for pattern in SLOW.get(path.stem, {}))
+
+
+def is_long(path, name):
+    """Whether a slow test takes minutes, or is one of many that do."""
+    return any(fnmatchcase(name, pattern) for pattern in LONG.get(path.stem, ()))
