@@ -159,11 +159,16 @@ def accuracy(name: str) -> Iterator[tuple[str, str, list[str], str, list[str], s
         kind = "accuracy" if e["metric"].endswith("accuracy") else "error"
         sure = TOLD.get(e["tag"], e["tag"].removeprefix("paper").strip(" ()"))
         values, where = lines.setdefault((data, kind, protocol, sure), (["", ""], []))
-        values["top-5" in e["metric"]] = str(e["value"])
+        values["top-5" in e["metric"]] = error(e)
         if e["where"] not in (*where, "same"):
             where.append(e["where"])
     for (data, kind, protocol, sure), (values, where) in lines.items():
         yield data, kind, values, protocol, where, sure
+
+
+def error(e: Mapping[str, Any]) -> str:
+    """An error or accuracy with all digits that are printed: 7.40, where the value is 7.4."""
+    return e.get("as_printed", str(e["value"]))
 
 
 def available(name: str) -> dict[str, dict[str, list[str]]]:

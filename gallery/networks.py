@@ -98,6 +98,8 @@ def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
 
 def printed(of: dict[str, Any]) -> Iterator[str]:
     """What the paper and others print, each with where and how sure that is."""
+    from convbook.gallery.ledger import error
+
     published = of.get("published", {})
     lines = [
         f"{key}: {figure['as_printed']}, {figure['where']} [{figure['tag']}]"
@@ -105,7 +107,7 @@ def printed(of: dict[str, Any]) -> Iterator[str]:
         for figure in published.get(key) or ()
     ]
     for e in of.get("errors", ()):
-        what = f"{e['dataset']}, {e['metric']} {e['value']}, {e['protocol']}"
+        what = f"{e['dataset']}, {e['metric']} {error(e)}, {e['protocol']}"
         lines.append(f"{what}, {e['where']} [{e['tag']}]")
     for i in of.get("implementations", ()):
         what = f"{i['library']} {i['name']}: {i['trainable']:,} trainable, {i['macs']:,} macs"

@@ -638,9 +638,13 @@ assert np.allclose(narrow[:, order] @ wide[order], narrow @ wide)
 # a layer. Without something nonlinear between them, a stack of convolutions is one convolution, and
 # depth adds nothing. The derivative of $\sigma(x) = 1/(1 + e^{-x})$ is at most $1/4$, and near zero
 # on both sides. That of tanh is at most 1. That of relu, $\max(x, 0)$, is exactly 1 where relu is
-# on; leaky relu has a small one where relu has none. (Softmax, $e^{x_i} / \sum_j e^{x_j}$, turns
-# the last layer's scores into a distribution.) This is the effect on the gradient on its way
-# through 20 layers:
+# on; leaky relu, $\max(x, ax)$, has a small one where relu has none. Three variants differ in where
+# $a$ comes from. In leaky relu it is fixed. PReLU
+# ([arXiv:1502.01852](https://arxiv.org/abs/1502.01852)) learns it, one for each channel or one for
+# all. RReLU ([arXiv:1505.00853](https://arxiv.org/abs/1505.00853)) draws it anew for each unit and
+# each step, uniformly between two bounds, and takes their mean in inference: noise that
+# regularises. (Softmax, $e^{x_i} / \sum_j e^{x_j}$, turns the last layer's scores into a
+# distribution.) This is the effect on the gradient on its way through 20 layers:
 
 # %%
 at = tf.Variable(np.linspace(-5, 5, 201), dtype="float32")

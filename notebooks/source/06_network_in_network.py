@@ -19,6 +19,14 @@
 # must share the work. Why not slide something stronger than a plane over the image: a small
 # network? And with features this strong, does a network still need the dense layers at the end,
 # which have most of the weights and overfit?
+#
+# In the paper's words, a convolution is a *generalised linear model* (GLM) of its patch, which is
+# enough when the variants of a concept can be separated by a plane. Often they lie on a curved
+# surface. A maxout layer, the maximum of several planes, can follow any convex one, but the
+# variants need not fill a convex set either. So the paper asks for a *universal approximator* of
+# functions. Two are well known: radial basis networks and multilayer perceptrons. It takes the
+# perceptron, as that learns by backpropagation like the rest of the network, and can itself be
+# deep.
 
 # %%
 import keras

@@ -19,6 +19,13 @@
 # convolutions the cost grows with the square of the width, and if most of the weights end near
 # zero, most of the work is wasted. How can we make a network deeper and wider at a fixed budget of
 # multiply-adds?
+#
+# The paper's argument goes from sparse to dense. A theorem of Arora and others says that, if a
+# large sparse network describes the data, one can build it layer by layer: look at which units of
+# the last layer are active together, and connect each such cluster to one unit of the next. That is
+# Hebb's rule, *what fires together, wires together*. But computers are slow at sparse sums. So the
+# module approximates the clusters by dense parts: units whose inputs lie at one place, by 1x1;
+# clusters spread over a small patch, by 3x3; over a larger one, by 5x5.
 
 # %%
 import keras
@@ -28,6 +35,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.googlenet import TABLE
 from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside.printed import accuracies
 
 # %% [markdown]
 # ## The block
@@ -81,6 +89,22 @@ for name, row in zip(names, sum(TABLE, ()), strict=True):
 assert all(2 < row[-1] < 5.1 for row in rows)
 assert all(row[3] > row[1] for row in rows)
 grid(["module", "input", "output", "naive output", "multiply-adds", "naive", "ratio"], rows)
+
+# %% [markdown]
+# One path by itself: 192 channels to 256 on maps of 32 x 32. A 1x1 to 96 channels before the 3x3
+# saves almost half of the multiplications.
+
+# %%
+i = keras.Input((32, 32, 192))
+direct, narrowed = (
+    architectures.measure(keras.Model(i, blocks.conv(x, 256, k=3)))
+    for x in (i, blocks.conv(i, 96, k=1))
+)
+assert (direct.macs, narrowed.macs) == (452_984_832, 245_366_784)
+grid(
+    ["192 to 256 channels", "weights", "multiplications"],
+    [["3x3", direct.weights, direct.macs], ["1x1 to 96, 3x3", narrowed.weights, narrowed.macs]],
+)
 
 # %% [markdown]
 # > **Paper** Section 5: auxiliary classifiers
@@ -137,6 +161,34 @@ grid(
     ["GoogLeNet", "parameters", "multiply-adds"],
     [["with both heads", both.trainable, both.macs], ["without", one.trainable, one.macs]],
 )
+
+# %% [markdown]
+# The mean of each 7 x 7 map before the classifier, an idea of Network in Network, is what keeps
+# this table short. A dense layer on the maps themselves would have seven times as many weights as
+# the whole network:
+
+# %%
+last = keras.Input((7, 7, 1024))
+ways = {"on the maps": keras.layers.Flatten(), "on their means": blocks.gavgpool}
+dense = {
+    way: architectures.measure(keras.Model(last, blocks.dense(head(last), 1000, None))).weights
+    for way, head in ways.items()
+}
+assert [*dense.values()] == [7 * 7 * 1024 * 1000, 1024 * 1000]  # 50 million, 1 million
+assert dense["on the maps"] > 7 * one.weights
+grid(["classifier", "weights"], dense.items())
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Table 3
+#
+# The table is one of protocols: the same seven networks, one crop or 144. The row in italics is
+# torchvision's network with batch norm, which loads as the variant `torchvision_style`; the error
+# is that library's own. We have not trained on ImageNet.
+
+# %%
+accuracies("googlenet")
 
 # %% [markdown]
 # ## The claim, shown

@@ -23,6 +23,17 @@
 #
 # **v3** GoogLeNet is cheap, but doubling its widths quadruples its cost. Which changes to its
 # modules buy accuracy for few multiply-adds?
+#
+# The v3 paper begins with four principles for the design of networks (section 2). They come from
+# experience, the authors say, and need more evidence:
+#
+# 1. *No bottleneck in the representation, above all early.* Rows x columns x channels should shrink
+#    slowly from input to output.
+# 2. *More channels are easier to process locally.* Features get disentangled, and the network
+#    trains faster.
+# 3. *Reduce channels before you look at neighbours.* Neighbouring positions are so alike that
+#    little is lost. Hence the 1x1 before each large kernel.
+# 4. *Balance width and depth.* Spend a larger budget on both.
 
 # %%
 import keras

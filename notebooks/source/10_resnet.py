@@ -27,6 +27,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import as_printed, cell, published
 
 # %% [markdown]
 # ## The block
@@ -99,6 +100,57 @@ grid(
     ["network", "multiply-adds, paper", "ours", "parameters", "weights"],
     [[k, f"{printed[k]} x 10^9", m.macs, m.trainable, m.weights] for k, m in nets.items()],
 )
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Tables 2 to 4 and 6
+#
+# First plain against residual: 34 plain layers are worse than 18, 34 residual layers better.
+
+# %%
+plain, residual = (
+    [float(cell("resnet34", "Table 2", kind, f"{n} layers")) for n in (18, 34)]
+    for kind in ("plain", "ResNet")
+)
+assert plain[1] > plain[0]
+assert residual[1] < residual[0] - 2.8
+as_printed("resnet34", "Table 2")
+
+# %% [markdown]
+# Then the three shortcuts. A pads with zeros, B projects where the size changes, C projects
+# everywhere. The differences between them are small, so the paper keeps B.
+
+# %%
+as_printed("resnet34", "Table 3")
+
+# %%
+as_printed("resnet34", "Table 4")
+
+# %% [markdown]
+# torchvision's weights load into the same networks, with the stride on the 3x3. `V2` was trained by
+# a newer recipe: the network is the same, and the error falls by 4.0 to 4.7 points. We have not
+# trained on ImageNet.
+
+# %%
+published("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+
+# %% [markdown]
+# On CIFAR-10 the error falls down to 110 layers. With 1202 the net still fits the training images,
+# but tests worse: the paper blames overfitting.
+
+# %%
+as_printed("resnet34", "Table 6")
+
+# %%
+rows = []
+for depth in ("20", "32", "44", "56", "110", "1202"):
+    of = architectures.facts(f"resnet{depth}_cifar")["computed"]["trainable"]
+    here = [cell("resnet34", "Table 6", ("ResNet", depth), key) for key in ("parameters", "error")]
+    digits_printed = len(here[0].rstrip("M").partition(".")[2])
+    assert f"{of / 1e6:.{digits_printed}f}M" == here[0]
+    rows.append([depth, here[0], of, here[1]])
+grid(["layers", "parameters, paper", "ours", "error, paper"], rows)
 
 # %% [markdown]
 # ## The claim, shown

@@ -78,6 +78,12 @@ picture(
 #
 # The search itself. A child is its parent with one operation or one input changed. `aging=False`
 # gives the usual kind, which drops the worst.
+#
+# Ours differs from the paper's in four points. The paper draws its sample *with* replacement, from
+# 100 cells, 25 at a time; ours takes 4 different cells of 12. A new operation is drawn from the
+# whole list, so it may be the old one; ours is always another. One child in twenty is an unchanged
+# copy (the *identity* mutation), which is trained again; ours always changes. And non-aging
+# evolution drops the worst of the sample; ours the worst of the population.
 
 
 # %%

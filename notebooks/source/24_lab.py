@@ -146,7 +146,11 @@ assert center < half
 
 # %% [markdown]
 # The longer a path, the less gradient it carries, so most of the gradient comes from paths a little
-# shorter than the mean. The paper's network is deeper and shows this more clearly.
+# shorter than the mean. The paper's network is deeper and shows this more clearly: of its 54
+# blocks, nearly all gradient comes through 5 to 17 branches, by only 0.45 % of the paths. To see
+# whether these suffice, the authors trained with 23 blocks drawn anew for each step, so that long
+# paths never occur: 5.96 % error on CIFAR-10, against 6.10 % of the whole network, which is no
+# significant difference.
 #
 # We delete a block from the trained residual network, leaving only its shortcut, and two layers
 # from the trained plain network (20 layers, which still train).
@@ -188,6 +192,11 @@ figure(
 # %% [markdown]
 # The very first block is indispensable. Any block of the second half is not: without it the error
 # rises by a few images. The plain network can only guess, whichever two layers we delete.
+#
+# Swaps disturb the order of the blocks. The paper measures by how much with *Kendall's tau* between
+# the old order and the new: the pairs that kept their order less those that lost it, as a share of
+# all pairs. It is 1 if nothing moved and -1 if all is reversed. As tau falls, the error rises
+# smoothly.
 #
 # Next we train with each block switched off half of the time, so that only short paths learn (here
 # with stochastic depth, arXiv:1603.09382, whose linear rule ends at 0.5).
@@ -267,6 +276,13 @@ assert spread[6:].mean() > 2 * spread[:3].mean()
 # One layer of 3x3 kernels, relu, 2x2 max pool, then logistic regression. Only the kernels differ:
 # random ones; edges and similar patterns made by hand; k-means of patches, without labels.
 # Expected: all three are more accurate than the pixels themselves.
+#
+# Deep networks once began this way. In *greedy layer-wise pre-training* the first layer learns to
+# describe images without labels; then it is frozen, and the second learns from what the first
+# gives; and so on. Only the last layer needs labels, and no gradient passes through the whole.
+# Convolutional deep belief networks are the best-known example. It saves computation and acts as a
+# regulariser. Today, with enough labels and faster machines, nearly all convolutional networks
+# learn all layers at once, and predict better.
 
 # %%
 x, y, test_x, test_y = (np.squeeze(a) for a in data)
@@ -350,6 +366,19 @@ assert np.ptp(energy) < 1e-3 * np.mean(energy)
 assert np.ptp(one) > 1.9 * np.mean(energy)
 
 # %% [markdown]
+# So a convolutional network borrows three things from V1: its two-dimensional map, its simple cells
+# (convolution) and its complex cells (pooling). Its last layer is best compared to the
+# inferotemporal cortex (IT), which a signal reaches through V1, V2 and V4 in the first 100 ms of a
+# glance; its cells respond to an object wherever it is. Much is left out:
+#
+# - The *fovea*. The eye sees sharply only what a thumb covers at arm's length. It builds a scene
+#   from glances, and *attention* chooses where to look next. A network gets the whole image,
+#   equally sharp.
+# - *Feedback*. After those 100 ms, signals flow back from higher areas, even to V1.
+# - *Other senses*, mood and thought take part in seeing; so does knowledge of scenes, of the
+#   relations between objects and of three dimensions.
+# - What a single neuron computes. One linear filter and a relu may be a poor account of it.
+#
 # ## Exercises
 #
 # 1. What share of the paths of ResNet-110 (54 blocks) have between 19 and 35 branches?
