@@ -154,6 +154,7 @@ LONG = {
     ),
     "test_resume": ("test_killed_runs_end*", "test_fine_tuning", "test_what_counts_goes_on*"),
     "test_export": ("test_a_member_of_each_family?[!ers]*",),
+    "test_show": ("test_every_pair_in_one_file*?[1-3]?",),
 }
 
 # Of blocks, networks and texts: what Keras 3.15 can and Keras 3.5, their lower bound, can not.
