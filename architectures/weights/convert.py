@@ -259,8 +259,16 @@ def layout(
     if len(shape) == 2 and (grid or rank == 4):
         h, w, c = grid or (1, 1, shape[0])
         wanted = (shape[1], c, h, w) if rank == 4 else shape[::-1]
-        return wanted, lambda v: v.reshape(-1, c, h, w).transpose(2, 3, 1, 0).reshape(shape)
+        return wanted, lambda v: channels_last(v.reshape(-1, c, h * w)).reshape(shape)
     return shape[::-1], np.transpose
+
+
+def channels_last(v: np.ndarray) -> np.ndarray:
+    """(outputs, C, pixels) as (pixels, C, outputs); 64 outputs at a time stay in a cache."""
+    y = np.empty(v.shape[::-1], v.dtype)
+    for i in range(0, len(v), 64):
+        y[..., i : i + 64] = v[i : i + 64].T
+    return y
 
 
 def flattened(model: keras.Model) -> dict[str, tuple[int, ...]]:

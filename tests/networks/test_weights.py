@@ -87,7 +87,13 @@ def test_the_same_weights_give_the_same_logits(file):
     assert error < 10 * max(ledger.kept()["golden"][published_name(file)], 1e-7)  # not stale
 
 
-@pytest.mark.parametrize("file", ["timm-nasnetalarge", "pcv-inceptionresnetv2", "pcv-inceptionv4"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("timm-nasnetalarge", "timm-pnasnet5large", "pcv-inceptionresnetv2", "pcv-inceptionv4"),
+        *("timm-inception_v4", "tv-resnext101_32x8d", "tv-vgg11_bn", "tv-vgg16"),
+    ],
+)
 def test_the_entries_of_a_big_network_are_its_weights(file, monkeypatch):
     """Each of the shape that is asked for, where the answers are left to make test-slow."""
     data, given = np.load(GOLDEN / f"{file}.npz"), []

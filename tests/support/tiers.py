@@ -60,6 +60,7 @@ SLOW = {
         for name in (
             "inception_resnet_v2",
             "nasnet_a_large",
+            "nasnet_a_mobile",
             "preresnet152",
             "preresnet101",
             "resnet152",
@@ -74,7 +75,12 @@ SLOW = {
         for file, others in (
             ("timm-nasnetalarge", "pytorchcv's mobile one"),
             ("pcv-inceptionresnetv2", "timm's, and pytorchcv's v1"),
-            ("pcv-inceptionv4", "timm's, and pytorchcv's v3"),
+            ("pcv-inceptionv4", "pytorchcv's v3"),
+            ("timm-inception_v4", "timm's v3 and Inception-ResNet"),
+            ("timm-pnasnet5large", "NASNet-A mobile; the cells of test_cells"),
+            ("tv-resnext101_32x8d", "timm's ResNeXt-50"),
+            ("tv-vgg11_bn", "timm's without batch norm"),
+            ("tv-vgg16", "timm's with 11 layers"),
         )
     },
     "test_sizes": {
@@ -104,6 +110,8 @@ SLOW = {
         "test_trained_in_halves?mixed_bfloat16?": "float16",
         "test_raw?[!o]*": "ONNX; a MobileNet in each format",
         "test_a_member_of_each_family?[!m]*": "MobileNets, and SqueezeNet's photographs",
+        "test_a_member_of_each_family?mnas*": "MobileNets",
+        "test_the_fastest_is_recommended?mobilenet_v2_1.0_224?": "another width",
         "test_int8": "the refusals; LiteRT in float32",
     },
     "test_wheel": {
