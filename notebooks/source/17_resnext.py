@@ -31,6 +31,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside.printed import as_printed, published
 
 # %% [markdown]
 # ## The block
@@ -165,12 +166,12 @@ for c, d in sweep:
     per_block = c * (256 * d + 3 * 3 * d * d + d * 256)
     assert abs(per_block / 69_632 - 1) < 0.03
     facts = [architectures.facts(f"resnext{n}_{c}x{d}d") for n in (50, 101)]
-    errors = [fact["errors"][0]["value"] for fact in facts]
+    errors = [str(fact["errors"][0]["value"]) for fact in facts]
     rows.append([c, d, c * d, per_block, facts[0]["computed"]["macs"], *errors])
 assert rows[0][4] == architectures.measure(architectures.create("resnext50_1x64d")).macs
 for fewer, more in pairwise(rows):  # both depths gain with every step
-    assert fewer[-2] > more[-2]
-    assert fewer[-1] > more[-1]
+    assert float(fewer[-2]) > float(more[-2])
+    assert float(fewer[-1]) > float(more[-1])
 heads = "C", "d", "width of the 3x3", "weights", "multiply-adds, 50", "error, 50", "error, 101"
 grid(heads, rows)
 
@@ -178,6 +179,34 @@ grid(heads, rows)
 # [Why the multiply-adds are only roughly
 # equal](../docs/errata.md#resnext50_8x14d-equal-complexity).
 #
+# ### The accuracies
+#
+# > **Paper** Tables 4 and 5; section 5.1
+#
+# Twice the budget: deeper, wider, or more paths? More paths gain most, and even ResNeXt-101 at half
+# the budget (21.2) is better than the deeper and the wider ResNet.
+
+# %%
+as_printed("resnext101_64x4d", "Table 4")
+
+# %%
+as_printed("resnext101_64x4d", "Table 5")
+
+# %% [markdown]
+# Are the paths an ensemble that needs no shortcut? Without shortcuts both networks lose, and the
+# one with paths loses less.
+
+# %%
+as_printed("resnext101_64x4d", "section 5.1")
+
+# %% [markdown]
+# Published weights that the networks load, with their libraries' own figures. We have not trained
+# on ImageNet.
+
+# %%
+published("resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d")
+
+# %% [markdown]
 # ## The claim, shown
 #
 # > **Paper** Table 3, Figure 5: at equal cost, more paths learn better
