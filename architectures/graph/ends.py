@@ -1,5 +1,6 @@
 """What any model begins and ends with: layers that scale its images, a softmax."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -48,14 +49,26 @@ def is_arithmetic(call: Any) -> bool:
 
 def answers_probabilities(model: keras.Model) -> bool:
     """Whether a model's first output comes of a softmax, in a nested model too."""
+    return ends_in(model, lambda op: is_softmax(op) or type(op).__name__ == "Softmax")
+
+
+def ends_in_sigmoid(model: keras.Model) -> bool:
+    """Whether a model's first output comes of a sigmoid, in a nested model too."""
+    sigmoid = keras.activations.sigmoid
+    return ends_in(model, lambda op: getattr(op, "activation", None) is sigmoid
+                   or type(op).__name__ == "Sigmoid")  # fmt: skip
+
+
+def ends_in(model: keras.Model, wanted: Callable[[Any], bool]) -> bool:
+    """Whether the last operation that changes the values of a model's first output is wanted."""
     x = model.outputs[0]
     while True:
         node = node_of(x)
         op = node.operation
-        if is_softmax(op) or type(op).__name__ == "Softmax":
+        if wanted(op):
             return True
         if isinstance(op, keras.Model) and has_calls(op):
-            return answers_probabilities(op)
+            return ends_in(op, wanted)
         if not passes(op) or not node.input_tensors:
             return False
         x = node.input_tensors[0]

@@ -39,6 +39,11 @@ def deployed(model: keras.Model, preparation: Preparation | None = None) -> kera
     return keras.Model(i, x, name=model.name)
 
 
+def is_deployed(model: keras.Model) -> bool:
+    """Whether deployed made the model: it prepares images itself."""
+    return {"resized", "centre", "normalised"} <= {layer.name for layer in model.layers}
+
+
 def prepared_by_layers(x: keras.KerasTensor, p: Preparation) -> keras.KerasTensor:
     # Of an odd margin the centre lies between two pixels, unless there are twice as many
     fine = 2 if p.first == "crop" and (p.short - p.crop) % 2 else 1

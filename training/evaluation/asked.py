@@ -30,6 +30,8 @@ def refuse(options: Namespace, model: str) -> None:
     if options.weights:
         names.network(model)
     elif not Path(model).is_file():
+        if Path(model).is_dir():
+            raise ValueError(f"{model}: there is no model.keras in this folder")
         has = f"; {model} is a network: give its --weights" if model in names.networks() else ""
         raise ValueError(f"{model}: there is no such file{has}")
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from convbook import architectures
 from convbook.architectures.catalog import find
+from convbook.architectures.graph.calls import has_calls
 from convbook.architectures.graph.prepared import first_output
+from convbook.architectures.weights.deployed import is_deployed
 from convbook.architectures.weights.known import Known, about, tags_of
 from convbook.architectures.weights.loading import opened
 from convbook.architectures.weights.published import row
@@ -18,8 +20,11 @@ from convbook.training.data.augment import Augmentation, plan
 from convbook.training.preparation import read_result, settled
 
 # model; path; size and channels of its input; classes, a number; result: what result.json says, or
-# None; known: how images are prepared for it, and the names of its classes, or None
-Trained = namedtuple("Trained", "model path size channels classes result known", defaults=(None,))
+# None; known: how images are prepared for it, and the names of its classes, or None; outputs: how
+# many it had, of which model has the first
+Trained = namedtuple(
+    "Trained", "model path size channels classes result known outputs", defaults=(None, 1)
+)
 
 
 def load(path: str | Path, size: int | None = None, given: Known | str | None = None) -> Trained:
@@ -51,9 +56,13 @@ def trained(
     model: keras.Model, path: str | Path, size: int | None, given: Known | str | None, result: Any
 ) -> Trained:
     """Trained, of a model for images.  Raises ValueError."""
+    if not has_calls(model):
+        raise ValueError(f"{path}: a {type(model).__name__} has no graph: it must be functional")
+    if is_deployed(model):
+        raise ValueError(f"{path} prepares images itself: give the network that it was made of")
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ValueError(f"{path}: its input is {model.input_shape}: it must be one of images")
-    model = first_output(model)
+    outputs, model = len(model.outputs), first_output(model)
     if len(model.output_shape) != 2 or not model.output_shape[-1]:
         raise ValueError(f"{path}: its output is {model.output_shape}: it must be (None, classes)")
     _, h, w, channels = model.input_shape
@@ -62,10 +71,13 @@ def trained(
     options = (result or {}).get("options", {})
     h, w = (side or size or options.get("size") or usual for side in (h, w))
     if not h or h != w or (size and size != h):
-        raise ValueError(f"{path}: --size {size}: its input is {model.input_shape[1:]}, a square")
+        own = f"its input is {model.input_shape[1:]}"
+        if size:
+            raise ValueError(f"{path}: --size {size}: {own}")
+        raise ValueError(f"{path}: {own}: " + ("it must be a square" if h and w else "give --size"))
     if known:
         known = settled(known, str(path), h, channels, model.output_shape[-1])
-    return Trained(model, str(path), h, channels, model.output_shape[-1], result, known)
+    return Trained(model, str(path), h, channels, model.output_shape[-1], result, known, outputs)
 
 
 def known_of(model: keras.Model, path: str | Path, given: Known | str | None) -> Known | str | None:

@@ -62,6 +62,8 @@ def exported(options: Namespace) -> int:
 
     network = asked.network(options, options.model, prepared=not options.raw or options.int8)
     preparation = None if options.raw else preparation_of(network)
+    if not options.raw:
+        refuse_end(network)
     plain = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
     write = in_int8(network, options) if options.int8 else plain[options.to]
     names = trained_network.names(network)
@@ -75,6 +77,8 @@ def exported(options: Namespace) -> int:
 
 def in_int8(network: "Trained", options: Namespace) -> Callable[..., None]:
     """What writes LiteRT in int8, and says how often it agrees with the network."""
+    from convbook.architectures.graph.ends import answers_probabilities
+    from convbook.architectures.graph.fold import flat
     from convbook.training import data
     from convbook.training.export import formats, int8
 
@@ -83,11 +87,13 @@ def in_int8(network: "Trained", options: Namespace) -> Callable[..., None]:
     train, test = (int8.shown(part, prepare) for part in (images.train, images.test))
 
     def write(form, preparation, names, path):
-        call, _ = formats.signature(form, preparation, 1)
+        form = flat(form)
         int8.mark_ends(form)
+        call, _ = formats.signature(form, preparation, 1)
         formats.litert(form, preparation, names, path, partial(int8.converted, images=train))
-        same = int8.agreement(path.read_bytes(), call, test)
-        print(f"int8: the first class is the network's for {same.sum()} of {len(same)} images")
+        probabilities = preparation is not None or answers_probabilities(form)
+        same = int8.agreement(path.read_bytes(), call, test, probabilities)
+        print(f"int8: {same.words()}")
 
     return write
 
@@ -115,7 +121,8 @@ def place(options: Namespace) -> Path:
         raise ValueError(f"--out {path}: there is no folder {path.parent}")
     missing = [name for name in ("tf2onnx", "onnx", "onnxruntime") if not find_spec(name)]
     if options.to == "onnx" and missing:
-        raise ValueError(f"--to onnx: {missing[0]} is not installed: pip install '.[export]'")
+        how = "pip install '.[export]', or tf2onnx onnx onnxruntime"
+        raise ValueError(f"--to onnx: {missing[0]} is not installed: {how}")
     return path
 
 
@@ -130,10 +137,21 @@ def preparation_of(network: "Trained") -> "Preparation":
     return known.preparation
 
 
+def refuse_end(network: "Trained") -> None:
+    """Raises ValueError for a network whose answers no softmax makes probabilities of classes."""
+    from convbook.architectures.graph.ends import ends_in_sigmoid
+
+    if network.classes == 1:
+        raise ValueError(f"{network.path} answers one number, not classes: give --raw")
+    if network.result is None and ends_in_sigmoid(network.model):
+        raise ValueError(f"{network.path} ends in a sigmoid, for which --raw is right")
+
+
 def description(network: "Trained", preparation: "Preparation | None") -> str:
     """What the file takes and answers, in a line."""
+    first = f", the first of its {network.outputs} outputs" * (network.outputs > 1)
     if preparation is None:
         shape = ", ".join(str(n or "any") for n in network.model.input_shape[1:])
-        return f"images (N, {shape}), prepared already, to what the network answers"
-    what = f"images of any size, values from 0 to 255, to {network.classes} probabilities"
+        return f"images (N, {shape}), prepared already, to what the network answers{first}"
+    what = f"images of any size, values from 0 to 255, to {network.classes} probabilities{first}"
     return f"{what}; inside: {preparation.words()}"

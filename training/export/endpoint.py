@@ -31,7 +31,7 @@ class Endpoint:
 
     def __init__(self, network: keras.Model, preparation: Preparation, call: Call | None = None):
         self.call: Call = call or (lambda x: network(x, training=False))
-        self.preparation = preparation
+        self.preparation, self.dtype = preparation, network.inputs[0].dtype
         self.ends_in_softmax = answers_probabilities(network)
 
     def images(self, x: tf.Tensor) -> tf.Tensor:
@@ -50,7 +50,7 @@ class Endpoint:
         return self.probabilities(tf.map_fn(one, x, fn_output_signature=shape))
 
     def probabilities(self, x: tf.Tensor) -> tf.Tensor:
-        y = tf.cast(self.call(x), "float32")
+        y = tf.cast(self.call(tf.cast(x, self.dtype)), "float32")
         return y if self.ends_in_softmax else tf.nn.softmax(y)
 
 

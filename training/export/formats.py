@@ -6,6 +6,7 @@ answer probabilities; None: it takes what is prepared already, and answers as th
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -16,10 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from convbook.architectures.graph.fold import flat, fold
+from convbook.architectures.graph.fold import flat, fold, number, take
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights.loading import short
 from convbook.architectures.weights.preparation import Preparation
+from convbook.blocks.grouped import GroupedConv2D
 from convbook.training.export.endpoint import Call, Endpoint
 from convbook.training.fit.folder import replaced
 
@@ -29,17 +31,38 @@ Signature = tuple[Callable[[Any], dict[str, Any]], Any]  # a function, and the s
 
 
 def inference_form(model: keras.Model) -> keras.Model:
-    """The model folded, and in float32: LiteRT and ONNX run no network in halves on every CPU."""
-    network = fold(model)
-    if all(layer.compute_dtype == "float32" for layer in all_layers(network)):
+    """The model folded, in float32, with names that TensorFlow's graphs may have.
+
+    LiteRT and ONNX run no network in halves on every CPU.
+    """
+    network = plain(fold(model))
+    network.name = valid(network.name)
+    return network
+
+
+def plain(network: keras.Model) -> keras.Model:
+    """The network in float32, and without what ONNX files cannot have: Keras' own convolution in
+    groups runs through XLA, and the mean of its Normalization is no constant of a graph."""
+    every = all_layers(network)
+    if not any(map(is_changed, every)):
         return network
+    made: dict[Any, Any] = {}
 
     def single(op):
-        return type(op).from_config(single_precision(op.get_config()))
+        if not isinstance(op, keras.Layer):
+            return type(op).from_config(op.get_config())
+        kind = GroupedConv2D if is_grouped(op) else type(op)
+        if is_per_channel(op):
+            made[op] = rescaling(op)
+        else:
+            config = single_precision(op.get_config())
+            made[op] = kind.from_config(config | {"name": valid(op.name)})
+        return made[op]
 
     network = flat(network)  # a nested model would go on casting its inputs
     twin = keras.models.clone_model(network, clone_function=single)
-    twin.set_weights(network.get_weights())
+    for op, copy in made.items():
+        take(copy, op.get_weights() if copy.weights else ())
     return twin
 
 
@@ -55,6 +78,38 @@ def single_precision(config: Any) -> Any:
     return config
 
 
+def valid(name: str) -> str:
+    """As a name of TensorFlow's graphs."""
+    name = re.sub(r"[^A-Za-z0-9_.\\/>-]", lambda m: f"_{ord(m[0]):x}", name)
+    return re.sub(r"^(?=[^A-Za-z0-9.])", "named", name)
+
+
+def is_changed(layer: keras.Layer) -> bool:
+    kept = layer.compute_dtype == "float32" and layer.name == valid(layer.name)
+    return not kept or is_grouped(layer) or is_per_channel(layer)
+
+
+def is_grouped(layer: keras.Layer) -> bool:
+    last = type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last"
+    return last and layer.groups > 1
+
+
+def is_per_channel(layer: keras.Layer) -> bool:
+    """Whether a layer is a Normalization by numbers of the channels, the last axis."""
+    is_one = type(layer) is keras.layers.Normalization and not layer.invert
+    return is_one and keras.ops.size(layer.mean) in (1, keras.ops.shape(layer.mean)[-1])
+
+
+def rescaling(layer: keras.layers.Normalization) -> keras.layers.Rescaling:
+    """The same, up to rounding."""
+    mean, variance = (np.ravel(number(v)) for v in (layer.mean, layer.variance))
+    scale = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
+    offset = -mean * scale
+    return keras.layers.Rescaling(
+        scale.tolist(), offset.tolist(), dtype="float32", name=valid(layer.name)
+    )
+
+
 def signature(
     network: keras.Model,
     preparation: Preparation | None,
@@ -66,7 +121,7 @@ def signature(
     call: what answers in the network's place.
     """
     if preparation is None:
-        spec = tf.TensorSpec((batch, *network.input_shape[1:]), "float32", "images")
+        spec = tf.TensorSpec((batch, *network.input_shape[1:]), network.inputs[0].dtype, "images")
         raw: Call = call or (lambda x: network(x, training=False))
         return lambda images: {"outputs": raw(images)}, spec
     spec = tf.TensorSpec((batch, None, None, preparation.channels), "uint8", "images")
@@ -84,7 +139,7 @@ def with_constants(network: keras.Model) -> Call:
         state = [[tf.constant(v) for v in each] for each in values]
         return network.stateless_call(*state, x, training=False)[0]
 
-    spec = tf.TensorSpec((None, *network.input_shape[1:]), "float32")
+    spec = tf.TensorSpec((None, *network.input_shape[1:]), network.inputs[0].dtype)
     return tf.function(call, [spec], autograph=False, jit_compile=False)
 
 
@@ -160,17 +215,21 @@ def onnx(
     import tf2onnx
 
     call, spec = signature(network, preparation)
-    function = tf.function(call, input_signature=[spec])
-    model, _ = tf2onnx.convert.from_function(
-        function, input_signature=[spec], opset=OPSET, custom_op_handlers={"Erfc": (erfc, [])}
-    )
-    library.helper.set_model_props(model, {"classes": json.dumps(list(names))})
+    handlers: dict[str, Any] = {"Erfc": (erfc, []), "Square": (square, [])}
     try:
+        model, _ = tf2onnx.convert.from_function(
+            tf.function(call, input_signature=[spec]),
+            input_signature=[spec],
+            opset=OPSET,
+            custom_op_handlers=handlers,
+        )
+        library.helper.set_model_props(model, {"classes": json.dumps(list(names))})
         library.checker.check_model(model)  # tf2onnx leaves in what it cannot convert
-    except library.checker.ValidationError as error:
+        content = model.SerializeToString()
+        alike = answers_alike(content, call, spec)
+    except Exception as error:  # of all kinds, as above
         raise ValueError(f"{network.name} cannot be an ONNX file: {short(error)}") from error
-    content = model.SerializeToString()
-    if not answers_alike(content, call, spec):
+    if not alike:
         raise ValueError(f"{network.name} cannot be an ONNX file: tf2onnx changes what it answers")
     replaced(path, lambda aside: aside.write_bytes(content))
 
@@ -194,3 +253,16 @@ def erfc(graph: Any, node: Any, name: str, _: Any) -> None:
     graph.remove_node(node.name)
     args = [one.output[0], erf.output[0]]
     graph.make_node("Sub", args, name=name, outputs=node.output, shapes=[shape], dtypes=[dtype])
+
+
+def square(graph: Any, node: Any, name: str, _: Any) -> None:
+    """TensorFlow's operation; of maps with a side of 1, tf2onnx confuses the axes of its x * x."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    (shape,), (dtype,) = node.output_shapes, node.output_dtypes
+    if shape is None or 1 not in shape:
+        node.type, more = "Mul", node.input[0]
+    else:
+        two = graph.make_const(f"{name}_two", np.array(2, map_onnx_to_numpy_type(dtype)))
+        node.type, more = "Pow", two.output[0]
+    node.input.append(more)

@@ -6,7 +6,7 @@ gives wrong classes, and the first and last layer lose most: they stay in float3
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -33,9 +33,12 @@ def shown(part: Part, prepare: Callable[[np.ndarray], Any]) -> Images:
 
 
 def mark_ends(network: keras.Model) -> None:
-    """Names the first and the last layer with weights as those that stay in float32."""
+    """Names the first and the last layer with weights as those that stay in float32.
+
+    network: of a single graph, as flat makes it.
+    """
     weighted = [layer for layer in network.layers if layer.weights]
-    for layer in {weighted[0], weighted[-1]}:
+    for layer in {*weighted[:1], *weighted[-1:]}:
         layer.name = f"{IN_FLOAT32}_{layer.name}"
 
 
@@ -63,10 +66,34 @@ def floats(content: bytes) -> list[str]:
     return answers + [name for name in names if IN_FLOAT32 in name]
 
 
-def agreement(content: bytes, call: Callable[[Any], dict[str, Any]], images: Images) -> np.ndarray:
-    """Of each image, whether the first class of a file is that of what was exported."""
+class Agreement(NamedTuple):
+    """For how many images a file has the first class of the network, and of how many.
+
+    lost: the most that the network's first class led by where the file has another, in probability.
+    """
+
+    same: int
+    of: int
+    lost: float
+
+    def words(self) -> str:
+        same = f"the first class is the network's for {self.same} of {self.of} images"
+        led = f"; for the others, it led the second by at most {self.lost:.2f}"
+        return same + led * (self.same < self.of)
+
+
+def agreement(
+    content: bytes, call: Callable[[Any], dict[str, Any]], images: Images, probabilities: bool
+) -> Agreement:
+    """How a file answers beside what was exported.  probabilities: whether they answer these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         run = tf.lite.Interpreter(model_content=content).get_signature_runner()
-    pairs = [(*run(images=x).values(), *call(tf.constant(x)).values()) for (x,) in images()]
-    return np.array([np.argmax(file) == np.argmax(network) for file, network in pairs])
+    of, lost = 0, []
+    for of, (x,) in enumerate(images(), 1):  # noqa: B007
+        (found,), (y,) = run(images=x).values(), call(tf.constant(x)).values()
+        p = np.ravel(y if probabilities else tf.nn.softmax(y))
+        second, first = np.sort(p)[-2:]
+        if np.argmax(found) != np.argmax(y):
+            lost.append(float(first - second))
+    return Agreement(of - len(lost), of, max(lost, default=0.0))

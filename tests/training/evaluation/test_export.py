@@ -28,7 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is depreca
 CLOSE = 0.01
 PHOTOGRAPHS = ("coffee.png", "chelsea.png", "china.jpg")
 FORMATS = list(command.ENDINGS)
-TOO_SMALL = "convnext_v2_atto"  # for ONNX, with maps of 1 x 1: see test_another_network
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +165,7 @@ def test_a_member_of_each_family(name, tmp_path):
     x = pretrained.photograph("china.jpg")[..., :channels]
     keras.utils.save_img(tmp_path / "photograph.png", x)
     (p,) = predicted(tmp_path / "net.keras", [tmp_path / "photograph.png"])
-    for to in ("litert", *["onnx"] * (bool(find_spec("tf2onnx")) and name != TOO_SMALL)):
+    for to in ("litert", *["onnx"] * bool(find_spec("tf2onnx"))):
         (found,) = answers(exported(tmp_path / "net.keras", to), x[None])["probabilities"]
         np.testing.assert_allclose(found, p, atol=CLOSE)
         assert np.argmax(found) == np.argmax(p)
@@ -197,21 +196,88 @@ def test_trained_in_halves(policy, tmp_path):
         np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
 
 
-@pytest.mark.parametrize("side", [32, 64])
-def test_another_network_is_no_file_of_this_one(side, tmp_path, capsys):
-    """tf2onnx 1.17 confuses the axes of maps of 1 x 1, here those of ConvNeXt V2's last stage."""
+@pytest.mark.parametrize("square", [lambda m: m * m, keras.ops.square])
+def test_another_network_is_no_file_of_this_one(square, tmp_path, capsys):
+    """tf2onnx 1.17 confuses the axes of x * x where maps are 1 x 1; ours of a square is another,
+    which ConvNeXt V2's last stage needs."""
     pytest.importorskip("tf2onnx")
-    model = randomise(architectures.create(TOO_SMALL, (side, side, 3), 4))
+    i = keras.Input((1, 1, 4))
+    m = keras.layers.Conv2D(6, 1)(i)
+    m = keras.ops.sum(square(m), axis=(1, 2), keepdims=True) * m
+    m = keras.layers.Conv2D(4, 1)(m)
+    model = randomise(keras.Model(i, keras.layers.Flatten()(m), name="own"))
     model.save(tmp_path / "net.keras")
+    right = square is keras.ops.square
     code = main(["export", str(tmp_path / "net.keras"), "--to", "onnx", "--raw"])
-    assert code == (2 if side == 32 else 0)
-    assert ("tf2onnx changes what it answers" in capsys.readouterr().err) == (side == 32)
-    assert (tmp_path / "net.onnx").exists() == (side == 64)
-    if side == 64:
-        x = np.random.default_rng(0).standard_normal((1, 64, 64, 3)).astype("float32")
-        y = model(x)
-        found = answers(tmp_path / "net.onnx", x)["outputs"]
+    assert code == (0 if right else 2)
+    assert ("tf2onnx changes what it answers" in capsys.readouterr().err) == (not right)
+    assert (tmp_path / "net.onnx").exists() == right
+    if right:
+        x = np.random.default_rng(0).standard_normal((3, 1, 1, 4)).astype("float32")
+        found, y = answers(tmp_path / "net.onnx", x)["outputs"], model(x)
         np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_model_of_the_users_own(to, tmp_path, capsys):
+    """Names that TensorFlow's graphs cannot have, Normalization, groups, two outputs."""
+    i = keras.Input((9, 9, 1), name="entrée")
+    m = keras.layers.Normalization(mean=[0.2], variance=[0.3])(i)
+    m = keras.layers.Conv2D(6, 3, strides=2, name="a conv of é")(m)
+    m = keras.layers.Conv2D(4, 3, groups=2)(m)
+    m = keras.layers.GlobalAveragePooling2D()(m)
+    model = keras.Model(i, [keras.layers.Dense(n, name=f"tête {n}")(m) for n in (4, 2)], name="été")
+    known = weights.Preparation(9, 9, order="grey", mean=[0.5], std=[0.5])
+    names = ["été", "naïve", "日本", 'a "b" c']
+    weights.prepared(randomise(model), known, names).save(tmp_path / "à moi.keras")
+    path = exported(tmp_path / "à moi.keras", to)
+    assert "to 4 probabilities, the first of its 2 outputs; " in capsys.readouterr().out
+    x = pretrained.photograph("china.jpg")[None, :40, :50, :1]
+    expected = keras.ops.softmax(model(known(x))[0])
+    np.testing.assert_allclose(answers(path, x)["probabilities"], expected, atol=CLOSE)
+    found = answers(path, x)["classes"] if to == "savedmodel" else class_names(path)
+    assert [n.decode() if isinstance(n, bytes) else n for n in found] == names
+
+
+def test_int8_of_a_nested_network(tmp_path):
+    """The first and the last layer stay in float32, not all that lies nested before the last."""
+    i, x = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    m = keras.layers.Conv2D(8, 3, activation="relu")(i)
+    inner = keras.Model(i, keras.layers.Conv2D(32, 3, name="middle")(m))
+    y = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(inner(x)))
+    known = weights.Preparation(8, 8, order="grey", mean=[0.5], std=[0.5])
+    weights.prepared(keras.Model(x, y), known).save(tmp_path / "net.keras")
+    path = exported(tmp_path / "net.keras", "litert", "--int8", "--calibrate", "digits")
+    file = lite(path)
+    file.allocate_tensors()
+    kernels = {tuple(t["shape"]): t["dtype"] for t in file.get_tensor_details()}
+    assert kernels[8, 3, 3, 1] is np.float32
+    assert kernels[32, 3, 3, 8] is np.int8
+
+
+def own(**options):
+    """A network of the user's own: a dense layer with options."""
+    i = keras.Input((8, 8, 3))
+    return keras.Model(i, keras.layers.Dense(**options)(keras.layers.Flatten()(i)))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (lambda: own(units=1), "answers one number, not classes: give --raw"),
+        (lambda: own(units=4, activation="sigmoid"), "ends in a sigmoid, for which --raw is right"),
+        (
+            lambda: weights.deployed(own(units=4), weights.Preparation(8, 8)),
+            "prepares images itself: give the network that it was made of",
+        ),
+    ],
+)
+def test_models_that_are_refused(model, words, tmp_path, capsys):
+    model().save(tmp_path / "net.keras")
+    argv = ["export", str(tmp_path / "net.keras"), "--to", "litert", "--preparation", "tf"]
+    assert main(argv) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "net.tflite").exists()
 
 
 def test_what_a_format_does_not_have(tmp_path, capfd):
