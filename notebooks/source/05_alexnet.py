@@ -8,8 +8,8 @@
 # # AlexNet
 #
 # Alex Krizhevsky, Ilya Sutskever, Geoffrey E. Hinton: *ImageNet Classification with Deep
-# Convolutional Neural Networks*, 2012,
-# [NIPS 25](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks),
+# Convolutional Neural Networks*, 2012, [NIPS
+# 25](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks),
 # again in 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386). Keep the paper open beside
 # this notebook.
 #
@@ -31,6 +31,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.alexnet import TABLE, body
 from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import accuracies, as_printed
 
 # %% [markdown]
 # ## The block
@@ -120,6 +121,27 @@ printed = {1: 253_440, 2: 186_624, 3: 64_896, 4: 64_896, 5: 43_264}
 ours = {n: int(np.prod(of.get_layer(f"stage{n}_conv1").output.shape[1:])) for n in printed}
 assert {n for n in printed if printed[n] != ours[n]} == {1}
 grid(["convolution", "neurons, paper", "ours"], [[f"conv{n}", printed[n], ours[n]] for n in ours])
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Tables 1 and 2
+#
+# *Top-1 error* is the share of images whose most probable class is wrong; *top-5 error* the share
+# whose label is not among the five most probable. [Reading paths](../docs/reading.md) explains how
+# each protocol tests. The row in italics is a library's network in one column, with that library's
+# own figures. We have not trained on ImageNet; our own measurement is the claim below, on digits.
+
+# %%
+accuracies("alexnet_grouped", "alexnet_one_column")
+
+# %% [markdown]
+# What did each trick bring? The paper prints by how many points it lowers the errors. The last row
+# is a difference of printed errors. Dropout has no figure: without it the network overfits, and
+# with it training takes about twice as many steps (section 4.2).
+
+# %%
+as_printed("alexnet_grouped", "sections 3.2 to 6")
 
 # %% [markdown]
 # ## The claim, shown

@@ -42,6 +42,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import accuracies, as_printed
 from convbook.blocks.layers import BN
 
 # %% [markdown]
@@ -196,6 +197,23 @@ table(
         "inception_v3: multiply-adds",
     ],
 )
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** BN: Figure 4; v3: Tables 3 to 5
+#
+# The errors of both networks under each protocol. Rows in italics are weights that `inception_v3`
+# loads, with their library's own figures. We have not trained on ImageNet.
+
+# %%
+accuracies("bn_inception", "inception_v3")
+
+# %% [markdown]
+# What each change brought, from GoogLeNet to Inception v3: every row keeps the changes above it.
+
+# %%
+as_printed("inception_v3", "Table 3")
 
 # %% [markdown]
 # ## The claim, shown

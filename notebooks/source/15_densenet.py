@@ -31,6 +31,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.beside import code, digits, figure, grid, learn, picture, results, table
+from convbook.beside.printed import accuracies, as_printed, published
 
 # %% [markdown]
 # ## The block
@@ -121,6 +122,24 @@ grid(
     ["depth", "k", "bottleneck and compression", "parameters", "paper, millions"],
     [[*net, parameters(*net), millions] for net, millions in printed.items()],
 )
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Tables 2 and 3
+#
+# ImageNet, with the published weights beside (torchvision's own figures), then CIFAR: "+" is with
+# augmentation. We have not trained on either.
+
+# %%
+as_printed("densenet121", "Table 3")
+
+# %%
+published("densenet121", "densenet169", "densenet201")
+
+# %%
+nets = "L40_k12", "L100_k12", "L100_k24", "BC_L100_k12", "BC_L250_k24", "BC_L190_k40"
+accuracies(*(f"densenet_cifar_{net}" for net in nets))
 
 # %% [markdown]
 # ## The claim, shown

@@ -31,6 +31,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 from convbook import architectures, blocks
 from convbook.beside import Markdown, code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import accuracies
 from convbook.blocks.layers import BN
 
 # %% [markdown]
@@ -138,6 +139,20 @@ table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures recalled"])
 count = np.prod([(i + 2) ** 2 * 8**2 for i in range(5)], dtype=float)
 assert 5.5e14 < count < 5.6e14
 Markdown(f"{count:.2g} cells")
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** NASNet: Tables 1 to 3; PNASNet: its tables of ImageNet
+#
+# Rows in italics are weights that the networks load, with their libraries' own figures. We have not
+# trained on ImageNet or CIFAR.
+
+# %%
+accuracies("nasnet_a_mobile", "nasnet_a_large", "pnasnet5_mobile", "pnasnet5_large")
+
+# %%
+accuracies("nasnet_a_cifar_6at768", "nasnet_a_cifar_7at2304")
 
 # %% [markdown]
 # ## The claim, shown

@@ -30,6 +30,7 @@ from sklearn.linear_model import RidgeClassifier
 
 from convbook import architectures, blocks
 from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside.printed import accuracies
 
 # %% [markdown]
 # ## The block
@@ -134,6 +135,19 @@ table(
 cifar = architectures.measure(architectures.create("amoebanet_a_cifar_6_32"))
 assert f"{cifar.trainable / 1e6:.1f}M" == "2.6M"
 grid(["network", "paper", "parameters"], [["amoebanet_a_cifar_6_32", "2.6M", cifar.trainable]])
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Tables 1 and 2
+#
+# We have not trained on ImageNet or CIFAR, and no library that we load has weights of AmoebaNet.
+
+# %%
+accuracies("amoebanet_a_6_190", "amoebanet_a_6_448", "amoebanet_a_mobile_4_50")
+
+# %%
+accuracies("amoebanet_a_cifar_6_32", "amoebanet_a_cifar_6_36")
 
 # %% [markdown]
 # ## The claim, shown
