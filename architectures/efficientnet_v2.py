@@ -12,42 +12,22 @@ from convbook.blocks.mbconv import fused_mbconv_block, mbconv_block
 from convbook.blocks.mobilenet import rounded
 from convbook.blocks.types import Padding, Tensor
 
-FUSED, MB = fused_mbconv_block, mbconv_block
-# The authors' code, S as Table 4: block, expansion, channels, layers, first stride.
-S = (
-    (FUSED, 1, 24, 2, 1),
-    (FUSED, 4, 48, 4, 2),
-    (FUSED, 4, 64, 4, 2),
-    (MB, 4, 128, 6, 2),
-    (MB, 6, 160, 9, 1),
-    (MB, 6, 256, 15, 2),
+# The authors' code, S as Table 4.  Of the stages of all networks: whether fused, expansion, first
+# stride.
+STAGES = (
+    (True, 1, 1),
+    (True, 4, 2),
+    (True, 4, 2),
+    (False, 4, 2),
+    (False, 6, 1),
+    (False, 6, 2),
+    (False, 6, 1),
 )
-M = (
-    (FUSED, 1, 24, 3, 1),
-    (FUSED, 4, 48, 5, 2),
-    (FUSED, 4, 80, 5, 2),
-    (MB, 4, 160, 7, 2),
-    (MB, 6, 176, 14, 1),
-    (MB, 6, 304, 18, 2),
-    (MB, 6, 512, 5, 1),
-)
-L = (
-    (FUSED, 1, 32, 4, 1),
-    (FUSED, 4, 64, 7, 2),
-    (FUSED, 4, 96, 7, 2),
-    (MB, 4, 192, 10, 2),
-    (MB, 6, 224, 19, 1),
-    (MB, 6, 384, 25, 2),
-    (MB, 6, 640, 7, 1),
-)
-B = (
-    (FUSED, 1, 16, 1, 1),
-    (FUSED, 4, 32, 2, 2),
-    (FUSED, 4, 48, 2, 2),
-    (MB, 4, 96, 3, 2),
-    (MB, 6, 112, 5, 1),
-    (MB, 6, 192, 8, 2),
-)
+# Channels and layers of each stage; S and B have six.
+S = ((24, 2), (48, 4), (64, 4), (128, 6), (160, 9), (256, 15))
+M = ((24, 3), (48, 5), (80, 5), (160, 7), (176, 14), (304, 18), (512, 5))
+L = ((32, 4), (64, 7), (96, 7), (192, 10), (224, 19), (384, 25), (640, 7))
+B = ((16, 1), (32, 2), (48, 2), (96, 3), (112, 5), (192, 8))
 
 
 def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 1e-3,
@@ -58,15 +38,16 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 
     x (N, H, W, C) -> (N, H/32, W/32, last).
 
     Args:
-        table: block, expansion, channels, layers and first stride of each stage.
+        table: whether fused, expansion, channels, layers and first stride of each stage.
         stem, last: filters of the first and the last convolution.
     """
     n = BN_TF | {"momentum": 0.9, "epsilon": eps}
     gate = gates(sum(row[3] for row in table), survival, drop_path)
     x = tap(conv(x, stem, k=3, s=2, p=p, n=n, a="silu"), "stem")
-    for i, (block, r, f, depth, s) in enumerate(table, 1):
+    for i, (fused, r, f, depth, s) in enumerate(table, 1):
         for j in range(1, depth + 1):
-            x = block(x, f, s if j == 1 else 1, r=r, p=p, n=n, gate=next(gate))
+            letters = dict(s=s if j == 1 else 1, r=r, p=p, n=n, gate=next(gate))
+            x = fused_mbconv_block(x, f, **letters) if fused else mbconv_block(x, f, **letters)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return tap(conv(x, last, k=1, n=n, a="silu"), "last")
@@ -74,15 +55,16 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 
 
 def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 1280) -> Net:
     """size: of the images in evaluation; rate: of the dropout before the logits."""
-    head = partial(pooled, rate=rate)
-    whole = (table, stem, last)
+    stages = zip(STAGES, table, strict=False)
+    rows = tuple((fused, r, f, b, s) for (fused, r, s), (f, b) in stages)
+    whole, head = (rows, stem, last), partial(pooled, rate=rate)
     return Net(body, whole, (size, size, 3), options=OPTIONS, styles=STYLES, head=head)
 
 
 def scaled(table: Sequence[Any], width: float, depth: float) -> tuple[Any, ...]:
     """Widths to multiples of 8, to the nearest in B; depths are rounded up."""
     near = nearest if table is B else rounded
-    return tuple((block, r, near(f * width), ceil(b * depth), s) for block, r, f, b, s in table)
+    return tuple((near(f * width), ceil(b * depth)) for f, b in table)
 
 
 def nearest(f: float) -> int:

@@ -13,60 +13,24 @@ from convbook.blocks.mbconv import fused_mbconv_block
 from convbook.blocks.types import Norm, Padding, Tensor
 from convbook.blocks.uib import uib_block
 
-# A stage of the appendix is its blocks: kernel of the first depthwise, kernel of the second,
-# expansion, channels, stride.
+# A block is the kernels of its two depthwise convolutions, and its expansion.  By the paper's names
+# and these kernels, at expansion 4: E is ExtraDW, C is ConvNext-like, FFN has no depthwise.
+E33, E35, E53, E55 = (3, 3, 4), (3, 5, 4), (5, 3, 4), (5, 5, 4)
+C3, C5, FFN = (3, None, 4), (5, None, 4), (None, None, 4)
+# A stage of the appendix is its channels and its blocks, the first of which has stride 2.
 S = (
-    ((5, 5, 3, 96, 2), *4 * ((None, 3, 2, 96, 1),), (3, None, 4, 96, 1)),
-    (
-        (3, 3, 6, 128, 2),
-        (5, 5, 4, 128, 1),
-        (None, 5, 4, 128, 1),
-        (None, 5, 3, 128, 1),
-        *2 * ((None, 3, 4, 128, 1),),
-    ),
+    (96, (5, 5, 3), *4 * ((None, 3, 2),), C3),
+    (128, (3, 3, 6), E55, (None, 5, 4), (None, 5, 3), *2 * ((None, 3, 4),)),
 )
 M = (
-    ((3, 5, 4, 80, 2), (3, 3, 2, 80, 1)),
-    (
-        (3, 5, 6, 160, 2),
-        *2 * ((3, 3, 4, 160, 1),),
-        (3, 5, 4, 160, 1),
-        (3, 3, 4, 160, 1),
-        (3, None, 4, 160, 1),
-        (None, None, 2, 160, 1),
-        (3, None, 4, 160, 1),
-    ),
-    (
-        (5, 5, 6, 256, 2),
-        (5, 5, 4, 256, 1),
-        *2 * ((3, 5, 4, 256, 1),),
-        (None, None, 4, 256, 1),
-        (3, None, 4, 256, 1),
-        (3, 5, 2, 256, 1),
-        (5, 5, 4, 256, 1),
-        *2 * ((None, None, 4, 256, 1),),
-        (5, None, 2, 256, 1),
-    ),
+    (80, E35, (3, 3, 2)),
+    (160, (3, 5, 6), E33, E33, E35, E33, C3, (None, None, 2), C3),
+    (256, (5, 5, 6), E55, E35, E35, FFN, C3, (3, 5, 2), E55, FFN, FFN, (5, None, 2)),
 )
 L = (
-    ((3, 5, 4, 96, 2), (3, 3, 4, 96, 1)),
-    (
-        (3, 5, 4, 192, 2),
-        *3 * ((3, 3, 4, 192, 1),),
-        (3, 5, 4, 192, 1),
-        *5 * ((5, 3, 4, 192, 1),),
-        (3, None, 4, 192, 1),
-    ),
-    (
-        (5, 5, 4, 512, 2),
-        *3 * ((5, 5, 4, 512, 1),),
-        (5, None, 4, 512, 1),
-        (5, 3, 4, 512, 1),
-        *2 * ((5, None, 4, 512, 1),),
-        (5, 3, 4, 512, 1),
-        (5, 5, 4, 512, 1),
-        *3 * ((5, None, 4, 512, 1),),
-    ),
+    (96, E35, E33),
+    (192, E35, *3 * (E33,), E35, *5 * (E53,), C3),
+    (512, *4 * (E55,), C5, E53, C5, C5, E53, E55, *3 * (C5,)),
 )
 
 
@@ -78,19 +42,21 @@ def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: No
     x (N, H, W, C) -> (N, H/32, W/32, 960).
 
     Args:
-        table: the stages: kernels of the two depthwise convolutions, expansion, channels, stride.
+        table: the stages: channels, then kernels of both depthwise convolutions and expansion of
+            each block.
         stem: filters of the first convolution.
         pairs: filters of each pair; none for a fused MBConv of 48 channels.
         p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
     """
-    gate = gates(sum(map(len, table)), survival, drop_path)
+    gate = gates(sum(map(len, table)) - len(table), survival, drop_path)
     x = tap(conv(x, stem, k=3, s=2, p=p, n=n), "stem")
     for i, (wide, f) in enumerate(pairs, 1):
         x = tap(conv(conv(x, wide, k=3, s=2, p=p, n=n), f, k=1, n=n), f"stage{i}")
     if not pairs:
         x = tap(fused_mbconv_block(x, 48, 2, p=p, n=n, a="relu"), "stage1")
-    for i, stage in enumerate(table, max(len(pairs), 1) + 1):
-        for j, (first, k, r, f, s) in enumerate(stage, 1):
+    for i, (f, *blocks) in enumerate(table, max(len(pairs), 1) + 1):
+        for j, (first, k, r) in enumerate(blocks, 1):
+            s = 2 if j == 1 else 1
             x = uib_block(x, f, s, r=r, first=first, k=k, p=p, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
@@ -110,10 +76,12 @@ def net(table: Sequence[Any], size: int, n: Norm, stem: int = 32, pairs: Sequenc
 
     timm pads as Torch does, and has its batch norm.
     """
-    timm = {"table": (table, stem, pairs, BN), "head": partial(head, n=BN, rate=rate)}
-    timm["options"] = OPTIONS | {"p": 1}
-    return Net(body, (table, stem, pairs, n), (size, size, 3), options=OPTIONS,
-               variants={"timm": timm}, head=partial(head, n=n, rate=rate))  # fmt: skip
+
+    def row(n: Norm, p: Padding) -> dict[str, Any]:
+        read = partial(head, n=n, rate=rate)
+        return dict(table=(table, stem, pairs, n), options=OPTIONS | {"p": p}, head=read)
+
+    return Net(body, shape=(size, size, 3), variants={"timm": row(BN, 1)}, **row(n, "same"))
 
 
 OPTIONS = {"p": "same", "survival": None, "drop_path": None}

@@ -186,9 +186,9 @@ def timm_v4(table: Iterable[Sequence[Any]], pairs: int) -> Rows:
             rows |= {f"{there}.conv": f"{here}_conv{j + 1}", f"{there}.bn1": f"{here}_bn{j + 1}"}
     fused = {"conv_exp": "conv1", "bn<i>": "bn<i>", "conv_pwl": "conv2"}
     rows |= within({"blocks.0.0": "stage1"}, fused) if not pairs else {}
-    for i, stage in enumerate(table, max(pairs, 1)):
-        for j, (first, k, _, _, s) in enumerate(stage):
-            path = f"stage{i + 1}_block{j + 1}" + "_b2" * (s == 1)
+    for i, (_, *blocks) in enumerate(table, max(pairs, 1)):
+        for j, (first, k, _) in enumerate(blocks):
+            path = f"stage{i + 1}_block{j + 1}" + "_b2" * (j > 0)
             parts = ["dw_start"] * bool(first) + ["pw_exp"] + ["dw_mid"] * bool(k) + ["pw_proj"]
             count = {"dw": 0, "pw": 0}
             for m, part in enumerate(parts, 1):

@@ -348,7 +348,8 @@ class Network:
         """What a parameter of the table is worth: data where its hint says so."""
         name, value = param.name.value, cutter.of(value)
         hint = nodes.code(param.annotation.annotation)
-        if not isinstance(value, tuple) or "Sequence" not in hint or id(value) in cutter.constants:
+        named = id(value) in cutter.constants
+        if not value or not isinstance(value, tuple) or "Sequence" not in hint or named:
             return value
         return cutter.table(name.upper(), value, comments.get(name, ""))
 

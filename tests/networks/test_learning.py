@@ -29,7 +29,6 @@ from proofs.prove import (
 
 from convbook.architectures import bn_inception, create, googlenet, inception_v4
 from convbook.architectures.catalog import FAMILIES, NETS, build
-from convbook.blocks import fused_mbconv_block, mbconv_block
 from convbook.blocks.layers import BN, conv, gavgpool
 
 # A member of each family: as published where that is quick; else the public body and head on a
@@ -57,9 +56,7 @@ SHORT = {
         1: 96,
     },
     "efficientnet_b0": {0: ((1, 3, 16, 1, 1), (6, 5, 24, 2, 2))},
-    "efficientnet_v2_b0": {
-        0: ((fused_mbconv_block, 1, 16, 1, 1), (mbconv_block, 4, 24, 2, 2)),
-    },
+    "efficientnet_v2_b0": {0: ((True, 1, 16, 1, 1), (False, 4, 24, 2, 2))},
     "shufflenet_v1_g3_1x": {0: ((240, 2), (480, 2), (960, 2))},
     "shufflenet_v2_1x": {1: (2, 2, 2)},
     "regnet_y_200mf": {0: ((1, 24, 8), (1, 56, 8))},
@@ -69,7 +66,7 @@ SHORT = {
     "res2next50": {2: (1, 2, 1, 1)},
     "ese_vovnet19b_dw": {1: (16, 16), 2: (32, 64), 4: (1, 2)},
     "mobilenet_v4_conv_small": {
-        0: (((5, 5, 3, 32, 2), (None, 3, 2, 32, 1)), ((3, None, 4, 48, 2), (None, None, 2, 48, 1))),
+        0: ((32, (5, 5, 3), (None, 3, 2)), (48, (3, None, 4), (None, None, 2))),
     },
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
 }
