@@ -16,7 +16,7 @@ FAST := $(addprefix tests/,project/test_house.py project/test_reference_pages.py
 PACKAGES := blocks architectures gallery training
 
 .PHONY: help train bench test test-fast test-slow test-long prove test-texts notebooks experiments proofs mutants test-oldest \
-	test-backends test-others docs test-site ledger lint types format wheel clean
+	test-backends test-others docs pdf test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -82,6 +82,10 @@ test-others: .venv-others/made ## what KerasHub, kimm and ONNX files give us, an
 
 docs: .venv-docs/made ## build the site into docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+pdf: .venv-docs/made ## print the notebooks and guides as one book, docs/_build/cookbook.pdf, with Chromium
+	@.venv-docs/bin/python -m sphinx -q -t book -b singlehtml docs docs/_build/book
+	@.venv-docs/bin/python docs/_ext/pdf.py docs/_build/book/book.html docs/_build/cookbook.pdf
 
 test-site: docs ## open every page of the site in a headless Chromium, if there is one
 	@.venv-docs/bin/python -m pytest -q --confcutdir tests/apart/site tests/apart/site

@@ -24,19 +24,23 @@ extensions = [
     "sphinx-mathjax-offline",  # MathJax and its fonts in _static
     "sphinx_copybutton",
     "api_pages",
+    "lessons",
     "paired",
+    "sliders",
     *(path.stem for path in sorted((DOCS / "_ext").glob("gallery*.py"))),
 ]
 
 # Notebooks are shown with the outputs that are kept in them.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = "Show code", "Hide code"
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 copybutton_selector = ", ".join(
     [*(f"div.highlight-{kind} pre" for kind in ("python", "ipython3", "bash")), "pre.code"]
 )
+copybutton_exclude = ".linenos, .eq"
 
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
@@ -61,6 +65,7 @@ html_sidebars = {
     "notebooks/*": [],
     "gallery*": [],
     "architectures*": [],
+    "arithmetic": [],
     "contributing": [],
 }
 WITH_CONTENTS = ("contributing", "errata", "guides/*", "reference/*", "strategies")
@@ -77,6 +82,20 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+if tags.has("book"):  # noqa: F821  Sphinx gives it: make pdf
+    root_doc = "book"
+    html_theme = "basic"
+    html_css_files, html_js_files = ["book.css"], []
+    html_theme_options, html_sidebars = {}, {}
+    extensions = [name for name in extensions if name not in ("api_pages", "sphinx_copybutton")]
+    extensions = [name for name in extensions if not name.startswith("gallery")]
+    kept = ("book.md", "reading.md", "errata.md", "notebooks", "guides")
+    exclude_patterns += [path.name for path in DOCS.iterdir() if path.name not in kept]
+    exclude_patterns += ["notebooks/README.md", "guides/index.md"]
+    suppress_warnings = ["myst.xref_missing"]
+else:
+    exclude_patterns += ["book.md"]
 
 
 def bring_notebooks():

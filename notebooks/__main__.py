@@ -2,7 +2,8 @@
 
 The text of NAME is notebooks/source/NAME.py; notebooks/NAME.ipynb is what a run of it gave, with
 a digest of the code that ran.  A run that fails, a claim that does not hold, and an output longer
-than a screen write nothing.  Where only prose changed, --prose writes it without a run.
+than a screen write nothing.  Where only prose changed, or what stands folded, --prose writes it
+without a run.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from notebooks.folded import EXERCISE, FOLDED, fold
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent / "pyproject.toml"
@@ -37,6 +40,10 @@ if importlib.util.find_spec("convbook") is None:
     print(f"convbook is missing: installing it from {{where}}")
     wanted = f"keras-block-cookbook[notebooks] @ {{where}}"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", wanted], check=True)"""
+# After the solution of an exercise: its own check
+ASSERTED = """\
+from convbook.beside.exercises import fingerprint
+assert ({}).right, f"the solution's answer is {{answer!r}}: {{fingerprint(answer)}}\""""
 FENCE = re.compile(r"```python\n(.*?)```", re.S)
 
 
@@ -49,6 +56,7 @@ def text_of(name):
     import jupytext
 
     notebook = jupytext.read(HERE / "source" / f"{name}.py")
+    fold(notebook.cells, name)
     notebook.cells[1:1] = first_cells(name)
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i:02}"
@@ -69,7 +77,8 @@ def first_cells(name):
 
     address = repository()
     where = f"git+{address}" if address else ""
-    cells = [new_code_cell(SETUP.format(where), metadata={"tags": [FIRST, "hide-input"]})]
+    folded = FOLDED | {"tags": [FIRST, *FOLDED["tags"]]}
+    cells = [new_code_cell(SETUP.format(where), metadata=folded)]
     if address:
         colab = "https://colab.research.google.com"
         at = address.replace("https://github.com", f"{colab}/github")
@@ -90,12 +99,20 @@ def code_cells(notebook):
 
 
 def solutions(notebook):
-    """The code hidden in the exercises, as cells."""
+    """The code hidden in the exercises, as cells, each with the check of its exercise's answer."""
     from nbformat.v4 import new_code_cell
 
-    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    hidden = [part for text in words for part in SOLUTION.findall(text)]
-    return [new_code_cell(code) for part in hidden for code in FENCE.findall(part)]
+    found, asked = [], None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            asked = cell if EXERCISE in cell.metadata.get("tags", ()) else asked
+            continue
+        for part in SOLUTION.findall(cell.source):
+            found += [new_code_cell(code) for code in FENCE.findall(part)]
+            if asked:
+                found.append(new_code_cell(ASSERTED.format(asked.source.splitlines()[-1])))
+                asked = None
+    return found
 
 
 def run(name, limit):
@@ -157,8 +174,8 @@ def stale():
 
 
 def words(notebook):
-    """All that an author wrote, and the digest of the code that ran."""
-    written = [(cell.cell_type, cell.id, cell.source) for cell in notebook.cells]
+    """All that an author wrote, what stands folded, and the digest of the code that ran."""
+    written = [(c.cell_type, c.id, c.source, *map(c.metadata.get, FOLDED)) for c in notebook.cells]
     return notebook.metadata.get("code"), written
 
 
@@ -170,9 +187,21 @@ def write_prose(name):
     if kept.metadata.get("code") != text.metadata["code"]:
         raise SystemExit(f"{name}: its code changed too; type: python -m notebooks {name}")
     for cell, ran in zip(code_cells(text), code_cells(kept), strict=True):
-        cell.update(outputs=ran.outputs, execution_count=ran.execution_count)
-        cell.metadata = ran.metadata | cell.metadata
+        cell.update(outputs=[*map(drawn, ran.outputs)], execution_count=ran.execution_count)
+        kept_words = {key: ran.metadata[key] for key in ("mystnb",) if key in ran.metadata}
+        cell.metadata = cell.metadata | kept_words
+    text.metadata = kept.metadata | text.metadata
     nbformat.write(text, HERE / f"{name}.ipynb")
+
+
+def drawn(output):
+    """An output as a run gives it today: a kept picture may be older than the dark forms."""
+    data = output.get("data", {})
+    if svg := data.get("image/svg+xml"):
+        from convbook.gallery.draw.dark import with_dark_form
+
+        data["image/svg+xml"] = with_dark_form(svg)
+    return output
 
 
 def one(name, limit):

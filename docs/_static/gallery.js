@@ -170,7 +170,7 @@
     }
     for (const table of document.querySelectorAll("article table")) {
       const rows = table.tBodies[0]?.rows.length ?? 0;
-      if (!table.tHead || rows < 8 || table.closest(".cell_output, details, .highlighttable")) continue;
+      if (!table.tHead || rows < 8 || table.closest(".cell_output, details, form, .highlighttable")) continue;
       sortable(table);
       if (rows >= 24) searchable(table);
     }

@@ -10,11 +10,14 @@ from typing import Any
 import keras
 
 from convbook.architectures.graph.calls import Call, calls
+from convbook.gallery.draw.dark import with_dark_form
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
 
 __all__ = ["draw"]
 
+DPI = 110
+WIDEST = 700  # points of an .svg, 930 pixels of a page
 FONT = {"fontname": "DejaVu Sans,Verdana,sans-serif", "fontcolor": "#222222"}
 
 
@@ -23,8 +26,10 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
 
     A box says operation, kernel/stride, filters, groups, dilation, activation, and below it the
     output, height x width x channels; small dark nodes merge; a dashed box has the weights of an
-    earlier one; a frame is a layer that holds a model.  Needs pygraphviz, which brings Graphviz
-    with it.  Returns the path.  Raises ValueError for another ending.
+    earlier one; a frame is a layer that holds a model.  What would be wider than a page runs from
+    left to right.  An .svg is dark where the page or the system of its reader is.  Needs
+    pygraphviz, which brings Graphviz with it.  Returns the path.  Raises ValueError for another
+    ending.
     """
     path = Path(path)
     if path.suffix not in (".png", ".svg", ".pdf"):
@@ -33,14 +38,29 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
         from pygraphviz import AGraph
     except ImportError as error:
         raise ImportError("pictures need pygraphviz: pip install pygraphviz") from error
-    graph = AGraph(directed=True, bgcolor="white", pad=0.2, nodesep=0.25, ranksep=0.35, dpi=110)
+    graph = AGraph(directed=True, bgcolor="white", pad=0.2, nodesep=0.25, ranksep=0.35, dpi=DPI)
     graph.node_attr.update(FONT, shape="box", style="rounded,filled", color="#666666")
     graph.node_attr.update(fontsize=11, margin="0.12,0.05", height=0.3, width=0.3)
     graph.edge_attr.update(color="#666666", arrowsize=0.6, penwidth=1.2)
     add(example(block) if isinstance(block, str) else block, graph, graph, {}, [])
     with rendering():
+        graph.graph_attr["rankdir"] = direction(graph)
         graph.draw(path, prog="dot")
+    if path.suffix == ".svg":
+        path.write_text(with_dark_form(path.read_text(encoding="utf-8")), encoding="utf-8")
     return path
+
+
+def direction(graph: Any) -> str:
+    """From top to bottom; from left to right if that is narrower than what is too wide."""
+    widths = {}
+    for way in ("TB", "LR"):
+        graph.graph_attr["rankdir"] = way
+        laid_out = graph.draw(format="plain", prog="dot").decode()
+        widths[way] = DPI * float(laid_out.split()[2])  # "graph SCALE WIDTH HEIGHT", in inches
+        if widths[way] <= WIDEST:
+            return way
+    return min(widths, key=widths.__getitem__)
 
 
 def add(

@@ -79,6 +79,11 @@ def title_of(op: keras.Operation) -> str:
     return activation(op) or "linear" if kind == "Activation" else words(kind)
 
 
+def count(n: int | None, what: str) -> str:
+    """So many of them; nothing where there are none."""
+    return f"{n} {what}{'s' * (n > 1)}" if n else ""
+
+
 def activation(op: keras.Operation) -> str:
     """The name of the layer's activation, nothing for a linear one."""
     function = getattr(op, "activation", None)
@@ -101,8 +106,8 @@ def letters(op: keras.Operation) -> tuple[str, str]:
     fused = activation(op) if type(op).__name__ != "Activation" else ""
     filters, units = getattr(op, "filters", None), getattr(op, "units", None)
     rest = (
-        f"{filters} filters" if filters else f"{units} units" if units else "",
-        f"{g} groups" if g > 1 else "",
+        count(filters, "filter") or count(units, "unit"),
+        count(g, "group") if g > 1 else "",
         f"dilation {d[0]}" if d and max(d) > 1 else "",
         f"survival {op.survival:g}" if hasattr(op, "survival") else "",
         fused,

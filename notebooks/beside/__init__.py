@@ -17,14 +17,17 @@ from convbook.architectures import create, facts, measure
 from convbook.architectures.catalog import ALIASES
 from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import TAPS
+from convbook.beside.exercises import check
 from convbook.gallery import ledger, show
 from convbook.gallery.draw import draw
+from convbook.gallery.draw.dark import with_dark_form
 from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
 from convbook.training.data import load
 
 __all__ = [
     *("bake_off", "claims", "lab", "results"),
+    "check",
     *("code", "digits", "figure", "grid", "learn", "lines", "picture", "table"),
     *("Markdown", "Picture"),
 ]
@@ -53,7 +56,7 @@ class Markdown(str):
 
 
 class Picture:
-    """An SVG on white, so that it reads on dark pages too, with alt: what it shows, in words."""
+    """An SVG with a light and a dark form, and alt: what it shows, in words."""
 
     def __init__(self, svg, alt):
         self.svg, self.alt = svg, alt
@@ -74,7 +77,7 @@ def figure(fig, alt):
     text = io.StringIO()
     fig.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)
-    return Picture(text.getvalue(), alt)
+    return Picture(with_dark_form(text.getvalue()), alt)
 
 
 def source(function, whole, options):

@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from convbook.beside import digits, figure, grid, lab, results
+from convbook.beside import check, digits, figure, grid, lab, results
 
 data = digits(8)
 
@@ -124,7 +124,7 @@ for ax, y, title in zip(
     ("share of the paths", "gradient of one path", "share of the gradient"),
     strict=True,
 ):
-    ax.bar(range(n + 1), y)
+    ax.plot(range(n + 1), y, "o-", ms=4)
     ax.set(title=title, xlabel="branches passed")
 axes[1].set_yscale("log")
 figure(
@@ -382,12 +382,18 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 # ## Exercises
 #
 # 1. What share of the paths of ResNet-110 (54 blocks) have between 19 and 35 branches?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent, rounded down
+check(answer, "29db0c67")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # inside = sum(comb(54, k) for k in range(19, 36)) / 2**54
 # assert inside > 0.95
+# answer = int(100 * inside)
 # ```
 #
 # More than 95 %, as arXiv:1605.06431 says.
@@ -395,11 +401,17 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 #
 # 2. A max pool and an energy both forget where a feature is. What is left after a mean pool of a
 #    simple cell over all phases?
-#
+
+# %% tags=["exercise"]
+answer = ...  # a number
+check(answer, "5feceb66")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # assert abs(np.mean(one[:-1])) < 1e-6 * np.mean(energy)
+# answer = round(float(np.mean(one[:-1]) / np.mean(energy)))
 # ```
 #
 # Nothing: the answers cancel. A nonlinearity, a square or a relu, must come before the mean.

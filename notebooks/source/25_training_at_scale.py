@@ -27,7 +27,7 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from convbook import blocks
-from convbook.beside import code, digits, figure, grid
+from convbook.beside import check, code, digits, figure, grid
 from convbook.training.devices import cluster, multiworker, norms
 from convbook.training.devices.accumulate import Accumulated
 
@@ -223,14 +223,15 @@ grid(
 # All differences, compared with how far training moved the weights:
 
 # %%
+LEAST = 1e-17  # where a difference of 0 stands on the logarithmic axis
 fig, ax = plt.subplots()
 rows = dict(sorted({**found, "training itself": moved}.items(), key=lambda row: row[1]))
-equal = [value < 1e-9 for value in rows.values()]
-bars = ax.barh(list(rows), rows.values(), color=["C2" if e else "C1" for e in equal])
-bars[-1].set_color("0.6")
+for name, value in rows.items():
+    colour = "0.6" if name == "training itself" else "C2" if value < 1e-9 else "C1"
+    ax.plot(max(value, LEAST), name, "o", color=colour)
+    ax.annotate(f"{value:.0e}", (max(value, LEAST), name), (7, -3), textcoords="offset points")
 ax.axvline(1e-9, color="0.3", ls="--", lw=1)
-ax.set(xscale="log", xlim=(1e-17, 1e3), xlabel="largest difference of a weight from one device")
-ax.bar_label(bars, [f"{value:.0e}" for value in rows.values()], padding=3)
+ax.set(xscale="log", xlim=(LEAST / 3, 1e3), xlabel="largest difference of a weight from one device")
 figure(
     fig,
     "Largest difference of a weight from one device, logarithmic: below 1e-9 for two devices, two "
@@ -304,7 +305,12 @@ figure(
 # ## Exercises
 #
 # 1. With three devices and a batch of 64, what does the trainer say before it begins?
-#
+
+# %% tags=["exercise"]
+answer = ...  # the largest batch below 64 that it takes
+check(answer, "da4ea2a5")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -318,12 +324,18 @@ figure(
 # except ValueError as error:
 #     said = str(error)
 # assert said == "--batch-size 64: must be a multiple of 3, for 3 devices: 63"
+# answer = 63
 # ```
 # </details>
 #
 # 2. An evaluation must count every image exactly once, though 360 images do not divide into equal
 #    batches for 7 devices. Check `strategy.rows_of_share` for all numbers of devices up to 16.
-#
+
+# %% tags=["exercise"]
+answer = ...  # images that one device may have more than another
+check(answer, "6b86b273")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -334,17 +346,24 @@ figure(
 #     assert [i for first, last in sorted(parts) for i in range(first, last)] == list(range(360))
 #     sizes = [last - first for first, last in parts]
 #     assert max(sizes) - min(sizes) <= 1
+# answer = 1
 # ```
 # </details>
 #
 # 3. Why do the weights stay in float32 under `mixed_bfloat16`?
-#
+
+# %% tags=["exercise"]
+answer = ...  # from 1 to the next larger bfloat16: 1 / ...
+check(answer, "2747b7c7")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # weight, step = tf.constant(1.0), 0.001
 # assert tf.cast(weight, "bfloat16") + tf.cast(step, "bfloat16") == 1
 # assert weight + step > 1
+# answer = 128
 # ```
 #
 # Near 1, neighbouring bfloat16 numbers are 1/128 apart: every update smaller than half of that

@@ -1,5 +1,6 @@
 """convbook draw: the picture has what the graph has."""
 
+import io
 import re
 import struct
 import sys
@@ -8,11 +9,14 @@ from xml.etree import ElementTree
 import keras
 import pytest
 from keras import layers
+from matplotlib import pyplot as plt
 
 from convbook.__main__ import main
 from convbook.architectures.graph.calls import calls
 from convbook.blocks import stochastic_depth
 from convbook.gallery.draw import draw
+from convbook.gallery.draw.dark import GRAPH, PLOT, with_dark_form
+from convbook.gallery.draw.labels import KINDS
 from convbook.gallery.menu import MENU, example
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -67,11 +71,11 @@ def test_what_the_boxes_say(tmp_path):
 
 
 def test_a_layer_called_twice_is_two_nodes_the_second_dashed(tmp_path):
-    x = keras.Input((8, 8, 4))
-    conv = layers.Conv2D(4, 3, padding="same")
+    x = keras.Input((8, 8, 1))
+    conv = layers.Conv2D(1, 3, padding="same")
     path = draw(keras.Model(x, conv(conv(x))), tmp_path / "shared.svg")
     texts, edges, _ = picture(path)
-    assert texts[1:] == 2 * [["conv 3×3", "4 filters", "8×8×4"]]
+    assert texts[1:] == 2 * [["conv 3×3", "1 filter", "8×8×1"]]
     assert edges == 2
     dashes = [path.get("stroke-dasharray") for path in ElementTree.parse(path).iter(f"{SVG}path")]
     assert len([dash for dash in dashes if dash]) == 1
@@ -97,6 +101,48 @@ def test_legible_on_any_page(tmp_path):
     assert fonts == {"DejaVu Sans,Verdana,sans-serif"}
 
 
+def test_a_dark_form_has_a_colour_for_each_that_is_drawn(tmp_path):
+    name = tmp_path / "block.svg"
+    text = draw("stochastic_depth", name).read_text(encoding="utf-8")
+    text += draw("normal_cell", name).read_text(encoding="utf-8")
+    text += draw("se_block", name).read_text(encoding="utf-8")
+    style = "".join(re.findall("<style>@media .prefers-color-scheme: dark.*?</style>", text, re.S))
+    drawn = {*re.findall('(?:fill|stroke)="[^"]*"', text.replace(style, ""))}
+    drawn -= {'fill="none"', 'stroke="none"', 'stroke="transparent"'}
+    assert len(drawn) > 10
+    assert not [colour for colour in drawn if f"[{colour}]" not in style]
+    for box in KINDS.values():
+        assert brightness(GRAPH["#444444"]) - brightness(GRAPH[box]) > 0.35
+
+
+def brightness(colour):
+    """From 0, black, to 1, white, of #rrggbb."""
+    return sum(int(colour[i : i + 2], 16) for i in (1, 3, 5)) / 3 / 255
+
+
+def test_a_plot_has_a_dark_form_too():
+    fig, ax = plt.subplots()
+    ax.plot([1, 2], label="a line")
+    text = io.StringIO()
+    fig.savefig(text, format="svg")
+    plt.close(fig)
+    both = with_dark_form(text.getvalue())
+    assert '<g id="figure_1">' in both  # whose letters have no colour of their own
+    for light in ("#ffffff", "#000000", "#1f77b4"):
+        assert f'[style*="fill: {light}"] {{ fill: {PLOT[light]} !important }}' in both
+    ElementTree.fromstring(both)
+
+
+@pytest.mark.parametrize(("name", "turned"), [("normal_cell", True), ("se_block", False)])
+def test_a_wide_graph_runs_from_left_to_right(name, turned, tmp_path):
+    path = draw(name, tmp_path / "block.svg")
+    root = ElementTree.parse(path).getroot()
+    assert int(root.get("width").removesuffix("pt")) < 750
+    nodes = [g for g in root.iter(f"{SVG}g") if g.get("class") == "node"]
+    first, last = (next(node.iter(f"{SVG}text")) for node in (nodes[0], nodes[-1]))
+    assert (float(first.get("x")) < float(last.get("x")) - 200) == turned
+
+
 def test_png_in_the_current_folder(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert main(["draw", "normal_cell"]) == 0
@@ -104,8 +150,8 @@ def test_png_in_the_current_folder(tmp_path, monkeypatch, capfd):
     data = (tmp_path / "normal_cell.png").read_bytes()
     assert data.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", data[16:24])
-    assert 1000 < width < 2400
-    assert 250 < height < 1000
+    assert 500 < width < 1000
+    assert 700 < height < 1500
 
 
 def test_letters_are_drawn_whatever_fonts_the_machine_has(tmp_path):

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from places import ROOT
 
 from convbook import architectures, beside, blocks
+from convbook.beside.exercises import TRY, fingerprint
 
 
 def test_code_is_the_block_cut_to_the_call_without_its_docstring():
@@ -151,3 +152,25 @@ def test_learn_gives_the_losses_of_training_and_test():
     history = beside.learn(model, data, epochs=3, rate=0.01)
     assert history["loss"][2] < history["loss"][0]
     assert history["val_accuracy"][2] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("right", "also", "wrong"),
+    [
+        (25_557_032, np.int64(25_557_032), 25_502_912),
+        (4.2388, 4.21, 4.3),
+        (0.5, np.float32(0.5), 0.51),
+        (2.0, 2, 2.1),
+        (True, np.bool_(True), 1),
+        ("transposed convolution", " Transposed  Convolution", "convolution"),
+        ((56, 11), np.array([56, 11]), (11, 56)),
+        (("conv10", 0.2), ["conv10", 0.201], ("conv1", 0.2)),
+    ],
+)
+def test_check_knows_an_answer_in_all_its_forms(right, also, wrong):
+    expected = fingerprint(right)
+    assert beside.check(right, expected).right
+    assert beside.check(also, expected) == "**Right.**"
+    assert not beside.check(wrong, expected).right
+    blank = beside.check(..., expected)
+    assert (str(blank), blank.right) == (TRY, False)

@@ -10,6 +10,7 @@ import pytest
 import notebooks.__main__ as runner
 from convbook import beside
 from convbook.beside import results
+from convbook.beside.exercises import TRY
 
 OWN = {
     "01_convolution_arithmetic",
@@ -89,10 +90,32 @@ def test_links_to_the_docs_resolve(name):
             assert anchor in [beside.anchor(heading) for heading in headings], anchor
 
 
+def exercises(notebook):
+    return [c for c in notebook.cells if "exercise" in c.metadata.get("tags", ())]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if exercises(kept(name))])
+def test_each_exercise_has_a_blank_cell_before_its_solution(name):
+    notebook = kept(name)
+    assert words(notebook).count("<details>") == len(exercises(notebook))
+    for cell in exercises(notebook):
+        assert re.fullmatch(r'answer = \.\.\.  # .+\ncheck\(answer, "[0-9a-f]{8}"\)', cell.source)
+        assert [output.data["text/markdown"] for output in cell.outputs] == [TRY]
+        following = notebook.cells[notebook.cells.index(cell) + 1]
+        assert following.source.startswith("<details>")
+
+
 def test_a_result_that_two_places_keep_is_the_same():
     """The wheel has no benchmarks, and notebook 15 plots one."""
     kept = runner.HERE.parent / "benchmarks" / "results" / "memory.json"
     assert results.kept("memory") == json.loads(kept.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_has_a_dark_form(name):
+    outputs = [o.get("data", {}) for c in kept(name).cells for o in c.get("outputs", ())]
+    pictures = [data["image/svg+xml"] for data in outputs if "image/svg+xml" in data]
+    assert not [svg for svg in pictures if "(prefers-color-scheme: dark)" not in svg]
 
 
 def test_all_fit_in_the_repository():
@@ -136,6 +159,48 @@ def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
     assert [*runner.stale()] == ["a"]
 
 
+BESIDE = "# %%\nfrom convbook.beside import grid, picture"
+CELLS = [
+    "# %%\ndef shown(x):\n    return grid([], [x])",
+    "# %%\nshown([1])",
+    "# %%\nx = [1 + 1]\nassert x == [2]",
+    '# %%\npicture(x, "words")',
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("10_resnet", [True, True, True, True, False, True]),  # the first is setup
+        ("01_convolution_arithmetic", [True, True, False, False, False, True]),
+    ],
+)
+def test_what_calls_the_harness_stands_folded(name, expected, folder):
+    (folder / "source" / f"{name}.py").write_text("\n\n".join([BESIDE, *CELLS]), encoding="utf-8")
+    text = runner.text_of(name)
+    nbformat.validate(text)
+    cells = [c.metadata for c in text.cells]
+    assert ["hide-input" in cell.get("tags", ()) for cell in cells] == expected  # MyST-NB
+    assert [cell.get("cellView") == "form" for cell in cells] == expected  # Colab
+    assert [cell.get("jupyter") == {"source_hidden": True} for cell in cells] == expected
+
+
+def test_another_fold_needs_no_run(folder):
+    write(folder, "# %%\nprint(1 + 1)")
+    runner.one("a", 60)
+    write(folder, '# %% tags=["hide-input"]\nprint(1 + 1)')
+    assert [*runner.stale()] == ["a"]
+    before = nbformat.read(folder / "a.ipynb", 4)
+    assert runner.main(["--prose"]) == 0
+    after = nbformat.read(folder / "a.ipynb", 4)
+    assert after.cells[0].metadata["tags"] == ["hide-input"]
+    assert after.cells[0].outputs == before.cells[0].outputs
+    assert after.metadata == before.metadata
+    write(folder, "# %%\nprint(1 + 1)")
+    runner.main(["--prose"])
+    assert "tags" not in nbformat.read(folder / "a.ipynb", 4).cells[0].metadata
+
+
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
@@ -147,6 +212,14 @@ def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
             ],
             "x == 2",
         ),
+        (
+            [
+                "# %%\nfrom convbook.beside.exercises import check, fingerprint",
+                '# %% tags=["exercise"]\nanswer = ...\ncheck(answer, fingerprint(3))',
+                "# %% [markdown]\n# <details>\n# ```python\n# answer = 4\n# ```\n# </details>",
+            ],
+            "the solution's answer is 4: 4b227777",
+        ),
         (["# %%\nprint('line\\n' * 61)"], "more than 60 lines"),
         (["# %%\nimport sys; print('no', file=sys.stderr)"], "stderr: no"),
         (
@@ -157,7 +230,7 @@ def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
             "without words",
         ),
     ],
-    ids=["a claim", "a solution", "length", "stderr", "words"],
+    ids=["a claim", "a solution", "an answer", "length", "stderr", "words"],
 )
 def test_a_run_with_faults_writes_nothing(folder, cells, said):
     write(folder, *cells)

@@ -190,6 +190,37 @@ def test_notebooks_stand_side_by_side_on_wide_screens(browser):
     assert one == other
 
 
+EQUATIONS = """
+return [...document.querySelectorAll('.lines .eq')].map(equation => {
+  const [e, line] = [equation, equation.previousElementSibling].map(x => x.getBoundingClientRect());
+  return [e.left >= line.right, e.top >= line.bottom - 1, e.height > 0]})
+"""
+
+
+def test_equations_stand_beside_their_lines_and_below_them_on_a_phone(browser):
+    for size, beside in (((1920, 1000), True), (PHONE, False)):
+        browser.size(size)
+        browser.open("notebooks/10_resnet.html")
+        found = browser.execute_script(EQUATIONS)
+        assert len(found) >= 5
+        assert {tuple(each) for each in found} == {(beside, not beside, True)}
+
+
+def test_what_the_harness_shows_stands_folded_and_pictures_follow_the_theme(browser):
+    browser.open("notebooks/10_resnet.html")
+    folded = browser.find_elements(By.CSS_SELECTOR, "details.hide.below-input, details.hide")
+    assert len(folded) > 5
+    assert not [fold for fold in folded if fold.get_attribute("open")]
+    assert {fold.text for fold in folded} == {"Show code"}
+    schemes = {}
+    for theme in ("light", "dark"):
+        browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        images = browser.find_elements(By.CSS_SELECTOR, ".cell_output img.dark-light")
+        assert images
+        schemes[theme] = {image.value_of_css_property("color-scheme") for image in images}
+    assert schemes == {"light": {"light"}, "dark": {"dark"}}
+
+
 def public():
     """Every public name of blocks, architectures and training, as the packages have it."""
     import ast
