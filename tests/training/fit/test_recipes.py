@@ -164,7 +164,7 @@ def test_words_are_the_printed_ones(name):
     words = {
         "plateau": "plateau|stops improving|stalls",
         "exponential": r"every \d|per ",
-        "step": r"/10 (at|after)|/10 at",
+        "step": r"/10 (at|after)|/10 at|x0.2 at",
         "rates": "for the rest",
         "polynomial": "polynomial|linearly to 0",
         "cosine": "cosine",
