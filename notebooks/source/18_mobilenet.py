@@ -36,6 +36,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.mobilenet import V1
 from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import accuracies, published
 
 # %% [markdown]
 # ## The block
@@ -199,6 +200,21 @@ grid(
 
 # %%
 table("mobilenet_v2_1.0_224", errata=["mobilenet_v2_1.0_224: 3.4 million and 300 million"])
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** v2: Table 4
+#
+# v1's accuracies stand in the table above. These are v2's, beside weights that the networks load
+# (rows in italics, with their libraries' own figures); last, a library's v1. We have not trained on
+# ImageNet.
+
+# %%
+accuracies("mobilenet_v2_1.0_224", "mobilenet_v2_1.4_224")
+
+# %%
+published("mobilenet_v1_1.0_224")
 
 # %% [markdown]
 # ## The claim, shown

@@ -27,6 +27,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.shufflenet import UNITS
 from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside.printed import accuracies
 
 # %% [markdown]
 # ## The block
@@ -159,6 +160,19 @@ grid(
     ["groups", "channels", "multiply-adds", "paper, millions"],
     [[g, f, network(f, g), printed] for g, (f, printed) in columns.items()],
 )
+
+# %% [markdown]
+# ### The accuracies
+#
+# > **Paper** Tables 2 and 3
+#
+# Top-1 errors on ImageNet by groups, at equal cost, and of the narrower nets. The smaller the
+# network, the more groups help. The row *no shuffle* is the paper's own test of the claim below. We
+# have not trained on ImageNet.
+
+# %%
+nets = "g3_1x", "g1_1x", "g2_1x", "g4_1x", "g8_1x", "g3_0.5x", "g1_0.5x", "g3_0.25x", "g1_0.25x"
+accuracies(*(f"shufflenet_v1_{net}" for net in nets))
 
 # %% [markdown]
 # ## The claim, shown
