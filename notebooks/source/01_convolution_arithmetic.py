@@ -27,7 +27,7 @@ from sklearn.datasets import load_sample_image
 
 from convbook import blocks
 from convbook.architectures import measure
-from convbook.beside import digits, figure, grid, learn
+from convbook.beside import check, digits, figure, grid, learn
 
 rng = np.random.default_rng(0)
 photo = np.float32(load_sample_image("china.jpg")[60:260, 150:450]) / 255
@@ -784,7 +784,12 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 #
 # 1. ResNet begins with a 7x7 convolution of stride 2 and padding 3 on 224 x 224, and a 3x3 max pool
 #    of stride 2 and padding 1. How large is the map, and how many pixels does one position see?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (width of the map, pixels that one position sees)
+check(answer, "8e0509a2")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -792,12 +797,18 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 # stem = keras.Model(i, blocks.maxpool(blocks.conv(i, 64, 7, s=2, p=3), 3, 2, p=1))
 # assert stem.output_shape[1:3] == (56, 56)
 # assert measure(stem).receptive_field == 1 + 6 + 2 * 2 == 11
+# answer = stem.output_shape[1], measure(stem).receptive_field
 # ```
 # </details>
 #
 # 2. With stride 1, show that the gradient of a *valid* cross-correlation with respect to its input
 #    is a *full* convolution of $G$ by the kernel.
-#
+
+# %% tags=["exercise"]
+answer = ...  # width of the gradient, for G of 6 x 6 and a kernel of 3 x 3
+check(answer, "2c624232")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -806,6 +817,7 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 #     np.float32(g)[None, ..., None], np.float32(kernel)[..., None, None], 1, "valid"
 # )
 # assert np.allclose(back[0, ..., 0], convolve2d(g, kernel, "full"), atol=1e-5)
+# answer = back.shape[1]
 # ```
 #
 # Transposing the matrix turns the correlation into a convolution, and 8 x 8 inputs gave 6 x 6
@@ -813,7 +825,12 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 # </details>
 #
 # 3. For which 3x3 kernels is convolution equivariant to rotations by 90 degrees?
-#
+
+# %% tags=["exercise"]
+answer = ...  # free numbers of the nine
+check(answer, "4e074085")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -821,6 +838,7 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 # kernel = np.array([[a, b, a], [b, c, b], [a, b, a]])
 # assert np.array_equal(np.rot90(kernel), kernel)
 # assert np.allclose(conv2d(np.rot90(grey), kernel), np.rot90(conv2d(grey, kernel)), atol=1e-5)
+# answer = len(np.unique(kernel))
 # ```
 #
 # For those that equal themselves when rotated: three free numbers of nine.
@@ -828,7 +846,12 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 #
 # 4. Take five 3x3 layers with a 2x2/2 pool after each of the first three. Which dilations reach the
 #    same receptive field without a pool?
-#
+
+# %% tags=["exercise"]
+answer = ...  # pixels seen with (pools, dilations 1, 2, 4, 8, 8)
+check(answer, "c8677c5d")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -839,6 +862,7 @@ grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items(
 # pooled = measure(keras.Model(i, y)).receptive_field
 # wide = measure(keras.Model(i, blocks.dilated_stack(i, 1, d=(1, 2, 4, 8, 8)))).receptive_field
 # assert pooled == 54 and wide == 47  # a pool of 2 adds a pixel of its own at each scale: 7
+# answer = pooled, wide
 # ```
 # </details>
 #

@@ -23,7 +23,7 @@ from sklearn.datasets import load_sample_image
 
 from convbook import architectures, blocks
 from convbook.architectures import measure
-from convbook.beside import code, figure, grid
+from convbook.beside import check, code, figure, grid
 
 rng = np.random.default_rng(0)
 grey = np.float32(load_sample_image("china.jpg")[60:260, 150:450]).mean(axis=-1) / 255
@@ -603,7 +603,12 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 #
 # 1. For which $C$ does a bottleneck with $r = 4$ have fewer weights than a separable convolution,
 #    both with 3x3?
-#
+
+# %% tags=["exercise"]
+answer = ...  # the C at which both have as many
+check(answer, "5ec1a0c9")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -614,6 +619,7 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 #     assert measure(keras.Model(i, blocks.bottleneck(i, c))).weights == neck
 #     assert measure(keras.Model(i, blocks.sepconv(i, c))).weights == separable
 #     assert (neck < separable) == (17 / 16 * c < 9 + c)
+# answer = 9 / (17 / 16 - 1)
 # ```
 #
 # $\frac{17}{16} C^2 < 9 C + C^2$ holds below $C = 144$.
@@ -621,7 +627,12 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 #
 # 2. How many grouped 1x1 layers, with a shuffle between them, does it take until each of 64
 #    channels in 8 groups reads all the others? And in 16 groups?
-#
+
+# %% tags=["exercise"]
+answer = ...  # layers for (8 groups, 16 groups)
+check(answer, "869b3224")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -636,6 +647,7 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 #
 # assert layers_needed(8) == 2
 # assert layers_needed(16) == 3
+# answer = layers_needed(8), layers_needed(16)
 # ```
 #
 # A group of 8 channels has one channel from each of 8 groups; a group of 4 cannot have one from
@@ -643,12 +655,18 @@ grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
 # </details>
 #
 # 3. Find rates for four dilated 3x3 that see more than 40 pixels a side without a hole.
-#
+
+# %% tags=["exercise"]
+answer = ...  # pixels a side that the widest such rates see
+check(answer, "5316ca1c")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # assert share_read((1, 2, 5, 14)) == 1
 # assert len(read((1, 2, 5, 14))) == 45
+# answer = len(read((1, 3, 9, 27)))
 # ```
 #
 # Three layers see 17 pixels without a hole, and the last layer may place three such windows up to

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from convbook import blocks
 from convbook.architectures import measure
-from convbook.beside import code, digits, figure, grid, learn
+from convbook.beside import check, code, digits, figure, grid, learn
 
 rng = np.random.default_rng(0)
 
@@ -386,13 +386,19 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # ## Exercises
 #
 # 1. How many steps does `refinement_head` need, after one 3x3, to see 31 pixels?
-#
+
+# %% tags=["exercise"]
+answer = ...  # steps
+check(answer, "7902699b")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # i = keras.Input((64, 64, 1))
 # head = keras.Model(i, blocks.refinement_head(blocks.conv(i, 16), 11, steps=7))
 # assert measure(head).receptive_field == 3 + 4 * 7 == 31
+# answer = (31 - 3) // 4
 # ```
 #
 # Each step adds the 3x3 of $W$ and that of $V$: 4 pixels.
@@ -400,12 +406,18 @@ grid(["", "input, channels last", "output", "weights"], rows)
 #
 # 2. A network has a total stride of 32 and needs a last map of at least 7 x 7. Which square images
 #    can it take, and how many answers does an image of 512 pixels give?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (least pixels a side, answers for 512 pixels)
+check(answer, "d3509572")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # assert 7 * 32 == 224
 # assert (512 // 32 - 7 + 1) ** 2 == 100
+# answer = 7 * 32, (512 // 32 - 7 + 1) ** 2
 # ```
 #
 # Images of 224 pixels or more; 10 x 10 answers.
@@ -413,7 +425,12 @@ grid(["", "input, channels last", "output", "weights"], rows)
 #
 # 3. Turn the map of windows above into a label for every pixel of the image: each pixel takes the
 #    mean of the windows that contain it. Which operation is that?
-#
+
+# %% tags=["exercise"]
+answer = ...  # its name, two words
+check(answer, "168624d9")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -424,6 +441,7 @@ grid(["", "input, channels last", "output", "weights"], rows)
 # mean = np.array(painted / count)
 # assert mean.shape == (10, 16, 30)
 # assert np.allclose(mean.sum(axis=0), 1, atol=1e-4)
+# answer = "transposed convolution"
 # ```
 #
 # A transposed convolution by ones: the *full* convolution.

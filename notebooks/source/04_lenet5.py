@@ -32,7 +32,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.lenet import body
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 from convbook.blocks.layers import dense
 from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
@@ -264,7 +264,12 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 #
 # 1. The paper counts 340,908 *connections*: one from each output of a layer to each of its inputs
 #    and to its bias. Add them up from the sizes.
-#
+
+# %% tags=["exercise"]
+answer = ...  # the connections of C3 alone
+check(answer, "e25392a9")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -278,6 +283,7 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 #     "OUTPUT": 10 * 84,
 # }
 # assert sum(connections.values()) == 340_908
+# answer = connections["C3"]
 # ```
 #
 # Sharing reduces them to 60,000 parameters: C1 has 122,304 connections and 156 parameters.
@@ -285,13 +291,19 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 #
 # 2. In most of today's LeNets C3 sees all maps, and the output is a dense layer. How many
 #    parameters does such a network have?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters, with those of the sub-sampling
+check(answer, "8a204881")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # simple = architectures.create("lenet5", variant="c3_fully_connected_softmax")
 # assert simple.count_params() == 61_750
 # assert 61_750 - 2 * (6 + 16) == 61_706  # with plain pools, which have no parameters
+# answer = simple.count_params()
 # ```
 #
 # C3 has 900 more, and the dense output adds 850.
@@ -299,7 +311,12 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 #
 # 3. Why $1.7159 \tanh(2x/3)$? Look at its values at 1 and -1, and at the point where its slope
 #    changes fastest.
-#
+
+# %% tags=["exercise"]
+answer = ...  # that point, a whole number
+check(answer, "6b86b273")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -308,6 +325,7 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 # assert abs(float(squash(np.float32(1))) - 1) < 1e-4  # the targets +1 and -1 are inside its range
 # curvature = np.abs(np.gradient(np.gradient(values, at), at))
 # assert abs(at[curvature.argmax()] - 1) < 0.03
+# answer = round(float(at[curvature.argmax()]))
 # ```
 #
 # The codes of F6 are +1 and -1. Units that reach these values are not saturated, and they work

@@ -30,7 +30,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.alexnet import TABLE, body
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 
 # %% [markdown]
@@ -234,7 +234,12 @@ grid(
 # ## Exercises
 #
 # 1. What share of the parameters and of the multiply-adds do the three dense layers have?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent of (parameters, multiply-adds), whole numbers
+check(answer, "c283bad2")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -242,19 +247,27 @@ grid(
 # whole = architectures.measure(of)
 # assert 1 - convolutions.trainable / whole.trainable > 0.96
 # assert 1 - convolutions.macs / whole.macs < 0.09
+# shares = [convolutions.trainable / whole.trainable, convolutions.macs / whole.macs]
+# answer = tuple(round(100 * (1 - share)) for share in shares)
 # ```
 #
 # 96 % and 8 %: the convolutions use each weight at every position.
 # </details>
 #
 # 2. How many weights and multiply-adds would the network have without its groups?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters more
+check(answer, "6dbd3e7c")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # one = architectures.measure(architectures.create("alexnet_ungrouped", top=False))
 # assert one.trainable - convolutions.trainable == 62_378_344 - 60_965_224
 # assert round(one.macs / convolutions.macs, 1) == 1.6
+# answer = one.trainable - convolutions.trainable
 # ```
 #
 # 1.4 million weights more, all in conv2, 4 and 5, and 60 % more multiply-adds in the convolutions.
@@ -262,13 +275,19 @@ grid(
 #
 # 3. The pools overlap: their windows are 3x3, 2 pixels apart (section 3.4). What size is the map
 #    after the first pool if they do not overlap?
-#
+
+# %% tags=["exercise"]
+answer = ...  # width of the map
+check(answer, "670671cd")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # maps = keras.Input((55, 55, 96))
 # sizes = [blocks.maxpool(maps, k=k, s=2, p="valid").shape[1:] for k in (3, 2)]
 # assert sizes == [(27, 27, 96)] * 2
+# answer = sizes[1][0]
 # ```
 #
 # The same: 55 is odd, and 2x2 windows leave out the last row and column. So one can compare the two

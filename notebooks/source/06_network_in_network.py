@@ -36,7 +36,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.common import maps_head
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 
 # %% [markdown]
@@ -286,7 +286,12 @@ assert np.mean(found) >= 0.9
 #
 # 1. A network that ends in the mean takes images of any size. Which of the two networks above does
 #    so, and what would the other need?
-#
+
+# %% tags=["exercise"]
+answer = ...  # "mean" or "dense": which takes any size
+check(answer, "82523fae")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -296,6 +301,7 @@ assert np.mean(found) >= 0.9
 #
 # slid = fully_convolutional(nets[dense_on_maps])
 # assert slid.compute_output_shape((1, 16, 32, 1)) == (1, 1, 9, 10)
+# answer = "mean"
 # ```
 #
 # The first does. You can slide the second over a larger image, window by window: its dense layer
@@ -305,7 +311,12 @@ assert np.mean(found) >= 0.9
 # 2. Swap the mean and a dense layer without bias: take a 1x1 convolution to ten maps and then the
 #    mean, or the mean of the 32 maps and then a dense layer with the same weights. Do both give the
 #    same result?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (linear maps: True or False, with relu: True or False)
+check(answer, "8c19106e")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -315,6 +326,7 @@ assert np.mean(found) >= 0.9
 # assert not np.allclose(
 #     np.maximum(features @ w, 0).mean((0, 1)), np.maximum(features.mean((0, 1)) @ w, 0)
 # )
+# answer = True, False
 # ```
 #
 # Yes, as long as the maps are linear. So later networks take the mean first, which is cheaper. With
@@ -322,12 +334,18 @@ assert np.mean(found) >= 0.9
 # </details>
 #
 # 3. How many multiply-adds of the CIFAR-10 network are in its six 1x1 convolutions?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent of all, a whole number
+check(answer, "eb1e33e8")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # made = 32**2 * (192 * 160 + 160 * 96) + 16**2 * 2 * 192**2 + 8**2 * (192**2 + 192 * 10)
 # assert round(made / architectures.measure(nin).macs, 2) == 0.31
+# answer = round(100 * made / architectures.measure(nin).macs)
 # ```
 #
 # Three tenths.

@@ -29,7 +29,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.vgg import TABLE, body
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 
 # %% [markdown]
@@ -312,13 +312,19 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 #
 # 1. Which network needs more multiply-adds for an image: D with its 138 million parameters or E
 #    with 144? And what do the dense layers cost compared with the convolutions?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent that E has more than D, a whole number
+check(answer, "670671cd")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # macs = {row[0]: row[4] for row in rows}
 # assert round(macs["E"] / macs["D"], 2) == 1.27
 # assert weights / architectures.measure(d).macs < 0.01
+# answer = round(100 * (macs["E"] / macs["D"] - 1))
 # ```
 #
 # E does: four per cent more parameters, 27 % more multiply-adds. The dense layers have 89 % of D's
@@ -328,7 +334,12 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # 2. C has three 1x1 convolutions where D has 3x3 (section 2.3: more nonlinearity, no larger view).
 #    How many weights does that save, and how many pixels does the last position before the dense
 #    layers see?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (weights saved, pixels seen by C, by D)
+check(answer, "7873cee6")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -336,19 +347,26 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # assert count["D"] - count["C"] == 8 * (256**2 + 2 * 512**2)
 # seen = [architectures.measure(architectures.create(f"vgg_{n}", top=False)) for n in "CD"]
 # assert [net.receptive_field for net in seen] == [156, 212]
+# answer = count["D"] - count["C"], seen[0].receptive_field, seen[1].receptive_field
 # ```
 #
 # Both are deeper than B; D sees more than C, and has the lower error.
 # </details>
 #
 # 3. How large must an image be for VGG-16, slid over it, to give a map of 10 x 10 logits?
-#
+
+# %% tags=["exercise"]
+answer = ...  # pixels a side
+check(answer, "94f86079")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # size = 224 + 9 * 32
 # shape = architectures.create("vgg_A", top=False, input_shape=(size, size, 3)).output_shape
 # assert shape[1] - 7 + 1 == 10
+# answer = size
 # ```
 # </details>
 #

@@ -34,7 +34,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.googlenet import TABLE
-from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside import check, code, digits, figure, grid, picture, table
 from convbook.beside.printed import accuracies
 
 # %% [markdown]
@@ -309,7 +309,12 @@ grid(
 #
 # 1. How wide would the nine modules become if they had the kernels of Table 1, but no 1x1
 #    convolution narrowed the pool's output?
-#
+
+# %% tags=["exercise"]
+answer = ...  # maps after the nine
+check(answer, "e83a33c5")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -317,13 +322,19 @@ grid(
 # for f1, _, f3, _, f5, _ in sum(TABLE, ()):
 #     width += f1 + f3 + f5
 # assert width == 4944
+# answer = width
 # ```
 #
 # 4,944 maps instead of 1,024: each module would add its own maps to all those before it.
 # </details>
 #
 # 2. How many parameters do the two auxiliary heads have?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters of both
+check(answer, "a8fedc12")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -332,6 +343,7 @@ grid(
 #
 #
 # assert head(512) + head(528) == both.trainable - one.trainable == 6_379_728
+# answer = both.trainable - one.trainable
 # ```
 #
 # Nearly as many as the network itself, almost all in dense layers. Inference uses none of them.
@@ -339,7 +351,12 @@ grid(
 #
 # 3. The printed operations add up to 1,502 million, and the network has 1,583 million
 #    multiply-adds. Which reading of the first row gives the printed sum?
-#
+
+# %% tags=["exercise"]
+answer = ...  # million multiply-adds in that reading, a whole number
+check(answer, "a3d0c757")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -347,6 +364,7 @@ grid(
 # assert sum(map(int, column)) == 1_502
 # other = architectures.measure(architectures.create("googlenet", variant="separable_first_conv"))
 # assert round(other.macs / 1e6) == 1_499
+# answer = round(other.macs / 1e6)
 # ```
 #
 # A separable first convolution. The remaining difference is rounding and 5a, where the paper prints

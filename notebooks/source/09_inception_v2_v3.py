@@ -41,7 +41,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 from convbook.blocks.layers import BN
 
@@ -364,7 +364,12 @@ grid(
 #
 # 1. After training, batch norm is an affine map of each channel: fold it into the convolution
 #    before it. Does the network still give the same answers?
-#
+
+# %% tags=["exercise"]
+answer = ...  # batch norms (before, after)
+check(answer, "526b9bf9")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -373,6 +378,7 @@ grid(
 # assert count(whole) == 15 and count(folded) == 0
 # a, b = whole.predict(data[2], verbose=0), folded.predict(data[2], verbose=0)
 # assert np.abs(a - b).max() < 1e-3
+# answer = count(whole), count(folded)
 # ```
 # </details>
 #
@@ -380,7 +386,12 @@ grid(
 #    (cheap, but the pooled map is a bottleneck), or convolve and then pool (expensive). The paper's
 #    third way makes half of the channels with a strided convolution and half with a pool. What does
 #    it cost?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (convolving first, both at a time) over pooling first, two digits
+check(answer, "340c2baf")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -395,6 +406,7 @@ grid(
 # both = cost(lambda x: blocks.grid_reduction(x, 320, p="valid"))
 # assert conv_first / pool_first == 35**2 / 17**2 > 4
 # assert both == pool_first / 2
+# answer = conv_first / pool_first, both / pool_first
 # ```
 #
 # With 3x3 convolutions throughout, convolving first costs over four times as much as pooling first.
@@ -404,13 +416,19 @@ grid(
 #
 # 3. How many parameters does Inception v3's auxiliary head have, and what does it cost after
 #    training?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters
+check(answer, "581344db")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # plain = architectures.measure(architectures.create("inception_v3"))
 # headed = architectures.measure(architectures.create("inception_v3", variant="with_aux"))
 # assert headed.trainable - plain.trainable == 3_326_696
+# answer = headed.trainable - plain.trainable
 # ```
 #
 # It adds 3.3 million parameters. It costs nothing after training: inference omits it.

@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 
 # %% [markdown]
@@ -199,7 +199,12 @@ grid(
 #
 # 1. What do ResNet-50's projections cost? Count the network with shortcuts of option A (padded with
 #    zeros) and of option C (a projection everywhere).
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters with option (A, C)
+check(answer, "8a251a16")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -208,6 +213,7 @@ grid(
 #     net = architectures.create("resnet50", variant=f"option_{option}")
 #     counts[option] = architectures.measure(net).trainable
 # assert counts == {"A": 22_780_456, "B": 25_557_032, "C": 40_128_552}
+# answer = counts["A"], counts["C"]
 # ```
 #
 # B adds 2.8 million weights to A, and C adds another 14.6 million. The paper found C only
@@ -216,13 +222,19 @@ grid(
 #
 # 2. Torch's ResNet-50 has its stride in the 3x3 convolution. Does it have more weights? What does
 #    it cost?
-#
+
+# %% tags=["exercise"]
+answer = ...  # multiply-adds
+check(answer, "3f641914")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # torch_like = architectures.measure(architectures.create("resnet50", variant="stride_on_3x3"))
 # assert torch_like.trainable == nets["resnet50"].trainable
 # assert torch_like.macs == 4_089_184_256
+# answer = torch_like.macs
 # ```
 #
 # The number of weights is the same. The multiply-adds rise by 6 %, because the 1x1 before the 3x3

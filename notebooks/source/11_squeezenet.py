@@ -30,7 +30,7 @@ from sklearn.cluster import KMeans
 
 from convbook import architectures, blocks
 from convbook.architectures import squeezenet
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 
 alexnet = architectures.measure(architectures.create("alexnet_grouped"))
@@ -285,7 +285,12 @@ grid(
 #
 # 1. Which layer has most of the parameters, and which has most of the multiply-adds? Why does the
 #    paper prune the first to a fifth, and why is there hardly anything to gain at conv1?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent of the (parameters in conv10, multiply-adds in conv1), whole numbers
+check(answer, "8025ba0b")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -294,6 +299,7 @@ grid(
 # assert names[0] == "conv1" and before[0] == 14_208
 # macs = architectures.measure(net)
 # assert round(173_873_952 / macs.macs, 2) == 0.21
+# answer = round(100 * 513_000 / sum(before)), round(100 * 173_873_952 / macs.macs)
 # ```
 #
 # conv10, with one filter of 512 weights for each class, has 41 % of the parameters. conv1 has 1 %
@@ -301,13 +307,19 @@ grid(
 # </details>
 #
 # 2. What does a complex bypass cost, and is the paper's 7.7 MB (Table 3) right?
-#
+
+# %% tags=["exercise"]
+answer = ...  # MB of 2^20 bytes, two digits
+check(answer, "712fdebc")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # complex_ = architectures.measure(architectures.create("squeezenet_v1_0_complex_bypass"))
 # assert complex_.trainable == 1_589_672
 # assert round(complex_.trainable * 4 / 2**20, 1) == 6.1
+# answer = complex_.trainable * 4 / 2**20
 # ```
 #
 # It adds four 1x1 convolutions with 341,248 parameters. The network takes 6.1 MB, not 7.7. The
@@ -316,7 +328,12 @@ grid(
 #
 # 3. SqueezeNet 1.1, which exists only in the authors' repository, has a 3x3 as conv1 and pools
 #    earlier. What does that save?
-#
+
+# %% tags=["exercise"]
+answer = ...  # multiply-adds of 1.1
+check(answer, "2b6a0bd1")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -324,6 +341,7 @@ grid(
 # first = architectures.measure(net)
 # assert (later.trainable, later.macs) == (1_235_496, 387_747_520)
 # assert round(first.macs / later.macs, 1) == 2.1
+# answer = later.macs
 # ```
 #
 # Hardly any parameters, but more than half of the multiply-adds. In return it gives up the third

@@ -27,7 +27,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 from convbook.blocks.layers import BN
 
@@ -261,13 +261,19 @@ grid(
 #
 # 1. The figures of v2 print 1154 and 2048 filters for the linear 1x1 of modules B and C. Which
 #    numbers must they be?
-#
+
+# %% tags=["exercise"]
+answer = ...  # filters of the (second, third) stage
+check(answer, "b7cdbd57")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # drawn = architectures.create("inception_resnet_v2", variant="paper_figures_literal")
 # widths = [drawn.get_layer(f"stage{i}").output.shape[-1] for i in (1, 2, 3)]
 # assert widths == [384, 384 + 384 + 384, 1152 + 384 + 288 + 320] == [384, 1152, 2144]
+# answer = widths[1], widths[2]
 # ```
 #
 # The block adds its branch to its input, so both must have the same width.
@@ -275,7 +281,12 @@ grid(
 #
 # 2. Table 1 gives (k, l, m, n) of the first reduction for three networks. Which widths follow from
 #    them?
-#
+
+# %% tags=["exercise"]
+answer = ...  # channels for (v4, v1, v2)
+check(answer, "67b79a94")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -285,13 +296,19 @@ grid(
 #     i = keras.Input((35, 35, channels))
 #     width[channels] = blocks.reduction_a(i, row).shape[1:]
 # assert width == {384: (17, 17, 1024), 256: (17, 17, 896), 320: (17, 17, 1088)}
+# answer = tuple(shape[-1] for shape in width.values())
 # ```
 #
 # v4, Inception-ResNet v1, and v2 as released: n + m plus the width of the pool's output.
 # </details>
 #
 # 3. What would the 1x7 and 7x1 pairs of `inception_v4_b` cost as 7x7 convolutions?
-#
+
+# %% tags=["exercise"]
+answer = ...  # times as many multiply-adds, two digits
+check(answer, "6278ac8a")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -305,6 +322,7 @@ grid(
 # pairs = cost([(1, 192), ((1, 7), 224), ((7, 1), 256)])
 # square = cost([(1, 192), (7, 256)])
 # assert 2.5 < square / pairs < 3
+# answer = square / pairs
 # ```
 # </details>
 #

@@ -32,7 +32,7 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from convbook import blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed, published
 from convbook.blocks.layers import act, norm
 
@@ -268,7 +268,12 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # ## Exercises
 #
 # 1. A ResNet-164 built from ResNet's own unit has 896 parameters more than the paper's. Where?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters of the batch norms (after conv1, after projections, at the end)
+check(answer, "2e570433")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -281,6 +286,7 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # after_conv1, projections, last = 16, 64 + 128 + 256, 256
 # first_units = (64 - 16) + (128 - 64) + (256 - 128)
 # assert 2 * (after_conv1 + projections + first_units - last) == 896
+# answer = 2 * after_conv1, 2 * projections, 2 * last
 # ```
 #
 # All of them belong to batch norm. ResNet's unit has one after conv1 and one after each projection.
@@ -288,7 +294,12 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # </details>
 #
 # 2. In which orders of Figure 4 can the unit never add a negative value? Why is that bad?
-#
+
+# %% tags=["exercise"]
+answer = ...  # the letter of its part of the figure
+check(answer, "2e7d2c03")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -300,13 +311,19 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 #     least[order] = float(np.min(unit(images) - images))
 # assert least["ReLU before addition"] > -1e-6
 # assert max(least["ReLU-only pre-activation"], least["full pre-activation"]) < -0.1
+# answer = "c"
 # ```
 #
 # In (c), ReLU before addition: the signal can only grow from unit to unit.
 # </details>
 #
 # 3. Keras' ResNet50V2 has fewer multiply-adds for the same weights. Why?
-#
+
+# %% tags=["exercise"]
+answer = ...  # multiply-adds of Keras' network
+check(answer, "de5477a4")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -314,6 +331,7 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # paper = architectures.facts("preresnet50")["computed"]
 # assert v2.weights == paper["weights"]
 # assert (v2.macs, paper["macs"]) == (3_482_255_360, 3_857_973_248)
+# answer = v2.macs
 # ```
 #
 # It halves the map in the last unit of a stage, not in the first unit of the next; see

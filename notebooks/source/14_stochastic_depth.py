@@ -28,7 +28,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, cell
 from convbook.blocks.stochastic_depth import StochasticDepth
 
@@ -282,17 +282,28 @@ grid(
 #
 # 1. If every block survives with the same probability 0.5, how many of the 54 does a mini-batch
 #    train on average? Which uniform probability trains as many as the linear rule?
-#
+
+# %% tags=["exercise"]
+answer = ...  # (blocks, percent: a whole number)
+check(answer, "e2e0e5d5")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # assert sum(blocks.survivals(54, 0.5, decay="uniform")) == 27
 # assert round(40.25 / 54, 3) == 0.745
+# answer = 27, round(100 * 40.25 / 54)
 # ```
 # </details>
 #
 # 2. Drop path (`blocks.drop_path`), used in later networks, looks similar. How does it differ?
-#
+
+# %% tags=["exercise"]
+answer = ...  # draws for a mini-batch of 1,000 images (drop path, stochastic depth)
+check(answer, "e13244b3")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -306,6 +317,7 @@ grid(
 # assert len(np.unique(depth(ones, training=True))) == 1
 # assert float(path(ones[:1])[0, 0, 0, 0]) == 1
 # assert float(depth(ones[:1])[0, 0, 0, 0]) == 0.5
+# answer = 1000, 1
 # ```
 #
 # Drop path draws once for each image and scales in training (by 2), so inference needs no change.
@@ -314,7 +326,12 @@ grid(
 #
 # 3. The ImageNet network of this paper is not ResNet's own ResNet-152. Which difference changes a
 #    count?
-#
+
+# %% tags=["exercise"]
+answer = ...  # the multiply-adds of this paper's network
+check(answer, "6b7c6a9b")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -322,6 +339,7 @@ grid(
 # first = architectures.facts("resnet152")["computed"]
 # assert theirs.trainable == first["trainable"]
 # assert (theirs.macs, first["macs"]) == (11_513_626_624, 11_282_415_616)
+# answer = theirs.macs
 # ```
 #
 # The stride is in the 3x3; see

@@ -30,7 +30,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, results, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, results, table
 from convbook.beside.printed import accuracies, as_printed, published
 
 # %% [markdown]
@@ -373,7 +373,12 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 # 1. How many layers do DenseNet-121 and DenseNet-264 have? Count as the paper does: two
 #    convolutions for each dense layer, one for each transition, the first convolution, and the last
 #    dense layer.
-#
+
+# %% tags=["exercise"]
+answer = ...  # layers of DenseNet-264
+check(answer, "768b84ef")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -381,24 +386,36 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 #
 # layers = {name: 2 * sum(depths) + 3 + 1 + 1 for name, depths in IMAGENET.items()}
 # assert layers == {121: 121, 169: 169, 201: 201, 264: 265}
+# answer = layers[264]
 # ```
 #
 # The last one is called 264 and has 265 layers.
 # </details>
 #
 # 2. A block of $L$ layers has $L(L+1)/2$ direct connections. How many do you count in the graph?
-#
+
+# %% tags=["exercise"]
+answer = ...  # connections for L = 4
+check(answer, "4a44dc15")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # connections = sum(len(sources(reader)) for reader in readers[:4])
 # assert connections == 4 * 5 // 2
+# answer = connections
 # ```
 # </details>
 #
 # 3. How many weights would DenseNet-121 have without bottlenecks, with a single 3x3 in each layer?
 #    Count them for its first block.
-#
+
+# %% tags=["exercise"]
+answer = ...  # weights of the first block
+check(answer, "2ab86839")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -408,6 +425,7 @@ print(f"largest difference {max(np.abs(a - b).max() for a, b in pairs):.1e}")
 #     block = keras.Model(i, blocks.dense_block(i, 32, b=6, n=blocks.BN, r=r))
 #     weights[r] = architectures.measure(block).weights
 # assert weights == {4: 331_776, None: 248_832}
+# answer = weights[None]
 # ```
 #
 # The first block would have fewer, because its input is narrow. The 1x1 pays off where

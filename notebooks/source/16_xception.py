@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 from convbook.blocks.layers import BN
 
@@ -227,7 +227,12 @@ grid(
 # ## Exercises
 #
 # 1. How many weights would a module of the middle flow have with ordinary convolutions?
-#
+
+# %% tags=["exercise"]
+answer = ...  # times as many, a whole number
+check(answer, "19581e27")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -239,6 +244,7 @@ grid(
 # ordinary = architectures.measure(keras.Model(i, keras.layers.add([i, x])))
 # assert separable.weights == 3 * (9 * 728 + 728**2)
 # assert 8.8 < ordinary.weights / separable.weights < 9
+# answer = round(ordinary.weights / separable.weights)
 # ```
 #
 # Nearly nine times as many. The 3x3 patterns of a separable convolution are almost free; the 1x1 is
@@ -246,7 +252,12 @@ grid(
 # </details>
 #
 # 2. Does the order matter, 1x1 first or depthwise first?
-#
+
+# %% tags=["exercise"]
+answer = ...  # weights for 64 channels (1x1 first, depthwise first)
+check(answer, "886f59a1")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -258,6 +269,7 @@ grid(
 #
 # assert module("1x1", 64) == module("depthwise", 64) == 64 * 64 + 9 * 64
 # assert module("1x1", 128) - module("depthwise", 128) == 9 * 64
+# answer = module("1x1", 64), module("depthwise", 64)
 # ```
 #
 # Hardly in a deep stack, as the paper says: the steps alternate anyway, and only the first and the
@@ -265,7 +277,12 @@ grid(
 # </details>
 #
 # 3. Which of the twelve shortcuts have weights?
-#
+
+# %% tags=["exercise"]
+answer = ...  # their filters, in order
+check(answer, "8658fd72")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -273,6 +290,7 @@ grid(
 # ones = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
 # projections = [x for x in ones if x.kernel_size == (1, 1) and x.strides == (2, 2)]
 # assert [x.filters for x in projections] == [128, 256, 728, 1024]
+# answer = tuple(x.filters for x in projections)
 # ```
 #
 # The shortcuts of the four modules that halve the grid. The eight of the middle flow pass their

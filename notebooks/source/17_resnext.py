@@ -30,7 +30,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside import check, code, digits, figure, grid, picture, table
 from convbook.beside.printed import as_printed, published
 
 # %% [markdown]
@@ -284,25 +284,37 @@ grid(
 # ## Exercises
 #
 # 1. Which width would 16 paths have at the same cost? Why is it not in Table 3?
-#
+
+# %% tags=["exercise"]
+answer = ...  # weights with (7, 8) channels a path
+check(answer, "20648421")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # weights = [16 * (256 * d + 9 * d * d + d * 256) for d in (7, 8)]
 # assert weights == [64_400, 74_752]
+# answer = tuple(weights)
 # ```
 #
 # Between 7 and 8 (for 69,632 weights): no whole number is close.
 # </details>
 #
 # 2. NASNet's paper quotes 83.6M parameters for ResNeXt-101 (64x4d). Which count is that?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters by that count
+check(answer, "65ec56c7")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # counts = architectures.facts("resnext101_64x4d")["computed"]
 # assert counts["trainable"] == 83_455_272
 # assert counts["total_keras_style"] == 83_658_152
+# answer = counts["total_keras_style"]
 # ```
 #
 # The count with batch norm's moving statistics, truncated; see
@@ -311,12 +323,18 @@ grid(
 #
 # 3. ResNeXt-50 (1x64d) is ResNet-50. Why does the paper print 4.1 billion where ResNet's paper has
 #    3.8?
-#
+
+# %% tags=["exercise"]
+answer = ...  # "1x1" or "3x3": which has the stride in ResNeXt
+check(answer, "97a611ef")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # first = architectures.measure(architectures.create("resnet50"))
 # assert (rows[0][4], first.macs) == (4_089_184_256, 3_857_973_248)
+# answer = "3x3"
 # ```
 #
 # ResNeXt has the stride in the 3x3, as in Torch, not in the first 1x1.

@@ -35,7 +35,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.mobilenet import V1
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, published
 
 # %% [markdown]
@@ -440,7 +440,12 @@ grid(
 #
 # 1. For which numbers of output channels $N$ does the 1x1 of a 3x3 separable convolution cost less
 #    than its depthwise half?
-#
+
+# %% tags=["exercise"]
+answer = ...  # N must be less than
+check(answer, "19581e27")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -449,6 +454,7 @@ grid(
 #     depthwise = architectures.measure(keras.Model(i, blocks.dwconv(i))).macs
 #     pointwise = architectures.measure(keras.Model(i, blocks.conv(i, f, k=1))).macs
 #     assert (pointwise > depthwise) == (f > 9)
+# answer = 3 * 3
 # ```
 #
 # $M N D_F^2 < D_K^2 M D_F^2$ if $N < D_K^2 = 9$. In real networks the 1x1 has nearly all the cost.
@@ -456,7 +462,12 @@ grid(
 #
 # 2. Is it cheaper to make MobileNet thinner or shallower? Leave out the five blocks of 512 channels
 #    at 14x14, and compare with $\alpha$ = 0.75.
-#
+
+# %% tags=["exercise"]
+answer = ...  # million multiply-adds of the shallower net, a whole number
+check(answer, "6d976934")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -467,6 +478,7 @@ grid(
 # shallow = architectures.measure(keras.Model(i, blocks.dense(blocks.gavgpool(x), 1000)))
 # assert round(shallow.macs / 1e6) == 307 and round(shallow.trainable / 1e6, 1) == 2.9
 # assert shallow.macs < nets["0.75_224"].macs and shallow.trainable > nets["0.75_224"].trainable
+# answer = round(shallow.macs / 1e6)
 # ```
 #
 # Both cost about the same (307 and 325 million). The paper's Table 5 finds the thinner net 3 points
@@ -475,7 +487,12 @@ grid(
 #
 # 3. How much smaller is the map on v2's shortcut than in the middle of its block? And what does the
 #    expansion cost if $t$ goes from 1 to 6?
-#
+
+# %% tags=["exercise"]
+answer = ...  # multiply-adds at 28 x 28 x 32 with t = (1, 6)
+check(answer, "9265c86c")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -487,6 +504,7 @@ grid(
 # widest = max(np.prod(layer.output.shape[1:]) for layer in block.layers)
 # assert widest == 6 * 28 * 28 * 32
 # assert macs[6] == 28 * 28 * 192 * (32 + 9 + 32) and macs[1] == 28 * 28 * 32 * (9 + 32)
+# answer = macs[1], macs[6]
 # ```
 #
 # Six times smaller, and only this narrow map must stay in memory for the addition. The cost is

@@ -26,7 +26,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.shufflenet import UNITS
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 
 # %% [markdown]
@@ -315,7 +315,12 @@ grid(
 #
 # 1. After how many units can every group of the output depend on every group of the input? Take 4
 #    groups and 16 channels in the bottleneck, as above, then 8 groups and 16 channels.
-#
+
+# %% tags=["exercise"]
+answer = ...  # units for (4, 8) groups
+check(answer, "b4dedd70")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -331,6 +336,7 @@ grid(
 #     return needed
 #
 # assert (units(4, 16), units(8, 16)) == (1, 3)
+# answer = units(4, 16), units(8, 16)
 # ```
 #
 # One unit is enough if each group of the bottleneck has a channel for each of the $g$ groups:
@@ -339,7 +345,12 @@ grid(
 # </details>
 #
 # 2. Does `channel_shuffle` with $g$ groups undo itself?
-#
+
+# %% tags=["exercise"]
+answer = ...  # True or False for (16 channels in 4 groups, 12 in 3)
+check(answer, "8c19106e")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -349,6 +360,7 @@ grid(
 #
 # assert (twice(16, 4) == np.arange(16)).all()
 # assert (twice(12, 3) != np.arange(12)).any()
+# answer = True, False
 # ```
 #
 # Only if $g^2 = C$: the shuffle is the transpose of a $g \times C/g$ matrix.
@@ -356,7 +368,12 @@ grid(
 #
 # 3. What would the network cost if the bottleneck of a unit with stride 2 were a quarter of its
 #    branch instead of its output?
-#
+
+# %% tags=["exercise"]
+answer = ...  # multiply-adds
+check(answer, "fbef297e")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -365,6 +382,7 @@ grid(
 #     for m, sign in ((out // 4, 1), ((out - c) // 4, -1)):
 #         saved += sign * ((c * m // g) * side**2 + (9 * m + m * (out - c) // 3) * (side // 2) ** 2)
 # assert network(240, 3) + 960 * 1000 - saved == 127_061_304
+# answer = network(240, 3) + 960 * 1000 - saved
 # ```
 #
 # 127 million. The paper prints 137, so it takes a quarter of the output.

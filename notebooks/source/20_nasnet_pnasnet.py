@@ -30,7 +30,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from convbook import architectures, blocks
-from convbook.beside import Markdown, code, digits, figure, grid, learn, picture, table
+from convbook.beside import Markdown, check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 from convbook.blocks.layers import BN
 
@@ -56,7 +56,7 @@ code(
 )
 
 # %%
-x1, x2 = keras.Input((28, 28, 44)), keras.Input((28, 28, 44))
+x1, x2 = (keras.Input((28, 28, 44), name=name) for name in ("x1", "x2"))
 picture(
     keras.Model([x1, x2], blocks.normal_cell(x1, x2, 44)),
     "The graph of normal_cell: two inputs, five sums of separable convolutions, mean pools and "
@@ -286,13 +286,19 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 #
 # 1. The names of NASNet-A's networks give N and the filters before the last layer: 4 @ 1056,
 #    6 @ 4032. Which F is that?
-#
+
+# %% tags=["exercise"]
+answer = ...  # F of (the first, the second)
+check(answer, "f6da2cd0")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # wide = len(blocks.NASNET_A_NORMAL[1])  # states that a normal cell concatenates
 # assert wide == 6
 # assert (wide * 4 * 44, wide * 4 * 168) == (1056, 4032)
+# answer = 1056 // (4 * wide), 4032 // (4 * wide)
 # ```
 #
 # Two reductions double F twice, and the cell makes six times that number: 24 F, so F = 44 and 168.
@@ -300,7 +306,12 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 #
 # 2. The barest cell above concatenates five states, the networks' cells six. Which of them does the
 #    printed number of parameters support? Count the mobile network with five.
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters with five
+check(answer, "99aac378")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -313,6 +324,7 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # five = ((rows, (0, 1, 2, 3, 4)), reduction)
 # other = build("five", replace(net, table=(five, *net.table[1:])), True, None)
 # assert architectures.measure(other).trainable == 4_852_618
+# answer = architectures.measure(other).trainable
 # ```
 #
 # Six: with five we count 4.9 million, not the printed 5.3. The cell also concatenates the output of
@@ -321,7 +333,12 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 #
 # 3. The reduction cell halves the grid of both inputs with strides. What happens to `h_prev`, which
 #    after a reduction is twice as large as `h`?
-#
+
+# %% tags=["exercise"]
+answer = ...  # of every four pixels it reads
+check(answer, "d4735e3a")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -334,6 +351,7 @@ grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
 # even = [(j // 4) % 2 == (j % 4) % 2 == 0 for j in range(16)]
 # odd = [(j // 4) % 2 == (j % 4) % 2 == 1 for j in range(16)]
 # assert (seen == np.logical_or(even, odd)).all()
+# answer = round(4 * float(seen.mean()))
 # ```
 #
 # A factorised reduction brings it to the size of h: two 1x1 with stride 2, the second one pixel

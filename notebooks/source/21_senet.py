@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, cell
 
 # %% [markdown]
@@ -229,7 +229,12 @@ grid(
 # ## Exercises
 #
 # 1. What do the gates cost if the last stage has none?
-#
+
+# %% tags=["exercise"]
+answer = ...  # weights of the gates
+check(answer, "c587df3a")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -238,30 +243,43 @@ grid(
 # assert round(without / plain.weights, 3) == 0.037
 # net = architectures.create("se_resnet50", se=(16, (1, 2, 3)))
 # assert architectures.measure(net).weights - plain.weights == without
+# answer = without
 # ```
 #
 # 4 % instead of 10 %. The paper found that this costs less than 0.1 % of accuracy.
 # </details>
 #
 # 2. Our SE-ResNet-50 has 2,530,992 parameters more than ResNet-50, not 2,514,944. Why?
-#
+
+# %% tags=["exercise"]
+answer = ...  # parameters more than those
+check(answer, "0f496b97")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # biases = sum(n * (c // 16 + c) for n, c in stages)
 # assert 2_514_944 + biases == 2_530_992
+# answer = biases
 # ```
 #
 # In the authors' definition the two dense layers have biases.
 # </details>
 #
 # 3. What does a gate of zero weights do to a residual block?
-#
+
+# %% tags=["exercise"]
+answer = ...  # it multiplies the branch by
+check(answer, "3ed864f3")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # gate.set_weights([np.zeros(w.shape) for w in gate.weights])
 # np.testing.assert_allclose(gate(images), images / 2, rtol=1e-6)
+# answer = 0.5
 # ```
 #
 # It halves the branch: sigmoid(0) = 1/2.

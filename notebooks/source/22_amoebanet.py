@@ -29,7 +29,7 @@ from matplotlib import pyplot as plt
 from sklearn.linear_model import RidgeClassifier
 
 from convbook import architectures, blocks
-from convbook.beside import code, digits, figure, grid, picture, table
+from convbook.beside import check, code, digits, figure, grid, picture, table
 from convbook.beside.printed import accuracies
 
 # %% [markdown]
@@ -66,7 +66,7 @@ code(
 )
 
 # %%
-h_prev, h = keras.Input((28, 28, 50)), keras.Input((28, 28, 50))
+h_prev, h = (keras.Input((28, 28, 50), name=name) for name in ("h_prev", "h"))
 picture(
     keras.Model([h_prev, h], blocks.amoebanet_normal_cell(h_prev, h, 50, n=None)),
     "The graph of amoebanet_normal_cell, drawn without batch norm: two inputs, five sums of "
@@ -252,13 +252,19 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # ## Exercises
 #
 # 1. How large is the space of two rows searched above? And with five rows?
-#
+
+# %% tags=["exercise"]
+answer = ...  # cells of two rows
+check(answer, "3f8d3892")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # space = [float(np.prod([(7 * (i + 2)) ** 2 for i in range(b)])) for b in (2, 5)]
 # assert space[0] == 86_436
 # assert 1.4e14 < space[1] < 1.5e14
+# answer = space[0]
 # ```
 #
 # We tried 40 of 86 thousand cells. Five rows, as in the paper's cells, give over 10^14.
@@ -266,19 +272,30 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 #
 # 2. The normal cell concatenates the output of the cell before the last with three of its sums. How
 #    wide is its output for F = 190, and how wide is that of the reduction cell?
-#
+
+# %% tags=["exercise"]
+answer = ...  # channels of the (normal, reduction) cell
+check(answer, "db2e8311")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
 # a, b = keras.Input((8, 8, 190)), keras.Input((8, 8, 190))
 # assert blocks.amoebanet_normal_cell(a, b, 190).shape[1:] == (8, 8, 4 * 190)
 # assert blocks.amoebanet_reduction_cell(a, b, 190).shape[1:] == (4, 4, 5 * 190)
+# answer = 4 * 190, 5 * 190
 # ```
 # </details>
 #
 # 3. The normal cell itself reads its sums 0 and 3. Could one tell from the printed parameters
 #    whether the cell concatenates `h_prev`?
-#
+
+# %% tags=["exercise"]
+answer = ...  # True or False
+check(answer, "3cbc87c7")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -292,6 +309,7 @@ grid(["search", "seed", "last 10 trials", "last population", "scored anew", "los
 # three = build("three", replace(net, table=table_of_three), True, None)
 # whole = architectures.facts("amoebanet_a_mobile_4_50")["computed"]["trainable"]
 # assert architectures.measure(three).trainable < 0.95 * whole
+# answer = architectures.measure(three).trainable < 0.95 * whole
 # ```
 #
 # Yes: without it every following cell reads a map that is a quarter narrower.

@@ -14,7 +14,7 @@
 import numpy as np
 from matplotlib import pyplot as plt
 
-from convbook.beside import bake_off, code, figure, grid, results
+from convbook.beside import bake_off, check, code, figure, grid, results
 
 # %% [markdown]
 # ## The trunk
@@ -147,7 +147,12 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # ## Exercises
 #
 # 1. What share of the multiply-adds of `mobilenet_block`'s network is in 1x1 convolutions?
-#
+
+# %% tags=["exercise"]
+answer = ...  # percent, a whole number
+check(answer, "")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -162,6 +167,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # )
 # share = pointwise / bake_off.measure(model).macs
 # assert 0.4 < share < 0.95
+# answer = round(100 * share)
 # ```
 #
 # Most of them, as the MobileNet paper says of its own network (Table 2: 94.86 %). Here the first
@@ -170,7 +176,12 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 #
 # 2. Put a block of your own into the trunk: any function of `(x, f)` will do. How accurate is
 #    `blocks.conv(x, f, k=1, n=blocks.BN)`, which never looks at a neighbour?
-#
+
+# %% tags=["exercise"]
+answer = ...  # "more" or "less" accurate than the 3x3
+check(answer, "4fdd3b62")
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -179,6 +190,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # bake_off.BLOCKS["pointwise"] = lambda x, f: blocks.conv(x, f, k=1, n=blocks.BN)
 # blind = bake_off.run("pointwise", budgets[0], seeds=(0,))
 # assert blind["accuracy"][0] < mean["conv", budgets[0]]
+# answer = "less"
 # ```
 #
 # Less accurate than the 3x3: only the trunk's first convolution and its pool see more than one
