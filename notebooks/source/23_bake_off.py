@@ -150,7 +150,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 
 # %% tags=["exercise"]
 answer = ...  # percent, a whole number
-check(answer, "")
+check(answer, "81b8a03f")
 
 # %% [markdown]
 # <details><summary>Solution</summary>
