@@ -90,7 +90,7 @@ pdf: .venv-docs/made ## print the notebooks and guides as one book, docs/_build/
 test-site: docs ## open every page of the site in a headless Chromium, if there is one
 	@.venv-docs/bin/python -m pytest -q --confcutdir tests/apart/site tests/apart/site
 
-ledger: $(VENV)/made ## measure what docs/ledger.md shows and write it, ten minutes
+ledger: $(VENV)/made ## measure what docs/ledger.md shows and write it, twenty minutes
 	@$(BIN)/python tests/apart/measured.py
 
 lint: types ## check the code with ruff, its types with mypy

@@ -32,7 +32,7 @@ class Agreement(Enum):
 
 def kept() -> dict[str, Any]:
     """{ours and keras.applications: {name: counts}, aliases, golden: {'timm/resnet50': error},
-    versions}."""
+    versions, int8: {name: how often int8 agrees}}."""
     return names.kept("gallery", "ledger.json")
 
 

@@ -60,6 +60,19 @@ ACCURACY = """\
 Not measured here. Errors, or accuracies where it says so, in percent; of ImageNet (ILSVRC-2012
 validation) top-1 / top-5; + means with augmentation. Then the protocol, and in brackets the source.
 """
+INT8 = """\
+## In 8 bits
+
+A small member of each family as a LiteRT file in int8, as `convbook export --int8` writes it: for
+how many images its first class is that of the network in float32, of those that showed the ranges
+and of others. *Lost*: where another came first, the network's first class led its second by as much
+at most, in probability. *Classes*: how many come first among the other images.
+
+SqueezeNet has the weights of ImageNet and sees parts of five photographs, ResNet-20 was trained on
+the digits by its recipe; the others for some epochs, until they knew most of 512. Below 95 % of
+other images are SqueezeNet, CBAM's ResNet-18 and the narrowest MobileNet v1; the last line of an
+export says it of your own network and images.
+"""
 WEIGHTS = """\
 ## Published weights it takes
 
@@ -73,6 +86,7 @@ PAPERS = """\
 ## The papers
 """
 EMPHASIS = {Agreement.EQUAL: "", Agreement.OTHERWISE: "*", Agreement.DIFFERENT: "**"}
+IMAGES = {"shown": "of those shown", "other": "of others"}
 SOURCES = ("keras.applications", *LIBRARIES)
 Row = namedtuple("Row", "name paper params macs printed_params printed_macs libraries")
 
@@ -159,6 +173,14 @@ def weights(name: str) -> Iterator[str]:
         yield "<br>".join(f"{', '.join(n)}{f' ({options})' * bool(options)}" for options, n in by)
 
 
+def in_8_bits() -> Iterator[list[str]]:
+    """A row for each network whose int8 file was compared, or could not be made."""
+    for name, row in kept()["int8"].items():
+        counts = ("{} of {}".format(*row[part]) if part in row else "" for part in IMAGES)
+        numbers = (str(row.get(key, "")) for key in ("lost", "classes"))
+        yield [name, row["weights"], *counts, *numbers, row.get("why", "")]
+
+
 def papers() -> Iterator[list[str]]:
     """A row for each paper: its title, authors and where it appeared."""
     listed = [facts_of(name)["paper"] for name in names(aliases=False)]
@@ -192,6 +214,7 @@ def page() -> str:
             [[r.name, "<br>".join(accuracy_lines(r.name))] for r in rows],
         ),
         (WEIGHTS, ["network", *SOURCES], [[r.name, *weights(r.name)] for r in rows]),
+        (INT8, ["network", "weights", *IMAGES.values(), "lost", "classes", "why not"], in_8_bits()),
         (PAPERS, ["paper", "by", "year", "venue", "arXiv"], papers()),
     ]
     return "\n".join(f"{text}\n{markdown_table(head, body)}" for text, head, body in sections)

@@ -1,6 +1,8 @@
-"""python tests/apart/measured.py: measures all that the ledger shows, and writes it; ten minutes.
+"""python tests/apart/measured.py: measures all that the ledger shows, and writes it: 20 minutes.
 
 --page writes docs/ledger.md alone, from what was measured before: after a change of facts.json.
+--int8 measures only how networks agree in 8 bits, those that the ledger does not have: what was
+interrupted goes on.
 """
 
 import gc
@@ -77,21 +79,39 @@ def keep(sections):
     (ROOT / "gallery" / "ledger.json").write_text(text, encoding="utf-8")
 
 
+def keep_int8(sections):
+    """Measures the networks in 8 bits that sections lack, and keeps each at once."""
+    import int8_agreement
+
+    rows = sections.setdefault("int8", {})
+    for name in int8_agreement.NAMES:
+        if name not in rows:
+            rows |= each(int8_agreement.agreement, [name])
+            keep(sections)
+
+
+def all_counts():
+    """All sections but that of 8 bits."""
+    from test_weights import FILES, golden_error, published_name
+
+    errors = each(golden_error, FILES)
+    return {
+        "versions": {"keras": keras.__version__},
+        "ours": each(ours, architectures.names(aliases=False)),
+        "aliases": architectures.catalog.ALIASES,
+        "keras.applications": each(twin, APPLICATIONS),
+        "golden": {published_name(f): float(f"{e:.1g}") for f, e in errors.items()},
+    }
+
+
 def main():
     if sys.argv[1:] != ["--page"]:
-        sys.path += [str(ROOT / "tests" / room) for room in ("networks", "support")]
-        from test_weights import FILES, golden_error, published_name
-
-        errors = each(golden_error, FILES)
-        keep(
-            {
-                "versions": {"keras": keras.__version__},
-                "ours": each(ours, architectures.names(aliases=False)),
-                "aliases": architectures.catalog.ALIASES,
-                "keras.applications": each(twin, APPLICATIONS),
-                "golden": {published_name(f): float(f"{e:.1g}") for f, e in errors.items()},
-            }
-        )
+        rooms = (ROOT / "tests" / "networks", ROOT / "tests" / "support", ROOT / "tests" / "apart")
+        sys.path += map(str, rooms)
+        sections = names.kept("gallery", "ledger.json")
+        if sys.argv[1:] != ["--int8"]:
+            keep(sections := all_counts())
+        keep_int8(sections)
         names.kept.cache_clear()
     (ROOT / "docs" / "ledger.md").write_text(page.page(), encoding="utf-8")
 

@@ -9,6 +9,7 @@ from places import ROOT
 from test_weights import FILES, published_name
 
 from convbook import architectures
+from convbook.architectures.catalog import FAMILIES
 from convbook.architectures.weights.published import APPLICATIONS, published
 from convbook.gallery import ledger, page
 
@@ -56,6 +57,24 @@ def test_counts_of_the_page_are_those_kept():
         assert stages == (f"{len(sizes)} of {len(sizes)}" if sizes else "–")
         errors = [e for k, e in ledger.kept()["golden"].items() if published()[k][0] == name]
         assert golden.split()[0] == (f"{max(errors):.0e}" if errors else "–")
+
+
+def test_a_member_of_each_family_in_8_bits():
+    """The trained ones keep their answers to the images that showed the ranges; each row of the
+    page is one that was kept."""
+    kept = ledger.kept()["int8"]
+    members = [sum(name in family.NETS for name in kept) for family in FAMILIES]
+    assert members == [1] * len(FAMILIES)
+    trained = [kept[name]["shown"] for name in ("resnet20_cifar", "squeezenet_v1_1")]
+    assert all(same >= 0.95 * of for same, of in trained)
+    rows = tables(PAGE.read_text(encoding="utf-8"))["In 8 bits"]
+    assert [row[0] for row in rows] == [*kept]
+    for name, weights, shown, other, lost, classes, why in rows:
+        row = kept[name]
+        assert (weights, why) == (row["weights"], row.get("why", "–"))
+        for cell, part in ((shown, "shown"), (other, "other")):
+            assert cell == ("{} of {}".format(*row[part]) if part in row else "–")
+        assert (lost, classes) == (str(row.get("lost", "–")), str(row.get("classes", "–")))
 
 
 def test_every_figure_that_is_not_ours_is_explained():
