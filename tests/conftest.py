@@ -2,7 +2,6 @@
 
 import gc
 import os
-from importlib.metadata import version
 
 import pytest
 from hypothesis import settings
@@ -36,7 +35,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    old = tuple(map(int, version("keras").split(".")[:2])) < (3, 15)
+    import keras
+
+    old = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15)
     for item in items:
         if old and (why := needs_newer_keras(item.path, item.name)):
             item.add_marker(pytest.mark.skip(reason=why))
