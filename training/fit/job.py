@@ -181,8 +181,8 @@ def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, sever
         setattr(options, key, recipe[key])
     freeze(model, options.freeze)  # raises for a stage that the network does not have
     freeze(model, None)
-    gate = StochasticDepth.__name__  # pasted ones too
-    gated = any(type(layer).__name__ == gate for layer in model.layers)
+    name = keras.saving.get_registered_name
+    gated = any(name(type(x)) == name(StochasticDepth) for x in model.layers)  # pasted ones too
     if gated and several and options.synchronize:
         raise ValueError(
             "--option survival: batch norm cannot be synchronised in a block that may not run;"

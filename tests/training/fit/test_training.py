@@ -16,6 +16,7 @@ from places import ROOT
 
 from convbook.__main__ import main as convbook
 from convbook.blocks import BN, basic_block, conv, dense, gavgpool
+from convbook.gallery import show
 from convbook.training import data
 from convbook.training.commands import parse
 from convbook.training.data.augment import affine
@@ -24,7 +25,7 @@ from convbook.training.fit import report
 from convbook.training.fit import run as running
 from convbook.training.fit.compiled import compiled
 from convbook.training.fit.folder import finished
-from convbook.training.fit.job import prepare
+from convbook.training.fit.job import prepare, settle
 from convbook.training.recipes.decay import decay
 
 LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
@@ -421,6 +422,26 @@ def test_two_devices_give_the_weights_of_one(trained, two_cpus):
     layers = norms.batch_norms(two)
     assert len(layers) == 3
     assert not any(l.synchronized for l in layers)  # so that the saved model loads on any backend
+
+
+def test_gates_with_synchronised_batch_norm_are_refused_on_several_devices():
+    """Pasted ones too; a layer of another library that has their name is its own affair."""
+    job = prepare(options("resnet20", "--option", "survival=0.8"))
+    config = job.model.get_config()
+    exec(show.text(["stochastic_depth"]), {})
+    pasted = keras.Model.from_config(config)
+
+    class StochasticDepth(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    i = keras.Input((32, 32, 3))
+    other = keras.Model(i, keras.layers.BatchNormalization()(StochasticDepth()(i)))
+    for model in (job.model, pasted):
+        settle(job.options, job.recipe, model, several=False)
+        with pytest.raises(ValueError, match="--option survival: batch norm cannot be synchronis"):
+            settle(job.options, job.recipe, model, several=True)
+    settle(job.options, job.recipe, other, several=True)
 
 
 def test_plain_batch_norm_on_two_devices_differs(trained, two_cpus, monkeypatch):
