@@ -3,201 +3,86 @@
 Each claim compares networks that differ in what the paper speaks of and in nothing else: the first
 5,000 training images, all 10,000 test images, three seeds.  results/claim_NAME.json keeps every run
 with its time and commit.  A run that is kept is not made again; delete the file to repeat all.
-EXPECTED was written before the first run.
 """
 
 import argparse
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import product
 
 import keras
 import numpy as np
-from keras import layers
+from matplotlib import pyplot as plt
 from scipy.stats import t
 
-from convbook import blocks
 from convbook.architectures import measure
-from convbook.architectures.resnet import body
-from convbook.beside import learn, results
-from convbook.blocks import BN, conv, dense, gavgpool, maxpool
+from convbook.beside import Markdown, figure, grid, results
+from convbook.beside.compared import CLAIMS, EXPECTED
 
-IMAGES, SEEDS = 5_000, (0, 1, 2)
-EXPECTED = {
-    "units": "each at its best rate, relu reaches 25 % training error in fewer epochs than tanh",
-    "batch_norm": "at its best rate, batch norm reaches the accuracy at which the same net without "
-    "it ends in at most half of the epochs",
-    "kernels": "stacks of 3x3 end with a higher test accuracy than one larger kernel of the same "
-    "receptive field",
-    "depth": "the training loss of the plain net falls from 4 to 7 to 10 layers",
-    "residual": "at 56 layers the residual net has a lower training loss than the plain one; the "
-    "plain net's is higher at 56 layers than at 20",
-    "squeeze": "squeeze-and-excitation lowers the training loss, for r = 2 and for r = 8",
-    "shuffle": "channel shuffle raises the test accuracy at 8 groups",
-    "separable": "at equal multiply-adds, separable convolutions end with a higher test accuracy",
-}
+__all__ = ["CLAIMS", "EXPECTED", "curves", "gains", "sentence", "shown", "verdict"]
+SEEDS = (0, 1, 2)
+SHIFT = 3  # pixels by which the test images are shifted
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Networks to compare, from images to logits, and how each is trained."""
-
-    nets: dict[str, Callable]
-    epochs: int
-    rates: tuple[float, ...] = (1e-3,)
-    batch: int = 128
-    optimizer: Callable = keras.optimizers.Adam
-    scale: float = 1  # of the pixels, 0 .. 1 less the mean image
-
-
-def momentum(rate):
-    return keras.optimizers.SGD(rate, momentum=0.9)
-
-
-def stages(x, unit, widths=(16, 32, 64), head=gavgpool):
-    """Stages of a unit, a 2x2 max pool between them, the head and the logits."""
-    for i, f in enumerate(widths):
-        x = unit(maxpool(x) if i else x, f)
-    return dense(head(x), 10, None)
-
-
-def four_layers(x, a):
-    """The paper's size of net for Figure 1: three convolutions and a dense layer, N(0, 0.01)."""
-    init = keras.initializers.RandomNormal(stddev=0.01)
-    for f in (32, 32, 64):
-        x = maxpool(conv(x, f, k=5, a=a, init=init), k=3, s=2)
-    return dense(layers.Flatten()(x), 10, None)
-
-
-def stack(x, f, b=1, k=3, n=None):
-    for _ in range(b):
-        x = conv(x, f, k=k, n=n, init="he_normal")
-    return x
-
-
-def cifar_net(x, depth, shortcut="A", **options):
-    """The ResNet paper's net of 6b + 2 layers on maps of 14 x 14; shortcut=None is plain."""
-    b = (depth - 2) // 6
-    x = body(x, blocks.basic_block, 16, (b, b, b), (3, 2, 16), shortcut=shortcut, **options)
-    return dense(gavgpool(x), 10, None)
-
-
-def grouped(x, f, shuffle, g=8):
-    """Two grouped 1x1, a depthwise 3x3 between, with or without the shuffle before it, added."""
-    x = conv(x, f, k=1, n=BN) if x.shape[-1] != f else x
-    for _ in range(2):
-        m = conv(x, f, k=1, g=g, n=BN)
-        m = blocks.channel_shuffle(m, g=g) if shuffle else m
-        m = blocks.dwconv(m, k=3, n=BN, a=None)
-        m = conv(m, f, k=1, g=g, n=BN, a=None)
-        x = blocks.act(layers.add([x, m]), "relu")
-    return x
-
-
-def plain_or_separable(x, f, separable):
-    """Two convolutions; separable ones are wider by what makes the multiply-adds equal."""
-    for _ in range(2):
-        x = blocks.sepconv(x, f, 3, n=BN) if separable else conv(x, f, k=3, n=BN)
-    return x
-
-
-CLAIMS = {
-    "units": Claim(
-        {a: partial(four_layers, a=a) for a in ("relu", "tanh")},
-        epochs=8,
-        rates=(0.0003, 0.001, 0.003),
-        optimizer=momentum,
-        scale=255,
-    ),
-    "batch_norm": Claim(
-        {
-            key: partial(stages, unit=partial(stack, b=2, n=n))
-            for key, n in {"batch norm": BN, "without": None}.items()
-        },
-        epochs=8,
-        rates=(0.01, 0.03, 0.1),
-        optimizer=momentum,
-    ),
-    "kernels": Claim(
-        {
-            "two 3x3": partial(stages, unit=partial(stack, b=2), widths=(8, 16, 32)),
-            "one 5x5": partial(stages, unit=partial(stack, k=5), widths=(8, 16, 32)),
-            "three 3x3": partial(stages, unit=partial(stack, b=3), widths=(8, 16, 32)),
-            "one 7x7": partial(stages, unit=partial(stack, k=7), widths=(8, 16, 32)),
-        },
-        epochs=8,
-    ),
-    "depth": Claim(
-        {f"{3 * b + 1} layers": partial(stages, unit=partial(stack, b=b)) for b in (1, 2, 3)},
-        epochs=8,
-    ),
-    "residual": Claim(
-        {
-            f"{kind} {depth}": partial(cifar_net, depth=depth, shortcut=shortcut)
-            for depth in (20, 56)
-            for kind, shortcut in {"plain": None, "residual": "A"}.items()
-        },
-        epochs=6,
-    ),
-    "squeeze": Claim(
-        {f"r = {r}" if r else "without": partial(cifar_net, depth=20, se=r) for r in (None, 2, 8)},
-        epochs=6,
-    ),
-    "shuffle": Claim(
-        {
-            key: partial(stages, unit=partial(grouped, shuffle=key == "shuffled"))
-            for key in ("shuffled", "not shuffled")
-        },
-        epochs=8,
-    ),
-    "separable": Claim(
-        {
-            "3x3": partial(stages, unit=partial(plain_or_separable, separable=False)),
-            "separable": partial(
-                stages, unit=partial(plain_or_separable, separable=True), widths=(48, 92, 176)
-            ),
-        },
-        epochs=8,
-    ),
-}
-
-
-def fashion(scale=1):
-    """(x, y, test x, test y): 5,000 and 10,000 images of 28 x 28, less the mean image."""
-    from convbook.training.data.sources import arrays
-
-    (x, y), (test_x, test_y) = arrays("fashion_mnist")
-    x, y = np.float32(x[:IMAGES, ..., None]) / 255, np.int64(y[:IMAGES])
-    mean = x.mean(axis=0)
-    return scale * (x - mean), y, scale * (np.float32(test_x[..., None]) / 255 - mean), test_y
+def loss(smoothing):
+    """Cross-entropy of logits and whole labels."""
+    if not smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    return lambda y, logits: smooth(keras.ops.one_hot(keras.ops.reshape(y, (-1,)), 10), logits)
 
 
 def run(claim, net, rate, seed, data):
-    """What a run gave: its curves, and what the network weighs and computes."""
+    """What a run gave: its curves, and what the network weighs and computes.
+
+    Where a network has auxiliary heads, each of their losses counts 0.3, and the curves are those
+    of the main head.
+    """
+    x, y, test_x, test_y = data
     keras.utils.set_random_seed(seed)
-    i = keras.Input((28, 28, 1))
-    model = keras.Model(i, claim.nets[net](i))
-    start = time.perf_counter()
-    optimizer = claim.optimizer(rate)
-    history = learn(model, data, claim.epochs, batch=claim.batch, optimizer=optimizer)
-    seconds = round(time.perf_counter() - start)
-    names = {"loss": "loss", "accuracy": "accuracy", "test": "val_accuracy"}
-    curves = {key: [round(float(v), 4) for v in history[of]] for key, of in names.items()}
-    counts = measure(model)
-    cost = {"weights": counts.weights, "macs": counts.macs, "seconds": seconds}
-    return {"net": net, "rate": rate, "seed": seed, **cost, **curves, "commit": results.commit()}
+    i = keras.Input(x.shape[1:])
+    outputs = claim.nets[net](i)
+    main, *aux = outputs if isinstance(outputs, list) else [outputs]
+    heads = {"main": main} | {f"aux{j}": head for j, head in enumerate(aux)}
+    model = keras.Model(i, heads)
+    counts, start = measure(keras.Model(i, main)), time.perf_counter()
+    model.compile(
+        claim.optimizer(rate),
+        {head: loss(claim.smoothing.get(net, 0.0)) for head in heads},
+        loss_weights={head: 1.0 if head == "main" else 0.3 for head in heads},
+        metrics={"main": [keras.metrics.SparseCategoricalAccuracy("accuracy")]},
+    )
+    labels, test_labels = (dict.fromkeys(heads, of) for of in (y, test_y))
+    given = dict(batch_size=claim.batch, epochs=claim.epochs, verbose=0)
+    history = model.fit(x, labels, validation_data=(test_x, test_labels), **given).history
+    names = {"loss": "main_loss", "accuracy": "main_accuracy", "test": "val_main_accuracy"}
+    if not aux:
+        names = {key: name.replace("main_", "") for key, name in names.items()}
+    kept = {key: history[name] for key, name in names.items()}
+    curves = {key: [round(float(v), 4) for v in values] for key, values in kept.items()}
+    cost = {"weights": counts.weights, "macs": counts.macs}
+    cost["seconds"] = round(time.perf_counter() - start)
+    moved = model.predict(np.roll(test_x, SHIFT, axis=2), verbose=0)["main"].argmax(axis=-1)
+    shifted = {"shifted": round(float(np.mean(moved == test_y)), 4)}
+    return {"net": net, "rate": rate, "seed": seed, **cost, **curves, **shifted,
+            "commit": results.commit()}  # fmt: skip
+
+
+def prepared(claim):
+    """The data of a claim, less the mean of the training images, scaled."""
+    x, y, test_x, test_y = claim.data()
+    mean = x.mean(axis=0)
+    return claim.scale * (x - mean), y, claim.scale * (test_x - mean), test_y
 
 
 def try_claim(name):
     """Makes the runs of a claim that are not kept yet, and keeps each as it ends."""
     claim = CLAIMS[name]
-    settings = {"images": IMAGES, "epochs": claim.epochs, "batch": claim.batch}
+    data = prepared(claim)
+    settings = {"images": len(data[0]), "epochs": claim.epochs, "batch": claim.batch}
     kept = results.kept(f"claim_{name}") or {**settings, "rows": []}
     if changed := [key for key in settings if kept[key] != settings[key]]:
         raise SystemExit(f"claim_{name}.json was run with other {', '.join(changed)}: delete it")
-    rows, data = kept["rows"], fashion(claim.scale)
+    rows = kept["rows"]
     for net, rate, seed in product(claim.nets, claim.rates, SEEDS):
         if not any((r["net"], r["rate"], r["seed"]) == (net, rate, seed) for r in rows):
             rows.append(run(claim, net, rate, seed, data))
@@ -215,6 +100,39 @@ def runs(name):
     return best
 
 
+def epochs_until(reached):
+    """The epoch at whose end it is reached for the first time; one more than there are if never."""
+    return next((i for i, ok in enumerate(reached, 1) if ok), len(reached) + 1)
+
+
+def to_a_quarter(run):
+    return epochs_until([accuracy >= 0.75 for accuracy in run["accuracy"]])
+
+
+def within_half(run, other):
+    """Half of the epochs less those to the accuracy at which the other run ends, and a half: above
+    0 where they are at most half."""
+    return len(run["test"]) / 2 + 0.5 - epochs_until([a >= other["test"][-1] for a in run["test"]])
+
+
+def lost(run):
+    """What a shift takes of the test accuracy, in points."""
+    return 100 * (run["test"][-1] - run["shifted"])
+
+
+def less(value):
+    return lambda run, other: value(run) - value(other)
+
+
+GAINS = {  # of a run over another of the same seed, with its unit
+    "loss": ("training loss", less(lambda run: run["loss"][-1])),
+    "test": ("points of test accuracy", less(lambda run: 100 * run["test"][-1])),
+    "to_a_quarter": ("epochs to 25 % training error", less(to_a_quarter)),
+    "within_half": ("epochs within half of all", within_half),
+    "lost": (f"points lost by a shift of {SHIFT} pixels", less(lost)),
+}
+
+
 def interval(values):
     """(mean, half of its 95 % interval) of a few seeds, by Student's t."""
     n = len(values)
@@ -222,9 +140,59 @@ def interval(values):
     return float(np.mean(values)), float(half)
 
 
-def difference(one, other):
-    """(mean, half of its 95 % interval) of the differences, seed by seed."""
-    return interval(np.subtract(one, other))
+def gains(name):
+    """For each check of a claim (more, less, unit, mean gain, half of its 95 % interval)."""
+    best = runs(name)
+    for what, more, less in CLAIMS[name].checks:
+        unit, gain = GAINS[what]
+        pairs = zip(best[more], best[less], strict=True)
+        yield more, less, unit, *interval([gain(*pair) for pair in pairs])
+
+
+def verdict(mean, half):
+    """Whether a gain that was expected above 0 shows, seed by seed."""
+    if mean - half > 0:
+        return "shows"
+    return "is reversed" if mean + half < 0 else "does not show"
+
+
+def sentence(name):
+    """What a claim gave, in the words in which a notebook begins with it."""
+    said = [
+        f"{more} over {less} {mean:+.2f} ± {half:.2f} {unit}: **{verdict(mean, half)}**"
+        for more, less, unit, mean, half in gains(name)
+    ]
+    return f"Expected: {EXPECTED[name]}. Seen: {'; '.join(said)}."
+
+
+def shown(name):
+    """The sentence of a claim, and its networks with what they cost and where they ended."""
+    rows = []
+    for net, seeds in runs(name).items():
+        test, train = (interval([r[key][-1] for r in seeds]) for key in ("test", "loss"))
+        said = f"{100 * test[0]:.1f} ± {100 * test[1]:.1f}", f"{train[0]:.3f} ± {train[1]:.3f}"
+        cost = seeds[0]["weights"], seeds[0]["macs"], sum(r["seconds"] for r in seeds)
+        rows.append([net, f"{seeds[0]['rate']:g}", *cost, *said])
+    head = ["network", "rate", "weights", "multiply-adds", "seconds"]
+    head += ["test accuracy, %", "training loss"]
+    return Markdown(f"{grid(head, rows)}\n\n{sentence(name)}")
+
+
+def curves(name, of="loss"):
+    """The figure of a claim: a curve each network, the mean of its seeds, in the band they span."""
+    label = {"loss": "training loss", "test": "test accuracy"}[of]
+    fig, ax = plt.subplots()
+    for net, seeds in runs(name).items():
+        values = np.array([r[of] for r in seeds])
+        epochs = np.arange(1, values.shape[1] + 1)
+        ax.plot(epochs, values.mean(axis=0), label=net)
+        ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), alpha=0.2)
+    ax.set(xlabel="epoch", ylabel=label)
+    ax.legend()
+    ends = ", ".join(f"{n} {np.mean([r[of][-1] for r in s]):.3g}" for n, s in runs(name).items())
+    return figure(
+        fig, f"The {label} by epoch, the mean and the range of three seeds; at the end: {ends}"
+    )
 
 
 def main(argv=None):

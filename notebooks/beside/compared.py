@@ -1,0 +1,333 @@
+"""The networks that each claim compares, from images to logits: see claims.py.
+
+The networks of a claim differ in what the paper speaks of and in nothing else.  EXPECTED was
+written before the first run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import keras
+import numpy as np
+from keras import layers
+
+from convbook import blocks
+from convbook.architectures import densenet, preresnet, resnet
+from convbook.beside import digits
+from convbook.blocks import BN, conv, dense, gavgpool, maxpool
+
+IMAGES = 5_000
+EXPECTED = {
+    "units": "each at its best rate, relu reaches 25 % training error in fewer epochs than tanh",
+    "batch_norm": "at its best rate, batch norm reaches the accuracy at which the same net without "
+    "it ends in at most half of the epochs",
+    "kernels": "stacks of 3x3 end with a higher test accuracy than one larger kernel of the same "
+    "receptive field",
+    "depth": "the training loss of the plain net falls from 4 to 7 to 10 layers",
+    "residual": "at 56 layers the residual net has a lower training loss than the plain one; the "
+    "plain net's is higher at 56 layers than at 20",
+    "squeeze": "squeeze-and-excitation lowers the training loss, for r = 2 and for r = 8",
+    "shuffle": "channel shuffle raises the test accuracy at 8 groups",
+    "separable": "at equal multiply-adds, separable convolutions end with a higher test accuracy",
+    "modules": "at equal multiply-adds, 3x3s after 1x1 reductions, and modules of 1x1, 3x3, 5x5 "
+    "and pool, both end with a higher test accuracy than 3x3s alone",
+    "heads": "two auxiliary heads lower the training loss of the main head in a net of 13 layers "
+    "without batch norm",
+    "cardinality": "at equal multiply-adds, 32 paths of width 1 have a lower training loss and a "
+    "higher test accuracy than 1 path of width 16",
+    "preactivation": "at 56 layers, units with norm and relu first have a lower training loss than "
+    "the original ones",
+    "survival": "at 56 layers, a linear decay of survival to 0.5 ends with a higher test accuracy",
+    "dense": "a densely connected net ends with a higher test accuracy than a residual one of at "
+    "least as many weights",
+    "inverted": "at equal multiply-adds, inverted residual blocks end with a higher test accuracy "
+    "than residual blocks of two 3x3s",
+    "pooling": "global mean pooling ends with a higher test accuracy than dense layers, and loses "
+    "less of it where the test images are shifted by 3 pixels",
+    "smoothing": "label smoothing by 0.1 ends with a higher test accuracy",
+    "digits": "on the digits, after 40 epochs, the training loss of the plain net is higher at 56 "
+    "layers than at 20, and the residual net's at 56 layers is lower than the plain one's",
+}
+
+
+def fashion():
+    """(x, y, test x, test y): 5,000 and 10,000 images of 28 x 28 of Fashion-MNIST, in 0 .. 1."""
+    from convbook.training.data.sources import arrays
+
+    (x, y), (test_x, test_y) = arrays("fashion_mnist")
+    x, test_x = (np.float32(of[..., None]) / 255 for of in (x[:IMAGES], test_x))
+    return x, np.int64(y[:IMAGES]), test_x, test_y
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Networks to compare, how each is trained, and what of their runs the claim compares.
+
+    checks: (one of GAINS in claims.py, the network that is expected to have more, the other).
+    """
+
+    nets: dict[str, Callable]
+    epochs: int
+    checks: tuple[tuple[str, str, str], ...]
+    rates: tuple[float, ...] = (1e-3,)
+    batch: int = 128
+    optimizer: Callable = keras.optimizers.Adam
+    scale: float = 1  # of the pixels, 0 .. 1 less the mean image
+    data: Callable = fashion
+    smoothing: dict[str, float] = field(default_factory=dict)  # {network: of its labels}
+
+
+def momentum(rate):
+    return keras.optimizers.SGD(rate, momentum=0.9)
+
+
+def stages(x, unit, widths=(16, 32, 64), head=gavgpool):
+    """Stages of a unit, a 2x2 max pool between them, the head and the logits."""
+    for i, f in enumerate(widths):
+        x = unit(maxpool(x) if i else x, f)
+    return dense(head(x), 10, None)
+
+
+def four_layers(x, a):
+    """The paper's size of net for Figure 1: three convolutions and a dense layer, N(0, 0.01)."""
+    init = keras.initializers.RandomNormal(stddev=0.01)
+    for f in (32, 32, 64):
+        x = maxpool(conv(x, f, k=5, a=a, init=init), k=3, s=2)
+    return dense(layers.Flatten()(x), 10, None)
+
+
+def stack(x, f, b=1, k=3, n=None):
+    for _ in range(b):
+        x = conv(x, f, k=k, n=n, init="he_normal")
+    return x
+
+
+def cifar_net(x, depth, shortcut="A", **options):
+    """The ResNet paper's net of 6b + 2 layers on maps of 14 x 14; shortcut=None is plain."""
+    b = (depth - 2) // 6
+    x = resnet.body(x, blocks.basic_block, 16, (b, b, b), (3, 2, 16), shortcut=shortcut, **options)
+    return dense(gavgpool(x), 10, None)
+
+
+def grouped(x, f, shuffle, g=8):
+    """Two grouped 1x1, a depthwise 3x3 between, with or without the shuffle before it, added."""
+    x = conv(x, f, k=1, n=BN) if x.shape[-1] != f else x
+    for _ in range(2):
+        m = conv(x, f, k=1, g=g, n=BN)
+        m = blocks.channel_shuffle(m, g=g) if shuffle else m
+        m = blocks.dwconv(m, k=3, n=BN, a=None)
+        m = conv(m, f, k=1, g=g, n=BN, a=None)
+        x = blocks.act(layers.add([x, m]), "relu")
+    return x
+
+
+def plain_or_separable(x, f, separable):
+    """Two convolutions; separable ones are wider by what makes the multiply-adds equal."""
+    for _ in range(2):
+        x = blocks.sepconv(x, f, 3, n=BN) if separable else conv(x, f, k=3, n=BN)
+    return x
+
+
+def reduced(x, f):
+    """Two 3x3s, each after a 1x1 to a quarter of the channels."""
+    for _ in range(2):
+        x = conv(conv(x, f // 4, k=1, n=BN), f, k=3, n=BN)
+    return x
+
+
+def inception(x, f):
+    """Two modules whose paths have f/8, f/2, f/8 and f/4 of the channels."""
+    row = (f // 8, f // 8, f // 2, f // 16, f // 8, f // 4)
+    for _ in range(2):
+        x = blocks.inception_module(x, row, n=BN)
+    return x
+
+
+def with_heads(x, heads):
+    """Twelve 3x3s and a dense layer; after the first eight of them two auxiliary heads."""
+    aux = []
+    for i, f in enumerate((16, 32, 64)):
+        x = stack(maxpool(x) if i else x, f, b=4)
+        if i < 2:
+            aux.append(blocks.aux_head(maxpool(x) if i == 0 else x, classes=10, f=16, units=64))
+    x = dense(gavgpool(x), 10, None)
+    return [x, *aux] if heads else x
+
+
+def many_paths(x, c, width):
+    """Six bottlenecks of c paths on maps of 14, 7 and 4."""
+    x = conv(x, 16, k=3, s=2, n=BN)
+    for i, f in enumerate((64, 128, 256)):
+        for j in range(2):
+            s = 2 if i and not j else 1
+            x = blocks.resnext_bottleneck_block(x, f, s, c=c, width=width * 2**i)
+    return dense(gavgpool(x), 10, None)
+
+
+def preactivated(x, depth):
+    b = (depth - 2) // 6
+    x = preresnet.body(x, 16, (b, b, b), None, (3, 2, 16), True, shortcut="A")
+    return dense(gavgpool(x), 10, None)
+
+
+def densely(x):
+    x = densenet.body(layers.AveragePooling2D(2)(x), (8, 8, 8), 8, None, 1, 16)
+    return dense(gavgpool(x), 10, None)
+
+
+def inverted(x, f):
+    for _ in range(2):
+        x = blocks.inverted_residual_block(x, f, r=6, n=BN)
+    return x
+
+
+def residual(x, f):
+    for _ in range(2):
+        x = blocks.basic_block(x, f)
+    return x
+
+
+def dense_head(x):
+    return dense(layers.Flatten()(x), 128)
+
+
+CLAIMS = {
+    "units": Claim(
+        {a: partial(four_layers, a=a) for a in ("relu", "tanh")},
+        epochs=8,
+        rates=(0.0003, 0.001, 0.003),
+        optimizer=momentum,
+        scale=255,
+        checks=(("to_a_quarter", "tanh", "relu"),),
+    ),
+    "batch_norm": Claim(
+        {
+            key: partial(stages, unit=partial(stack, b=2, n=n))
+            for key, n in {"batch norm": BN, "without": None}.items()
+        },
+        epochs=8,
+        rates=(0.01, 0.03, 0.1),
+        optimizer=momentum,
+        checks=(("within_half", "batch norm", "without"),),
+    ),
+    "kernels": Claim(
+        {
+            "two 3x3": partial(stages, unit=partial(stack, b=2), widths=(8, 16, 32)),
+            "one 5x5": partial(stages, unit=partial(stack, k=5), widths=(8, 16, 32)),
+            "three 3x3": partial(stages, unit=partial(stack, b=3), widths=(8, 16, 32)),
+            "one 7x7": partial(stages, unit=partial(stack, k=7), widths=(8, 16, 32)),
+        },
+        epochs=8,
+        checks=(("test", "two 3x3", "one 5x5"), ("test", "three 3x3", "one 7x7")),
+    ),
+    "depth": Claim(
+        {f"{3 * b + 1} layers": partial(stages, unit=partial(stack, b=b)) for b in (1, 2, 3)},
+        epochs=8,
+        checks=(("loss", "4 layers", "7 layers"), ("loss", "7 layers", "10 layers")),
+    ),
+    "residual": Claim(
+        {
+            f"{kind} {depth}": partial(cifar_net, depth=depth, shortcut=shortcut)
+            for depth in (20, 56)
+            for kind, shortcut in {"plain": None, "residual": "A"}.items()
+        },
+        epochs=6,
+        checks=(("loss", "plain 56", "residual 56"), ("loss", "plain 56", "plain 20")),
+    ),
+    "squeeze": Claim(
+        {f"r = {r}" if r else "without": partial(cifar_net, depth=20, se=r) for r in (None, 2, 8)},
+        epochs=6,
+        checks=(("loss", "without", "r = 2"), ("loss", "without", "r = 8")),
+    ),
+    "shuffle": Claim(
+        {
+            key: partial(stages, unit=partial(grouped, shuffle=key == "shuffled"))
+            for key in ("shuffled", "not shuffled")
+        },
+        epochs=8,
+        checks=(("test", "shuffled", "not shuffled"),),
+    ),
+    "separable": Claim(
+        {
+            "3x3": partial(stages, unit=partial(plain_or_separable, separable=False)),
+            "separable": partial(
+                stages, unit=partial(plain_or_separable, separable=True), widths=(48, 92, 176)
+            ),
+        },
+        epochs=8,
+        checks=(("test", "separable", "3x3"),),
+    ),
+    "modules": Claim(
+        {
+            "3x3": partial(stages, unit=partial(stack, b=2, n=BN)),
+            "reduced": partial(stages, unit=reduced, widths=(28, 48, 96)),
+            "inception": partial(stages, unit=inception, widths=(32, 80, 144)),
+        },
+        epochs=8,
+        checks=(("test", "reduced", "3x3"), ("test", "inception", "3x3")),
+    ),
+    "heads": Claim(
+        {key: partial(with_heads, heads=key == "two heads") for key in ("two heads", "none")},
+        epochs=8,
+        checks=(("loss", "none", "two heads"),),
+    ),
+    "cardinality": Claim(
+        {
+            f"{c} x {width}d": partial(many_paths, c=c, width=width)
+            for c, width in ((1, 16), (4, 6), (32, 1))
+        },
+        epochs=8,
+        checks=(("loss", "1 x 16d", "32 x 1d"), ("test", "32 x 1d", "1 x 16d")),
+    ),
+    "preactivation": Claim(
+        {"original": partial(cifar_net, depth=56), "norm first": partial(preactivated, depth=56)},
+        epochs=6,
+        checks=(("loss", "original", "norm first"),),
+    ),
+    "survival": Claim(
+        {
+            "p = 0.5": partial(cifar_net, depth=56, survival=0.5),
+            "p = 1": partial(cifar_net, depth=56),
+        },
+        epochs=12,
+        checks=(("test", "p = 0.5", "p = 1"),),
+    ),
+    "dense": Claim(
+        {"dense": densely, "residual": partial(cifar_net, depth=20)},
+        epochs=8,
+        checks=(("test", "dense", "residual"),),
+    ),
+    "inverted": Claim(
+        {
+            "two 3x3": partial(stages, unit=residual),
+            "inverted": partial(stages, unit=inverted, widths=(22, 42, 84)),
+        },
+        epochs=8,
+        checks=(("test", "inverted", "two 3x3"),),
+    ),
+    "pooling": Claim(
+        {
+            "mean": partial(stages, unit=partial(stack, b=2)),
+            "dense": partial(stages, unit=partial(stack, b=2), head=dense_head),
+        },
+        epochs=8,
+        checks=(("test", "mean", "dense"), ("lost", "dense", "mean")),
+    ),
+    "smoothing": Claim(
+        {key: partial(cifar_net, depth=20) for key in ("smoothed", "hard")},
+        epochs=12,
+        smoothing={"smoothed": 0.1},
+        checks=(("test", "smoothed", "hard"),),
+    ),
+    "digits": Claim(
+        {
+            f"{kind} {depth}": partial(cifar_net, depth=depth, shortcut=shortcut)
+            for depth in (20, 56)
+            for kind, shortcut in {"plain": None, "residual": "A"}.items()
+        },
+        epochs=40,
+        data=digits,
+        checks=(("loss", "plain 56", "plain 20"), ("loss", "plain 56", "residual 56")),
+    ),
+}
