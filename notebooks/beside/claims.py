@@ -125,7 +125,7 @@ def less(value):
 
 
 GAINS = {  # of a run over another of the same seed, with its unit
-    "loss": ("training loss", less(lambda run: run["loss"][-1])),
+    "loss": ("in training loss", less(lambda run: run["loss"][-1])),
     "test": ("points of test accuracy", less(lambda run: 100 * run["test"][-1])),
     "to_a_quarter": ("epochs to 25 % training error", less(to_a_quarter)),
     "within_half": ("epochs within half of all", within_half),
@@ -158,11 +158,12 @@ def verdict(mean, half):
 
 def sentence(name):
     """What a claim gave, in the words in which a notebook begins with it."""
-    said = [
-        f"{more} over {less} {mean:+.2f} ± {half:.2f} {unit}: **{verdict(mean, half)}**"
-        for more, less, unit, mean, half in gains(name)
-    ]
-    return f"Expected: {EXPECTED[name]}. Seen: {'; '.join(said)}."
+    said = []
+    for more, less, unit, mean, half in gains(name):
+        where = "above" if mean >= 0 else "below"
+        by = f"{abs(mean):.2f} ± {half:.2f} {unit}"
+        said.append(f"{more} {where} {less} by {by}, **{verdict(mean, half)}**")
+    return "; ".join(said)
 
 
 def shown(name):
@@ -175,12 +176,14 @@ def shown(name):
         rows.append([net, f"{seeds[0]['rate']:g}", *cost, *said])
     head = ["network", "rate", "weights", "multiply-adds", "seconds"]
     head += ["test accuracy, %", "training loss"]
-    return Markdown(f"{grid(head, rows)}\n\n{sentence(name)}")
+    said = f"Expected: {EXPECTED[name]}.\n\nSeen: {sentence(name)}."
+    return Markdown(f"{grid(head, rows)}\n\n{said}")
 
 
 def curves(name, of="loss"):
     """The figure of a claim: a curve each network, the mean of its seeds, in the band they span."""
-    label = {"loss": "training loss", "test": "test accuracy"}[of]
+    labels = {"loss": "training loss", "test": "test accuracy", "accuracy": "training accuracy"}
+    label = labels[of]
     fig, ax = plt.subplots()
     for net, seeds in runs(name).items():
         values = np.array([r[of] for r in seeds])

@@ -11,6 +11,7 @@ from itertools import pairwise, product
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.stats import kendalltau
 
 from convbook.architectures.resnet import body
 from convbook.beside import digits, learn, results
@@ -117,8 +118,10 @@ def paths():
             errors = [chain.error(data, [j for j in every if j not in s]) for s in some]
             yield {"what": "several deleted", "kind": kind, "n": n, "errors": errors}
         for n in (1, 2, 4, 8) if shortcut else (1,):
-            errors = [chain.error(data, swapped(chain, n, random)) for _ in range(CHOICES)]
-            yield {"what": "swapped", "kind": kind, "n": n, "errors": errors}
+            orders = [swapped(chain, n, random) for _ in range(CHOICES)]
+            errors = [chain.error(data, order) for order in orders]
+            taus = [round(float(kendalltau(sorted(o), o).statistic), 4) for o in orders]
+            yield {"what": "swapped", "kind": kind, "n": n, "errors": errors, "taus": taus}
         for n in range(len(same) + 1) if shortcut else ():
             some = [set(random.choice(same, n, replace=False)) for _ in range(CHOICES)]
             norms = [chain.gradient(data[0][:128], data[1][:128], s) for s in some]

@@ -19,6 +19,12 @@
 # depth alone do? To add layers, the authors make everything else as plain as possible: kernels are
 # 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks from 11 to 19 layers differ
 # only in the number of convolutions.
+#
+# > **Seen** on Fashion-MNIST, three seeds: 4 layers above 7 layers by 0.19 ± 0.03 in training loss,
+# > **shows**; 7 layers above 10 layers by 0.08 ± 0.01 in training loss, **shows**.
+# >
+# > **Seen** on Fashion-MNIST, three seeds: two 3x3 above one 5x5 by 2.09 ± 1.40 points of test
+# > accuracy, **shows**; three 3x3 above one 7x7 by 2.81 ± 2.17 points of test accuracy, **shows**.
 
 # %%
 import keras
@@ -29,7 +35,7 @@ from matplotlib import pyplot as plt
 from convbook import architectures, blocks
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.architectures.vgg import TABLE, body
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 
 # %% [markdown]
@@ -306,6 +312,36 @@ keras.utils.set_random_seed(0)
 padded, _ = apart(window_net("same"))
 assert padded > 0.01
 f"largest difference with padding: {padded:.2f} of the largest logit"
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Depth
+#
+# Three plain nets of 3x3 convolutions without batch norm: one, two or three in each of three
+# stages, then the mean and a dense layer.
+
+# %%
+claims.shown("depth")
+
+# %%
+claims.curves("depth")
+
+# %% [markdown]
+# #### Small kernels for a large one
+#
+# Two 3x3 convolutions see as far as one 5x5, and three as far as one 7x7. The four nets differ in
+# that alone.
+
+# %%
+claims.shown("kernels")
+
+# %%
+claims.curves("kernels", "test")
 
 # %% [markdown]
 # ## Exercises

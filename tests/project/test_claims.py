@@ -1,0 +1,137 @@
+"""Claims of the papers at scale: how runs are compared, and that text and kept runs agree."""
+
+import dataclasses
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from places import ROOT
+
+from convbook.architectures import measure
+from convbook.beside import claims, results
+from convbook.beside.compared import CLAIMS, EXPECTED
+
+CLAIMED = {  # the notebook that shows each
+    "units": "05_alexnet",
+    "pooling": "06_network_in_network",
+    "depth": "07_vgg",
+    "kernels": "07_vgg",
+    "modules": "08_googlenet",
+    "heads": "08_googlenet",
+    "batch_norm": "09_inception_v2_v3",
+    "smoothing": "09_inception_v2_v3",
+    "residual": "10_resnet",
+    "digits": "10_resnet",
+    "preactivation": "13_identity_mappings",
+    "survival": "14_stochastic_depth",
+    "dense": "15_densenet",
+    "separable": "16_xception",
+    "cardinality": "17_resnext",
+    "inverted": "18_mobilenet",
+    "shuffle": "19_shufflenet",
+    "squeeze": "21_senet",
+}
+KEPT = sorted(name for name in CLAIMS if results.kept(f"claim_{name}"))
+
+
+def test_each_claim_has_an_expectation_and_a_notebook():
+    assert CLAIMS.keys() == EXPECTED.keys() == CLAIMED.keys()
+    for claim in CLAIMS.values():
+        assert {net for _, *nets in claim.checks for net in nets} <= claim.nets.keys()
+        assert {what for what, *_ in claim.checks} <= claims.GAINS.keys()
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_kept_runs_are_of_these_networks_and_three_seeds(name):
+    claim, rows = CLAIMS[name], results.kept(f"claim_{name}")["rows"]
+    made = sorted((r["net"], r["rate"], r["seed"]) for r in rows)
+    assert made == sorted((n, r, s) for n in claim.nets for r in claim.rates for s in range(3))
+    size = (8, 8, 1) if name == "digits" else (28, 28, 1)
+    for net, function in claim.nets.items():
+        with keras.StatelessScope(initialize_variables=False):
+            out = function(i := keras.Input(size))
+            counts = measure(keras.Model(i, out[0] if isinstance(out, list) else out))
+        of = {(r["weights"], r["macs"]) for r in rows if r["net"] == net}
+        assert of == {(counts.weights, counts.macs)}
+        assert all(len(r["loss"]) == claim.epochs for r in rows)
+
+
+@pytest.mark.parametrize("name", [name for name, said in EXPECTED.items() if "equal multi" in said])
+def test_equal_multiply_adds_are_equal(name):
+    macs = []
+    for function in CLAIMS[name].nets.values():
+        with keras.StatelessScope(initialize_variables=False):
+            macs.append(measure(keras.Model(i := keras.Input((28, 28, 1)), function(i))).macs)
+    assert max(macs) < 1.05 * min(macs)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_its_notebook_begins_with_what_was_seen(name):
+    """So that text and seeds cannot disagree."""
+    notebook = json.loads((ROOT / "notebooks" / f"{CLAIMED[name]}.ipynb").read_text("utf-8"))
+    head = "".join(notebook["cells"][0]["source"])
+    assert claims.sentence(name) in re.sub(r"\s+(> )?", " ", head)
+
+
+def run(seed, loss, test, accuracy=(0.5, 0.8), shifted=0.5, net="a", rate=1e-3):
+    return {"net": net, "rate": rate, "seed": seed, "loss": loss, "test": test, "weights": 1,
+            "macs": 1, "seconds": 1, "accuracy": list(accuracy), "shifted": shifted}  # fmt: skip
+
+
+def test_a_difference_is_one_outside_its_interval():
+    assert claims.verdict(1.0, 0.9) == "shows"
+    assert claims.verdict(1.0, 1.1) == claims.verdict(-1.0, 1.1) == "does not show"
+    assert claims.verdict(-1.0, 0.9) == "is reversed"
+    assert claims.interval([1, 2, 3]) == pytest.approx((2, 4.302653 / 3**0.5))  # t, 2 of freedom
+
+
+def test_runs_are_compared_seed_by_seed_at_the_best_rate(monkeypatch):
+    """The test accuracies of the seeds differ by 30 points, those of the networks by one."""
+    nets = {"a": None, "b": None}
+    claim = dataclasses.replace(
+        CLAIMS["kernels"], nets=nets, rates=(1, 2), checks=(("test", "a", "b"),)
+    )
+    rows = [
+        run(seed, [1, loss], [0, 0.1 + 0.3 * seed + better / 100], net=net, rate=rate)
+        for rate, loss in ((1, 0.9), (2, 0.5))
+        for net, better in (("a", rate == 2), ("b", 0))
+        for seed in range(3)
+    ]
+    monkeypatch.setitem(claims.CLAIMS, "kernels", claim)
+    monkeypatch.setattr(results, "kept", lambda name: {"rows": rows})
+    (gain,) = claims.gains("kernels")
+    assert gain == (
+        "a",
+        "b",
+        "points of test accuracy",
+        pytest.approx(1),
+        pytest.approx(0, abs=1e-6),
+    )
+    said = "a above b by 1.00 ± 0.00 points of test accuracy, **shows**"
+    assert claims.sentence("kernels") == said
+
+
+def test_what_is_gained():
+    fast = run(0, [2, 1], [0.6, 0.7], accuracy=(0.75, 0.9), shifted=0.6)
+    slow = run(0, [3, 2], [0.4, 0.5], accuracy=(0.5, 0.6), shifted=0.2)
+    gain = {what: function(slow, fast) for what, (_, function) in claims.GAINS.items()}
+    assert gain["loss"] == 1
+    assert gain["test"] == pytest.approx(-20)
+    assert gain["to_a_quarter"] == 3 - 1  # never, in two epochs, counts as the third
+    assert gain["lost"] == pytest.approx(30 - 10)
+    assert gain["within_half"] == 1.5 - 3
+    assert claims.GAINS["within_half"][1](fast, slow) == 1.5 - 1
+
+
+@pytest.mark.parametrize("name", ["heads", "smoothing"])
+def test_a_run_keeps_the_curves_of_the_main_head(name):
+    claim, r = dataclasses.replace(CLAIMS[name], epochs=2, batch=8), np.random.default_rng(0)
+    data = (r.normal(size=(16, 28, 28, 1)).astype("float32"), np.arange(16) % 10) * 2
+    kept = {net: claims.run(claim, net, 1e-3, 0, data) for net in claim.nets}
+    for row in kept.values():
+        assert len(row["loss"]) == len(row["test"]) == 2
+        assert all(0 <= share <= 1 for share in [*row["accuracy"], *row["test"], row["shifted"]])
+    one, other = (row["loss"] for row in kept.values())
+    assert one != other  # the heads' losses and the smoothed labels reach the weights
