@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import log
-from typing import NamedTuple
 
 from convbook.architectures.common import Net, gates
 from convbook.architectures.graph.layer_names import tap
@@ -10,58 +9,49 @@ from convbook.blocks.layers import BN, conv
 from convbook.blocks.regnet import regnet_block
 from convbook.blocks.types import Tensor
 
-
-class Rule(NamedTuple):
-    """A point of the design space: w0, wa, wm and d of equations 2 to 4, the width of a group."""
-
-    w0: int
-    wa: float
-    wm: float
-    depth: int
-    width: int
-
-
-# The authors' configurations.
+Rule = tuple[int, float, float, int, int]
+# The authors' configurations: w0, wa, wm and d of equations 2 to 4, the width of a group.
 X = {
-    "200mf": Rule(24, 36.44, 2.49, 13, 8),
-    "400mf": Rule(24, 24.48, 2.54, 22, 16),
-    "600mf": Rule(48, 36.97, 2.24, 16, 24),
-    "800mf": Rule(56, 35.73, 2.28, 16, 16),
-    "1.6gf": Rule(80, 34.01, 2.25, 18, 24),
-    "3.2gf": Rule(88, 26.31, 2.25, 25, 48),
-    "4gf": Rule(96, 38.65, 2.43, 23, 40),
-    "6.4gf": Rule(184, 60.83, 2.07, 17, 56),
-    "8gf": Rule(80, 49.56, 2.88, 23, 120),
-    "12gf": Rule(168, 73.36, 2.37, 19, 112),
-    "16gf": Rule(216, 55.59, 2.1, 22, 128),
-    "32gf": Rule(320, 69.86, 2.0, 23, 168),
+    "200mf": (24, 36.44, 2.49, 13, 8),
+    "400mf": (24, 24.48, 2.54, 22, 16),
+    "600mf": (48, 36.97, 2.24, 16, 24),
+    "800mf": (56, 35.73, 2.28, 16, 16),
+    "1.6gf": (80, 34.01, 2.25, 18, 24),
+    "3.2gf": (88, 26.31, 2.25, 25, 48),
+    "4gf": (96, 38.65, 2.43, 23, 40),
+    "6.4gf": (184, 60.83, 2.07, 17, 56),
+    "8gf": (80, 49.56, 2.88, 23, 120),
+    "12gf": (168, 73.36, 2.37, 19, 112),
+    "16gf": (216, 55.59, 2.1, 22, 128),
+    "32gf": (320, 69.86, 2.0, 23, 168),
 }
 Y = {
-    "200mf": Rule(24, 36.44, 2.49, 13, 8),
-    "400mf": Rule(48, 27.89, 2.09, 16, 8),
-    "600mf": Rule(48, 32.54, 2.32, 15, 16),
-    "800mf": Rule(56, 38.84, 2.4, 14, 16),
-    "1.6gf": Rule(48, 20.71, 2.65, 27, 24),
-    "3.2gf": Rule(80, 42.63, 2.66, 21, 24),
-    "4gf": Rule(96, 31.41, 2.24, 22, 64),
-    "6.4gf": Rule(112, 33.22, 2.27, 25, 72),
-    "8gf": Rule(192, 76.82, 2.19, 17, 56),
-    "12gf": Rule(168, 73.36, 2.37, 19, 112),
-    "16gf": Rule(200, 106.23, 2.48, 18, 112),
-    "32gf": Rule(232, 115.89, 2.53, 20, 232),
+    "200mf": (24, 36.44, 2.49, 13, 8),
+    "400mf": (48, 27.89, 2.09, 16, 8),
+    "600mf": (48, 32.54, 2.32, 15, 16),
+    "800mf": (56, 38.84, 2.4, 14, 16),
+    "1.6gf": (48, 20.71, 2.65, 27, 24),
+    "3.2gf": (80, 42.63, 2.66, 21, 24),
+    "4gf": (96, 31.41, 2.24, 22, 64),
+    "6.4gf": (112, 33.22, 2.27, 25, 72),
+    "8gf": (192, 76.82, 2.19, 17, 56),
+    "12gf": (168, 73.36, 2.37, 19, 112),
+    "16gf": (200, 106.23, 2.48, 18, 112),
+    "32gf": (232, 115.89, 2.53, 20, 232),
 }
 
 
-def stages(rule: Rule, up: bool = False) -> tuple[tuple[int, int, int], ...]:
+def stages(w0: int, wa: float, wm: float, depth: int, width: int,
+           up: bool = False) -> tuple[tuple[int, int, int], ...]:  # fmt: skip
     """(blocks, filters, width of a group) of each stage.
 
     Widths grow linearly with depth, and become w0 times a power of wm, then a multiple of 8, last
     one of a group's width: see grouped.
     """
-    linear = [rule.w0 + rule.wa * j for j in range(rule.depth)]
-    powers = [round(log(u / rule.w0, rule.wm)) for u in linear]
-    widths = [8 * round(rule.w0 * rule.wm**power / 8) for power in powers]
-    groups = {w: min(rule.width, w) for w in widths}
+    linear = [w0 + wa * j for j in range(depth)]
+    powers = [round(log(u / w0, wm)) for u in linear]
+    widths = [8 * round(w0 * wm**power / 8) for power in powers]
+    groups = {w: min(width, w) for w in widths}
     return tuple((widths.count(w), grouped(w, g, up), g) for w, g in groups.items())
 
 
@@ -99,8 +89,8 @@ def body(x: Tensor, table: Sequence[tuple[int, int, int]], se: int | None, *, ep
 
 def net(rule: Rule, se: int | None, variant: bool) -> Net:
     """variant: whether torchvision has another network for it, since it rounds widths up."""
-    other = {"torchvision": {"table": (stages(rule, up=True), se)}} if variant else {}
-    return Net(body, (stages(rule), se), options=OPTIONS, variants=other)
+    other = {"torchvision": {"table": (stages(*rule, up=True), se)}} if variant else {}
+    return Net(body, (stages(*rule), se), options=OPTIONS, variants=other)
 
 
 OPTIONS = {"eps": 1e-5, "survival": None, "drop_path": None}

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 from typing import Any
 
-from convbook.architectures import mobilenet
+from convbook.architectures.mobilenet import V1
+from convbook.architectures.mobilenet_v2 import V2
 from convbook.architectures.mobilenet_v3 import LARGE, SMALL, staged
 from convbook.architectures.weights.patterns import Rows, counted
 
@@ -71,7 +72,7 @@ def densenet() -> Rows:
 
 def mobilenet_v1() -> Rows:
     rows, i, j = {"conv1": "stem_conv1", "conv1_bn": "stem_bn1", "conv_preds": "logits"}, 1, 0
-    for n, (_, s) in enumerate(mobilenet.V1, 1):
+    for n, (_, s) in enumerate(V1, 1):
         i, j = (i + 1, 1) if s == 2 else (i, j + 1)
         for part, layer, bn in (("dw", "dwconv1", "bn1"), ("pw", "conv1", "bn2")):
             rows[f"conv_{part}_{n}"] = f"stage{i}_block{j}_{layer}"
@@ -88,7 +89,7 @@ def mobilenet_v2() -> Rows:
         "project": ("conv2", "bn3"),
     }
     bare = {"depthwise": ("dwconv1", "bn1"), "project": ("conv1", "bn2")}
-    for i, (t, _, depth, _) in enumerate(mobilenet.V2, 1):
+    for i, (t, _, depth, _) in enumerate(V2, 1):
         for j in range(1, depth + 1):
             there, here = f"block_{n}" if n else "expanded_conv", f"stage{i}_block{j}"
             for part, (layer, bn) in (full if t > 1 else bare).items():

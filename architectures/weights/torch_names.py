@@ -8,7 +8,7 @@ from typing import Any
 
 from convbook.architectures import (
     efficientnet,
-    mobilenet,
+    mobilenet_v2,
     mobilenet_v3,
     mobilenet_v4,
     squeezenet,
@@ -661,7 +661,7 @@ TABLES = {
     },
     "torchvision SqueezeNet 1.0": squeeze(squeezenet.V1_0[1:]),
     "torchvision SqueezeNet 1.1": squeeze(squeezenet.V1_1[1:]),
-    "torchvision MobileNetV2": inverted(mobilenet.V2),
+    "torchvision MobileNetV2": inverted(mobilenet_v2.V2),
     "pytorchcv SqueezeNet": PCV_SQUEEZE | within(PCV_UNITS, FIRE),
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
     "timm MobileNetV2, MnasNet and EfficientNet": timm_inverted(),

@@ -471,7 +471,7 @@ check(answer, "6d976934")
 # <details><summary>Solution</summary>
 #
 # ```python
-# from convbook.architectures.mobilenet import body, head
+# from convbook.architectures.mobilenet import body
 #
 # i = keras.Input((224, 224, 3))
 # x = body(i, [row for row in V1 if row != (512, 1)], 1.0)

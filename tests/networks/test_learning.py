@@ -50,6 +50,7 @@ SHORT = {
     "nasnet_a_mobile": {1: 1},
     "amoebanet_a_mobile_4_50": {1: 1},
     "pnasnet5_mobile": {1: 1},
+    "mobilenet_v2_0.35_224": {0: ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 1, 2))},
     "mnasnet_small": {0: ((1, 3, 8, 1, 1, None), (3, 5, 16, 2, 2, 4))},
     "mobilenet_v3_small_1.0_224": {
         0: (((3, 16, 16, 4, "relu", 2),), ((5, 72, 24, None, "hard_silu", 2),)),
