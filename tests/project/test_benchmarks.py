@@ -293,17 +293,20 @@ def test_the_readme_quotes_what_was_kept():
         known = (r for r in rows(name) if r.get("against") == "keras.applications")
         return next(row for row in known if row["what"].startswith("median of"))
 
+    def less(ratio):
+        return f"{100 * (1 - ratio):.0f}"
+
     readme = " ".join((page.ROOT / "README.md").read_text(encoding="utf-8").split())
     row = median("training")
-    quoted = f"{row['ratio']:.2f} of the time of the same network of keras.applications"
+    quoted = f"{less(row['ratio'])} % less time than in the same network of keras.applications"
     assert f"{quoted} ({row['what']} nets" in readme
     row = median("build")
-    quoted = f"built in {row['ratio']:.2f} of the time of keras.applications ({row['what']})"
-    assert quoted in readme
+    quoted = f"{less(row['ratio'])} % less time than by keras.applications ({row['what']})"
+    assert f"A network is built in {quoted}" in readme
     row, torch = median("fold"), [r["ratio"] for r in rows("fold") if r["against"] == "timm"]
-    quoted = f"{row['ratio']:.2f} of the time of keras.applications ({row['what']} nets on a CPU)"
-    more = f"{min(torch):.2f} to {max(torch):.2f} of timm's under PyTorch ({len(torch)} nets)"
-    assert f"{quoted} and {more}" in readme
+    quoted = f"{less(row['ratio'])} % less time than keras.applications ({row['what']} nets on a"
+    more = f"{less(max(torch))} to {less(min(torch))} % less time than timm under PyTorch"
+    assert f"in {quoted} CPU), and in {more} ({len(torch)} nets)" in readme
 
 
 def test_the_page_shows_each_row_that_was_measured(tmp_path):
