@@ -1,11 +1,11 @@
-"""Time to build each net beside its keras.applications twin, and to import the blocks.
+"""Time to build each net against its keras.applications twin, and to import the blocks.
 
-Process time, so of all cores together; Keras forgets what was built before.  The import is what
-`import convbook.blocks` takes on top of `import keras`, each time in a process of its own.
+Process time of all cores together; Keras' session is cleared before each build.  The import is the
+time of `import convbook.blocks` after `import keras`, each in a new process.
 
-What is saved is names: TensorFlow prepares the making of a variable anew for each name it has not
-seen, and ours share one (one_name in architectures/graph/layer_names.py).  VGG has the paper's two
-dropouts, which keras.applications leaves out: each makes a seed's variable.
+Shared names save the time: TensorFlow does extra work for each new name of a variable, and ours
+share one (one_name in architectures/graph/layer_names.py).  VGG has the paper's two dropouts, which
+keras.applications leaves out; each makes a variable for its seed.
 """
 
 import subprocess

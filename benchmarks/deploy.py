@@ -1,16 +1,16 @@
-"""Folded nets in the runtimes of exported files, beside keras.applications and timm.
+"""Folded nets in the runtimes of exported files, against keras.applications and timm.
 
-Each side takes the same images and answers, all in one process and in turn, on all of its cores.
-Networks are as timm has them where it does, else as keras.applications does; biases are random, as
-trained ones.  TensorFlow runs ours, and keras.applications', as one graph without XLA, ours with
-weights that are constants, as export writes them, and with variables; timm is in channels_last
-under torch.compile; OpenVINO computes in float32.  What answers in float32 is checked against the
-network first.  int8 is of LiteRT as export writes it, of the others by onnxruntime's static
-quantisation; its answers differ, by how much results/deploy.json says.
+All sides run in one process, in turn, on all cores, with the same images.  Networks follow timm's
+options where timm has them, otherwise those of keras.applications; biases are random, like trained
+ones.  TensorFlow runs ours and keras.applications' as one graph without XLA, ours both with
+constant weights, as export writes them, and with variables.  timm runs in channels_last under
+torch.compile, OpenVINO in float32.  Every float32 side is first checked against the network.  For
+LiteRT, int8 is what export writes; for the others, onnxruntime's static quantisation.  Its answers
+differ; results/deploy.json says by how much.
 
-A row of the second table sets the fastest runtime in float32, which export recommends, beside each
-peer, and beside the time of as many multiply-adds in a product of two square matrices, where by the
-sizes of its layers at least 90 % of a net's time is that.  A run that was interrupted goes on.
+The second table compares the fastest float32 runtime, which export recommends, with each peer.  If
+layers of at least 90 % of a net's time could run as matrix products, it also compares it with the
+time of as many multiply-adds in a product of two square matrices.  An interrupted run resumes.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""The training step with stochastic depth, p_L = 0.5, beside that of constant depth.
+"""The training step with stochastic depth, p_L = 0.5, against that of constant depth.
 
-A branch that is not drawn is not computed.  Of linearly decaying probabilities a quarter of the
-blocks is dropped; arXiv:1603.09382, section 3, expects a step of 0.75, which holds where all blocks
-take the same time.  The late ones, which are dropped most, have the smallest maps.  So a stage is
-also timed by what a step takes when none of its blocks is drawn, and a note says what follows.
-The batch norms of both sides are those of training.devices.norms, as in the trainer.
+A dropped branch is not computed.  With linearly decaying probabilities a quarter of the blocks is
+dropped; arXiv:1603.09382, section 3, therefore expects 0.75 of the time, which is right if all
+blocks take the same time.  But late blocks, dropped most often, have the smallest maps.  So we also
+time a step without the blocks of each stage, and a note gives the ratio that follows.
+Both sides use the batch norm of training.devices.norms, as the trainer does.
 """
 
 from statistics import mean

@@ -1,7 +1,7 @@
-"""Inference of folded nets beside keras.applications', our own, not folded, and timm's.
+"""Inference of folded nets against keras.applications, timm and our unfolded nets.
 
 Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
-The plain side has Keras' own batch norm.
+The unfolded side has Keras' own batch norm.
 """
 
 from benchmarks import nets

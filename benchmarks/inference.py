@@ -1,7 +1,7 @@
-"""Inference of every net that keras.applications has too, and beside timm's.
+"""Inference of every net that keras.applications also has, and some of timm's.
 
 Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
-Our batch norms are those of training.devices.norms, as in the trainer.
+Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 
 from benchmarks.nets import OWN_SIZE, rows_of_all

@@ -1,7 +1,7 @@
-"""Whether the input keeps up: a batch of it beside ResNet-50's training step.
+"""Whether the input keeps up: the time to load a batch against ResNet-50's training step.
 
-Photographs of 500 x 375 pixels, JPEG, in a folder and in TFRecord files; Inception's crop to
-224 pixels, mirrored, the mean subtracted.  The aim is half of the time of a step or less.
+JPEG photographs of 500 x 375 pixels, in a folder and in TFRecord files; Inception's crop to 224
+pixels, mirrored, the mean subtracted.  The target is at most half of the time of a step.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""DenseNet's peak memory in training, and its step, with recompute beside the plain net.
+"""DenseNet's peak memory and step time in training, with recompute against the plain net.
 
-Plain DenseNets for 32x32 images with growth 12, each form in a process of its own.  The peak is
-the resident memory at its highest, above that before fit.  A plain net that is too deep for the
-whole batch takes a quarter of it, and its peak counts four times.  arXiv:1707.06990.
+DenseNets without bottlenecks for 32x32 images with growth 12, each form in its own process.  The
+peak is the highest resident memory, minus that before fit.  If a plain net is too deep for the
+whole batch, it trains on a quarter of it, and its peak counts four times.  arXiv:1707.06990.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""Where a folded net spends its time in TensorFlow, by operation, as the CPU ran it.
+"""Where a folded net spends its time in TensorFlow on a CPU, by operation.
 
-Of a frozen graph, after TensorFlow's own rewriting: _FusedConv2D is a convolution with its bias and
-activation, _Mkl stands before what oneDNN runs.  Seconds are sums over one image's operations,
-which may overlap; the rest of a call is the way between operations.
+The graph is frozen and rewritten by TensorFlow: _FusedConv2D is a convolution with its bias and
+activation, and _Mkl marks what oneDNN runs.  Seconds are sums over the operations of one image,
+which may overlap; the rest of a call is overhead between operations.
 
-Of MobileNetV2 every bias, activation and sum is within a convolution: nothing of the graph is left
-that could go.  What LiteRT and onnxruntime answer sooner by is in the convolutions themselves.
+In MobileNetV2 every bias, activation and sum is part of a convolution, so no operation is left to
+remove.  LiteRT and onnxruntime are faster because of the convolutions themselves.
 """
 
 from collections import defaultdict

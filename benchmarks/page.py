@@ -9,14 +9,17 @@ from benchmarks.pairs import spelled
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-HEAD = """# Speed and memory, side by side
+HEAD = """# Benchmarks
 
-What the last run of each benchmark gave, met or missed; `make bench`, or `python -m benchmarks
-NAME`, runs them again and writes this page. Both sides run in turn, pair by pair, on the same
-images and weights, after a check that they compute the same thing. A ratio is the median of ours
-over the median of theirs, so below 1 is faster, with the 90 % interval of as many pairs drawn
-again; a target is met when the interval touches it. `benchmarks/results` has every time. The date
-above a table says which code was measured: what was changed later is not in it.
+See how fast our networks build, train and answer, compared with keras.applications, timm and
+PyTorch. These are the results of the latest run of each benchmark, with the targets that it met or
+missed. `make bench`, or `python -m benchmarks NAME`, runs them again and writes this page.
+
+Both sides run in turn, pair by pair, on the same images and weights, after a check that they
+compute the same thing. A ratio is our median time over theirs: below 1 we are faster. Its 90 %
+interval is a bootstrap over the pairs, and a target is met when the interval touches it.
+`benchmarks/results` has every single time. Each table has the date of its run; later changes to the
+code are not in it.
 """
 PAIRS = 11  # of a full run
 COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")

@@ -1,9 +1,9 @@
 """Where a training step spends its time, by kind of layer.
 
-Of ours, as the trainer has it, and of keras.applications'.  Every layer is run by itself, forward
-and gradient, as often as the network calls it, on a random input of its size.  So what TensorFlow
-fuses in the whole network is not seen here, and the sum is not the step's time; the kinds can be
-compared.
+Our network as the trainer runs it, and that of keras.applications.  Every layer runs alone, forward
+and gradient, as often as the network calls it, on a random input of its size.  What TensorFlow
+fuses in the whole network is therefore missing, and the sum is not the time of a step; only the
+kinds of layers can be compared.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""The training step of every net that keras.applications has too, and beside timm's.
+"""The training step of every net that keras.applications also has, and some of timm's.
 
 The same weights, images and optimiser (SGD with momentum), jit_compile=False, float32.
-Our batch norms are those of training.devices.norms, as in the trainer.
+Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 
 from benchmarks.nets import OPTIONS, rows_of_all
