@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import files
 import keras
 import pytest
 
@@ -152,8 +153,8 @@ def test_a_reader_that_ends_early_is_no_error():
 def trained(tmp_path_factory):
     """What a short run says, and its folder."""
     out = tmp_path_factory.mktemp("run") / "lenet5"
-    told = ("--epochs", "1", "--batch-size", "384", "--no-tensorboard", "--out", out)
-    return fresh("-m", "convbook", "train", "lenet5", *told), out
+    told = (*files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard", "--out", out)
+    return fresh("-m", "convbook", "train", *told), out
 
 
 def test_training_begins_with_a_line_of_ours(trained):
@@ -163,7 +164,7 @@ def test_training_begins_with_a_line_of_ours(trained):
 
 
 def test_nothing_else_appears_on_several_workers(tmp_path):
-    told = ["train", "lenet5", "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
+    told = ["train", *files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
     names = ",".join(here(2))
     told += ["--workers", names, "--out", str(tmp_path / "run")]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())

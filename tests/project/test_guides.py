@@ -132,11 +132,10 @@ def runs(tmp_path_factory):
     """A folder with what the commands of the guides would have left: short runs, and photos."""
     at = tmp_path_factory.mktemp("guides")
     files.folder(at / "photos", {"cat": 12, "dog": 12})
-    short = ["train", "lenet5", "--epochs", "1", "--no-tensorboard"]
+    short = ["train", *files.LENET, "--epochs", "1", "--no-tensorboard"]
     assert main([*short, "--batch-size", "384", "--out", f"{at}/runs/mine"]) == 0
     shutil.copytree(at / "runs" / "mine", at / "runs" / "resnet20-digits")
     photos = ["--data", f"folder:{at}/photos", "--batch-size", "8"]
-    photos += ["--option", "variant=c3_fully_connected_softmax"]  # for any number of classes
     assert main([*short, *photos, "--out", f"{at}/runs/photos"]) == 0
     argv = ["export", f"{at}/runs/photos", "--to", "savedmodel", "-o", f"{at}/photos_saved"]
     assert main(argv) == 0

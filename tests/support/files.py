@@ -1,4 +1,4 @@
-"""Tiny data sets of the formats that the trainer reads, made by the tests."""
+"""Tiny data sets of the formats that the trainer reads, made by the tests; a network to train."""
 
 import io
 import pickle
@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+# For tests of runs rather than of a network: the paper's connections of C3 take TensorFlow more
+# than half of a short run to trace
+LENET = ["lenet5", "--option", "variant=c3_fully_connected_softmax"]
 
 
 def picture(seed, h=20, w=24, channels=3):

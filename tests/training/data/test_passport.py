@@ -438,8 +438,7 @@ def test_class_weights():
     assert np.bincount(y, weights[y]).tolist() == pytest.approx([4, 4, 4])
 
 
-LENET = ["lenet5", "--epochs", "1", "--batch-size", "8", "--no-tensorboard"]
-LENET += ["--option", "variant=c3_fully_connected_softmax"]
+LENET = [*files.LENET, "--epochs", "1", "--batch-size", "8", "--no-tensorboard"]
 
 
 def test_a_run_keeps_its_passport(photos, tmp_path, capsys):

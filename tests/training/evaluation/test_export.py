@@ -4,6 +4,7 @@ import json
 import zipfile
 from importlib.util import find_spec
 
+import files
 import keras
 import numpy as np
 import pretrained
@@ -333,7 +334,7 @@ def test_prepared_by_products_of_matrices(first, interpolation, size):
 
 def test_a_run(tmp_path, capsys):
     """Grey, cut before it is resized, less the mean of its training images: of result.json."""
-    train = ["train", "lenet5", "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
+    train = ["train", *files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
     assert main([*train, "--out", f"{tmp_path}/run"]) == 0
     keras.utils.save_img(tmp_path / "a.png", pretrained.photograph("chelsea.png")[..., :1])
     assert main(["export", f"{tmp_path}/run", "--to", "savedmodel"]) == 0

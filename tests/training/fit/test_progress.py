@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import files
 import pytest
 
 from convbook.__main__ import main, parsed
@@ -13,7 +14,7 @@ from convbook.training.fit import progress
 
 def shown(capsys, folder, *more):
     """What a short run shows, as lines."""
-    short = ["lenet5", "--epochs", "2", "--batch-size", "384", "--no-tensorboard"]
+    short = [*files.LENET, "--epochs", "2", "--batch-size", "384", "--no-tensorboard"]
     assert main(["train", *short, "--out", str(folder), *more]) == 0
     return capsys.readouterr().out.splitlines()
 

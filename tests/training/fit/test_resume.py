@@ -24,7 +24,7 @@ from convbook.training.fit.job import prepare
 from convbook.training.fit.resume import Keeper
 
 SHORT = ["--batch-size", "384", "--epochs", "3", "--no-tensorboard"]  # nine steps
-LENET = ["lenet5", *SHORT]
+LENET = [*files.LENET, *SHORT]
 RESNET = ["resnet20", "--size", "8", *SHORT]
 
 
@@ -229,7 +229,7 @@ def test_the_moving_average_is_what_is_saved(whole, tmp_path):
 def test_the_moving_average_is_validated_and_is_the_best(tmp_path):
     """After one epoch best.keras has the weights of model.keras, whose loss is that of history."""
     told = ["--epochs", "1", "--set", "ema=0.9"]
-    ran(tmp_path, "lenet5", *SHORT[:2], *told, "--no-tensorboard")
+    ran(tmp_path, *files.LENET, *SHORT[:2], *told, "--no-tensorboard")
     assert equal(weights(tmp_path, "best.keras"), weights(tmp_path))
     model, held = keras.models.load_model(tmp_path / "model.keras"), data.load("digits", 32, 1).val
     recipe = json.loads((tmp_path / "result.json").read_text())["recipe"]

@@ -21,8 +21,7 @@ from convbook.training.fit.job import of_finished
 from convbook.training.fit.resume import Keeper
 
 RECIPE = ["--recipe", "digits", "--size", "32", "--epochs", "2", "--no-tensorboard"]
-SOFTMAX = ["--option", "variant=c3_fully_connected_softmax"]  # for other than ten classes
-RUN = ["lenet5", *RECIPE, *SOFTMAX, "--batch-size", "5"]  # two steps an epoch
+RUN = [*files.LENET, *RECIPE, "--batch-size", "5"]  # two steps an epoch
 
 
 @pytest.fixture
@@ -229,7 +228,7 @@ def workers(data, out, *argv, run=(*RUN, "--batch-size", "4")):
 
 def test_workers_resume_from_one_folder(tmp_path):
     """Where only the chief has the checkpoints, the others would begin anew: all refuse."""
-    run = ["lenet5", "--batch-size", "384", "--epochs", "1", "--no-tensorboard"]
+    run = [*files.LENET, "--batch-size", "384", "--epochs", "1", "--no-tensorboard"]
     codes, said = workers("digits", tmp_path / "run", run=run)
     assert codes == [0, 0], "\n".join(said)
     (tmp_path / "run" / "result.json").unlink()

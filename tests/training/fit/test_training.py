@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+import files
 import keras
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ from convbook.training.fit.folder import finished
 from convbook.training.fit.job import prepare, settle
 from convbook.training.recipes.decay import decay
 
-LENET = ["lenet5", "--epochs", "2", "--batch-size", "32"]
+SHORT = ["--epochs", "2", "--batch-size", "32"]
+LENET = [*files.LENET, *SHORT]
 FILES = ["best.keras", "checkpoints", "curves.png", "history.csv", "model.keras"]
 FILES += ["passport.json", "result.json", "tensorboard"]
 
@@ -44,9 +46,9 @@ def options(*argv):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a finished run."""
+    """The folder of a finished run of the paper's LeNet-5."""
     folder = tmp_path_factory.mktemp("runs") / "made" / "lenet5"
-    assert main([*LENET, "--seed", "3", "--out", str(folder)]) == 0
+    assert main(["lenet5", *SHORT, "--seed", "3", "--out", str(folder)]) == 0
     return folder
 
 
@@ -99,7 +101,7 @@ print(model.compiled, model.losses)
 
 def test_a_finished_folder_is_left_alone(run, capsys):
     before = {name: (run / name).stat() for name in FILES}
-    assert main([*LENET, "--seed", "3", "--out", str(run)]) == 0
+    assert main(["lenet5", *SHORT, "--seed", "3", "--out", str(run)]) == 0
     assert "finished run (lenet5 on digits, seed 3)" in capsys.readouterr().out
     assert sorted(os.listdir(run)) == FILES
     assert {name: (run / name).stat().st_mtime_ns for name in FILES} == {
@@ -107,15 +109,15 @@ def test_a_finished_folder_is_left_alone(run, capsys):
     }
 
 
-def test_the_same_seed_gives_the_same_weights(run, tmp_path):
-    def weights(seed):
-        assert main([*LENET, "--seed", seed, "--out", str(tmp_path / seed)]) == 0
-        return keras.models.load_model(tmp_path / seed / "model.keras").get_weights()
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    def weights(seed, folder):
+        assert main([*LENET, "--seed", seed, "--out", str(tmp_path / folder)]) == 0
+        return keras.models.load_model(tmp_path / folder / "model.keras").get_weights()
 
-    first = keras.models.load_model(run / "model.keras").get_weights()
-    for a, b in zip(first, weights("3"), strict=True):
+    first = weights("3", "first")
+    for a, b in zip(first, weights("3", "again"), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert (first[0] != weights("4")[0]).any()
+    assert (first[0] != weights("4", "other")[0]).any()
 
 
 def test_a_run_that_breaks_leaves_no_result(tmp_path, monkeypatch, capsys):
