@@ -84,6 +84,7 @@ from convbook.blocks.mobilenet import (
     mobilenet_block,
     mobilenet_v3_block,
 )
+from convbook.blocks.mobileone import mobileone_block
 from convbook.blocks.nasnet import (
     AMOEBANET_A_NORMAL,
     AMOEBANET_A_REDUCTION,
@@ -208,6 +209,7 @@ __all__ = [
     "mbconv_block",
     "mlpconv",
     "mobilenet_block",
+    "mobileone_block",
     "mobilenet_v3_block",
     "multi_size",
     "naive_inception_module",

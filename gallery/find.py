@@ -21,7 +21,7 @@ IDEAS = {
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
-        convnext_block convnext_v2_block
+        mobileone_block convnext_block convnext_v2_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -63,8 +63,8 @@ IDEAS = {
         inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
         reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
-        cell repvgg_block GoogLeNet BN-Inception Inception-v3 Inception-v4 Inception-ResNet
-        res2net_block Res2Net""",
+        cell repvgg_block mobileone_block MobileOne GoogLeNet BN-Inception Inception-v3
+        Inception-v4 Inception-ResNet res2net_block Res2Net""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
         osa_block VoVNet VoVNetV2""",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
@@ -88,7 +88,8 @@ IDEAS = {
     "fused dense convolution faster training": "fused_mbconv_block EfficientNetV2",
     "universal uib extra depthwise feed forward ffn": "uib_block MobileNetV4",
     "compound scaling scale width depth resolution": "EfficientNet RegNet",
-    "reparameterization reparameterisation fold fuse merge deploy plain": "repvgg_block RepVGG",
+    "reparameterization reparameterisation fold fuse merge deploy plain": """repvgg_block
+        mobileone_block RepVGG MobileOne""",
     "design space rule linear widths simple regular anynet": "regnet_block RegNet",
     "normalization normalisation norm normalize contrast": """lrn convnext_v2_block AlexNet ZFNet
         BN-Inception ConvNeXt-V2""",
@@ -176,6 +177,7 @@ PAPERS = {
     "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
+    "MobileOne": Paper("mobileone_s0", "mobileone"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),

@@ -15,6 +15,7 @@ from convbook.architectures import (
     vgg,
 )
 from convbook.architectures.mobilenet_v3 import staged
+from convbook.architectures.mobileone import DEPTHS
 from convbook.architectures.weights.patterns import Rows, counted, within
 
 BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
@@ -536,6 +537,24 @@ def repvgg() -> Rows:
     return within(blocks, branches | {"identity": "b3_bn1"}) | {"head.fc": "logits"}
 
 
+def mobileone(b: int) -> Rows:
+    """timm's, of b convolutions in each half of a block, which are two modules there."""
+    rows = within({"stem": "stem"}, {"conv_kxk.0.<kind>": "b1_<kind>1"})
+    rows |= within({"stem": "stem"}, {"conv_scale.<kind>": "b2_<kind>1"}) | {"head.fc": "logits"}
+    first = {"conv_kxk.<i-1>.conv": "b<i>_dwconv1", "conv_kxk.<i-1>.bn": "b<i>_bn1"}
+    first |= {"conv_scale.conv": f"b{b + 1}_dwconv1", "conv_scale.bn": f"b{b + 1}_bn1"}
+    first |= {"identity": f"b{b + 2}_bn1", "attn.fc<i>": "b2_dense<i>"}
+    second = {"conv_kxk.<i-1>.conv": "b<i>_conv1", "conv_kxk.<i-1>.bn": "b<i>_bn2"}
+    second |= {"identity": f"b{b + 1}_bn2"}
+    second |= {f"attn.fc{i}": f"b2_dense{i + 2}" for i in (1, 2)}
+    alone = {"conv_kxk.0.<kind>": "<kind>1"} | second  # nothing is added
+    for j in range(1, max(DEPTHS) + 1):
+        there, here = "stages.<stage-1>", f"stage<stage>_block{j}"
+        rows |= within({f"{there}.{2 * j - 2}": here}, first)
+        rows |= within({f"{there}.{2 * j - 1}": here}, alone if b == j == 1 else second)
+    return rows
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -776,6 +795,8 @@ TABLES = {
     "timm SK-ResNet": sk_resnet(deep=False),
     "timm SK-ResNeXt": sk_resnet(deep=True),
     "timm RepVGG": repvgg(),
+    "timm MobileOne S0": mobileone(4),
+    "timm MobileOne": mobileone(1),
     "torchvision and timm ConvNeXt": convnext(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},
     "timm Res2Net-D": res2net(4, d=True),

@@ -55,6 +55,7 @@ MORE = {
     "resnext_bottleneck_block": "x, 64, 2",
     "regnet_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",
+    "mobileone_block": "x, 64, 2",
     "res2net_block": "x, 64, 2",
     "selective_kernel": "x, 64, 2",
     "senet_block": "x, 256",

@@ -178,6 +178,10 @@ NODES = {
         folded into the 3x3 afterwards, so that a plain net is left.""",
         [By("small_kernels(x, 64)", "repvgg_block(x, 64)"),
          By("basic_block(x, 64)", "repvgg_block(x, 64)")], ["resnet"]),
+    "mobileone": Node("MobileOne", "mobileone_s0", "mobilenet", """A MobileNet that trains with
+        branches, in its depthwise half as in its pointwise one, and is a plain MobileNet once they
+        are folded.""",
+        [By("mobilenet_block(x, 128)", "mobileone_block(x, 128)")], ["repvgg"]),
     "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
         the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
         turned inside out, and of norms and activations one each is left in a block.""",

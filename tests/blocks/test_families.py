@@ -120,6 +120,7 @@ def test_densenet_layer_and_transition():
             "relu",
         ),
         (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
+        (blocks.mobileone_block, (9,), {}, "dw dw BN BN BN add relu conv BN relu"),
         (
             blocks.res2net_block,
             (8,),

@@ -1,5 +1,6 @@
 """fold: the same answers with fewer layers, and nothing folded that cannot be."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -36,7 +37,8 @@ STAY = {
 }
 
 
-ONE_PATH = ("repvgg_a0",)  # whose branches are folded into the first
+ONE_PATH = ("repvgg_a0", "mobileone_s0")  # whose branches are folded into the first
+FOLDED = re.compile(r"_b[2-9]_(conv|dwconv|pad)")
 
 
 def kinds(model, kind=layers.BatchNormalization):
@@ -88,7 +90,7 @@ def test_a_member_of_each_family(name):
         if not isinstance(x, (layers.BatchNormalization, layers.Dropout, layers.Rescaling))
         and not isinstance(x, layers.InputLayer)
         and not x.name.endswith("_branch")
-        and not (name in ONE_PATH and (isinstance(x, layers.Add) or "_b2_conv" in x.name))
+        and not (name in ONE_PATH and (isinstance(x, layers.Add) or FOLDED.search(x.name)))
     ]
     assert [architectures.get_layer(folded, name).name for name in kept] == kept
     for old, new in zip(before, model.get_weights(), strict=True):
@@ -118,6 +120,20 @@ def test_repvgg_is_plain_once_folded():
     assert all(len(call.inputs) <= 1 for call in FOLD.calls(folded))
     readers = Counter(id(x) for call in FOLD.calls(folded) for x in call.inputs)
     assert {*readers.values()} == {1}
+
+
+@pytest.mark.parametrize("name", ["mobileone_s0", "mobileone_s4"])
+def test_mobileone_is_a_mobilenet_once_folded(name):
+    """A depthwise 3x3 and a 1x1 for each of its blocks; only squeeze-and-excitation joins paths."""
+    folded = fold(architectures.create(name, (64, 64, 3), 7))
+    found = [c for c in folded.layers if isinstance(c, (layers.Conv2D, layers.DepthwiseConv2D))]
+    assert [c.kernel_size for c in found] == [(3, 3)] + [(3, 3), (1, 1)] * (2 + 8 + 10 + 1)
+    assert kinds(folded) == kinds(folded, layers.Add) == 0
+    assert kinds(folded, layers.Multiply) == {"mobileone_s0": 0, "mobileone_s4": 2 * (5 + 1)}[name]
+    # Squeeze-and-excitation amplifies rounding
+    keras.config.set_dtype_policy("float64")
+    model = randomise(architectures.create(name, (64, 64, 3), 7))
+    assert difference(model, fold(model)) < SAME
 
 
 BEHIND = {  # what a batch norm behind it is folded into, and an input

@@ -64,6 +64,7 @@ SHORT = {
     "cbam_resnet18": {2: (1, 1, 1, 1)},
     "sk_resnet18": {2: (1, 1, 1, 1)},
     "repvgg_a0": {0: ((1, 24), (2, 48))},
+    "mobileone_s0": {0: ((1, 24, 0), (2, 48, 1))},
     "res2next50": {2: (1, 2, 1, 1)},
     "ese_vovnet19b_dw": {1: (16, 16), 2: (32, 64), 4: (1, 2)},
     "mobilenet_v4_conv_small": {

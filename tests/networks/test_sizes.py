@@ -30,6 +30,7 @@ NAMES = [
         "shufflenet_v2_0.5x",
         "regnet_y_200mf",
         "repvgg_a0",
+        "mobileone_s0",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
         "bam_resnet18",

@@ -512,6 +512,19 @@ MOBILE = [
     call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
         16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
     ),
+    call("mobileone_block", lambda x: blocks.mobileone_block(x, 16))(
+        16, 16, (9 + 1) * 16 + 16 * 16, bn=(2 + 1) * 16 + (1 + 1) * 16
+    ),
+    call("mobileone_block /2 b=4", lambda x: blocks.mobileone_block(x, 24, 2, b=4))(
+        16, 24, (4 * 9 + 1) * 16 + 4 * 16 * 24, bn=5 * 16 + 4 * 24, size=half
+    ),
+    call("mobileone_block SE", lambda x: blocks.mobileone_block(x, 24, se=4))(
+        16,
+        24,
+        (9 + 1) * 16 + 16 * 24 + 2 * 16 * 4 + 2 * 24 * 6,
+        biases=4 + 16 + 6 + 24,
+        bn=3 * 16 + 24,
+    ),
     call("res2net_block", lambda x: blocks.res2net_block(x, 16, width=8))(
         16, 16, 2 * 16 * 32 + 3 * 9 * 8 * 8, bn=32 + 3 * 8 + 16
     ),

@@ -15,7 +15,8 @@ inception_v4 inception_resnet_v1 xception resnet20_cifar preresnet18 resnext29_3
 stochastic_depth_resnet110_cifar se_resnet50 densenet_cifar_BC_L100_k12
 squeezenet_v1_0_complex_bypass nasnet_a_mobile amoebanet_a_mobile_4_50 pnasnet5_mobile
 mobilenet_v2_0.35_224 shufflenet_v1_g3_1x shufflenet_v2_0.5x efficientnet_b0 convnext_v2_atto
-mobilenet_v3_small_1.0_224 regnet_y_200mf repvgg_a0 res2next50 zfnet wide_resnet50_2 resnet18d
+mobilenet_v3_small_1.0_224 regnet_y_200mf repvgg_a0 mobileone_s4 res2next50 zfnet
+wide_resnet50_2 resnet18d
 efficientnet_v2_b0 mnasnet_small mobilenet_v4_conv_small ese_vovnet19b_dw
 bam_resnet18 cbam_resnet18 eca_resnet50d sk_resnet18
 """

@@ -4,7 +4,16 @@ import json
 import os
 from pathlib import Path
 
-from convbook.architectures import attention, facts, names, regnet, repvgg, res2net, vovnet
+from convbook.architectures import (
+    attention,
+    facts,
+    mobileone,
+    names,
+    regnet,
+    repvgg,
+    res2net,
+    vovnet,
+)
 
 from .digest import digest
 from .prove import rated, sized
@@ -24,6 +33,7 @@ SCALED = {
 }
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
+SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
