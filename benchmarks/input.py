@@ -1,4 +1,4 @@
-"""Whether the input keeps up: the time to load a batch against ResNet-50's training step.
+"""Whether the input keeps up: time to load a batch against ResNet-50's training step.
 
 JPEG photographs of 500 x 375 pixels, in a folder and in TFRecord files; Inception's crop to 224
 pixels, mirrored, the mean subtracted.  The target is at most half of the time of a step.

@@ -1,4 +1,4 @@
-"""DenseNet's peak memory and step time in training, with recompute against the plain net.
+"""DenseNet's peak memory and step time in training, with and without recompute.
 
 DenseNets without bottlenecks for 32x32 images with growth 12, each form in its own process.  The
 peak is the highest resident memory, minus that before fit.  If a plain net is too deep for the

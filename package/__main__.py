@@ -17,22 +17,22 @@ from convbook.options import Command, Parser
 EVALUATION = "training.evaluation"
 # {what they are for: {name: (module, arguments, what it does)}}
 COMMANDS = {
-    "Blocks and networks, to read and to copy": {
-        "blocks": ("gallery.commands", "", "the menu: every block, its paper, its weights"),
-        "find": ("gallery.commands", "WORD...", "blocks and networks by idea, paper or author"),
-        "show": ("gallery.commands", "NAME... [OPTION=VALUE...]", "the text to paste"),
-        "draw": ("gallery.commands", "NAME [-o FILE]", "a picture, drawn from the Keras graph"),
-        "nets": ("gallery.networks", "[NAME]", "the ledger, or a network beside its paper"),
-        "measure": ("gallery.networks", "NAME|FILE.keras", "weights, multiply-adds and sizes"),
+    "Read and copy blocks and networks": {
+        "blocks": ("gallery.commands", "", "list all blocks, their papers and weights"),
+        "find": ("gallery.commands", "WORD...", "search by idea, paper or author"),
+        "show": ("gallery.commands", "NAME... [OPTION=VALUE...]", "print code to paste"),
+        "draw": ("gallery.commands", "NAME [-o FILE]", "draw a picture of the Keras graph"),
+        "nets": ("gallery.networks", "[NAME]", "compare networks with their papers"),
+        "measure": ("gallery.networks", "NAME|FILE.keras", "count weights and multiply-adds"),
     },
     "Training": {
-        "check": ("training.commands", "DATA", "what is in a set of images, before it is used"),
+        "check": ("training.commands", "DATA", "check a set of images before training"),
         "train": ("training.commands", "NAME [--data D]", "train a network on a set of images"),
-        "evaluate": (f"{EVALUATION}.evaluate", "FILE.keras... --data D", "accuracy, by a protocol"),
-        "predict": (f"{EVALUATION}.predict", "FILE.keras IMAGE...", "what a trained network sees"),
-        "export": ("training.export.command", "MODEL --to F", "a file for a server or a phone"),
-        "compare": ("training.comparison.compare", "RUN...", "runs side by side: a table, a plot"),
-        "recipes": ("training.commands", "[NAME]", "how the papers trained, and who says so"),
+        "evaluate": (f"{EVALUATION}.evaluate", "FILE.keras... --data D", "measure accuracy"),
+        "predict": (f"{EVALUATION}.predict", "FILE.keras IMAGE...", "classify images"),
+        "export": ("training.export.command", "MODEL --to F", "write a file for server or phone"),
+        "compare": ("training.comparison.compare", "RUN...", "compare runs in table and plot"),
+        "recipes": ("training.commands", "[NAME]", "show how papers trained"),
     },
 }  # fmt: skip
 ALL = {name: command for commands in COMMANDS.values() for name, command in commands.items()}
@@ -40,19 +40,19 @@ ALL = {name: command for commands in COMMANDS.values() for name, command in comm
 
 def help_page() -> str:
     """The help page: every command in a line."""
-    lines = ["Convolutional blocks to copy, the networks of the papers, and their training."]
+    lines = ["Copy convolutional blocks, build the networks of the papers, and train them."]
     for title, commands in COMMANDS.items():
         lines += ["", f"{title}:"]
         for name, (_, arguments, what) in commands.items():
             lines.append(f"  {f'convbook {name} {arguments}':<40}  {what}")
-    return "\n".join([*lines, "", "convbook COMMAND --help tells all of one."])
+    return "\n".join([*lines, "", "convbook COMMAND --help explains a command."])
 
 
 def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
     """(what is to be done, the options for it).  Raises ValueError for what is no command."""
     if name not in ALL:
         near = get_close_matches(name, ALL, 1)
-        hint = f"{near[0]} is one" if near else "--help lists them"
+        hint = f"did you mean {near[0]}?" if near else "--help lists all commands"
         raise ValueError(f"there is no command {name!r}; {hint}")
     module, _, what = ALL[name]
     parser = Parser(f"convbook {name}", formatter_class=RawDescriptionHelpFormatter)

@@ -120,18 +120,22 @@ def finished(options: Namespace) -> Namespace:
     if not options.out.strip():
         raise ValueError("--out is empty: name a folder")
     if options.unfreeze and not options.freeze:
-        raise ValueError(f"--unfreeze {options.unfreeze}: without --freeze nothing is frozen")
+        raise ValueError(
+            f"--unfreeze {options.unfreeze}: give --freeze too; nothing is frozen without it"
+        )
     if options.weights and options.init_from:
         raise ValueError("--weights and --init-from: give one of the two")
     if options.of and not options.weights:
-        raise ValueError(f"--of {options.of}: without --weights there is nothing that is of it")
+        raise ValueError(f"--of {options.of}: give --weights too; --of names their library")
     if options.preparation and not options.weights:
         given = f"--preparation {options.preparation}"
-        raise ValueError(f"{given}: without --weights, images are as the recipe has them")
+        raise ValueError(
+            f"{given}: give --weights too; without them the recipe prepares the images"
+        )
     preparation.refuse(options)
     if options.init_only is not None and not options.init_from:
         only = f"--init-only {options.init_only!r}"
-        raise ValueError(f"{only}: without --init-from there is nothing to take layers of")
+        raise ValueError(f"{only}: give --init-from too, the file to load layers from")
     return options
 
 
@@ -140,18 +144,22 @@ def of_data(add: Add) -> None:
     add("--data", default="digits", help=f"{sources}; default: digits")
     pixels = "pixels a side; default: the paper's, less for small images"
     add("--size", type=whole(1, 4096), help=pixels)
-    add("--skip-broken", action="store_true", help="leave out what cannot be read, and list it")
-    add("--first-label", type=whole(0), help="of tfrecord: the label of the first class")
+    add(
+        "--skip-broken",
+        action="store_true",
+        help="leave out files that cannot be read, and list them",
+    )
+    add("--first-label", type=whole(0), help="with tfrecord: the label of the first class")
 
 
 def of_recipe(add: Add) -> None:
-    kinds = "paper, modern, finetune, digits or a FILE.json of fields; default: paper, of digits"
-    add("--recipe", metavar="R", help=f"{kinds} its own, of folder: and tfrecord: finetune")
+    kinds = "paper, modern, finetune, digits or a FILE.json of fields; default: paper; for digits"
+    add("--recipe", metavar="R", help=f"{kinds} digits, for folder: and tfrecord: finetune")
     add("--epochs", type=whole(1))
-    add("--steps", type=whole(1), help="in place of epochs")
-    add("--batch-size", type=whole(1), metavar="IMAGES", help="of all devices together")
-    add("--lr", type=number, help="the peak of the learning rate")
-    alike = "balanced: classes with few images count as much as others"
+    add("--steps", type=whole(1), help="instead of epochs")
+    add("--batch-size", type=whole(1), metavar="IMAGES", help="on all devices together")
+    add("--lr", type=number, help="peak learning rate")
+    alike = "balanced: small classes count as much as large ones"
     add("--class-weights", choices=("balanced",), help=alike)
     add("--lr-scale", default="none", choices=("none", "linear", "sqrt"), help="with the batch")
     repeatable = dict(type=pair, action="append", default=[], metavar="NAME=VALUE")
@@ -161,22 +169,34 @@ def of_recipe(add: Add) -> None:
 
 
 def of_weights(add: Add) -> None:
-    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file; the head starts anew")
+    add(
+        "--weights",
+        metavar="W",
+        help="imagenet, timm/NAME.TAG or a file; the head starts from scratch",
+    )
     of = (
         "whose the weights are, as torchvision/resnet50, which brings the options they need; or own"
     )
     add("--of", metavar="LIBRARY/NAME", help=of)
     preparation.add_to(add)
-    add("--init-from", metavar="MODEL.keras", help="layers of the same names and shapes")
-    only = "with --init-from FILE: only layers whose names match"
+    add("--init-from", metavar="MODEL.keras", help="load layers with the same names and shapes")
+    only = "with --init-from: load only layers whose names match"
     add("--init-only", type=regex, metavar="REGEX", help=only)
-    add("--freeze", metavar="STAGE", help="body, or a stage up to which nothing is trained")
-    add("--unfreeze", type=whole(1), metavar="EPOCH", help="after so many epochs all is trained")
+    add("--freeze", metavar="STAGE", help="body, or the last stage that is not trained")
+    add(
+        "--unfreeze", type=whole(1), metavar="EPOCH", help="train all layers after this many epochs"
+    )
 
 
 def of_devices(add: Add) -> None:
     add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
-    add("--accumulate", type=whole(1), default=1, metavar="PARTS", help="of a batch, one by one")
+    add(
+        "--accumulate",
+        type=whole(1),
+        default=1,
+        metavar="PARTS",
+        help="split each batch into this many parts",
+    )
     add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
     add("--jit", action="store_true", help="compile with XLA")
     add("--no-synchronize", dest="synchronize", action="store_false", help="batch norm by device")

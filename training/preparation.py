@@ -36,7 +36,7 @@ def given(options: Namespace) -> "Known | str | None":
 
 
 def unknown(path: str | Path) -> ValueError:
-    return ValueError(f"{path} does not say how images are prepared for it: give {RIGHT}")
+    return ValueError(f"{path} does not say how to prepare its images; give {RIGHT}")
 
 
 def settled(known: "Known | str", path: str, size: int, channels: int, classes: int = 0) -> "Known":
@@ -126,7 +126,7 @@ def carried_out(recipe: dict[str, Any], known: "Known") -> None:
     for place in places or [len(pairs)]:
         pairs[place : place + 1] = [["prepared", values]]
     recipe["evaluation"]["resize"] = own.short
-    recipe["words"].append(f"images as {known.of} has them: {own.words()}")
+    recipe["words"].append(f"images prepared as for {known.of}: {own.words()}")
 
 
 def listed(v: Any) -> Any:
@@ -144,5 +144,5 @@ def read_result(path: str | Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ValueError(f"{beside} cannot be read: {error}") from error
     if not isinstance(result, dict) or not isinstance(result.get("options"), dict):
-        raise ValueError(f"{beside} is not of a run: it has no options")
+        raise ValueError(f"{beside} has no options, so it is not the result of a run")
     return result

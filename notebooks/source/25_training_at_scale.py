@@ -283,7 +283,7 @@ with tempfile.TemporaryDirectory() as folder:
     weights = [ends_with(f"{folder}/{name}") for name in ("alone", "killed")]
 assert (alone[0], killed[0], resumed[0]) == (0, -signal.SIGKILL, 0)
 assert all((a == b).all() for a, b in zip(*weights, strict=True))
-print(re.search(r"goes on from step .*", resumed[1])[0])
+print(re.search(r"resumes at step .*", resumed[1])[0])
 
 # %%
 fig, ax = plt.subplots()

@@ -64,7 +64,7 @@ class Disturbed:
         """Waits for its end; returns its exit code and keeps what it says last."""
         said, wrong = process.communicate(timeout=LIMIT)
         lines = [*wrong.strip().splitlines()[-1:], *said.strip().splitlines()]
-        telling = "truncated or corrupt|nothing to do|goes on|^convbook train: |: saved;"
+        telling = "truncated or corrupt|nothing to do|resumes|^convbook train: |: saved;"
         line = next((line for line in lines if re.search(telling, line)), "")
         self.said = line.removeprefix("convbook train: ")
         return process.returncode

@@ -78,12 +78,12 @@ def killed(out, kills, workers=1, seed=0):
     for at in sorted(draw.choices(range(1, STEPS), k=kills)):
         code, step, said = live(out, at, workers, draw.random() / 10)
         assert code == -signal.SIGKILL, said
-        assert steps == [] or steps[-1] < 3 or "goes on from step" in said, said
+        assert steps == [] or steps[-1] < 3 or "resumes at step" in said, said
         steps.append(step)
         print(f"killed at step {step}", flush=True)
     code, step, said = live(out, None, workers)
     assert (code, step) == (0, STEPS), said
-    assert kills == 0 or "goes on from step" in said
+    assert kills == 0 or "resumes at step" in said
     return steps
 
 

@@ -32,8 +32,8 @@ HEAVY = ("keras", "tensorflow", "jax", "torch")
 print(json.dumps([said(argv) for argv in json.loads(sys.argv[1])]))
 """
 REFUSED = [
-    ("sho basic_block", "convbook: there is no command 'sho'; show is one"),
-    ("zzz", "convbook: there is no command 'zzz'; --help lists them"),
+    ("sho basic_block", "convbook: there is no command 'sho'; did you mean show?"),
+    ("zzz", "convbook: there is no command 'zzz'; --help lists all commands"),
     ("show", "convbook show: the following arguments are required: NAME|OPTION=VALUE"),
     ("show residul_block", "convbook show: there is no 'residul_block'; nearest: residual_block"),
     ("show squeeze", "fire_module"),
@@ -49,11 +49,11 @@ REFUSED = [
     ("train resnet20 --lr nan", "'nan' is not a number above 0"),
     ("train resnet20 --set weight_decya=0", "weight_decya=0: a recipe has"),
     ("train resnet20 --workers a:1,b:2", "--workers without --index"),
-    ("train resnet20 --unfreeze 3", "without --freeze nothing is frozen"),
+    ("train resnet20 --unfreeze 3", "nothing is frozen without it"),
     ("evaluate no.keras --data digits", "no.keras: there is no such file"),
     ("predict no.keras a.png", "no.keras: there is no such file"),
     ("export resnet20 --to litert", "resnet20 is a network: give its --weights"),
-    ("compare no", "no: no result.json and no history.csv: it is not of a run"),
+    ("compare no", "no: no result.json and no history.csv; give the folder of a run"),
     ("recipes resnet21", "convbook recipes: name='resnet21': there is no such architecture"),
 ]
 
@@ -109,7 +109,9 @@ def test_help_comes_without_keras():
     commands = [[], ["--help"], *([name, "--help"] for name in ALL)]
     for argv, (code, out, err, heavy) in zip(commands, quick(commands), strict=True):
         assert (code, err, heavy) == (0, "", []), argv
-        assert out.startswith(f"usage: convbook {argv[0]} " if len(argv) > 1 else "Convolutional")
+        assert out.startswith(
+            f"usage: convbook {argv[0]} " if len(argv) > 1 else "Copy convolutional"
+        )
 
 
 def test_refusals_are_one_line_and_code_2_and_come_without_keras():

@@ -56,9 +56,9 @@ def read_run(folder: str | Path) -> Run:
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder}: its files cannot be read: {error}") from error
     if result is None and not history:
-        raise ValueError(f"{folder}: no result.json and no history.csv: it is not of a run")
+        raise ValueError(f"{folder}: no result.json and no history.csv; give the folder of a run")
     if result is not None and not of_a_run(result):
-        raise ValueError(f"{folder}: result.json is not of a run")
+        raise ValueError(f"{folder}: result.json is not the result of a run")
     return Run(str(folder), result, history)
 
 

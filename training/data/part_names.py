@@ -121,7 +121,7 @@ def parts_of_files(paths: Sequence[str]) -> list[str]:
     for path, words in zip(paths, said, strict=True):
         if len({PART[word] for word in words}) != 1:
             raise ValueError(
-                f"{shown(path)} is of which part? (of {RIGHT}, others have one in their names)"
+                f"{shown(path)} belongs to which part? (of {RIGHT}, others have one in their names)"
             )
     for part in WORDS:
         of_it = [(said_by[0], path) for path, said_by in zip(paths, said, strict=True)]

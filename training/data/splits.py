@@ -194,7 +194,7 @@ def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -
 
 def refuse_one_class(name: str, y: np.ndarray) -> None:
     if len(np.unique(y)) < 2:
-        raise ValueError(f"--data {name!r}: one class only: there is nothing to tell apart")
+        raise ValueError(f"--data {name!r}: only one class; give images of at least two")
 
 
 def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[str] | None,

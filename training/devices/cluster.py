@@ -58,7 +58,9 @@ def checked(workers: Sequence[str], index: int, source: str) -> Cluster:
         if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise ValueError(f"{source}: {worker!r} is not HOST:PORT with a port below 65536")
         if list(workers).count(worker) > 1:
-            raise ValueError(f"{source}: {worker} stands there twice: each worker needs its own")
+            raise ValueError(
+                f"{source}: {worker} is listed twice; each worker needs its own address"
+            )
     if type(index) is not int or not 0 <= index < len(workers):
         last = len(workers) - 1
         raise ValueError(f"{source}: index {index!r} must be from 0 to {last}, one a worker")

@@ -58,7 +58,7 @@ def wait(cluster: Cluster, seconds: float) -> None:
             now = time.monotonic()
             who = " and ".join(map(cluster.name, sorted(missing)))
             if now > begun + seconds:
-                raise WorkerLost(f"{who} did not come up within {seconds:g} s")
+                raise WorkerLost(f"{who} did not start within {seconds:g} s")
             if now > said + EVERY:
                 said = now
                 print(f"waiting for {who}: {begun + seconds - now:.0f} s left", flush=True)

@@ -154,7 +154,7 @@ def probabilities_of(
     with named(part):
         p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
-        raise ValueError(f"{network.path} answers with numbers that are not finite")
+        raise ValueError(f"{network.path} returns numbers that are not finite")
     return p
 
 

@@ -36,7 +36,7 @@ def protocol(text: str) -> Protocol:
     whole = all(side.isascii() and side.isdigit() for side in sides)
     if colon and not (whole and len(sides) <= most[kind]):
         right = "one whole number" if most[kind] == 1 else "whole numbers with commas between"
-        raise ValueError(f"--protocol {text!r}: after the colon must stand {right}")
+        raise ValueError(f"--protocol {text!r}: after the colon give {right}")
     return Protocol(kind, tuple(map(int, sides)) if colon else None)
 
 

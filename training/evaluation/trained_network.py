@@ -90,8 +90,8 @@ def known_of(model: keras.Model, path: str | Path, given: Known | str | None) ->
 def words(network: Trained) -> str:
     """How images are prepared for a network, in a line."""
     if network.known:
-        return f"images as {network.known.of} has them: {network.known.preparation.words()}"
-    return f"images as in the training of {network.path}"
+        return f"images prepared as for {network.known.of}: {network.known.preparation.words()}"
+    return f"images prepared as in the training of {network.path}"
 
 
 def bits(network: Trained) -> int | None:

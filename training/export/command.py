@@ -116,7 +116,7 @@ def place(options: Namespace) -> Path:
     stem = options.model if options.weights else str(Path(options.model).with_suffix(""))
     path = Path(options.out or f"{stem}{ending or '-savedmodel'}")
     if path.exists() and (not ending or path.is_dir()):
-        raise ValueError(f"--out {path}: it is there already; name another, or delete it")
+        raise ValueError(f"--out {path}: it already exists; name another, or delete it")
     if not path.parent.is_dir():
         raise ValueError(f"--out {path}: there is no folder {path.parent}")
     missing = [name for name in ("tf2onnx", "onnx", "onnxruntime") if not find_spec(name)]

@@ -71,7 +71,9 @@ def latest(
         try:
             arrays, info = read(path)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            instead = "the run begins anew" if path == found[0] else "the one before it is used"
+            instead = (
+                "the run starts again" if path == found[0] else "falling back to the previous one"
+            )
             words.append(f"{path} is truncated or corrupt: {instead}")
             continue
         there, here = {name: array.shape for name, array in arrays.items()}, shapes(info)

@@ -17,7 +17,7 @@ except ImportError:  # Windows: two runs into one folder are not noticed there
     fcntl = None  # type: ignore[assignment]
 
 RESULT, LOCK, UNFINISHED = "result.json", ".lock", ".unfinished"
-AGAIN = "delete result.json and give the same command again: the last checkpoint has what it takes"
+AGAIN = "delete result.json and give the same command again to restore it from the last checkpoint"
 FILES = {  # of a finished run, which Keras writes: what to do where one is damaged
     "model.keras": AGAIN,
     "best.keras": "delete it; only the weights of the best epoch are lost",
@@ -82,7 +82,7 @@ def lock(file: IO[str], path: Path) -> None:
         file.seek(0)
         who = file.read().strip() or "another process"
         raise ValueError(
-            f"--out {str(path.parent)!r}: {who} trains into it: wait for it, or name another folder"
+            f"--out {str(path.parent)!r}: {who} is writing to it; wait, or name another folder"
         ) from None
     except OSError:  # a file system without locks
         pass

@@ -115,7 +115,7 @@ def usable(model: Any, name: str) -> keras.Model:
     if not isinstance(shape, tuple) or len(shape) != 4:
         raise ValueError(f"{name}: must read images (N, rows, columns, channels), got {shape}")
     if found := scaling(model):
-        again = "the recipe scales the images, which would be done twice; leave the layer out"
+        again = "the recipe already scales the images; leave the layer out"
         raise ValueError(f"{name}: {found.name!r} scales its input: {again}")
     return model
 
@@ -196,18 +196,24 @@ def asked_network(options: Namespace) -> Net:
     if options.weights:
         needed(key, options.weights, dict(options.option), options.of)
     for name in {"input_shape", "classes", "top", "a", "aux"} & set(options.option):
-        raise ValueError(f"--option {name}: the trainer sets it (of the data, and of the recipe)")
+        raise ValueError(
+            f"--option {name}: leave it out; the trainer sets it from the data and the recipe"
+        )
     return net
 
 
 def refuse(options: Namespace, mine: Own) -> None:
     """Raises ValueError for options that a network of one's own does not have."""
     if options.weights:
-        instead = "--init-from FILE.keras takes the layers that fit"
-        raise ValueError(f"--weights {options.weights}: {options.model} is your own; {instead}")
+        instead = "to load the layers that fit, give --init-from FILE.keras"
+        raise ValueError(
+            f"--weights {options.weights}: {options.model} is your own model; {instead}"
+        )
     if options.option and not mine.takes_options:
         first = next(iter(options.option))
-        raise ValueError(f"--option {first}: {options.model} is made already, and takes none")
+        raise ValueError(
+            f"--option {first}: {options.model} is already built; leave the option out"
+        )
 
 
 def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: int) -> keras.Model:
@@ -254,8 +260,8 @@ def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights:
         right = "let it take input_shape, or give --size"
         raise ValueError(f"{name} reads {reads}, the images are {shape}: {right}")
     if tuple(answers) != (None, classes):
-        right = f"(None, {classes}), a number for each class of the data"
-        raise ValueError(f"{name} answers {tuple(answers)}: must be {right}")
+        right = f"(None, {classes}), one number for each class of the data"
+        raise ValueError(f"{name} returns {tuple(answers)}: must be {right}")
     heads = len(model.outputs) - 1
     if len(aux_weights) != heads:
         right = f"{heads} numbers, one for each auxiliary head of {name}"
@@ -267,7 +273,7 @@ def refuse_precision(model: keras.Model, precision: str) -> None:
     has = {layer.dtype_policy.name for layer in all_layers(model)} & {*PRECISIONS}
     if precision not in has and precision != "float32":
         raise ValueError(
-            f"--precision {precision}: {model.name} is made already, in other precision"
+            f"--precision {precision}: {model.name} is already built in another precision"
         )
     if precision == "float32" and (mixed := has - {"float32"}):
-        raise ValueError(f"--precision float32: {model.name} is made in {min(mixed)}; say so")
+        raise ValueError(f"--precision float32: {model.name} was built in {min(mixed)}; give that")

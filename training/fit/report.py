@@ -60,7 +60,7 @@ def accuracies(result: dict[str, Any]) -> str:
         best = f"of the best epoch, {result['best']['epoch']}"
         line += f" with the weights {best} ({of_last})"
     if balanced is not None and abs(balanced - accuracy) >= 0.01:
-        line += f", {balanced:.2%} with all classes counted alike"
+        line += f", {balanced:.2%} balanced over the classes"
     return line
 
 

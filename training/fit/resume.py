@@ -139,7 +139,7 @@ class Keeper(keras.callbacks.Callback):
         if self.signal:
             name, step = signal.Signals(self.signal).name, self.info["step"]
             done = "saved" if self.chief else "stopped; the chief has the checkpoints"
-            message = f"{name} at step {step}: {done}; the same command goes on from there"
+            message = f"{name} at step {step}: {done}; the same command resumes the run"
             raise Stopped(message, 128 + self.signal)
 
     def averaged(self, logs: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +183,9 @@ def resumed(job: Job, folder: Path) -> Keeper:
 
     def shapes(info):
         if "fingerprint" not in info:
-            begin = f"--init-from {folder}/best.keras takes its weights"
-            raise checkpoints.Refused(f"{folder} is of an older version; another --out; {begin}")
+            begin = f"to start from its weights, give --init-from {folder}/best.keras"
+            old = f"{folder} has a run of an older version"
+            raise checkpoints.Refused(f"{old}; give another --out; {begin}")
         same_run(job.fingerprint, info["fingerprint"], folder)
         keeper.fit_to(frozen_at(job, max(info["step"] - 1, 0) // job.epoch))
         keeper.info = info
@@ -200,21 +201,21 @@ def resumed(job: Job, folder: Path) -> Keeper:
         keeper.best = {k: arrays.pop(k) for k in keeper.of_best()}
         keeper.arrays = arrays
         keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
-        print(f"{folder}: goes on from step {keeper.info['step']} of {job.steps}", flush=True)
+        print(f"{folder}: resumes at step {keeper.info['step']} of {job.steps}", flush=True)
     return keeper
 
 
 def same_run(here: dict[str, Any], there: dict[str, Any], folder: str | Path) -> None:
     """Raises Refused if the run in folder is another; says where only its code is."""
     try:
-        fingerprint.refuse(here, there, f"the run in {folder}", "give that, or another --out")
+        fingerprint.refuse(here, there, f"the run in {folder}", "give the same, or another --out")
     except ValueError as error:
         raise checkpoints.Refused(str(error)) from None
     if here["code"] != there["code"]:
         both = " to ".join(
             " ".join(f"{k} {v}" for k, v in c["code"].items()) for c in (there, here)
         )
-        print(f"{folder}: the code has changed since it was begun, from {both}", flush=True)
+        print(f"{folder}: the code has changed since the run started, from {both}", flush=True)
 
 
 def thaw(job: Job, keeper: Keeper) -> None:

@@ -92,7 +92,7 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
     of = "{model} on {data}, seed {seed}".format(**done["options"])
-    print(f"{options.out} holds a finished run ({of}): nothing to do; --out names another")
+    print(f"{options.out} has a finished run ({of}): nothing to do; for a new run, give --out")
     print(report.accuracies(done))
     return Trained(options.out, None, done)
 
@@ -102,8 +102,8 @@ def called(options: Namespace) -> Trained:
     at_hand = isinstance(options.model, names.AtHand)
     machines = None if at_hand else cluster.find(options.workers, options.index)
     if at_hand and options.workers:
-        instead = "several workers make it themselves: give FILE.py:FUNCTION"
-        raise ValueError(f"model={options.model}: a model at hand; {instead}")
+        instead = "several workers must each build it: give FILE.py:FUNCTION"
+        raise ValueError(f"model={options.model}: this is a built model; {instead}")
     policy = keras.config.dtype_policy()
     try:
         run = completed(options, machines)
@@ -183,8 +183,8 @@ def refuse_other_steps(job: Job, step: int, machines: Cluster) -> None:
     chief, *_ = steps = from_all_workers(job.devices, len(machines.workers), str(step))
     for i, other in enumerate(steps):
         if other != chief:
-            here = f"{machines.name(i)} goes on from step {other}, the chief from step {chief}"
-            raise ValueError(f"{here}: --out must be one folder, which all of them can read")
+            here = f"{machines.name(i)} resumes at step {other}, the chief from step {chief}"
+            raise ValueError(f"{here}: --out must be one folder that all workers can read")
 
 
 def fit(job: Job, keeper: Keeper) -> None:

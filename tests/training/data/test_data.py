@@ -452,7 +452,7 @@ def test_broken_classes(tmp_path):
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"cat": 9}, "one class only"),
+        ({"cat": 9}, "only one class"),
         ({}, "has no class folders"),
         ({"cat": 3, "dog": 9}, "class 'cat' has 3 images"),
     ],
@@ -596,7 +596,7 @@ def test_records_that_cannot_be(tmp_path):
         data.load(f"tfrecord:{tmp_path}/z*", 16, 3)
     (tmp_path / "other").write_bytes(b"")
     shards(tmp_path)
-    with pytest.raises(ValueError, match="/other is of which part"):
+    with pytest.raises(ValueError, match="/other belongs to which part"):
         data.load(f"tfrecord:{tmp_path}/*", 16, 3)
     with pytest.raises(ValueError, match="no record to train on"):
         data.load(f"tfrecord:{tmp_path}/val*", 16, 3)

@@ -237,7 +237,7 @@ def test_classes_of_one_name(tmp_path):
     ("counts", "words"),
     [
         ({"photos/cat": 8, "photos/dog": 8}, "/photos if these are the classes"),
-        ({"cat": 9}, "one class only"),
+        ({"cat": 9}, "only one class"),
         ({"cat": 9, "dog": 2}, "class 'dog' has 2 images"),
     ],
 )
@@ -305,7 +305,7 @@ def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("train-val-0", "train-1"), "train-val-0 is of which part"),
+        (("train-val-0", "train-1"), "train-val-0 belongs to which part"),
         (("train-0", "val-0", "valid-0"), "both mean val"),
     ],
 )

@@ -81,7 +81,7 @@ def test_hosts_of_slurm():
     [
         ("a:1,b:1", 2, {}, "index 2 must be from 0 to 1"),
         ("a:1,b:1", -1, {}, "index -1 must be from 0 to 1"),
-        ("a:1,a:1", 0, {}, "a:1 stands there twice"),
+        ("a:1,a:1", 0, {}, "a:1 is listed twice"),
         ("a:1,b", 0, {}, "'b' is not HOST:PORT"),
         ("a:1,b:70000", 0, {}, "'b:70000' is not HOST:PORT"),
         ("a:1,b:1", None, {}, "--workers without --index"),

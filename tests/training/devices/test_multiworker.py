@@ -114,7 +114,7 @@ def test_a_worker_that_never_comes_ends_the_other(there, monkeypatch, capsys):
     found = Cluster(here(3), there)
     other = 1 - there
     with socket.create_server(("", int(found.workers[other].partition(":")[2]))):
-        message = f"worker 2 ({found.workers[2]}) did not come up within 0.5 s"
+        message = f"worker 2 ({found.workers[2]}) did not start within 0.5 s"
         with pytest.raises(WorkerLost, match=re.escape(message)), meeting(found, 0.5):
             raise AssertionError("met")
         waits = f"waiting for worker 2 ({found.workers[2]}): 0 s left"

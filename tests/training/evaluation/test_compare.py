@@ -124,7 +124,7 @@ def test_history_with_gaps():
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["{tmp}/none"], "none: no result.json and no history.csv: it is not of a run"),
+        (["{tmp}/none"], "none: no result.json and no history.csv; give the folder of a run"),
         (["{tmp}/bad"], "bad: its files cannot be read"),
         (["{tmp}/a", "--plot", "{tmp}/none/x.png"], "x.png' cannot be written"),
         (["{tmp}/a", "--plot", "{tmp}/x.tax"], "x.tax' cannot be written"),

@@ -385,7 +385,7 @@ def test_evaluate_one_network(images, tmp_path, capsys):
         assert (out / name).read_bytes()[:4] == b"\x89PNG"
     text = capsys.readouterr().out
     assert f"{found['top_1']:8.2%}  top-1\n" in text
-    assert f"images as {path} has them: short side {SIZE}, centre {SIZE} x {SIZE}" in text
+    assert f"images prepared as for {path}: short side {SIZE}, centre {SIZE} x {SIZE}" in text
 
 
 def test_evaluate_an_ensemble(images, tmp_path):
@@ -407,8 +407,8 @@ def test_evaluate_an_ensemble(images, tmp_path):
     assert found["negative_log_likelihood"] == pytest.approx(-np.log(p[range(9), y]).mean(), 1e-4)
     assert found["top_1_of_each"] == [np.mean(q.argmax(1) == y) for q in (a, b)]
     assert len(found["words"]) == 2
-    assert found["words"][0].startswith(f"images as {paths[0]} has them: short side {SIZE}")
-    assert found["words"][1] == f"images as in the training of {paths[1]}"
+    assert found["words"][0].startswith(f"images prepared as for {paths[0]}: short side {SIZE}")
+    assert found["words"][1] == f"images prepared as in the training of {paths[1]}"
 
 
 def test_the_preparation_of_a_library_is_carried_out_exactly():
@@ -481,7 +481,7 @@ def test_broken_files_are_left_out(images, tmp_path, capsys):
         (["{tmp}/good/model.keras", "--out", "{tmp}/text.keras"], "cannot be written"),
         (["{tmp}/good/model.keras", "--data", "letters"], "--data must be one of digits"),
         (["{tmp}/good/model.keras", "--batch-size", "0"], "'0' is not a whole number"),
-        (["{tmp}/nan/model.keras"], "answers with numbers that are not finite"),
+        (["{tmp}/nan/model.keras"], "returns numbers that are not finite"),
         (["{tmp}/torn/model.keras"], "result.json cannot be read"),
     ],
 )

@@ -370,7 +370,7 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
     [
         (["--to", "litert", "-o", "net.onnx"], "a name of litert ends with .tflite"),
         (["--to", "litert", "-o", "nowhere/a.tflite"], "there is no folder nowhere"),
-        (["--to", "savedmodel", "-o", "."], "--out .: it is there already"),
+        (["--to", "savedmodel", "-o", "."], "--out .: it already exists"),
         (["--to", "onnx", "--int8"], "--int8: only with --to litert, not onnx"),
         (["--to", "litert", "--int8"], "--int8 and --calibrate DATA: give both, or neither"),
         (["--to", "litert", "--int8", "--calibrate", "photos"], "--data must be one of digits"),
@@ -388,7 +388,7 @@ def test_a_bare_file_is_asked_about(tmp_path, capsys):
     architectures.create("resnet20", (32, 32, 3), 4).save(tmp_path / "bare.keras")
     bare = ["export", str(tmp_path / "bare.keras"), "--to", "litert"]
     assert main(bare) == 2
-    assert "does not say how images are prepared" in capsys.readouterr().err
+    assert "does not say how to prepare its images" in capsys.readouterr().err
     assert main([*bare, "--raw"]) == 0
     assert "images (N, 32, 32, 3), prepared already" in capsys.readouterr().out
     assert main([*bare, "--preparation", "torch"]) == 0

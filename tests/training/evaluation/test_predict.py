@@ -60,7 +60,7 @@ def test_names_and_probabilities(run, capsys):
     finally:
         (run / "result.json").unlink()
     word, first, second, grey = capsys.readouterr().out.splitlines()
-    assert word == f"images as in the training of {run}/model.keras"
+    assert word == f"images prepared as in the training of {run}/model.keras"
     for line, p in zip((first, second), expected(run, [0, 2], np.float32(mean)), strict=True):
         order = p.argsort()[::-1][:5]
         assert line.split(".png: ")[1] == ", ".join(f"{NAMES[c]} {p[c]:.1%}" for c in order)
@@ -82,7 +82,7 @@ def test_a_bare_file_with_a_preparation(run, plain, capsys):
     """Classes by number; as many as asked for."""
     assert main([str(run / "model.keras"), str(run / "1.png"), "--top", "2", *plain]) == 0
     word, line = capsys.readouterr().out.splitlines()
-    assert word.startswith(f"images as --preparation {run}/plain.json has them: short side 8")
+    assert word.startswith(f"images prepared as for --preparation {run}/plain.json: short side 8")
     a, b = expected(run, [1])[0].argsort()[::-1][:2]
     assert re.findall(r"class (\d) [\d.]+%", line) == [str(a), str(b)]
 
@@ -103,7 +103,7 @@ def test_folders_patterns_and_json(run, plain, tmp_path, capsys):
         assert best["number"] == p.argmax()
         assert best["name"] == f"class {p.argmax()}"
         np.testing.assert_allclose(best["probability"], p.max(), rtol=1e-5)
-    assert told["preparation"].startswith("images as --preparation")
+    assert told["preparation"].startswith("images prepared as for --preparation")
 
 
 def test_what_a_folder_holds_and_nobody_can_read_is_named(run, plain, tmp_path, capsys):
@@ -165,7 +165,7 @@ def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
         (["{run}/gone.keras", "{run}/0.png"], "gone.keras: there is no such file"),
         (["{run}/text.png", "{run}/0.png"], "text.png cannot be loaded by Keras"),
         (["{run}/two.keras", "{run}/0.png", "--preparation", "tf"], "{run}/two.keras takes 2"),
-        (["{run}/model.keras", "{run}/0.png"], "does not say how images are prepared for it: give"),
+        (["{run}/model.keras", "{run}/0.png"], "does not say how to prepare its images; give"),
         (["resnet20", "{run}/0.png"], "no such file; resnet20 is a network: give its --weights"),
         (["resnet20", "{run}/0.png", "--weights", "{run}/gone.keras"], "gone.keras"),
         (["resnot20", "{run}/0.png", "--weights", "{run}/model.keras"], "nearest: resnet20"),

@@ -86,7 +86,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(step, whole, tmp_path, stop_
     assert f"SIGTERM at step {step}: saved" in capsys.readouterr().err
     stop_at(None)
     ran(tmp_path, *LENET)
-    assert f"goes on from step {step} of 9" in capsys.readouterr().out
+    assert f"resumes at step {step} of 9" in capsys.readouterr().out
     assert equal(weights(tmp_path), weights(whole))
     assert equal(weights(tmp_path, "best.keras"), weights(whole, "best.keras"))
     results = [json.loads((folder / "result.json").read_text()) for folder in (tmp_path, whole)]
@@ -134,7 +134,7 @@ def test_another_option_is_refused_by_name(whole, tmp_path, stop_at, capsys):
     stop_at(None)
     assert main([*LENET, "--lr", "0.5", "--out", str(tmp_path)]) == 2
     has = f"--lr 0.5: the run in {tmp_path} has 0.1 (0.01 without batch norm)"
-    assert f"{has}; give that, or another --out" in capsys.readouterr().err
+    assert f"{has}; give the same, or another --out" in capsys.readouterr().err
     ran(tmp_path, *LENET, "--keep", "5", "--log-every", "4")  # may change
     said = capsys.readouterr().out
     assert "step 4/9" in said
@@ -156,7 +156,7 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(whole, tmp_path
     said = capsys.readouterr().out
     for path, why in ((last, "truncated or corrupt"), (before, "truncated or corrupt")):
         assert f"{path} is {why}" in said
-    assert "goes on from step 5" in said
+    assert "resumes at step 5" in said
     assert equal(weights(tmp_path), weights(whole))
 
 
@@ -166,7 +166,7 @@ def test_where_every_checkpoint_is_broken_the_run_begins_anew(tmp_path):
     kept, words = checkpoints.latest(tmp_path, lambda info: {})
     ends = [line.split(": ")[1] for line in words]
     assert kept is None
-    assert ends == ["the one before it is used", "the run begins anew"]
+    assert ends == ["falling back to the previous one", "the run starts again"]
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path, capsys):
@@ -193,7 +193,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys, whole):
     monkeypatch.undo()
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-000000003.npz"]
     ran(tmp_path, *LENET)
-    assert "goes on from step 3 of 9" in capsys.readouterr().out
+    assert "resumes at step 3 of 9" in capsys.readouterr().out
     assert equal(weights(tmp_path), weights(whole))
 
 
@@ -363,7 +363,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
     ("argv", "words"),
     [
         (["--freeze", "stage9"], "--freeze 'stage9': must be body or one of stem, stage1"),
-        (["--unfreeze", "2"], "without --freeze nothing is frozen"),
+        (["--unfreeze", "2"], "nothing is frozen without it"),
         (["--weights", "imagenet"], "weights='imagenet': keras.applications has no resnet20"),
         (["--weights", "x", "--init-from", "y"], "give one of the two"),
         (["--set", "moment=0.5"], "moment=0.5: a recipe has"),

@@ -109,7 +109,7 @@ def test_a_run_goes_on_with_the_same_data_alone(photos, tmp_path, stopped, monke
     assert {*(out / "checkpoints").iterdir()} == {*found[1:]}
     photos.rename(tmp_path / "moved")
     assert trained(tmp_path / "moved", out) == 0
-    assert "goes on from step 2 of 4" in capsys.readouterr().out
+    assert "resumes at step 2 of 4" in capsys.readouterr().out
     for name in ("model.keras", "best.keras"):
         assert equal(weights(out, name), weights(tmp_path / "whole", name))
     results = [json.loads((tmp_path / p / "result.json").read_text()) for p in ("run", "whole")]
@@ -160,7 +160,7 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     (out / "history.csv").write_text("cut")
     (out / "result.json").unlink()
     assert trained(photos, out) == 0
-    assert "goes on from step 4 of 4" in capsys.readouterr().out
+    assert "resumes at step 4 of 4" in capsys.readouterr().out
     assert weights(out)
     assert (out / "history.csv").read_text().startswith("epoch,")
 
@@ -234,7 +234,7 @@ def test_workers_resume_from_one_folder(tmp_path):
     (tmp_path / "run" / "result.json").unlink()
     codes, said = workers("digits", tmp_path / "run", "--out", f"{tmp_path}/other", run=run)
     assert codes == [2, 2], said
-    assert all("goes on from step 0, the chief from step" in each for each in said)
+    assert all("resumes at step 0, the chief from step" in each for each in said)
 
 
 @pytest.mark.parametrize("told", ["lr", "precision", "batch", "fewer", "none"])

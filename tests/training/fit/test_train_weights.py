@@ -50,8 +50,10 @@ def job(photos, *told):
 def test_images_are_those_of_the_weights_from_training_to_test(photos, bare, capsys):
     """Each pixel, by the Preparation itself; in training behind the recipe's crop."""
     found = job(photos, "--weights", bare, "--preparation", "caffe")
-    (words,) = [w for w in found.recipe["words"] if w.startswith("images as")]
-    assert words.startswith("images as --preparation caffe has them: short side 73, centre 64 x 64")
+    (words,) = [w for w in found.recipe["words"] if w.startswith("images prepared as")]
+    assert words.startswith(
+        "images prepared as for --preparation caffe: short side 73, centre 64 x 64"
+    )
     own = found.model.preparation
     assert (own.order, own.mean, own.first) == ("BGR", CAFFE.mean, "crop")
     for part in (found.data.val, found.data.test):
@@ -106,8 +108,8 @@ def test_a_model_of_ones_own_brings_what_it_knows(photos, tmp_path):
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ([], "does not say how images are prepared for it: give --of LIBRARY/NAME, or --prep"),
-        (["--of", "own"], "does not say how images are prepared for it: give --of LIBRARY/NAME"),
+        ([], "does not say how to prepare its images; give --of LIBRARY/NAME, or --prep"),
+        (["--of", "own"], "does not say how to prepare its images; give --of LIBRARY/NAME"),
         (["--preparation", "mean"], "preparation='mean': preparation must be caffe, tf, torch"),
         (["--preparation", "tf", "--of", "timm/a"], "--of and --preparation: give one of the two"),
     ],
@@ -123,7 +125,7 @@ def test_a_bare_file_is_refused_until_it_is_said(told, words, photos, bare, caps
 
 def test_without_weights_there_is_no_preparation(photos, capsys):
     assert main(["train", *NET, "--data", photos, "--preparation", "tf", "--out", "x"]) == 2
-    assert "--preparation tf: without --weights, images are as" in capsys.readouterr().err
+    assert "--preparation tf: give --weights too" in capsys.readouterr().err
 
 
 def test_grey_images_and_weights_of_colours(photos, bare, tmp_path, capsys):
@@ -160,7 +162,7 @@ def test_what_a_run_leaves_knows_its_images(photos, bare, tmp_path, capsys):
     said = json.loads((out / "evaluation-centre-test" / "evaluation.json").read_text())
     assert said["top_1"] == pytest.approx(result["test_accuracy"])
     assert said["classes"] == ["cat", "dog"]
-    assert f"images as {out}/model.keras has them: short side 73" in said["words"][0]
+    assert f"images prepared as for {out}/model.keras: short side 73" in said["words"][0]
     # 146 x 146: the square is the image, and 128 x 128 of it become 64 x 64
     images = np.random.default_rng(0).integers(0, 256, (3, 146, 146, 3), "uint8")
     np.save(tmp_path / "images.npy", images)

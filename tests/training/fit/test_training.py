@@ -132,7 +132,7 @@ def test_a_run_that_breaks_leaves_no_result(tmp_path, monkeypatch, capsys):
     monkeypatch.undo()
     assert main([*LENET, "--out", str(tmp_path)]) == 0
     assert sorted(os.listdir(tmp_path)) == FILES
-    assert "goes on from step 72 of 72" in capsys.readouterr().out
+    assert "resumes at step 72 of 72" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
