@@ -68,6 +68,10 @@ SLOW = {
             "densenet201",
             "densenet169",
             "vgg_E",
+            "mobilenet_v1_0.25",
+            "mobilenet_v2_0.35",
+            "mobilenet_v2_1.4",
+            "mobilenet_v3_large",
         )
     }
     | {
@@ -81,6 +85,7 @@ SLOW = {
             ("tv-resnext101_32x8d", "timm's ResNeXt-50"),
             ("tv-vgg11_bn", "timm's without batch norm"),
             ("tv-vgg16", "timm's with 11 layers"),
+            ("timm-legacy_seresnet50-double", "timm's seresnet50"),
         )
     },
     "test_sizes": {
