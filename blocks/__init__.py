@@ -20,6 +20,7 @@ from convbook.blocks.convnext import (
     convnext_block,
     convnext_v2_block,
 )
+from convbook.blocks.csp import csp_stage, dark_block, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (
@@ -172,6 +173,8 @@ __all__ = [
     "convnext_block",
     "convnext_v2_block",
     "coordinate_block",
+    "csp_stage",
+    "dark_block",
     "dense",
     "dense_as_conv",
     "dense_block",
@@ -202,6 +205,7 @@ __all__ = [
     "inception_v4_stem",
     "inv_residual_block",
     "inverted_residual_block",
+    "leaky_conv",
     "local_conv",
     "lrn",
     "maxout",

@@ -25,7 +25,8 @@ IDEAS = {
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
-        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2""",
+        ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
+        dark_block Darknet-53""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
@@ -39,7 +40,8 @@ IDEAS = {
         nasnet_reduction_cell amoebanet_reduction_cell subsample shortcut_path inception_v4_stem
         basic_block bottleneck_block preact_block resnext_bottleneck_block regnet_block
         senet_block bn_inception_module xception_block mobilenet_block inverted_residual_block
-        mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit res2net_block""",
+        mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit res2net_block
+        csp_stage""",
     "pool pooling max mean average": """subsample transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
@@ -64,9 +66,9 @@ IDEAS = {
         reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
         cell repvgg_block mobileone_block MobileOne GoogLeNet BN-Inception Inception-v3
-        Inception-v4 Inception-ResNet res2net_block Res2Net""",
+        Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
-        osa_block VoVNet VoVNetV2""",
+        osa_block VoVNet VoVNetV2 csp_stage CSPNet""",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
         factorized_reduction NASNet AmoebaNet PNASNet MnasNet""",
@@ -79,7 +81,7 @@ IDEAS = {
     "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
         res2net_block Res2Net""",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
-        mobilenet_v3_block mbconv_block maxout Identity-Mappings""",
+        mobilenet_v3_block mbconv_block maxout leaky_conv Identity-Mappings""",
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
         EfficientNet EfficientNetV2 MobileNetV3""",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
@@ -181,6 +183,8 @@ PAPERS = {
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),
+    "Darknet-53": Paper("darknet53", "darknet53"),
+    "CSPNet": Paper("cspdarknet53", "cspdarknet53"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "MnasNet": Paper("mnasnet_a1_1.0", "mnasnet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),

@@ -598,6 +598,23 @@ def vovnet(b: int, separable: bool = False) -> Rows:
     return rows | within({f"{stage}.<block-1>": f"{block}<block>_b2"}, module)
 
 
+DARK = {"stem.conv1.<kind>": "stem_<kind>1", "head.fc": "logits"}  # timm's
+DARK |= within(
+    {"stages.<stage-1>": "stage<stage>"},
+    {
+        "blocks.<block-1>.conv<i>.<kind>": "block<block>_b2_<kind><i>",
+        "conv_down.<kind>": "block1_<kind>1",
+        "conv_exp.<kind>": "block1_<kind>2",
+        "conv_transition_b.<kind>": "b2_<kind>1",
+        "conv_transition.<kind>": "<kind>1",
+    },
+)
+PCV_DARK = PCV_STEM | {"features.stage<stage>.unit1.<kind>": "stage<stage>_block1_<kind>1"}
+for i in range(1, 9):
+    unit, block = f"features.stage<stage>.unit{i + 1}", f"stage<stage>_block{i}_b2"
+    PCV_DARK |= {f"{unit}.conv<i>.<kind>": f"{block}_<kind><i>"}
+
+
 TABLES = {
     "torchvision and timm ResNet": {
         "<kind><i>": "stem_<kind><i>",
@@ -802,6 +819,8 @@ TABLES = {
     "timm Res2Net-D": res2net(4, d=True),
     "timm VoVNetV2": vovnet(5),
     "timm VoVNetV2 with separable convolutions": vovnet(3, separable=True),
+    "timm Darknet-53 and CSPDarknet-53": DARK,
+    "pytorchcv Darknet-53": PCV_DARK,
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",
         "conv1.1": "stem_bn1",

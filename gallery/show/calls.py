@@ -37,6 +37,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "rate": (0.25,),
     "scale": (0.1,),
     "se": (4,),
+    "slope": (0.01,),
     "width": (16,),
     "widths": ((16, 64),),
 }

@@ -165,6 +165,13 @@ NODES = {
         squeeze-and-excitation in one dense layer, which narrows nothing.""",
         [By("osa_block(x, 256)", "osa_block(x, 256, ese=True, identity=True)", (56, 56, 256))],
         ["se-resnet", "resnet"]),
+    "darknet-53": Node("Darknet-53", "darknet53", "resnet", """ResNet's bottleneck without its last
+        1x1: a 1x1 that narrows, a 3x3 that widens. Leaky relus stand for relus, none after the sum,
+        and a 3x3 of stride 2 before each stage halves the grid.""",
+        [By("bottleneck_block(x, 256)", "dark_block(x, 256)", (56, 56, 256))]),
+    "cspnet": Node("CSPDarknet-53", "cspdarknet53", "darknet-53", """Half of a stage's channels go
+        around its blocks and meet the other half at its end, so that narrow blocks do.""",
+        [By("darknet53", "cspdarknet53")], ["densenet"]),
     "regnetx": Node("RegNetX", "regnet_x_4gf", "resnext", """A space of networks, not one network:
         ResNeXt's bottleneck without its neck, groups of one width in all stages, and stages whose
         widths follow a line.""",

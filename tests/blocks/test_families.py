@@ -134,6 +134,14 @@ def test_densenet_layer_and_transition():
             "conv BN relu conv BN relu Concatenate conv BN relu GlobalAveragePooling2D Dense "
             "Multiply add",
         ),
+        (blocks.dark_block, (8,), {}, "conv BN LeakyReLU conv BN LeakyReLU add"),
+        (
+            blocks.csp_stage,
+            (8,),
+            {"block": lambda m: blocks.conv(m, 4)},
+            "pad conv BN LeakyReLU conv BN LeakyReLU split conv conv BN LeakyReLU Concatenate "
+            "conv BN LeakyReLU",
+        ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (
             blocks.shufflenet_unit,

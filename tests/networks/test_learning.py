@@ -67,6 +67,7 @@ SHORT = {
     "mobileone_s0": {0: ((1, 24, 0), (2, 48, 1))},
     "res2next50": {2: (1, 2, 1, 1)},
     "ese_vovnet19b_dw": {1: (16, 16), 2: (32, 64), 4: (1, 2)},
+    "cspdarknet53": {0: (1, 2)},
     "mobilenet_v4_conv_small": {
         0: ((32, (5, 5, 3), (None, 3, 2)), (48, (3, None, 4), (None, None, 2))),
     },

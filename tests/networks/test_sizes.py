@@ -34,6 +34,7 @@ NAMES = [
         "mobileone_s0",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
+        "cspdarknet53",
         "bam_resnet18",
         "sk_resnet18",
         "convnext_v2_atto",

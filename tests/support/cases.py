@@ -554,6 +554,33 @@ MOBILE = [
         biases=16,
         bn=3 * 4 + 16,
     ),
+    call("leaky_conv", lambda x: blocks.leaky_conv(x, 24))(8, 24, 9 * 8 * 24, bn=24),
+    call("leaky_conv slope", lambda x: blocks.leaky_conv(x, 24, 5, 2, slope=0.01))(
+        8, 24, 25 * 8 * 24, bn=24, size=half
+    ),
+    call("dark_block", lambda x: blocks.dark_block(x, 16))(16, 16, 16 * 8 + 9 * 8 * 16, bn=8 + 16),
+    call("dark_block r", lambda x: blocks.dark_block(x, 16, r=1, slope=0.01))(
+        16, 16, 16 * 16 + 9 * 16 * 16, bn=16 + 16
+    ),
+    call("csp_stage", lambda x: blocks.csp_stage(x, 16, b=2))(
+        8,
+        16,
+        9 * 8 * 16 + 16 * 16 + 2 * (8 * 8 + 9 * 8 * 8) + 8 * 8 + (8 + 8) * 16,
+        bn=16 + 16 + 2 * (8 + 8) + 8 + 16,
+        size=half,
+    ),
+    call(
+        "csp_stage block width",
+        lambda x: blocks.csp_stage(
+            x, 16, 1, block=lambda m: blocks.conv(m, 12, k=3), width=24, slope=0.01
+        ),
+    )(
+        8,
+        16,
+        9 * 8 * 16 + 16 * 24 + 9 * 12 * 12 + 12 * 12 + (12 + 12) * 16,
+        biases=12,
+        bn=16 + 24 + 12 + 16,
+    ),
     call("ese_block", lambda x: blocks.ese_block(x))(8, 8, 8 * 8, biases=8),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),

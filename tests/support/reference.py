@@ -77,7 +77,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def built(block, *args, channels=8, **kwargs):
+def built(block, /, *args, channels=8, **kwargs):
     x = keras.Input((8, 8, channels))
     return fill(keras.Model(x, block(x, *args, **kwargs)))
 

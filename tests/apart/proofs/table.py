@@ -36,6 +36,7 @@ SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}
+SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
 SCALED |= {"wide_resnet28_10_cifar", "wide_resnet40_8_cifar"}
