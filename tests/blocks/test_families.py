@@ -139,7 +139,7 @@ def test_densenet_layer_and_transition():
             blocks.csp_stage,
             (8,),
             {"block": lambda m: blocks.conv(m, 4)},
-            "pad conv BN LeakyReLU conv BN LeakyReLU split conv conv BN LeakyReLU Concatenate "
+            "ZeroPadding2D conv BN LeakyReLU conv BN LeakyReLU conv conv BN LeakyReLU Concatenate "
             "conv BN LeakyReLU",
         ),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
