@@ -172,10 +172,9 @@ def shown(name):
     for net, seeds in runs(name).items():
         test, train = (interval([r[key][-1] for r in seeds]) for key in ("test", "loss"))
         said = f"{100 * test[0]:.1f} ± {100 * test[1]:.1f}", f"{train[0]:.3f} ± {train[1]:.3f}"
-        cost = seeds[0]["weights"], seeds[0]["macs"], sum(r["seconds"] for r in seeds)
+        cost = seeds[0]["weights"], seeds[0]["macs"]
         rows.append([net, f"{seeds[0]['rate']:g}", *cost, *said])
-    head = ["network", "rate", "weights", "multiply-adds", "seconds"]
-    head += ["test accuracy, %", "training loss"]
+    head = ["network", "rate", "weights", "multiply-adds", "test accuracy, %", "training loss"]
     said = f"Expected: {EXPECTED[name]}.\n\nSeen: {sentence(name)}."
     return Markdown(f"{grid(head, rows)}\n\n{said}")
 

@@ -21,6 +21,9 @@
 # features designed by hand. Can a large convolutional network, trained only on the labels, make use
 # of such a set? It must train in days (rectified units, two graphics cards), and it must not merely
 # memorise the set (augmentation, dropout). The network's top-1 error on ILSVRC-2010 was 37.5 %.
+#
+# > **Seen** on Fashion-MNIST, three seeds: tanh above relu by 2.00 ± 0.00 epochs to 25 % training
+# > error, **shows**.
 
 # %%
 import keras
@@ -30,7 +33,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.alexnet import TABLE, body
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 
 # %% [markdown]
@@ -229,6 +232,29 @@ grid(
     ["pixels times", "tanh: slope below 0.01", "relu: slope 1"],
     [[scale, flat[scale], float(active[scale].mean())] for scale in flat],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Relu and tanh
+#
+# The paper's Figure 1 is of a net of four layers on CIFAR-10: with relu it reaches 25 % training
+# error several times faster than with tanh. Ours has that form: three 5x5 convolutions with weights
+# from N(0, 0.01), momentum 0.9, pixels in 0 to 255 less the mean image. Each activation has the
+# best of three learning rates.
+
+# %%
+claims.shown("units")
+
+# %%
+claims.curves("units", "accuracy")
+
+# %% [markdown]
+# Relu is ahead from the first epoch. The paper found a larger factor, six, on CIFAR-10.
 
 # %% [markdown]
 # ## Exercises

@@ -27,6 +27,9 @@
 # functions. Two are well known: radial basis networks and multilayer perceptrons. It takes the
 # perceptron, as that learns by backpropagation like the rest of the network, and can itself be
 # deep.
+#
+# > **Seen** on Fashion-MNIST, three seeds: mean below dense by 8.72 ± 2.81 points of test accuracy,
+# > **is reversed**; dense above mean by 36.20 ± 8.49 points lost by a shift of 3 pixels, **shows**.
 
 # %%
 import keras
@@ -36,7 +39,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.common import maps_head
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 
 # %% [markdown]
@@ -280,6 +283,31 @@ figure(
 
 # %%
 assert np.mean(found) >= 0.9
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### A mean or dense layers as the head
+#
+# Two nets with the same six 3x3 convolutions. One ends in the mean over all places, the other in a
+# dense layer of 128 units on the flattened map, with six times as many weights. Both are then
+# tested on images shifted by three pixels as well.
+
+# %%
+claims.shown("pooling")
+
+# %%
+claims.curves("pooling", "test")
+
+# %% [markdown]
+# The first expectation is reversed: at this size the mean does not overfit, it underfits, and its
+# training loss is three times that of the dense layers. The second shows clearly. A head that
+# averages over places hardly notices where a thing stands; dense layers have learnt the places by
+# heart.
 
 # %% [markdown]
 # ## Exercises

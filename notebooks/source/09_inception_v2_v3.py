@@ -34,6 +34,9 @@
 # 3. *Reduce channels before you look at neighbours.* Neighbouring positions are so alike that
 #    little is lost. Hence the 1x1 before each large kernel.
 # 4. *Balance width and depth.* Spend a larger budget on both.
+#
+# > **Seen** on Fashion-MNIST, three seeds: batch norm above without by 1.50 ± 2.48 epochs within
+# > half of all, **does not show**.
 
 # %%
 import keras
@@ -41,7 +44,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed
 from convbook.blocks.layers import BN
 
@@ -358,6 +361,28 @@ grid(
         for e in models
     ],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Batch norm
+#
+# Six 3x3 convolutions with and without batch norm, trained with momentum 0.9. Each net has the best
+# of three learning rates, so the net without batch norm is a baseline that learns.
+
+# %%
+claims.shown("batch_norm")
+
+# %%
+claims.curves("batch_norm", "test")
+
+# %% [markdown]
+# With each seed batch norm is there within half of the epochs, but three seeds scatter so much that
+# the interval takes in zero.
 
 # %% [markdown]
 # ## Exercises

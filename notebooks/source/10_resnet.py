@@ -19,6 +19,9 @@
 # input. Yet in practice a deeper plain network had a higher error, even on the *training* images.
 # So the cause is not overfitting: a good solution exists, but the optimiser does not find it. Is it
 # easier to learn what a few layers should *add* to their input than to learn their whole output?
+#
+# > **Seen** on Fashion-MNIST, three seeds: plain 56 above residual 56 by 1.68 ± 0.67 in training
+# > loss, **shows**; plain 56 above plain 20 by 1.53 ± 0.66 in training loss, **shows**.
 
 # %%
 import keras
@@ -26,7 +29,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 
 # %% [markdown]
@@ -193,6 +196,24 @@ grid(
     ["network", "training loss, last 2 epochs", "test accuracy"],
     [[k, v, histories[k]["val_accuracy"][-1]] for k, v in final.items()],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Plain and residual at 20 and 56 layers
+#
+# The nets of Section 4.2, with a first convolution of stride 2 for maps of 14 x 14, and shortcuts
+# of option A, as in the paper. Six epochs with Adam.
+
+# %%
+claims.shown("residual")
+
+# %%
+claims.curves("residual")
 
 # %% [markdown]
 # ## Exercises

@@ -18,6 +18,9 @@
 # this: its 1x1 convolutions map the channels into three or four smaller spaces, then ordinary
 # convolutions look across each. In the extreme case each channel is a space of its own. Can a
 # network map the two kinds of correlation entirely separately, and is it better at the same size?
+#
+# > **Seen** on Fashion-MNIST, three seeds: separable above 3x3 by 0.63 ± 11.24 points of test
+# > accuracy, **does not show**.
 
 # %%
 import keras
@@ -25,7 +28,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import as_printed, cell, published
 from convbook.blocks.layers import BN
 
@@ -222,6 +225,29 @@ grid(
         for seed in range(3)
     ],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Separable convolutions at equal multiply-adds
+#
+# Six convolutions, plain or separable. The separable ones are about three times as wide, so that
+# both nets have the same multiply-adds.
+
+# %%
+claims.shown("separable")
+
+# %%
+claims.curves("separable", "test")
+
+# %% [markdown]
+# The interval is wide, since the test accuracy of both nets still swings by several points from
+# epoch to epoch. What can be said: at equal multiply-adds the separable net is no worse, and its
+# training loss is a little lower.
 
 # %% [markdown]
 # ## Exercises

@@ -18,6 +18,9 @@
 # In nets of depthwise convolutions almost all of the cost is in the 1x1 convolutions. Groups would
 # make those cheaper too. But then the channels of one group never see those of another, however
 # many such layers follow. What if we redistribute the channels between two grouped layers?
+#
+# > **Seen** on Fashion-MNIST, three seeds: shuffled below not shuffled by 0.75 ± 1.62 points of
+# > test accuracy, **does not show**.
 
 # %%
 import keras
@@ -26,7 +29,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.shufflenet import UNITS
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 
 # %% [markdown]
@@ -309,6 +312,29 @@ grid(
     ["net", "test accuracy, seeds 0, 1, 2", "mean"],
     [[k, ", ".join(f"{a:.3f}" for a in each), float(np.mean(each))] for k, each in last.items()],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### With and without the shuffle
+#
+# Units of two grouped 1x1 convolutions with 8 groups and a depthwise 3x3 between them. One net
+# shuffles the channels after the first 1x1, the other does not.
+
+# %%
+claims.shown("shuffle")
+
+# %%
+claims.curves("shuffle", "test")
+
+# %% [markdown]
+# No gain here. Where a stage begins, a plain 1x1 convolution widens the map and mixes all groups,
+# so in a net of two units a stage no group stays alone for long. The experiment above, without such
+# a 1x1, shows what shuffling is for.
 
 # %% [markdown]
 # ## Exercises

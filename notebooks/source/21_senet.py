@@ -17,6 +17,9 @@
 # A convolution mixes channels, but each position sees only a few pixels, and the kernel is the same
 # for every image. What if a block first looked at its whole map, and then, for this image, turned
 # each of its channels up or down?
+#
+# > **Seen** on Fashion-MNIST, three seeds: without above r = 2 by 0.02 ± 0.09 in training loss,
+# > **does not show**; without above r = 8 by 0.02 ± 0.06 in training loss, **does not show**.
 
 # %%
 import keras
@@ -24,7 +27,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, cell
 
 # %% [markdown]
@@ -225,7 +228,28 @@ grid(
 # digit. (The paper's very last gates are again nearly alike for all classes; ours are not.) The
 # first is *not* reproduced at this scale: both networks soon fit all training digits, and half-open
 # gates halve the branches at the start. It takes ImageNet to see a point of accuracy.
+
+# %% [markdown]
+# ### On Fashion-MNIST
 #
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Squeeze-and-excitation and its r
+#
+# A ResNet-20 without squeeze-and-excitation, and with it at reductions of 2 and of 8.
+
+# %%
+claims.shown("squeeze")
+
+# %%
+claims.curves("squeeze")
+
+# %% [markdown]
+# The mean training loss is lower with both reductions, but by less than the seeds differ.
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. What do the gates cost if the last stage has none?
