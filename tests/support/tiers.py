@@ -143,6 +143,7 @@ SLOW = {
     },
     "test_random_calls": {
         "test_random_networks*?[2-9]?": "two seeds of ten",
+        "test_random_command_lines*-[3-5]?": "three seeds of six",
     },
     "test_progress": {
         "test_a_line_comes_as_often*": "a line every half minute",
