@@ -21,6 +21,10 @@
 # of a network, besides depth and width. Which of the three is worth its cost?
 #
 # $$\mathcal{F}(x) = \sum_{i=1}^{C} \mathcal{T}_i(x), \qquad y = x + \mathcal{F}(x)$$
+#
+# > **Seen** on Fashion-MNIST, three seeds: 1 x 16d above 32 x 1d by 0.04 ± 0.04 in training loss,
+# > **does not show**; 32 x 1d above 1 x 16d by 1.81 ± 4.69 points of test accuracy, **does not
+# > show**.
 
 # %%
 from itertools import pairwise
@@ -30,7 +34,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, picture, table
 from convbook.beside.printed import as_printed, published
 
 # %% [markdown]
@@ -280,7 +284,29 @@ grid(
 # network learns, not what it can express in the end. The paper trains 50 and 101 layers on 1.3
 # million images, and gains 1.7 and 0.8 points. Two facts hold at any scale: the cost is the same,
 # and the three forms are one function.
+
+# %% [markdown]
+# ### On Fashion-MNIST
 #
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Cardinality against width
+#
+# Six bottlenecks of 1 path of width 16, of 4 paths of width 6 or of 32 paths of width 1, doubled in
+# each stage. As in Table 2, multiply-adds and weights are nearly equal: they differ by 5 %.
+
+# %%
+claims.shown("cardinality")
+
+# %%
+claims.curves("cardinality")
+
+# %% [markdown]
+# The order is the paper's in both columns, but by less than three seeds can tell.
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Which width would 16 paths have at the same cost? Why is it not in Table 3?

@@ -49,11 +49,16 @@ def bare(name, **options):
 
 
 def untracked():
-    """Layers made within are not noted down for a SavedModel, a third of the time of a bare one."""
+    """Layers made within are not noted down for a SavedModel, a third of the time of a bare one.
+
+    The class is private to Keras: where a version has none of this name, nothing is saved.
+    """
     if keras.backend.backend() != "tensorflow":
         return nullcontext()
-    from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
-
+    try:
+        from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
+    except ImportError:
+        return nullcontext()
     return patch.object(KerasAutoTrackable, "__setattr__", object.__setattr__)
 
 
