@@ -10,7 +10,7 @@ from convbook.blocks.types import Branch, Map, Norm, Pair, Rate, Tensor, Whole
 
 
 @checked
-def leaky_conv(x: Map, f: Whole, k: Whole = 3, s: Pair = 1, *, n: Norm = BN,
+def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, n: Norm = BN,
                slope: Rate = 0.1) -> Tensor:  # fmt: skip
     """kxk/s f -> n -> leaky relu, with k // 2 pixels of padding.
 

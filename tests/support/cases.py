@@ -555,7 +555,7 @@ MOBILE = [
         bn=3 * 4 + 16,
     ),
     call("leaky_conv", lambda x: blocks.leaky_conv(x, 24))(8, 24, 9 * 8 * 24, bn=24),
-    call("leaky_conv slope", lambda x: blocks.leaky_conv(x, 24, 5, 2, slope=0.01))(
+    call("leaky_conv slope", lambda x: blocks.leaky_conv(x, 24, 2, k=5, slope=0.01))(
         8, 24, 25 * 8 * 24, bn=24, size=half
     ),
     call("dark_block", lambda x: blocks.dark_block(x, 16))(16, 16, 16 * 8 + 9 * 8 * 16, bn=8 + 16),
