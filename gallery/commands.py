@@ -27,7 +27,9 @@ def blocks(parser: Parser) -> Command:
 def find(parser: Parser) -> Command:
     """convbook find: its arguments; returns what prints a row for each that is found."""
     parser.add_argument("words", nargs="+", metavar="WORD", help="skip, attention, mobile, he ...")
-    parser.add_argument("--all", action="store_true", help=f"more than the best {ROWS}")
+    parser.add_argument(
+        "--all", action="store_true", help=f"print all results, not just the best {ROWS}"
+    )
 
     def printed(options: Namespace) -> None:
         text = " ".join(options.words)
@@ -48,9 +50,9 @@ def find(parser: Parser) -> Command:
 
 def show(parser: Parser) -> Command:
     """convbook show: its arguments; returns what prints the text of blocks and networks."""
-    takes = "names of blocks and networks, or letters; then options of the call, such as se=16"
+    takes = "names of blocks, networks or letters; then options of the call, such as se=16"
     parser.add_argument("words", nargs="+", metavar="NAME|OPTION=VALUE", help=takes)
-    whole = "the sources as the library has them, with all options; of a network its paper's file"
+    whole = "print the whole source with all options; for a network, the file of its paper"
     parser.add_argument("--whole", action="store_true", help=whole)
 
     def printed(options: Namespace) -> None:

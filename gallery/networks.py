@@ -118,7 +118,9 @@ def printed(of: dict[str, Any]) -> Iterator[str]:
 
 def nets(parser: Parser) -> Command:
     """convbook nets: its arguments; returns what prints the ledger, or of one network."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one of those listed without it")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="a network; without it, all are listed"
+    )
     with_options(parser)
 
     def shown(options: Namespace) -> None:

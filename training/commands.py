@@ -21,8 +21,8 @@ EXAMPLES = """
     convbook train resnet50 --data folder:photos --weights imagenet --freeze body
 
 A run leaves model.keras, best.keras, deployed.keras, history.csv, curves.png, result.json,
-checkpoints and TensorBoard's logs in the folder --out; the same command goes on where a run was
-stopped."""
+checkpoints and TensorBoard's logs in the folder --out; the same command resumes an interrupted
+run."""
 
 
 PASSPORT = """

@@ -27,10 +27,8 @@ TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
 def compare(parser: Parser) -> Command:
     """convbook compare: its arguments; returns what compares."""
     parser.description = __doc__
-    parser.add_argument("runs", nargs="+", metavar="OUT", help="folders that runs left")
-    parser.add_argument(
-        "--plot", metavar="FILE.png", help="draw the curves of all into one picture"
-    )
+    parser.add_argument("runs", nargs="+", metavar="OUT", help="folders of runs")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw all curves into one picture")
     return printed
 
 

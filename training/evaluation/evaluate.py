@@ -36,10 +36,15 @@ def evaluate(parser: Parser) -> Command:
     add("--data", required=True, metavar="D", help="as for training: digits, folder:PATH ...")
     add("--part", default="test", choices=("test", "val", "train"))
     add("--protocol", default="centre", metavar="P", help="default: centre")
-    add("--batch-size", type=whole(1), default=64, metavar="N", help="views at a time")
+    add("--batch-size", type=whole(1), default=64, metavar="N", help="views in one batch")
     add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
-    add("--skip-broken", action="store_true", help="evaluate without what cannot be read")
-    add("--first-label", type=whole(0), metavar="N", help="of TFRecord files: what class 0 is")
+    add("--skip-broken", action="store_true", help="leave out files that cannot be read")
+    add(
+        "--first-label",
+        type=whole(0),
+        metavar="N",
+        help="with TFRecord files: the label of the first class",
+    )
     asked.add_to(parser)
     return printed
 

@@ -42,8 +42,12 @@ def export(parser: Parser) -> Command:
     add("model", metavar="MODEL", help=f"a run's folder, {asked.MODEL}")
     add("--to", required=True, choices=tuple(ENDINGS), help="the format")
     add("-o", "--out", metavar="FILE", help="default: beside the model, with the format's ending")
-    add("--raw", action="store_true", help="without the preparation and without a softmax")
-    add("--int8", action="store_true", help="LiteRT in 8 bits: a smaller file, other answers")
+    add("--raw", action="store_true", help="leave out the preparation and the softmax")
+    add(
+        "--int8",
+        action="store_true",
+        help="LiteRT in 8 bits: a smaller file, slightly different answers",
+    )
     add("--calibrate", metavar="D", help="images for --int8: as --data of train, folder:PATH ...")
     asked.add_to(parser)
     return exported
