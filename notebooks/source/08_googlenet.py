@@ -26,6 +26,13 @@
 # Hebb's rule, *what fires together, wires together*. But computers are slow at sparse sums. So the
 # module approximates the clusters by dense parts: units whose inputs lie at one place, by 1x1;
 # clusters spread over a small patch, by 3x3; over a larger one, by 5x5.
+#
+# > **Seen** on Fashion-MNIST, three seeds: reduced below 3x3 by 1.65 ± 2.30 points of test
+# > accuracy, **does not show**; inception below 3x3 by 0.33 ± 5.82 points of test accuracy, **does
+# > not show**.
+# >
+# > **Seen** on Fashion-MNIST, three seeds: none above two heads by 0.05 ± 0.06 in training loss,
+# > **does not show**.
 
 # %%
 import keras
@@ -34,7 +41,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.googlenet import TABLE
-from convbook.beside import check, code, digits, figure, grid, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, picture, table
 from convbook.beside.printed import accuracies
 
 # %% [markdown]
@@ -304,7 +311,48 @@ grid(
 # The second prediction holds here, in a deep, narrow network without batch norm whose training we
 # stop early. This does not test whether the heads *regularise*, and the Inception v3 paper (section
 # 4) withdraws the claim that they help early in training.
+
+# %% [markdown]
+# ### On Fashion-MNIST
 #
+# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
+# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
+# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+#
+# #### Reductions and several sizes at one price
+#
+# Three nets with the same multiply-adds, up to 5 %: 3x3 convolutions alone; wider ones, each after
+# a 1x1 reduction to a quarter of the channels; and Inception modules with paths of 1x1, 3x3, 5x5
+# and pooling. All have batch norm, which the paper's network had not.
+
+# %%
+claims.shown("modules")
+
+# %%
+claims.curves("modules", "test")
+
+# %% [markdown]
+# Test accuracy does not tell the three apart here. The training loss does: with fewer weights and
+# fewer multiply-adds, the modules of several sizes end at 0.23, the 3x3s at 0.32.
+
+# %% [markdown]
+# #### Auxiliary heads
+#
+# A plain net of twelve 3x3 convolutions and a dense layer, without batch norm, with and without two
+# auxiliary heads, after the fourth and the eighth convolution. Each head's loss counts 0.3. The
+# curves are those of the main head.
+
+# %%
+claims.shown("heads")
+
+# %%
+claims.curves("heads")
+
+# %% [markdown]
+# The mean training loss is lower with the heads, and the test accuracy 2.4 points higher, but the
+# interval of the loss takes in zero. Three seeds leave it open.
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. How wide would the nine modules become if they had the kernels of Table 1, but no 1x1
