@@ -16,10 +16,26 @@ from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Frame, Key, Run
 
 SEE_ALSO = "See also: "  # how the paragraph of a docstring begins that is of other blocks
+# Under the call for which a block is shown that other blocks call.
+SHARED = "# Other blocks call it too, so its defaults stay: write these options into your call."
 
 
 def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
-    """(the function of a block for a call, {name: where it leads} of what it names)."""
+    """(the function of a block for a call, {name: where it leads} of what it names).
+
+    One that other blocks call keeps its defaults, or a text of theirs would put them back: what is
+    said of it stays in the call, which stands above.
+    """
+    function, origins, title = cut_to(library, policy, found, options)
+    if options and policy.is_shared(found):
+        function, origins, _ = cut_to(library, policy, found, {})
+        above = [*title, cst.EmptyLine(comment=cst.Comment(SHARED))]
+        return function.with_changes(leading_lines=above), origins
+    return function, origins
+
+
+def cut_to(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
+    """(the function with the options written in, {name: where it leads}, a comment: the call)."""
     call = Call(library, policy, found, options)
     call.cutter.verifies = bool(options)
     function = call.function()
@@ -28,7 +44,7 @@ def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]
         call = Call(library, policy, found, options, both)
         function = call.function()
     function = tidy(function, call.cutter.temporary, call.cutter.hints)
-    return function, call.cutter.origins
+    return function, call.cutter.origins, call.title()
 
 
 class Call:

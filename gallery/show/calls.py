@@ -85,8 +85,6 @@ UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
 UNFIT |= {("fused_mbconv_block", "valid"), ("uib_block", "valid")}
 # Their map of places has one channel
 UNFIT |= {("bam_block", "{'groups': 2}"), ("cbam_block", "{'groups': 2}")}
-# Other blocks' texts have these two with their own defaults: pasted after, they would be theirs.
-UNFIT |= {(name, n) for name in ("leaky_conv", "dark_block") for n in ("{'groups': 2}", "None")}
 
 
 def choices(texts: Texts, name: str) -> dict[str, list[Any]]:

@@ -1,6 +1,8 @@
 """What is written into a block and what stays a call: the decisions, in one place."""
 
+import ast
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import libcst as cst
@@ -72,10 +74,30 @@ class Policy:
             return any(isinstance(value, Run) for value in bound.values())
         if func.name in HELPERS or is_registered(func.node):
             return True
-        if func.found.module == ATTENTION:
-            return False
-        # Of a block with options there are several texts, so that its name would not say which.
-        return self.is_block(func.found) and all(map(is_size, nodes.parameters(func.node)))
+        return self.is_one_text(func.found)
+
+    def is_one_text(self, found: Own) -> bool:
+        """Whether a block's name says which text it has: of one with options there are several."""
+        sizes = all(map(is_size, nodes.parameters(found.node)))
+        return found.module != ATTENTION and self.is_block(found) and sizes
+
+    def is_shared(self, found: Own) -> bool:
+        """Whether texts of other blocks have this one as well, called by its name."""
+        return self.is_one_text(found) and found.name in self.called
+
+    @cached_property
+    def called(self) -> set[str]:
+        """The names that the definitions of blocks read of others."""
+        blocks = self.library.definitions(self.blocks)
+        found = {self.library.find(self.blocks, name) for name in blocks}
+        paths = {self.library.path(own.module) for own in found if isinstance(own, Own)}
+        trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths if path]
+        return {
+            name.id
+            for definition in (node for tree in trees for node in tree.body)
+            for name in ast.walk(definition)
+            if isinstance(name, ast.Name) and name.id != getattr(definition, "name", "")
+        }
 
     def is_block(self, found: Any) -> bool:
         """Whether a definition is one of the blocks that the library offers."""

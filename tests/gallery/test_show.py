@@ -71,6 +71,13 @@ def called(call):
     return f"{call.name}({call.args})"
 
 
+def in_text(call):
+    """The call of what a text prints: of a block that others call, with its options."""
+    shared = TEXTS.policy.is_shared(TEXTS.library.find("convbook.blocks", call.name))
+    said = [f", {k}={v!r}" for k, v in call.options.items()] if shared else []
+    return f"{call.name}({call.args}{''.join(said)})"
+
+
 def shown(call):
     """The text of a call."""
     key = call.name, repr(call.options)
@@ -101,7 +108,7 @@ def test_a_text_is_the_block(tmp_path, lot):
         layers.append(json.loads(json.dumps(layers_of(model))))
         weights = {f"w{j}": w for j, w in enumerate(given)}
         np.savez(tmp_path / f"{i}.npz", **weights, **{f"x{j}": x for j, x in enumerate(xs)})
-        cases.append((called(call), shown(call), call.shapes))
+        cases.append((in_text(call), shown(call), call.shapes))
     results = in_fresh_interpreter(tmp_path, cases)
     for i, (call, result) in enumerate(zip(LOTS[lot], results, strict=True)):
         assert result == layers[i], call
@@ -140,20 +147,19 @@ def test_every_pair_in_one_file_builds_both(lot):
     pairs = [(a, b) for a in CALLS for b in CALLS if a.name != b.name and b.name in names[id(a)]]
     assert len(pairs) > 100
 
-    def built(call, names, options=None):
-        return layers_of(model_of(called(call), call.shapes, names, options))
-
     known = {}  # {call: its layers}
     for pair in pairs[lot::4]:
         for call in pair:
             if id(call) not in known:
-                known[id(call)] = built(call, vars(blocks), values(call.options))
+                ours = model_of(called(call), call.shapes, vars(blocks), values(call.options))
+                known[id(call)] = layers_of(ours)
         ours = [known[id(call)] for call in pair]
         for order in (pair, pair[::-1]):
             pasted = {}
             for call in order:
                 exec(shown(call), pasted)
-            assert [built(call, pasted) for call in pair] == ours, order
+            models = [model_of(in_text(call), call.shapes, pasted) for call in pair]
+            assert [layers_of(model) for model in models] == ours, order
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -168,7 +174,7 @@ def test_texts_in_one_file_build_their_blocks(seed):
     last = {call.name: call for call in chosen}
     for call in last.values():
         ours = model_of(called(call), call.shapes, vars(blocks), values(call.options))
-        assert layers_of(model_of(called(call), call.shapes, pasted)) == layers_of(ours), call
+        assert layers_of(model_of(in_text(call), call.shapes, pasted)) == layers_of(ours), call
 
 
 def lines(source):
