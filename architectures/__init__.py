@@ -2,8 +2,7 @@
 
 create(name) builds one, names() lists them, measure(model) counts weights and multiply-adds of
 any functional Keras model, fold(model) makes its inference form, get_layer(model, name) finds a
-layer, flat(model) lays open what is nested, weights.from_torch(model, state) takes over published
-weights.
+layer, flat(model) flattens nested models, weights.from_torch(model, state) loads published weights.
 `convbook nets NAME` prints a network beside its paper.
 """
 

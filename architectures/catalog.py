@@ -82,7 +82,7 @@ def names(aliases: bool = True) -> list[str]:
 
 
 def facts(name: str) -> dict[str, Any]:
-    """What the paper and others say of a network, from facts.json; {} if nothing is written."""
+    """The facts in facts.json about a network, from its paper and other sources; else {}."""
     return all_facts().get(ALIASES.get(name, name), {})
 
 
@@ -131,7 +131,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     aux         True: [logits, then those of the auxiliary heads from the input side]
     eps         batch norm's epsilon
 
-    Raises ValueError, naming the argument, for what the network does not have or cannot be.
+    Raises ValueError, naming the argument, for options and values that the network cannot take.
     """
     key, net = find(network)
     check_call(top, features, name, classes, options.get("a"))
@@ -159,7 +159,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
 
 
 def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Model:
-    """The model with what is known of its weights, for images of its size."""
+    """The model with the known facts of its weights, for images of its size."""
     rows, columns, channels = model.input_shape[1:]
     preparation, names = known.preparation, known.class_names
     size = rows if rows and rows == columns else preparation.crop
@@ -186,7 +186,7 @@ def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None
 
 
 def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
-    """The row with a user's options in the places of the paper's; its options are then final."""
+    """The row with a user's options in place of the paper's; its options are then final."""
     left = {k for k, v in given.items() if k in OPTIONS and (v is None or v is False)}
     asked = {k: v for k, v in given.items() if k not in left}
     check_options(name, net, asked)
@@ -197,7 +197,7 @@ def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
 
 
 def check_options(name: str, net: Net, asked: dict[str, Any]) -> None:
-    """Raises ValueError for an option that a network does not have, or that cannot be so."""
+    """Raises ValueError for an option that a network does not have, or an invalid value."""
     named = {"variant": net.variants, "style": net.styles}
     has = [*net.options, *(key for key, table in named.items() if table), "a"]
     for key, value in asked.items():
@@ -212,7 +212,7 @@ def check_options(name: str, net: Net, asked: dict[str, Any]) -> None:
 
 
 def built(name: str, net: Net, top: bool, a: str | None) -> keras.Model:
-    """The network of a row.  Raises ValueError, which names the size where that is too small."""
+    """The network of a row.  Raises ValueError, naming the size if it is too small."""
     try:
         with one_name():
             return build(name, net, top, a)

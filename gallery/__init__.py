@@ -1,7 +1,7 @@
-"""Blocks and networks shown: `convbook blocks` and `convbook nets` run it.
+"""Show blocks and networks: the commands `convbook blocks`, `find`, `show`, `draw` and `nets`.
 
-A block in the menu, as one text to copy, as a picture; a network beside its paper, all in a ledger;
-the site's pages about them.
+A block in the menu, as text to copy, as a picture; a network beside its paper; the ledger of all
+networks; the website's pages about them.
 """
 
 __all__ = ["draw", "find", "ledger", "menu", "networks", "page", "show", "site"]

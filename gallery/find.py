@@ -1,4 +1,4 @@
-"""convbook find: blocks and networks by what people call an idea, by their paper or its authors.
+"""convbook find: blocks and networks by the usual words for an idea, by their paper or its authors.
 
 IDEAS and PAPERS are plain data, and nothing here imports Keras.  `words` gives all that a block or
 a network is found by, for the filter of the site.
@@ -271,7 +271,7 @@ def entries() -> dict[str, Entry]:
 
 
 def score(row: Entry, word: str) -> float:
-    """How well a word that is sought fits an Entry; 0: not at all."""
+    """How well a search word fits an Entry; 0: not at all."""
     if word in (row.name.lower(), *(alias.lower() for alias in row.also)):
         return 10
     term = stem(word)
@@ -284,7 +284,7 @@ def score(row: Entry, word: str) -> float:
 
 
 def asked(text: str) -> tuple[list[str], list[str]]:
-    """(words that something is found by, the others), such as a first name; no small words.
+    """(words to find something by, other words such as a first name), without small words.
 
     A word in two parts is one, depth-wise, if that is known, else two: squeeze-and-excitation.
     """
@@ -303,7 +303,7 @@ def is_known(word: str) -> bool:
 
 
 def search(text: str) -> list[Entry]:
-    """The Entries that all words of a text fit, of those that anything fits, the best first."""
+    """The Entries that fit all words of a text that fit anything, best first."""
     sought, _ = asked(text)
     scores = {
         name: [score(row, word) for word in sought] for name, row in entries().items() if sought
@@ -319,7 +319,7 @@ def respelled(word: str) -> str:
 
 
 def nearest(name: str, known: list[str]) -> list[str]:
-    """Those of the names known that a mistaken name may mean, by spelling and by idea."""
+    """The known names that a mistaken name may mean, by spelling and by idea."""
     spelled = [n for n in known if name.lower() in n.lower()] if name else []
     near = [*get_close_matches(name, known, n=3, cutoff=0.6), *spelled]
     idea = " ".join(map(respelled, name.lower().replace("_", " ").split()))
@@ -329,7 +329,7 @@ def nearest(name: str, known: list[str]) -> list[str]:
 
 
 def words(name: str) -> str:
-    """All that a block or a network is found by, as text: with synonyms, authors and title."""
+    """All words to find a block or a network by, as text: with synonyms, authors and title."""
     row = entries()[name]
     having = name if name in MENU else row.paper.replace(" ", "-")
     said = name, *row.also, row.what, row.paper, row.year, *written(row.paper)

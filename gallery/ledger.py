@@ -1,7 +1,7 @@
-"""The figures of the ledger: each network of ours beside what its paper and libraries say.
+"""The figures of the ledger: each of our networks beside its paper and other libraries.
 
-Ours, those of keras.applications and the golden errors are measured and kept in ledger.json, which
-`make ledger` writes anew.  The rest is in architectures/facts.json and weights.published().
+Our figures, those of keras.applications and the golden errors are measured and kept in ledger.json,
+which `make ledger` writes again.  The rest is in architectures/facts.json and weights.published().
 """
 
 import math
@@ -23,7 +23,7 @@ Figure = namedtuple("Figure", "text value state why tag where")
 
 
 class Agreement(Enum):
-    """How a printed figure stands to ours; the value is its mark in convbook nets."""
+    """How a printed figure compares with ours; the value is its mark in convbook nets."""
 
     EQUAL = ""
     OTHERWISE = "*"  # equal to ours counted or rounded in another way
@@ -37,7 +37,7 @@ def kept() -> dict[str, Any]:
 
 
 def last_digit(figure: Mapping[str, Any]) -> tuple[float, str]:
-    """What the last printed digit is worth, and the number as printed: 25.5*10^6 is 1e5, 25.5."""
+    """The unit of the last printed digit, and the number as printed: 25.5*10^6 is 1e5, 25.5."""
     for token in re.findall(r"\d[\d,]*(?:\.\d+)?", figure["as_printed"]):
         number = float(token.replace(",", ""))
         power = math.log10(figure["value"] / number) if number else -1
@@ -71,7 +71,7 @@ def agreement(way: str | None) -> Agreement:
 
 
 def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Sequence[str]) -> Figure:
-    """The Figure that says how what is printed stands to counts {how: number}, the usual first."""
+    """The Figure that compares a printed number with counts {how: number}, the usual one first."""
     text, value, (step, token) = figure["as_printed"], figure["value"], last_digit(figure)
     times = 2 if "2 per multiply-add" in text else 1
     usual, about = next(iter(counts.values())), re.search(r"^~|^about|class$", text)
@@ -129,7 +129,7 @@ def libraries(name: str) -> dict[str, list[Figure]]:
 
 
 def difference(of: Mapping[str, Any], library: str, count: int) -> str:
-    """Why a library counts otherwise, in words of facts.json, and which reading of ours does so."""
+    """Why a library's count differs, in facts.json's words, and which option of ours gives it."""
     said = [
         i.get("difference")
         for i in of["implementations"]

@@ -1,4 +1,4 @@
-"""The commands on networks: convbook nets, the ledger or one beside its paper, and measure."""
+"""The commands on networks: convbook nets, all of them or one beside its paper, and measure."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def listing() -> Iterator[str]:
 
 
 def report(name: str, /, **options: Any) -> Iterator[str]:
-    """The lines that set a network of ours beside its paper."""
+    """The lines that show one of our networks beside its paper."""
     from convbook.architectures import create, facts, measure
 
     of, ours = facts(name), measure(create(name, **options))
@@ -76,7 +76,7 @@ def report(name: str, /, **options: Any) -> Iterator[str]:
 
 
 def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
-    """The lines that tell what measure found: of all, and of each stage; beside facts, if given."""
+    """The lines with measure's counts, in all and of each stage; beside facts, if given."""
     of = of or {}
     rows = [["", "ours", "paper's table"]]
     for key, (theirs, _) in COUNTS.items():
@@ -97,7 +97,7 @@ def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
 
 
 def printed(of: dict[str, Any]) -> Iterator[str]:
-    """What the paper and others print, each with where and how sure that is."""
+    """Figures printed by the paper and others, each with its place and how certain it is."""
     from convbook.gallery.ledger import error
 
     published = of.get("published", {})

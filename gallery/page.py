@@ -93,7 +93,7 @@ Row = namedtuple("Row", "name paper params macs printed_params printed_macs libr
 
 
 def facts_of(name: str) -> dict[str, Any]:
-    """What facts.json says of a network, or else of that of its paper with the nearest name."""
+    """The facts of a network, else those of its paper's network with the nearest name."""
     family = next(f.NETS for f in FAMILIES if name in f.NETS)
     near = get_close_matches(name, [n for n in family if facts(n)], 1, 0)
     return facts(name) or facts(near[0])
@@ -145,7 +145,7 @@ def stages(name: str) -> str:
 
 
 def differences(r: Row) -> Iterator[list[str]]:
-    """Rows that explain each figure that is not plainly ours."""
+    """Rows that explain each figure that differs from ours."""
     for what, ours, figures in (
         ("parameters", r.params, r.printed_params),
         ("multiply-adds", r.macs, r.printed_macs),

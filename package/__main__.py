@@ -1,8 +1,8 @@
 """convbook COMMAND, or python -m convbook COMMAND: blocks to copy, networks, their training.
 
-A command is a function of that name in its module: it gives a parser its arguments and returns what
-is to be done with them.  Modules of commands import neither Keras nor TensorFlow before they know
-that what is asked can be (see terminal.load_keras).
+A command is a function of that name in its module: it adds its arguments to a parser and returns
+the function to run with them.  Modules of commands import neither Keras nor TensorFlow before they
+have checked the options (see terminal.load_keras).
 """
 
 import os
@@ -49,7 +49,7 @@ def help_page() -> str:
 
 
 def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
-    """(what is to be done, the options for it).  Raises ValueError for what is no command."""
+    """(the function to run, the options for it).  Raises ValueError for an unknown command."""
     if name not in ALL:
         near = get_close_matches(name, ALL, 1)
         hint = f"did you mean {near[0]}?" if near else "--help lists all commands"
@@ -62,7 +62,7 @@ def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Does as argv says.  Returns the exit code: 2, with a line on stderr, for what cannot be."""
+    """Runs a command line.  Returns the exit code: 2, with one line on stderr, for bad input."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if isinstance(sys.stdout, TextIOWrapper):  # names of files may have any bytes
         sys.stdout.reconfigure(errors="backslashreplace")

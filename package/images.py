@@ -1,4 +1,4 @@
-"""The files of a folder: each real folder once, and none that systems hide or leave behind.
+"""The files of a folder: each real folder once, without files that systems hide or create.
 
 Nothing here opens a file but `contents`, which opens regular ones only: a pipe or a device would
 not end.
@@ -24,8 +24,8 @@ OTHERS: dict[str, Callable[[int], bool]] = {
 
 
 class Listing(NamedTuple):
-    """What a folder holds: files, in order; what is left out by rule, and what cannot be read,
-    both as (path, reason)."""
+    """The content of a folder: files, in order; files left out by rule, and unreadable ones, both
+    as (path, reason)."""
 
     files: list[str]
     left_out: list[tuple[str, str]]
@@ -39,7 +39,7 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def why_not(path: str | os.PathLike[str]) -> str | None:
-    """Why a path is no file that can be read; None for a regular file, or a link to one."""
+    """Why a path is not a readable file; None for a regular file, or a link to one."""
     try:
         mode = os.stat(path).st_mode
     except PermissionError:
@@ -121,7 +121,7 @@ def walk(top: str, found: Listing, seen: set[tuple[int, int]]) -> list[str]:
 
 
 def hidden(name: str) -> str | None:
-    """Why a name is left out, a word; None for any other."""
+    """Why a name is left out, in a word; None if it is not."""
     if name.startswith("."):
         return "a hidden"
     return "a system's" if name.lower() in LEFT_BEHIND else None

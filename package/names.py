@@ -23,12 +23,12 @@ def source(module: str) -> Path:
 
 @cache
 def kept(room: str, file: str) -> dict[str, Any]:
-    """What a JSON file of a package of ours holds."""
+    """The content of a JSON file of one of our packages."""
     return json.loads(source(room).with_name(file).read_text(encoding="utf-8"))
 
 
 def facts() -> dict[str, Any]:
-    """architectures/facts.json: {network: what its paper and others say of it}."""
+    """architectures/facts.json: {network: facts from its paper and other sources}."""
     return kept("architectures", "facts.json")
 
 
@@ -64,7 +64,7 @@ class AtHand(str):
 
 
 def is_own(network: str) -> bool:
-    """Whether a network is one's own: AtHand, a .keras file, or FILE.py:FUNCTION.
+    """Whether a network is the user's own: AtHand, a .keras file, or FILE.py:FUNCTION.
 
     Raises ValueError if there is no such file, or no function is named.
     """

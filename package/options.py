@@ -1,4 +1,4 @@
-"""What the commands have in common: a parser whose errors are one line, and types of options."""
+"""Shared by all commands: a parser whose errors are one line, and types of options."""
 
 import argparse
 import ast

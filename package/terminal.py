@@ -1,4 +1,4 @@
-"""What appears on a terminal: Keras and its backend work without their remarks.
+"""Keep the terminal quiet: Keras and its backend work without their log messages.
 
 TensorFlow 2.21 writes six lines while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its
 libraries log before they read it.  Later it warns and errs of what no one can change.  So what is

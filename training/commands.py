@@ -1,5 +1,4 @@
-"""The commands convbook check, train and recipes: what they are given, and what can be refused
-without waiting for TensorFlow."""
+"""The commands convbook check, train and recipes: options, and errors that need no TensorFlow."""
 
 import json
 import re
@@ -46,7 +45,7 @@ def train(parser: Parser) -> Command:
 
 
 def trained(options: Namespace) -> int:
-    """Trains; returns the exit code.  Raises ValueError for what cannot be."""
+    """Trains; returns the exit code.  Raises ValueError for options that cannot work."""
     finished(options)
     names.is_own(options.model) or names.network(options.model)
     names.data_source(options.data)
@@ -98,7 +97,7 @@ def asked(model: Any, data: Any, recipe: Any = None, **given: Any) -> Namespace:
 
 
 def typed(key: str, value: Any, default: Any) -> list[str]:
-    """What a command line has for key=value.  Raises ValueError."""
+    """The pairs key=value of a command line, as values.  Raises ValueError."""
     dashed = key.replace("_", "-")
     if isinstance(default, bool):
         if not isinstance(value, bool):
@@ -110,7 +109,7 @@ def typed(key: str, value: Any, default: Any) -> list[str]:
 
 
 def finished(options: Namespace) -> Namespace:
-    """The options with what follows from others.  Raises ValueError where they contradict."""
+    """The options, completed by those that follow from others.  Raises ValueError if they clash."""
     options.option, options.set = dict(options.option), dict(options.set)
     if options.out is None:
         model = Path(options.model).name.replace(".keras", "").replace(".py", "")
@@ -230,7 +229,7 @@ def check(parser: Parser) -> Command:
 
 
 def checked(options: Namespace) -> None:
-    """Prints a passport, and keeps it where asked to.  Raises ValueError for what cannot be."""
+    """Prints a passport, and writes it to a file if asked.  Raises ValueError for bad options."""
     data, path = options.data, Path(options.data)
     if path.is_dir() and ":" not in data:
         data = f"folder:{data}"

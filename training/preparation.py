@@ -1,4 +1,4 @@
-"""How images are prepared for weights: as the command line says, else as is known of them."""
+"""How images are prepared for weights: by the command line, else as known of the weights."""
 
 import json
 from argparse import Namespace
@@ -15,19 +15,19 @@ OWN = "own"  # of weights that are of no library
 
 
 def add_to(add: Callable[..., Any]) -> None:
-    """The option that says how images are prepared, where a bare file does not."""
+    """The option that says how images are prepared, if a bare file does not."""
     prepared = "images for a bare file: caffe, tf, torch (as keras.applications) or FILE.json"
     add("--preparation", metavar="P", help=prepared)
 
 
 def refuse(options: Namespace) -> None:
-    """Raises ValueError, without waiting for Keras, where two things are said."""
+    """Raises ValueError, without waiting for Keras, if two sources are given."""
     if options.preparation and options.of not in (None, OWN):
         raise ValueError("--of and --preparation: give one of the two")
 
 
 def given(options: Namespace) -> "Known | str | None":
-    """What the command line says: Known of a library's row, or a word."""
+    """The command line's choice: Known of a library's row, or a word."""
     from convbook.architectures.weights.known import prepared_as
 
     if options.preparation or options.of in (None, OWN):
@@ -57,9 +57,9 @@ def settled(known: "Known | str", path: str, size: int, channels: int, classes: 
 
 
 def of_weights(options: Namespace, name: str, channels: int) -> "Known | str | None":
-    """How images are prepared for the weights that a network is to begin with; None: it has none.
+    """How images are prepared for the weights that a network starts with; None: it has none.
 
-    Raises ValueError where nobody says it.
+    Raises ValueError if it is not known.
     """
     from convbook.architectures.weights import loading
     from convbook.architectures.weights.known import about
@@ -77,7 +77,7 @@ def of_weights(options: Namespace, name: str, channels: int) -> "Known | str | N
 
 
 def of_run(path: str | Path, result: dict[str, Any], channels: int) -> "Known | None":
-    """What result.json says of the images of a run; None where the numbers are not in it."""
+    """The preparation in result.json; None if its numbers are missing."""
     from convbook.architectures.weights.known import Known
 
     recipe, moments = result.get("recipe") or {}, result.get("statistics") or {}
@@ -90,7 +90,7 @@ def of_run(path: str | Path, result: dict[str, Any], channels: int) -> "Known | 
 
 def of_recipe(recipe: dict[str, Any], size: int, channels: int, mean: Any = None, std: Any = None,
               pixel_mean: Any = None) -> "Preparation | None":  # fmt: skip
-    """The Preparation of a recipe's evaluation; None where the numbers that it takes are not given.
+    """The Preparation of a recipe's evaluation; None if the numbers it needs are not given.
 
     mean, std, pixel_mean: of the training images.
     """
@@ -113,9 +113,9 @@ def of_recipe(recipe: dict[str, Any], size: int, channels: int, mean: Any = None
 
 
 def carried_out(recipe: dict[str, Any], known: "Known") -> None:
-    """Makes a recipe's images those of the weights, from training to test, and says so.
+    """Prepares a recipe's images as for the weights, from training to test, and reports it.
 
-    In the place of its normalisation, since the draws of the others go by their places.
+    It takes the normalisation's place, since the other stages' draws depend on their places.
     """
     from convbook.training.data.augment import plan
 
@@ -130,12 +130,12 @@ def carried_out(recipe: dict[str, Any], known: "Known") -> None:
 
 
 def listed(v: Any) -> Any:
-    """As JSON gives it back."""
+    """As JSON returns it."""
     return [listed(i) for i in v] if isinstance(v, tuple) else v
 
 
 def read_result(path: str | Path) -> dict[str, Any] | None:
-    """What result.json beside a model says, None where there is none.  Raises ValueError."""
+    """The content of result.json beside a model; None if there is none.  Raises ValueError."""
     beside = Path(path).with_name("result.json")
     try:
         result = json.loads(beside.read_text(encoding="utf-8"))

@@ -1,10 +1,10 @@
-"""What reads the graph of a Keras model: any functional or Sequential one, of whoever built it.
+"""Tools that read the graph of any functional or Sequential Keras model, whoever built it.
 
-calls(model)                   its calls in order, each after those that it needs
+calls(model)                   its calls in order, each after the calls it depends on
 all_layers(model)              its layers, those in nested models and in gates too
 get_layer(model, name)         one of them
 tap(x, name)                   x, under a name by which get_layer finds it
-flat(model)                    the same model with what is nested laid open
+flat(model)                    the same model without nesting
 measure(model)                 weights, multiply-adds and sizes, layer by layer
 fold(model)                    its inference form: batch norms in the kernels
 fully_convolutional(model)     a classifier for images of any size

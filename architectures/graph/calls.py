@@ -62,7 +62,7 @@ def calls(model: keras.Model) -> list[Call]:
 
 
 def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
-    """What an operation does inside, as calls; None if that cannot be seen.
+    """The calls inside an operation; None if they cannot be seen.
 
     op: a Layer or keras.Operation whose call is made of layers and keras.ops.  args, kwargs: of
     its call, symbolic tensors of known shapes among them.  run: a layer in op that is run in its
@@ -82,7 +82,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
             outputs = keras.tree.flatten(run(*args, **kwargs))
         outputs = [x for x in outputs if x is not None]
         return Opened(leading_to(outputs), [inputs[id(x)] for x in symbolic], outputs)
-    except Exception:  # whatever other people's code raises on tensors without values
+    except Exception:  # other people's code can raise anything on tensors without values
         return None
     finally:
         for nodes, length in before:

@@ -1,4 +1,4 @@
-"""What any model begins and ends with: layers that scale its images, a softmax."""
+"""The ends of any model: layers that scale its images at the start, a softmax at the end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from convbook.architectures.graph.private import node_of
 
 SCALING = (layers.Rescaling, layers.Normalization)
 ARITHMETIC = ("Multiply", "Divide", "TrueDivide", "Subtract", "Add")  # of keras.ops, with numbers
-# What leaves values as they are, or moves them about
+# Operations that keep values, or only move them
 PASSING = (layers.InputLayer, layers.Identity, layers.ZeroPadding2D, layers.Cropping2D,
            layers.Resizing, layers.CenterCrop)  # fmt: skip
 PASSING_OPS = ("Identity", "Cast", "ConvertToTensor", "GetItem", "Flip", "Pad")

@@ -1,4 +1,4 @@
-"""The inference form of a network: fold(model) in fewer steps, flat(model) as a single graph."""
+"""The inference form of a network: fold(model) has fewer operations, flat(model) a single graph."""
 
 import re
 from collections import Counter, defaultdict
@@ -25,14 +25,14 @@ from convbook.blocks.types import Tensor
 Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
 Change = Any  # Affine, which outputs are put through, or Merged
 Changes = dict[Any, list[Change]]  # {convolution: what is done to it, in turn}
-# These very classes: what a subclass computes is not known.
+# Exactly these classes: a subclass may compute something else.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise)
 
 
 def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> keras.Model:
-    """A new functional model that answers as model(x, training=False) does, in fewer steps.
+    """A new functional model with the outputs of model(x, training=False) and fewer operations.
 
     A batch norm, LayerScale or Rescaling is folded into the convolutions or dense layer before it,
     if their outputs are linear and go nowhere else; a concatenation of them may stand between.
@@ -45,10 +45,10 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
     are kept, in the structure that they have; but of create(..., aux=True) the first, since the
     auxiliary heads are for training.
 
-    What cannot be folded exactly stays: above all a batch norm that reads a sum, a pool or what
-    others read too, as in pre-activated nets.  Layers that stay keep their names, and gates and
-    nested models stay nested: get_layer finds what is in them, flat lays it open.  The result has
-    weights of its own and is not compiled; trained further, it is another network.
+    Whatever cannot be folded exactly stays: above all a batch norm that reads a sum, a pool or a
+    tensor that others read too, as in pre-activated nets.  Layers that stay keep their names; gates
+    and nested models stay nested: get_layer finds the layers in them, flat takes them out.  The
+    result has weights of its own and is not compiled; trained further, it is another network.
 
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input
     shape), and for outputs that it does not have.
@@ -84,10 +84,11 @@ def has_auxiliary_heads(model: keras.Model) -> bool:
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """A new functional model of a single graph: what gates and nested models hold stands in it.
+    """A new functional model of a single graph: it contains what gates and nested models held.
 
-    It answers as model(x, training=False) does: a gate becomes its branch, times the probability
-    of survival.  Any layer's output can be an output of a model, which nested ones cannot:
+    Its outputs are those of model(x, training=False): a gate becomes its branch, times the
+    probability of survival.  Any layer's output can become an output of a model, which is not so
+    for nested layers:
 
         net = flat(create("resnet50", survival=0.5))
         maps = keras.Model(net.input, net.get_layer("stage2_block3_b2_conv1").output)
@@ -137,7 +138,7 @@ def paths_of(
 def laid(
     model: keras.Model, given: Iterable[Tensor], models: Models, copies: dict[Any, Any]
 ) -> list[Tensor]:
-    """What a model makes of the tensors given, by copies of all that it holds."""
+    """The outputs of a model for these tensors, made by copies of all its layers."""
     known = dict(zip(map(id, model.inputs), given, strict=True))
     for call in calls(model):
         if not call.inputs:
@@ -161,7 +162,7 @@ def nested(op: Any) -> keras.Model | None:
         return keras.Model(op.branch.input, m, name=op.name)
     if isinstance(op, keras.Sequential) and has_calls(op):
         return keras.Model(op.inputs[0], op.outputs[0], name=op.name)
-    # A gate that was pasted may have been changed since: such a layer stays as it is.
+    # A pasted gate may have been changed since: such a layer stays as it is.
     inner = op.branch if isinstance(op, Recompute) else op
     if isinstance(inner, keras.Function):
         return keras.Model(inner.input, inner.output, name=op.name)
@@ -225,7 +226,7 @@ def plan(graph: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[Changes, dic
 
 
 class Plan:
-    """Goes through a graph and notes what each convolution is changed by, and what is left out."""
+    """Walks a graph and notes the changes of each convolution, and the operations left out."""
 
     def __init__(self, graph: Sequence[Call], outputs: Iterable[Tensor]):
         self.times = Counter(call.op for call in graph)

@@ -1,4 +1,4 @@
-"""measure(model): what a network weighs, computes and sees, read off its graph."""
+"""measure(model): a network's weights, multiply-adds and receptive field, read from its graph."""
 
 import math
 from collections import namedtuple
@@ -42,7 +42,7 @@ class Measure(dict):
 
 
 def measure(model: keras.Model) -> Measure:
-    """Counts of a functional Keras model that needs neither be compiled nor run.
+    """Counts of a functional Keras model, which need not be compiled or run.
 
     weights             numbers that multiply-adds read: kernels of convolutions, dense, recurrent
                         and attention layers, variables in ops.matmul and such; shared ones once
@@ -241,7 +241,7 @@ def shapes_of(call: Call, shapes: Sequence[Shape], args: Any, kwargs: Mapping[st
                 f"model: its input {unknown} has unknown sizes: give it an input shape"
             )
         return built
-    if type(op) is layers.EinsumDense:  # Keras has its sizes as far as its maker told them
+    if type(op) is layers.EinsumDense:  # Keras knows its sizes as far as its author gave them
         sizes, made = letters(op.equation, [shapes[0], op.kernel.shape])
         return [tuple(sizes[letter] for letter in made)]
     same = [batched(x.shape) for x in call.inputs] == list(shapes)

@@ -1,4 +1,4 @@
-"""How the libraries prepare images for their published weights, and what the classes are called.
+"""How the libraries prepare images for their published weights, and the names of the classes.
 
 preparations.json: {library: {its name: {tag: [short, crop, interpolation, mode, classes]}}}, the
 library's own choice of weights first.  torchvision: the transforms of its weights; its GoogLeNet
@@ -24,7 +24,7 @@ ROOM = files("convbook.architectures.weights")
 
 
 class Known(NamedTuple):
-    """What is known of weights beside them; of: whose they are, or the path of their file."""
+    """Facts that come with weights; of: whose they are, or the path of their file."""
 
     of: str
     preparation: Preparation
@@ -51,11 +51,11 @@ def tags_of(of: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def prepared_as(of: str) -> Known:
-    """What is Known of published weights.
+    """The Known facts of published weights.
 
     of: a library and its network, with a dot and the tag of the weights or without:
     'timm/resnet50.tv_in1k', 'torchvision/resnet50.IMAGENET1K_V1', 'timm/resnet50'.  Without a tag
-    they are those that the library takes by itself.  Raises ValueError for what is not there.
+    they are the library's default weights.  Raises ValueError for unknown names.
     """
     network, tag, tags = tags_of(of)
     if not tags:
@@ -71,9 +71,9 @@ def prepared_as(of: str) -> Known:
 
 
 def about(name: str, weights: Any, of: str | None = None) -> Known | None:
-    """What is Known of the weights= of a network, from their row or their file; or None.
+    """The Known facts of the weights= of a network, from their row or file; or None.
 
-    of: whose they are, if they are a bare file.  Raises ValueError for an of that is not there.
+    of: whose they are, if they are a bare file.  Raises ValueError for an unknown `of`.
     """
     if of is not None:
         return prepared_as(of)
@@ -86,9 +86,9 @@ def about(name: str, weights: Any, of: str | None = None) -> Known | None:
 
 
 def saved_with(path: str | Path) -> Known | None:
-    """What a .keras file says beside its network: see graph.prepared; None where it says nothing.
+    """The Known facts in a .keras file: see graph.prepared; None if it has none.
 
-    A file that cannot be read says nothing here: whoever reads its weights will say why.
+    An unreadable file gives None here: reading its weights will raise the error.
     """
     try:
         with zipfile.ZipFile(path) as file:

@@ -29,7 +29,7 @@ def foreign(weights: Any) -> bool:
 
 
 def refuse(weights: Any, adapt_channels: Any = False) -> None:
-    """Raises ValueError for weights that are none, or a file that is not there."""
+    """Raises ValueError for unknown weights or a missing file."""
     good = isinstance(adapt_channels, bool) and (foreign(weights) or not adapt_channels)
     right = "False, or True with weights of another library"
     require(good, adapt_channels=adapt_channels, right=right)
@@ -68,7 +68,7 @@ def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None
 
 
 def origin_of(weights: Any, of: str | None) -> str | None:
-    """The row of published() that weights are of, where that is said.  Raises ValueError."""
+    """The row of published() that weights belong to, if given.  Raises ValueError."""
     if of is not None or not str(weights).startswith("timm/"):
         return None if of == OWN else of
     model, _, tag = str(weights).partition(".")
@@ -86,7 +86,7 @@ def origin_of(weights: Any, of: str | None) -> str | None:
 
 def load(model: keras.Model, weights: Any, of: str | None = None,
          adapt_channels: bool = False) -> None:  # fmt: skip
-    """Takes weights over into a new model, with or without its head.  Raises ValueError."""
+    """Loads weights into a new model, with or without its head.  Raises ValueError."""
     of = origin_of(weights, of) or of
     if isinstance(weights, str) and weights == "imagenet":
         from_keras(model, application(model.name), adapt_channels)
@@ -104,7 +104,7 @@ def opened(path: Any) -> keras.Model:
         raise ValueError(f"{path}: there is no such file")
     try:
         return as_called(keras.models.load_model(path, compile=False))
-    except Exception as error:  # by what is wrong with a file, Keras raises all kinds
+    except Exception as error:  # Keras raises errors of all kinds for a bad file
         raise ValueError(f"{path} cannot be loaded by Keras: {short(error)}") from error
 
 
@@ -180,13 +180,13 @@ def application(name: str) -> keras.Model:
     builder, options, _ = APPLICATIONS[name]
     try:
         return getattr(keras.applications, builder)(weights="imagenet", **options)
-    except Exception as error:  # Keras raises a plain Exception where it cannot download
+    except Exception as error:  # Keras raises a plain Exception if it cannot download
         why = f"keras.applications could not get them, offline perhaps: {short(error)}"
         raise ValueError(f"weights='imagenet': {why}") from error
 
 
 def extra(package: str, weights: Any) -> ModuleType:
-    """A package that only published weights need.  Raises ValueError where it is missing."""
+    """A package that only published weights need.  Raises ValueError if it is missing."""
     try:
         return import_module(package)
     except ImportError as error:

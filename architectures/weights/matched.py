@@ -28,14 +28,14 @@ ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # what a layer without such a
 
 
 def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Model:
-    """The weights of source into model, the same network, which is changed in place and returned.
+    """Loads the weights of source into model, the same network; model is changed and returned.
 
     source: a functional Keras model, whatever its layers are called: of keras.applications,
     KerasHub, kimm or your own; or the path of an .onnx file, with onnx installed.
 
-    Every node of one graph must have its own in the other: the same operation with the same
-    options, after the same nodes and before the same.  Then both answer random images, of two sizes
-    where the models leave the size open, and must agree to 1e-5.
+    Every node of one graph must have a partner in the other: the same operation with the same
+    options, after the same nodes and before the same.  Then the outputs for random images, of two
+    sizes if the models leave the size open, must agree to 1e-5.
     Raises ValueError, naming the layer and the option that differs, and leaves model as it was.
     """
     given = opened(source)
@@ -61,7 +61,7 @@ def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Mo
 
 
 def opened(source: Any) -> keras.Model | OnnxModel:
-    """A model to take weights of.  Raises ValueError."""
+    """The model to take weights from.  Raises ValueError."""
     if isinstance(source, (str, Path)) and Path(source).is_file():
         return OnnxModel(source)
     if not isinstance(source, keras.Model):
@@ -120,7 +120,7 @@ def array(weight: Any, shape: Sequence[int]) -> np.ndarray:
 
 
 def assign(model: keras.Model, values: dict[int, np.ndarray]) -> None:
-    """Every weight its value, or none.  Raises ValueError for a weight without."""
+    """Assigns every weight its value, or none at all.  Raises ValueError for a missing value."""
     for weight in model.weights:
         if id(weight) not in values:
             raise ValueError(f"the source has nothing for {weight.path} {tuple(weight.shape)}")
@@ -139,7 +139,7 @@ def answer(model: keras.Model | OnnxModel, x: np.ndarray) -> np.ndarray:
 def apart(
     model: keras.Model, source: keras.Model | OnnxModel, shape: Shape, ends: tuple[bool, bool]
 ) -> float:
-    """How far two models' answers to random images are apart, if that is too far; else 0.
+    """The difference of two models' outputs for random images, if it is too large; else 0.
 
     ends: whether each of the two ends in a softmax.
     """

@@ -1,4 +1,4 @@
-"""Whose weights a state holds, by its names, and whether a model has the options that they need."""
+"""Whose weights a state holds, by its names, and whether a model has the options they need."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,12 +9,12 @@ import keras
 from convbook.architectures.weights.published import APPLICATIONS, published, row
 
 Options = Mapping[str, Any]
-OWN = "own"  # of= for weights of one's own under a library's names
+OWN = "own"  # of= for the user's own weights under a library's names
 TRAINING = {"survival", "drop_path", "rate", "aux", "recompute"}  # what does not change answers
 
 
 class Made(NamedTuple):
-    """What create has made: the network, all its options, and all those that some of it make."""
+    """What create made: the network, all its options, and those that others of them set."""
 
     network: str
     options: Options

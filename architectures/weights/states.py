@@ -1,4 +1,4 @@
-"""A state as its library keeps it: names of weights and their arrays, without what is around it."""
+"""A state as its library keeps it: names of weights and their arrays, without wrappers."""
 
 import re
 import warnings
@@ -17,10 +17,10 @@ PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile
 
 
 def state_of(checkpoint: Mapping[str, Any]) -> State:
-    """The arrays of a checkpoint by name.  Raises ValueError where there are none.
+    """The arrays of a checkpoint by name.  Raises ValueError if there are none.
 
-    A mapping around the state, and what a wrapper writes before every name, are taken off, with a
-    warning that says so; num_batches_tracked is left out.
+    A mapping around the state and a wrapper's prefix of every name are removed, with a warning;
+    num_batches_tracked is left out.
     """
     taken: list[str] = []
     while isinstance(checkpoint, Mapping) and (key := around(checkpoint)):
@@ -44,7 +44,7 @@ def around(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 def shared_prefix(state: State) -> str | None:
-    """What stands before every name of a state, if that is a wrapper's."""
+    """The prefix of every name of a state, if a wrapper wrote it."""
     return next((p for p in PREFIXES if state and all(n.startswith(p) for n in state)), None)
 
 

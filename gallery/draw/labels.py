@@ -1,4 +1,4 @@
-"""What the boxes of a picture say, and their colours."""
+"""The labels and colours of the boxes in a picture."""
 
 import re
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ NAMES = {
     "ReLU": "relu",
 }
 MERGES = {"Add": "+", "Multiply": "×", "Concatenate": "concat"}
-SAME_SIZE = "Norm|Activation|ReLU|Dropout|Rescaling"  # boxes that need not say their output size
+SAME_SIZE = "Norm|Activation|ReLU|Dropout|Rescaling"  # boxes without their output size
 
 
 def node(call: Call) -> dict[str, str]:
@@ -80,7 +80,7 @@ def title_of(op: keras.Operation) -> str:
 
 
 def count(n: int | None, what: str) -> str:
-    """So many of them; nothing where there are none."""
+    """A count with its word; nothing for 0."""
     return f"{n} {what}{'s' * (n > 1)}" if n else ""
 
 

@@ -1,7 +1,7 @@
 """convbook show NAME [option=value ...]: one text that stands alone, cut from the tested source.
 
-The text has what the call needs: what an option decides is decided, helpers are written into the
-block; tensors, sizes and n stay parameters.  It imports only Keras.
+The text has only what the call needs: options are decided and helpers written into the block;
+tensors, sizes and n stay parameters.  It imports only Keras.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ from convbook.names import networks
 
 __all__ = ["definition", "formatted", "highlighted", "installed", "text"]
 
-LETTERS = "letters"  # in place of a name: all that blocks are written in
+LETTERS = "letters"  # in place of a name: all helper layers
 KINDS = "constant", "letter", "layer", "block"  # the order of a text
 
 
@@ -51,7 +51,7 @@ def of_network(texts: Texts, names: Sequence[str], options: Mapping[str, Any]) -
 
 
 def definitions(texts: Texts, name: str) -> list[Own]:
-    """What a name given to show stands for."""
+    """The definitions that a name given to show stands for."""
     if name != LETTERS:
         return [definition(texts, name)]
     offered = [
@@ -76,7 +76,7 @@ def definition(texts: Texts, name: str) -> Own:
 def gathered(
     texts: Texts, roots: Sequence[Own], options: Mapping[str, Any] | None = None
 ) -> dict[Own | Imported, Part | None]:
-    """{definition: its part} of all that is needed, each after its own needs; imports have none."""
+    """{definition: its part} of all that is needed, each after what it needs; None for imports."""
     parts: dict[Own | Imported, Part | None] = {}
 
     def visit(found: Own | Imported, part: Part | None = None) -> None:

@@ -23,8 +23,8 @@ SHARED = "# Other blocks call it too, so its defaults stay: write these options 
 def cut(library: Library, policy: Policy, found: Own, options: Mapping[str, Any]) -> tuple:
     """(the function of a block for a call, {name: where it leads} of what it names).
 
-    One that other blocks call keeps its defaults, or a text of theirs would put them back: what is
-    said of it stays in the call, which stands above.
+    A block that other blocks call keeps its defaults, since their texts would restore them; the
+    options then go into the call, which the comment above shows.
     """
     function, origins, title = cut_to(library, policy, found, options)
     if options and policy.is_shared(found):
@@ -50,7 +50,7 @@ def cut_to(library: Library, policy: Policy, found: Own, options: Mapping[str, A
 class Call:
     """A function for a call.
 
-    options: what is said of the block's parameters; what is not said has its default.
+    options: values of the block's parameters; others have their defaults.
 
     calls_stay: functions within the block, by their keys, that stay functions.
     """

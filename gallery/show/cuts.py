@@ -1,4 +1,4 @@
-"""The blocks of a network, each cut to what the network's calls of it have in common."""
+"""The blocks of a network, each cut to what all the network's calls of it have in common."""
 
 from collections import namedtuple
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is written into a block and what stays a call: the decisions, in one place."""
+"""What is written into a block and what stays a call: all decisions in one place."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.values import Function, Run
 
 BLOCKS = "convbook.blocks"
-# Parameters that stay parameters: sizes, rates, and what a block works on.
+# Parameters that stay parameters: sizes, rates, and tensors.
 SIZES = {"b", "c", "classes", "d", "f", "g", "hidden", "k", "r", "s", "steps", "units", "width"}
 SIZES |= {"alpha", "beta", "codes", "rate", "scale", "size", "survival", "table", "tiles"}
 SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
-# Those that do so even where their default is None: what None stands for is an expression.
+# Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
 HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"}

@@ -1,7 +1,7 @@
-"""Who comes from whom, why, and what shows it.
+"""Which network comes from which, why, and the code that shows it.
 
-What an ancestor is follows the papers: the network that the authors say they start from, or whose
-part they change; where it is our reading, the text says so.
+Ancestors follow the papers: the network that the authors say they start from, or a part of which
+they change; the text says so if the choice is ours.
 """
 
 from collections import namedtuple

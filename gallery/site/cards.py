@@ -35,7 +35,7 @@ FAMILIES = {  # of blocks, by their files
     "Single ideas": "kernels local refine",
     "Before 2014": "lenet nin lrn",
 }
-WIDE = 560  # pixels from which on a picture stands above its code, not beside it
+WIDE = 560  # a picture wider than this many pixels stands above its code, not beside it
 LETTERS = """\
 What all blocks are written in. Paste it once at the top of a file; then each block below is a text
 of its own. In a terminal: `convbook show letters`.
@@ -79,7 +79,7 @@ def halves(source: str) -> tuple[str, str]:
 
 
 def shown(name: str, switched: Switched, drawn: Path, address: str) -> Shown:
-    """What the gallery shows of one call of a block; draws its picture into the file drawn."""
+    """The gallery's view of one call of a block; draws its picture into the file `drawn`."""
     needs, own = halves(text([name], switched.options))
     model = called(switched.call, switched.shapes)
     picture = f"{address}/{drawn.name}", shown_width(draw(model, drawn))
@@ -173,7 +173,7 @@ def markup(c: Shown, settings: Iterable[Switched], script: str) -> str:
 
 
 def controls() -> str:
-    """The filters, which the script shows; without it all blocks are there."""
+    """The filters, which need the script; without it all blocks are shown."""
     names = "".join(
         f'<button type="button" aria-pressed="false" data-family="{escape(title)}">'
         f"{escape(title)}</button>"

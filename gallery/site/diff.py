@@ -1,4 +1,4 @@
-"""Two networks compared line by line: code, data or graph of one beside the other's."""
+"""Compare two networks line by line: the code, data or graph of one beside the other's."""
 
 import ast
 import difflib

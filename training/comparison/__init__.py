@@ -1,3 +1,3 @@
-"""Runs compared: what differs between their options, and what came of them."""
+"""Compare runs: where their options differ, and their results."""
 
 __all__ = ["compare", "run_table"]

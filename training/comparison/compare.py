@@ -2,7 +2,7 @@
 
     convbook compare runs/a runs/b --plot both.png
 
-Reads result.json and history.csv of each folder; a run that has not ended is shown as far as it is.
+Reads result.json and history.csv of each folder; an unfinished run is shown up to its last epoch.
 """
 
 import csv
@@ -19,7 +19,7 @@ from convbook.options import Command, Parser
 from convbook.tables import aligned
 from convbook.training.comparison.run_table import comparison, titles
 
-# name; result: what result.json says, None of a run that has not ended; history: {column: numbers}
+# name; result: the content of result.json, None of an unfinished run; history: {column: numbers}
 Run = namedtuple("Run", "name result history")
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
 
@@ -33,7 +33,7 @@ def compare(parser: Parser) -> Command:
 
 
 def printed(options: Namespace) -> None:
-    """Prints the table, and draws the plot.  Raises ValueError for what cannot be."""
+    """Prints the table and draws the plot.  Raises ValueError for a folder without a run."""
     runs = [read_run(folder) for folder in options.runs]
     if options.plot:
         draw(options.plot, runs)
@@ -61,7 +61,7 @@ def read_run(folder: str | Path) -> Run:
 
 
 def of_a_run(result: Any) -> bool:
-    """Whether this is what result.json holds: numbers, and the options and the recipe by name."""
+    """Whether this is the content of a result.json: numbers, and options and recipe by name."""
     figures = ("test_accuracy", "seconds", "images_per_second", "parameters")
     if not isinstance(result, dict):
         return False
@@ -70,7 +70,7 @@ def of_a_run(result: Any) -> bool:
 
 
 def columns(text: str) -> dict[str, list[float]]:
-    """{column: numbers} of a history.csv; a line cut short at its end is left out."""
+    """{column: numbers} of a history.csv; an incomplete last line is ignored."""
     head, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines() or [""])
     rows = [line for line in lines if len(line) == len(head)]
     return {key: [as_number(row[i]) for row in rows] for i, key in enumerate(head)}
@@ -81,7 +81,7 @@ def as_number(text: str) -> float:
 
 
 def draw(path: str | Path, runs: list[Run]) -> None:
-    """Loss and error of all runs against the epoch: validation drawn through, training dashed."""
+    """Loss and error of all runs against the epoch: validation as a solid line, training dashed."""
     figure = Figure((12, 4.5), layout="constrained")
     loss, error = figure.subplots(1, 2)
     for i, (run, title) in enumerate(zip(runs, titles(runs), strict=True)):

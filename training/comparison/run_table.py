@@ -1,4 +1,4 @@
-"""The table of convbook compare: what differs between runs, and what came of them."""
+"""The table of convbook compare: where runs differ, and their results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ from typing import Any
 
 from convbook.training.recipes.fields import text_of
 
-FREE = {"out", "index"}  # options that say nothing of the training
+FREE = {"out", "index"}  # options that do not change the training
 Figure = Callable[[dict[str, Any], dict[str, list[float]]], str]  # of a result and a history
-WIDEST = 30  # letters of a value
+WIDEST = 30  # characters of a value
 
 
 def comparison(runs: Sequence[Any]) -> list[list[str]]:
-    """Rows of texts: what differs between the runs, and what came of them."""
+    """Rows of texts: where the runs differ, and their results."""
     settings = [settings_of(run) for run in runs]
     ended = [own for own, run in zip(settings, runs, strict=True) if run.result]
     keys = dict.fromkeys(key for own in ended for key in own)
@@ -38,7 +38,7 @@ def settings_of(run: Any) -> dict[str, str]:
 
 
 def flat(value: Any, key: str = "") -> dict[str, Any]:
-    """{key: value} of what is nested: dictionaries, and lists of pairs [name, dictionary]."""
+    """{key: value} of nested dictionaries and lists of pairs [name, dictionary]."""
     pairs = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
     if pairs and all(len(v) == 2 and isinstance(v[1], dict) for v in value):
         value = {name: inner or True for name, inner in value}

@@ -27,8 +27,8 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
                      share: Share = (0, 1), statistics: Any = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of a run: its batches start .. steps - 1, all of them full.
 
-    Shuffled passes follow each other in one row, each image once a pass; a batch that ends one
-    pass begins the next.  So no image is left out, and all replicas get equal shares, without
+    Shuffled passes follow each other, each image once a pass; one batch may end a pass and begin
+    the next.  So no image is left out, and all replicas get equal shares, without
     which their gradients would not average to those of one device.  options: batch_size, of all
     workers together, seed, augmentation (see training.augment).  share (i, n): the i-th of n
     equal parts of each batch, read and made alone; in order, they are the whole.  statistics: of
@@ -65,12 +65,12 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
 
 
 def whole_images(part: Split, numbers: tf.data.Dataset) -> tf.data.Dataset:
-    """(numbers, images) of batches of numbers: what is in memory is read a batch at a time."""
+    """(numbers, images) of batches of numbers: images in memory are read a batch at a time."""
     return numbers.map(lambda i: (i, part.images(i)), num_parallel_calls=AUTOTUNE)
 
 
 def window(part: Part, stages: Plan, seed: int, step: tf.Tensor, row: tf.Tensor) -> Window:
-    """What a row of a batch shows, a function of h and w: what the crop draws, or the centre."""
+    """The window of each row, a function of h and w: drawn by the crop, or the centre."""
     if not stages.crops:
         return lambda h, w: centre_crop(h, w, None, part.size)
     (crop,) = stages.crops
@@ -145,7 +145,7 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
 
 
 def numbers_of_share(n: int, batch: int, share: Share) -> np.ndarray:
-    """The numbers of a share of each batch, one after the other.  Raises ValueError for none."""
+    """The numbers of a share of each batch, in order.  Raises ValueError if there are none."""
     i, shares = share
     if 0 < n % batch < shares:
         raise ValueError(f"{batch=}: the last of {n} images are too few for {shares} shares")
@@ -163,7 +163,7 @@ def size_of_share(batch: int, share: Share) -> tuple[int, int]:
 
 
 def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any) -> None:
-    """Raises ValueError for a plan that cannot be carried out on shares of b images."""
+    """Raises ValueError for a plan that does not work on shares of b images."""
     for crop in stages.crops:
         low = crop.options.get("low", 256)
         if crop.function is scale_jitter and low < part.size:

@@ -1,4 +1,4 @@
-"""The check before training: every image is decoded once, in parallel; what fails gets a reason."""
+"""The check before training: every image is decoded once, in parallel; failures get a reason."""
 
 import contextlib
 import os
@@ -18,11 +18,11 @@ from convbook.training.data.facts import TABLE, Facts, Unusable, look
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
 
-SHOWN = 10  # reasons, after which a check that refuses ends
+SHOWN = 10  # reasons after which a check that refuses broken files stops
 AT_ONCE = 256
-SECONDS = 10.0  # between two lines on how far it is
+SECONDS = 10.0  # between two lines of progress
 
-Verdict = Facts | str  # what is to be known of an image, or why it cannot be used
+Verdict = Facts | str  # the facts of an image, or why it cannot be used
 
 
 class Survey(NamedTuple):
@@ -36,7 +36,7 @@ class Survey(NamedTuple):
 
 
 class Progress:
-    """A line on stderr now and then: how many of so many are checked."""
+    """A line of progress on stderr now and then: how many images are checked."""
 
     def __init__(self, total: int, what: str = "images"):
         self.total, self.what, self.done = total, what, 0
@@ -57,7 +57,7 @@ def verdict_of(encoded: bytes) -> Verdict:
 
 
 def verdict(path: str) -> Verdict:
-    """What is to be known of a file."""
+    """The facts of a file, or why it cannot be used."""
     try:
         return verdict_of(contents(path))
     except OSError as error:
@@ -66,14 +66,14 @@ def verdict(path: str) -> Verdict:
 
 @contextlib.contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads that look at images; the largest ones are no news."""
+    """Threads that decode images; Pillow's warning of large ones is silenced."""
     with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield pool
 
 
 def verdicts(paths: Sequence[str]) -> Iterator[list[Verdict]]:
-    """Lists of verdicts on files, in order; the facts of good ones are kept and not found again."""
+    """Lists of verdicts on files, in order; the facts of good files are cached."""
     kept = Kept()
     with workers() as pool:
         for start in range(0, len(paths), AT_ONCE):
@@ -88,9 +88,9 @@ def verdicts(paths: Sequence[str]) -> Iterator[list[Verdict]]:
 
 
 def survey(paths: Sequence[str], most: int | None = None) -> Survey:
-    """What is to be known of files; it ends after so many that cannot be used, if most is given.
+    """The facts of files; it stops after `most` files that cannot be used, if given.
 
-    Kept for each file, so that another survey is quick.
+    They are cached for each file, so that another survey is quick.
     """
     return gathered(verdicts(paths), Progress(len(paths)), most)
 
@@ -131,7 +131,7 @@ def checked(
 
 @contextlib.contextmanager
 def named(*parts: Part) -> Iterator[None]:
-    """Meanwhile an image of parts that can no longer be read is a ValueError with its file."""
+    """Within it, an image that can no longer be read raises a ValueError that names its file."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -145,7 +145,7 @@ def named(*parts: Part) -> Iterator[None]:
 
 
 def changed(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """(path, why) of files that cannot be used, though they could."""
+    """(path, why) of files that were usable when they were checked, and are not now."""
     return [(paths[i], why) for i, why in survey(paths).broken.items()]
 
 
@@ -164,7 +164,7 @@ def refuse(
     name: str, problems: Sequence[tuple[str, str]], skip_broken: bool, words: str = ""
 ) -> None:
     """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped;
-    words: to be added."""
+    words: added to the message."""
     if problems and not skip_broken:
         said = "; ".join(f"{shown(file)}: {why}" for file, why in problems[:SHOWN])
         more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""

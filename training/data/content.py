@@ -1,4 +1,4 @@
-"""The content of a data set as a text: the same at another path, another for other pixels."""
+"""The content of a data set as a text: the same at any path, different for different pixels."""
 
 import hashlib
 import json
@@ -36,6 +36,6 @@ def content(part: Part) -> str:
 
 def fingerprint(images: Data) -> str:
     """A text that is equal for equal Data: classes, parts, order, labels and the content of every
-    image, wherever the files lie and whatever they are called."""
+    image, whatever the files' paths and names."""
     described = [images.classes, images.names and list(images.names), contents(images)]
     return hashlib.blake2b(json.dumps(described).encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""What is to be known of an encoded image before it is used: a JPEG or PNG, decoded once.
+"""The facts of an encoded image, found before it is used: a JPEG or PNG, decoded once.
 
 A file changed in its middle may still decode, with wrong pixels: JPEG has no checksum.
 """
@@ -70,7 +70,7 @@ def look(encoded: bytes) -> Facts:
 
 
 def refuse_kind(encoded: bytes) -> bool:
-    """Whether it is a JPEG, rather than a PNG.  Raises Unusable for what is neither."""
+    """Whether it is a JPEG, rather than a PNG.  Raises Unusable for anything else."""
     if not encoded:
         raise Unusable("empty")
     for (at, magic), kind in OTHER.items():
@@ -85,15 +85,15 @@ def refuse_kind(encoded: bytes) -> bool:
 
 
 def header(encoded: bytes, is_jpeg: bool) -> tuple[str, int]:
-    """(Pillow's mode, EXIF's orientation) of an image; an orientation that is none counts as 1."""
+    """(Pillow's mode, EXIF's orientation) of an image; an invalid orientation counts as 1."""
     try:
         image = Image.open(io.BytesIO(encoded))
-        # Of a PNG without a tag, Pillow would decode all to look behind the pixels
+        # For a PNG without a tag, Pillow would decode everything to look for one after the pixels
         tagged = is_jpeg or b"eXIf" in encoded or b"adobe.xmp" in encoded
         found = image.getexif().get(ExifTags.Base.Orientation, 1) if tagged else 1
     except Image.DecompressionBombError as error:
         raise Unusable("too large: more than 178 million pixels") from error
-    except Exception:  # whatever a broken tag makes Pillow raise; the pixels are good
+    except Exception:  # a broken tag can make Pillow raise anything; the pixels are good
         return "RGB", 1
     return image.mode, int(found) if found in range(1, 9) else 1
 

@@ -1,4 +1,4 @@
-"""A folder of images, one folder per class; all of it is checked, once, before any is used."""
+"""A folder of images, one folder per class; all images are checked once before any is used."""
 
 import os
 import unicodedata
@@ -18,7 +18,7 @@ Row = tuple[str, str]  # a part, a class
 
 class Tree(NamedTuple):
     """roots: {part: its folder}; files: {(part, class): paths}, a row for an empty class too;
-    problems: what cannot be read; left_out: what is left out by rule; both as (path, reason)."""
+    problems: unreadable files; left_out: files ignored by rule; both as (path, reason)."""
 
     roots: dict[str, str]
     files: dict[Row, list[str]]
@@ -27,7 +27,7 @@ class Tree(NamedTuple):
 
 
 def tree(path: str) -> Tree:
-    """What a folder holds.  Raises ValueError for one that can be taken in two ways."""
+    """The content of a folder.  Raises ValueError if it can be understood in two ways."""
     root = os.fspath(Path(path))
     roots = part_roots(root)
     files: dict[Row, list[str]] = {
@@ -49,7 +49,7 @@ def tree(path: str) -> Tree:
 
 
 def refuse_alike(names: Iterable[str]) -> None:
-    """Raises ValueError for classes whose names differ in capitals or in how accents are stored."""
+    """Raises ValueError for class names that differ only in capitals or stored accents."""
     seen: dict[str, str] = {}
     for name in sorted({*names}):
         plain = unicodedata.normalize("NFC", name).casefold().strip()
@@ -97,7 +97,7 @@ def load(
 
 
 def refuse_few(name: str, path: str, found: Tree) -> None:
-    """Raises ValueError, before any image is looked at, where there are too few of them."""
+    """Raises ValueError, before any image is decoded, if there are too few."""
     counts = {label: len(files) for (part, label), files in found.files.items() if part == "train"}
     full = sorted(label for label, count in counts.items() if count)
     if len(full) == 1 and len(inner := [*folders(os.path.join(found.roots["train"], full[0]))]) > 1:
@@ -112,7 +112,7 @@ def refuse_few(name: str, path: str, found: Tree) -> None:
 
 
 def unusable_classes(found: Tree, full: set[Row]) -> list[tuple[str, str]]:
-    """Classes, as problems, that no good image fills or that train lacks."""
+    """Problems: classes without a good image, or missing from train."""
     problems, taught = [], {label for part, label in full if part == "train"}
     for part, label in found.files:
         at = os.path.join(found.roots[part], label)

@@ -1,6 +1,6 @@
-"""What was found of a file, kept until its size or its time changes: a table in KERAS_HOME/checked.
+"""A cache of what was found in a file, until its size or time changes: KERAS_HOME/checked.
 
-A home that cannot be written, or a table that is broken, only costs the next run another look.
+If the home cannot be written, or the table is broken, the next run checks the files again.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ Stamp = tuple[int, int]  # size and time of a file
 
 
 def stamp(path: str) -> Stamp | None:
-    """What changes with a file; None where there is none."""
+    """A stamp that changes with a file; None if there is no file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -47,12 +47,12 @@ class Kept:
                 return table
             except (OSError, sqlite3.OperationalError):  # not writable, or locked
                 return None
-            except sqlite3.DatabaseError:  # no table at all: begun anew
+            except sqlite3.DatabaseError:  # not a table at all: start a new one
                 path.unlink()
         return None
 
     def find(self, paths: Sequence[str], stamps: Sequence[Stamp | None]) -> Iterator[Any]:
-        """What is kept of each file with its stamp; None where nothing is."""
+        """The cached value of each file with its stamp; None if there is none."""
         query = "SELECT value FROM found WHERE path=? AND what=? AND size=? AND time=?"
         for path, at in zip(paths, stamps, strict=True):
             row = None
@@ -62,7 +62,7 @@ class Kept:
             yield json.loads(row[0]) if row else None
 
     def add(self, found: Iterable[tuple[str, Stamp | None, Any]]) -> None:
-        """Keeps (path, stamp, value) of files; of one without a stamp nothing."""
+        """Caches (path, stamp, value) of files; files without a stamp are skipped."""
         rows = [(key(p), self.what, *at, json.dumps(value)) for p, at, value in found if at]
         if self.table and rows:
             with contextlib.suppress(sqlite3.Error, OverflowError), self.table:

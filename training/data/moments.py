@@ -17,7 +17,7 @@ Statistics = namedtuple("Statistics", "mean std covariance pixel_mean")
 def statistics(part: Part, short: int | None = None) -> Statistics:
     """Statistics of a training part, of its images as for evaluation (see batches).
 
-    Exact for a part in memory; else of all images up to 10,000, of so many, evenly taken, beyond.
+    Exact for a part in memory; else over all images, or over 10,000 evenly spaced ones.
     """
     n = len(part)
     if n > MOST and not isinstance(part, Split):

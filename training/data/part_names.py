@@ -1,4 +1,4 @@
-"""Names of folders and files that say a part: train, val or test."""
+"""Names of folders and files that mean a part: train, val or test."""
 
 import os
 import re
@@ -25,13 +25,13 @@ def words_of(name: str) -> list[str]:
 
 
 def part_of(name: str) -> str | None:
-    """The part that a name says and nothing else: Train, val_images, Test-Set; None for others."""
+    """The part that a name means, if nothing else: Train, val_images, Test-Set; None for others."""
     words = [word for word in words_of(name) if word not in FILLERS]
     return PART.get(words[0]) if len(words) == 1 else None
 
 
 def part_roots(root: str) -> dict[str, str]:
-    """{part: its folder} of a root, {"train": root} where all is for the split.
+    """{part: its folder} of a root; {"train": root} if all images are to be split.
 
     A folder with a part's name is one if it holds folders.  Raises ValueError where the names can
     be taken in two ways.
@@ -61,11 +61,11 @@ def part_roots(root: str) -> dict[str, str]:
 
 
 def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
-    """Raises ValueError for folders that look like parts, and do not say which."""
+    """Raises ValueError for folders that look like parts but do not say which."""
     flat = [name for name in inner if part_of(name)]
     said = [{PART[word] for word in words_of(name) if word in PART} for name in inner]
     if len(said) > 1 and all(said) and len(set().union(*said)) > 1 and not any(inner.values()):
-        flat = [*inner]  # each says a part, and other things: train_a, validation_b
+        flat = [*inner]  # each names a part and something else: train_a, validation_b
     if len(flat) > 1 or flat == [*inner] != []:
         raise ValueError(no_classes(root, flat))
     names = [name for name, within in inner.items() if within]
@@ -78,7 +78,7 @@ def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
 
 
 def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:
-    """Which parts these are."""
+    """The parts that these folders are."""
     first, *_ = names
     inside = os.path.join(shown(root), shown(first))
     return (

@@ -1,7 +1,7 @@
-"""TFRecord files, of one's own or of TensorFlow Datasets; checked, once, before any is used.
+"""TFRecord files, the user's own or TensorFlow Datasets'; all are checked once before any is used.
 
-Training reads single records by their offsets, so that data order is free and a run goes on at
-any step; files that are read from end to end would have to be read again up to there.
+Training reads single records by their offsets, so that any order is possible and a run resumes at
+any step; sequential reading would have to repeat everything up to it.
 """
 
 import glob
@@ -45,7 +45,7 @@ class Shard(NamedTuple):
 
 
 def offsets(file: str | os.PathLike[str]) -> tuple[list[int], str | None]:
-    """Where the records of a TFRecord file begin, and what is wrong with it, if anything is.
+    """Where the records of a TFRecord file begin, and what is wrong with it, if anything.
 
     A record: its length in 8 bytes, their checksum in 4, the data, their checksum in 4.
     """
@@ -101,7 +101,7 @@ def looked(record: bytes | None, features: Sequence[str]) -> tuple[int, Verdict]
 
 
 def scan(file: str, features: Sequence[str], most: int | None) -> Shard:
-    """The Shard of a file; it ends after so many records that cannot be used, if most is given."""
+    """The Shard of a file; it stops after `most` records that cannot be used, if given."""
     shard = Shard([], [], [], [])
     try:
         at, why = ([], irregular) if (irregular := why_not(file)) else offsets(file)
@@ -126,7 +126,7 @@ def scan(file: str, features: Sequence[str], most: int | None) -> Shard:
 
 
 def shards(paths: Sequence[str], features: Sequence[str], most: int | None) -> list[Shard]:
-    """The Shards of files, as many as are looked at; those without a problem are kept."""
+    """The Shards of files, as many as are read; those without a problem are cached."""
     kept, progress = Kept(f"records {features}"), Progress(len(paths), "files")
     found: list[Shard] = []
     for path in paths:
@@ -142,8 +142,8 @@ def shards(paths: Sequence[str], features: Sequence[str], most: int | None) -> l
 
 
 def classes_of(y: np.ndarray) -> int:
-    """How many classes labels y speak of: those up to the first that is far above all below it,
-    for a wrong one must not make millions of classes."""
+    """The number of classes of labels y: up to the first label that is far above all others, so
+    that one wrong label does not make millions of classes."""
     labels = np.unique(y[y >= 0])
     far = labels > 2 * np.arange(len(labels)) + 10
     return int(labels[: far.argmax() if far.any() else None].max(initial=-1)) + 1
@@ -152,7 +152,7 @@ def classes_of(y: np.ndarray) -> int:
 def judge(
     every: Records, train: np.ndarray, classes: int, first_label: int, names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Which labels are of a class that is trained, and the problems: of the others, of classes.
+    """Which labels belong to a trained class, and the problems of the other labels and of classes.
 
     every: all Records, y from 0; train: which of them are to train on.
     """
@@ -204,7 +204,7 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
 def taught(name: str, every: Records, part: np.ndarray, first_label: int,
            names: Sequence[str] | None, problems: list[tuple[str, str]],
            skip_broken: bool) -> Data:  # fmt: skip
-    """Data of the Records of each part, those apart whose label is of no class that is trained."""
+    """Data of the Records of each part, without those whose label is of no trained class."""
     labelled = np.isin(part, np.unique(part[every.y != -1 - first_label]))
     every, part = every.take(labelled, every.y[labelled]), part[labelled]
     train = part == "train"

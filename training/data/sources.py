@@ -25,7 +25,7 @@ FILES: dict[str, Callable[..., Data]] = {
 # Where Debian's and Ubuntu's package dataset-fashion-mnist has it
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FASHION_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-CLASS_NAMES = {  # as the data sets' own pages have them
+CLASS_NAMES = {  # as on the data sets' own pages
     "mnist": [*"0123456789"],
     "fashion_mnist": [
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -69,13 +69,13 @@ def idx(path: Path) -> np.ndarray:
 
 
 def arrays(name: str) -> Pairs:
-    """(images, labels) to train and to test.  Raises ValueError where they cannot be had."""
+    """(images, labels) to train and to test.  Raises ValueError if they cannot be loaded."""
     try:
         if name != "fashion_mnist" or not FASHION_MNIST.is_dir():
             return getattr(keras.datasets, name).load_data()
         x, y, test_x, test_y = (idx(FASHION_MNIST / f"{file}-ubyte.gz") for file in FASHION_FILES)
         return (x, y), (test_x, test_y)
-    except Exception as error:  # what Keras raises is an Exception, or of the archive's reader
+    except Exception as error:  # Keras raises Exception, or what its archive reader raises
         said = str(error).strip().split("\n")[0]
         why = f"--data {name!r}: keras.datasets cannot load it: {said}"
         if name == "fashion_mnist":
@@ -106,7 +106,7 @@ def load(
 ) -> Data:
     """The data called name, as Data of (size, size) images of so many channels.
 
-    skip_broken: what cannot be used is left out, and listed in Data.skipped as (file, reason).
+    skip_broken: unusable files are left out, and listed in Data.skipped as (file, reason).
     first_label: what the first class is labelled in TFRecord files, 0 if not given.
     bits: of PNGs of 16 bits, those that count, of the network's training; those in use if None.
     Raises ValueError for an unknown name, where the channels cannot be made, and for files that

@@ -1,4 +1,4 @@
-"""Parts of a data set, and what is held out for validation and test: always the same.
+"""The parts of a data set, and a split into train, validation and test that is always the same.
 
 A part has random access: any image by its number, in any order, in tf.data.  It knows its count,
 len(part); its labels, part.y (N,); the size and channels of the images it gives.  Split holds
@@ -18,7 +18,7 @@ from convbook.training.data.augment import crop
 
 
 def on_cpu(a: Any) -> tf.Tensor:
-    """a as a tensor that the graphs of tf.data share, rather than each holding a copy."""
+    """a as one tensor that the graphs of tf.data share, instead of a copy in each."""
     with tf.device("CPU"):
         return tf.constant(a)
 
@@ -47,7 +47,7 @@ class Split:
 
 
 class Encoded:
-    """Images to be read and decoded: what Files and Records have in common.
+    """Images that are read and decoded: the common base of Files and Records.
 
     facts: a TABLE of what the check found, or None; orientation is what the images are turned by.
     bits: of 16, those that the PNGs of 16 bits use.
@@ -156,8 +156,8 @@ class Records(Encoded):
 
 Part = Split | Files | Records
 
-# Three parts (see Part); the number of classes; their names, if known; as (file, reason) what was
-# left out because it cannot be used, and what no one would take for an image of the set.
+# Three parts (see Part); the number of classes; their names, if known; as (file, reason), the files
+# left out because they cannot be used, and files that are no images of the set.
 Data = namedtuple("Data", "train val test classes names skipped left_out", defaults=(None, (), ()))
 
 LEAST = 7  # images of a class, so that validation gets one of each class even if all are so few
@@ -167,7 +167,7 @@ HELD, MOST = 0.1, 10_000  # for validation where a test part is given: CIFAR's 5
 def split(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices of train, validation and test: 20 % for test, then 20 % of the rest for validation.
 
-    Every class is split alike, and always the same way: the seed of a run has no part in it.
+    Every class is split in the same proportions, and always the same way, whatever a run's seed.
     """
     rest, test = train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=0)
     train, val = train_test_split(rest, test_size=0.2, stratify=y[rest], random_state=0)
@@ -199,13 +199,13 @@ def refuse_one_class(name: str, y: np.ndarray) -> None:
 
 def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[str] | None,
            skipped: Sequence[tuple[str, str]]) -> Data:  # fmt: skip
-    """Data of the parts there are; the others are held out from train.  Raises ValueError."""
+    """Data of the parts given; the missing ones are split off from train.  Raises ValueError."""
     train = parts["train"]
     refuse_one_class(name, train.y)
     if "val" in parts and "test" in parts:
         return Data(train, parts["val"], parts["test"], classes, names, skipped)
     check_counts(name, train.y, names)
-    # One that is given is the test: what chooses a model must be another.
+    # A given part is the test part: a model must not be chosen by it.
     given = [parts[p] for p in ("val", "test") if p in parts]
     indices = hold_out(train.y) if given else split(train.y)
     train, val, test = [*(train.take(i, train.y[i]) for i in indices), *given]

@@ -1,8 +1,8 @@
-"""The passport of a data set: what was found in it, to be looked at before it costs anything.
+"""The passport of a data set: what is in it, to read before any time is spent.
 
     convbook check folder:photos
 
-Counts, sizes, colours, what is turned upright, what is left out and why, equal images, imbalance.
+Counts, sizes, colours, rotated images, files left out and why, duplicates, imbalance.
 """
 
 from collections import Counter
@@ -17,12 +17,12 @@ from convbook.training.data.facts import COLOURS
 from convbook.training.data.splits import Data, Part, Split
 
 MANY = 12  # classes, beyond which only the smallest and the largest are printed
-LISTED = 100  # groups of equal images that are written down
-UNEQUAL = 3.0  # times as many images, from which on classes are unequal
+LISTED = 100  # groups of duplicates that are listed
+UNEQUAL = 3.0  # classes are imbalanced from this ratio on
 
 
 def passport(of: Data) -> dict[str, Any]:
-    """What is known of Data, as JSON can hold it."""
+    """The passport of Data, as JSON can hold it."""
     parts = {name: getattr(of, name) for name in PARTS}
     tables = {name: table_of(part) for name, part in parts.items()}
     every = np.concatenate([*tables.values()])
@@ -44,14 +44,14 @@ def passport(of: Data) -> dict[str, Any]:
 
 
 def bits_in_use(of: Data) -> int | None:
-    """The bits that PNGs of 16 bits use; None where there is none."""
+    """The bits that PNGs of 16 bits use; None if there are none."""
     parts = (part for part in of[:3] if not isinstance(part, Split) and part.facts is not None)
     deep = any((part.facts["bits"] == 16).any() for part in parts)
     return of.train.bits if deep else None
 
 
 def of_table(every: np.ndarray) -> dict[str, Any]:
-    """Counts of what a TABLE of facts says."""
+    """Counts from a TABLE of facts."""
     h, w = (every[side].astype("int64") for side in ("height", "width"))
     order = np.argsort(h * w, kind="stable")
     at = dict(smallest=0, median=len(order) // 2, largest=-1)
@@ -75,8 +75,8 @@ def counted(values: np.ndarray) -> list[tuple[int, int]]:
 def equal(
     parts: dict[str, Part], tables: dict[str, np.ndarray], names: list[str]
 ) -> dict[str, Any]:
-    """Images with the same bytes: under two classes, in two parts, or in one class and part; how
-    many each, and some of them."""
+    """Images with the same bytes: in two classes, in two parts, or in one class and part; how
+    many of each kind, and some examples."""
     digests = np.concatenate([t["digest"] for t in tables.values()])
     owner = [(p, i) for p, table in tables.items() for i in range(len(table))]
     order = np.argsort(digests, kind="stable")
@@ -135,7 +135,7 @@ def table(passport: dict[str, Any]) -> Iterator[str]:
 
 
 def remarks(passport: dict[str, Any]) -> Iterator[str]:
-    """What one would want to know before a run, a line each; none where all is plain."""
+    """Warnings to read before a run, one a line; none if nothing is unusual."""
     turned = sum(n for k, n in passport["orientations"].items() if k != "1")
     if turned:
         yield f"turned upright, as their EXIF tags say: {images(turned)}"

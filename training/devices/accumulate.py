@@ -25,7 +25,7 @@ class Accumulated(keras.Model):
         sums: list[Any] = []
         results: dict[str, Any] = {}
         for part in zip(*(self.cut(values) for values in (x, y, weight)), strict=True):
-            # In order, or TensorFlow would run all parts at once, with the memory of them all
+            # In order: else TensorFlow would run all parts at once, and need the memory of all
             with tf.control_dependencies([g for g in sums if g is not None]):
                 gradients, results = self.part_step(*part)
             sums = added(sums, gradients) if sums else gradients
@@ -56,5 +56,5 @@ class Accumulated(keras.Model):
 
 
 def added(these: Sequence[Any], those: Sequence[Any]) -> list[Any]:
-    """Sums of gradients; None is that of a weight without a part in the loss."""
+    """Sums of gradients; None for a weight that the loss does not depend on."""
     return [None if a is None else a + b for a, b in zip(these, those, strict=True)]

@@ -1,12 +1,12 @@
-"""What the workers of a run tell each other before its first step."""
+"""Messages that the workers of a run exchange before its first step."""
 
 import tensorflow as tf
 
 
 def from_all_workers(devices: tf.distribute.Strategy, workers: int, text: str) -> list[str]:
-    """The texts of all workers, in their order, on every worker; each waits for all the others.
+    """The texts of all workers, in order, on every worker; each waits for all others.
 
-    The messages go as those of the training do, so that no other port need be open.
+    The messages take the same way as those of training, so that no other port is needed.
     """
     sent = tf.constant([*text.replace("\n", " ").encode(), ord("\n")], "float32")  # as NCCL takes
     found = devices.gather(devices.run(tf.function(lambda: tf.identity(sent))), axis=0)

@@ -94,9 +94,9 @@ def of_tf_config(text: str) -> Cluster:
 
 
 def of_slurm(environ: Mapping[str, str]) -> Cluster:
-    """One worker a task of the srun step, by the variables that srun sets.
+    """One worker for each task of the srun step, from the variables that srun sets.
 
-    Ports are those that srun --resv-ports reserved, else 20000 and up, by the number of the job.
+    Ports are those that srun --resv-ports reserved, else from 20000 on, by the job's number.
     """
     try:
         nodes = hosts(environ["SLURM_STEP_NODELIST"])

@@ -1,4 +1,4 @@
-"""The other workers of a run: a bounded wait for them at the start, and which was lost, if any."""
+"""The other workers of a run: a bounded wait for them at the start, and which of them was lost."""
 
 import contextlib
 import faulthandler
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from convbook.training.devices.cluster import Cluster
 
-EVERY = 10.0  # seconds between two lines that say for whom this worker waits
-ENDING = 5.0  # seconds in which the port of a process that was killed may still answer
+EVERY = 10.0  # seconds between two lines that say which workers this one waits for
+ENDING = 5.0  # seconds in which the port of a killed process may still answer
 
 
 def listens(worker: str, seconds: float = 2.0) -> bool:
@@ -36,9 +36,9 @@ class WorkerLost(RuntimeError):
 def meeting(cluster: Cluster, seconds: float = 300.0) -> Iterator[None]:
     """Around the making of the strategy: raises WorkerLost if not all workers start in seconds.
 
-    TensorFlow itself would wait without end, deaf to signals and to threads (it holds the GIL).
-    So all meet before it, at the ports that it takes over then; should one die in between, the
-    process ends in seconds all the same, with exit code 1.
+    TensorFlow itself would wait forever and ignore signals and threads (it holds the GIL).  So all
+    workers meet first, at the ports that TensorFlow then uses; if one dies in between, the process
+    still ends within seconds, with exit code 1.
     """
     wait(cluster, seconds)
     faulthandler.dump_traceback_later(seconds, exit=True)
@@ -49,7 +49,7 @@ def meeting(cluster: Cluster, seconds: float = 300.0) -> Iterator[None]:
 
 
 def wait(cluster: Cluster, seconds: float) -> None:
-    """Until every other worker answers; this one does meanwhile, by its own port."""
+    """Waits until every other worker answers; this one answers at its own port meanwhile."""
     _, port = apart(cluster.workers[cluster.index])
     missing = set(range(len(cluster.workers))) - {cluster.index}
     begun = said = time.monotonic()
@@ -74,9 +74,9 @@ def listening(name: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def watched(cluster: Cluster) -> Iterator[None]:
-    """Around what workers do together: raises WorkerLost in place of TensorFlow's error.
+    """Around joint work of the workers: raises WorkerLost in place of TensorFlow's error.
 
-    TensorFlow's own heartbeat ends what waits for a lost worker, within 10 to 20 seconds.
+    TensorFlow's own heartbeat ends a wait for a lost worker within 10 to 20 seconds.
     """
     import tensorflow as tf
 
@@ -106,7 +106,7 @@ def missed(cluster: Cluster, message: str) -> list[int]:
     if named:
         silent = {int(i) for i in re.findall(r"/task:(\d+)", named[1])}
         return sorted(silent & set(others))
-    # Of several, the one that broke off: others may have ended since, for the same reason.
+    # Of several, the one that failed first: others may have ended since, for the same reason.
     broken = re.search(r"remote target /job:\w+/replica:\d+/task:(\d+)", message)
     gone: list[int] = []
     end = time.monotonic() + (ENDING if broken else 0)
@@ -117,5 +117,5 @@ def missed(cluster: Cluster, message: str) -> list[int]:
         if time.monotonic() > end:
             break
         time.sleep(0.1)
-    # The chief holds the heartbeats, so that it hangs is seen by nothing else.
+    # The chief collects the heartbeats: if it hangs, nothing else notices.
     return gone or ([0] if "CoordinationService" in message and cluster.index else [])

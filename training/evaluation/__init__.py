@@ -1,4 +1,4 @@
-"""Trained networks: evaluated by a protocol, asked for what they see, compared run by run."""
+"""Trained networks: evaluated by a protocol, and used to predict."""
 
 __all__ = [
     "asked",

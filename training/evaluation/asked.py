@@ -1,4 +1,4 @@
-"""The network that a command is asked about: a file, or a network's name and its weights."""
+"""The network that a command is to use: a file, or a network's name and its weights."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -15,7 +15,7 @@ MODEL = "FILE.keras, or a network's name with --weights"
 
 
 def add_to(parser: Parser) -> None:
-    """The options that say whose weights they are, and how images are prepared for them."""
+    """The options for the weights' source and the preparation of images."""
     add = parser.add_argument_group("network").add_argument
     add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file, of a network by name")
     of = "whose weights a bare file holds: torchvision/resnet50, timm/resnet50.a1_in1k ..."
@@ -37,9 +37,9 @@ def refuse(options: Namespace, model: str) -> None:
 
 
 def network(options: Namespace, model: str, prepared: bool = True) -> "Trained":
-    """The Trained network of a file, or of a name; prepared: images are to be prepared for it.
+    """The Trained network of a file or a name; prepared: whether images need to be prepared for it.
 
-    Raises ValueError, also where nobody says how.
+    Raises ValueError, also if the preparation is not known.
     """
     from convbook.training.evaluation import trained_network
 

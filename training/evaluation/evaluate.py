@@ -3,8 +3,8 @@
     convbook evaluate runs/resnet20-digits/model.keras --data digits
     convbook evaluate A.keras B.keras --data folder:birds --protocol ten
 
-Several networks are an ensemble: their probabilities are averaged.  It leaves evaluation.json,
-confusion.png and reliability.png in the folder --out.
+Several networks are an ensemble: their probabilities are averaged.  The results are in the folder
+--out: evaluation.json, confusion.png and reliability.png.
 """
 
 import json
@@ -50,7 +50,7 @@ def evaluate(parser: Parser) -> Command:
 
 
 def printed(options: Namespace) -> None:
-    """Evaluates, writes the files and prints the scores.  Raises ValueError for what cannot be."""
+    """Evaluates, writes the files and prints the scores.  Raises ValueError for bad options."""
     for model in options.models:
         asked.refuse(options, model)
     protocol = protocols.protocol(options.protocol)
@@ -74,7 +74,7 @@ def beside(options: Namespace) -> Path:
 
 
 def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
-    """(networks, data of each), all that can be refused before time is spent.  ValueError."""
+    """(networks, data of each), checked before time is spent.  Raises ValueError."""
     from convbook.training import data
 
     networks = [asked.network(options, model) for model in options.models]
@@ -97,7 +97,7 @@ def shown_to(network: "Trained") -> tuple[int, int, int | None]:
 
 
 def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
-    """Raises ValueError if a network does not tell the classes of the data apart."""
+    """Raises ValueError if a network's classes are not those of the data."""
     if images.classes != network.classes:
         has = f"{network.path} tells {network.classes} classes apart"
         raise ValueError(f"{has}, --data {name!r} has {images.classes}")
@@ -112,7 +112,7 @@ def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
 def evaluated(
     networks: list, loaded: list, options: Namespace, protocol: Protocol
 ) -> tuple[dict[str, Any], Any]:
-    """(what evaluation.json says, the reliability of the answers).  Raises ValueError."""
+    """(the content of evaluation.json, the calibration of the answers).  Raises ValueError."""
     from convbook.training.evaluation import scores, trained_network
 
     pairs = zip(networks, loaded, strict=True)
@@ -136,7 +136,7 @@ def evaluated(
 
 
 def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
-    """Lines on what the answers of a network depend on that its user may not know."""
+    """Lines on choices that change a network's answers and that its user may not know of."""
     from convbook.training.evaluation import trained_network
 
     flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
@@ -172,7 +172,7 @@ def write(folder: Path, evaluation: dict[str, Any], reliability: Any) -> None:
         confused = np.asarray(evaluation["confusion"])
         plots.draw_confusion(folder / FILES[0], confused, evaluation["classes"])
         plots.draw_reliability(folder / FILES[1], reliability, evaluation["calibration_error"])
-        # a key a line, whatever it holds: a matrix of 1,000 classes has a million numbers
+        # one line per key, however long: a matrix of 1,000 classes has a million numbers
         each = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in evaluation.items())
         (folder / FILES[2]).write_text(f"{{\n{each}\n}}\n", encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: who is taken for whom, and whether the confidence can be believed."""
+"""Plots of an evaluation: the confusion matrix, and confidence against accuracy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from convbook.training.evaluation.scores import BINS
 
-NAMED = 40  # classes, beyond which their names would not be readable
-COUNTED = 20  # classes, beyond which the numbers in the cells would not be
+NAMED = 40  # with more classes, their names would not be readable
+COUNTED = 20  # with more classes, the numbers in the cells would not be
 
 
 def draw_confusion(path: str | Path, confused: np.ndarray, names: Sequence[str]) -> None:
-    """The confusion matrix, each row as shares of its class; black is 0."""
+    """The confusion matrix, each row as shares of its class; 0 is black."""
     n = len(confused)
     side = min(max(4, 0.35 * n + 2), 14)
     figure = Figure((side + 1, side), layout="constrained")
@@ -34,7 +34,7 @@ def draw_confusion(path: str | Path, confused: np.ndarray, names: Sequence[str])
 
 
 def draw_reliability(path: str | Path, reliability: tuple[np.ndarray, ...], error: float) -> None:
-    """Accuracy against confidence, above how many images have such a confidence."""
+    """Accuracy against confidence, above a histogram of the confidences."""
     count, confidence, accuracy = reliability
     figure = Figure((5, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

@@ -1,9 +1,9 @@
-"""What a trained network sees in images.
+"""Predict the classes of images with a trained network.
 
     convbook predict runs/resnet20-digits/model.keras seven.png other.jpg
     convbook predict resnet50 --weights timm/resnet50.a1_in1k photos/ 'more/*.jpg' --json
 
-An image's centre is shown to the network, prepared as the network says: see convbook evaluate.
+The network gets the centre of each image, prepared as it expects: see convbook evaluate.
 """
 
 import glob
@@ -38,7 +38,7 @@ def predict(parser: Parser) -> Command:
 
 def printed(options: Namespace) -> int:
     """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
-    Raises ValueError for a model that cannot be used."""
+    Raises ValueError for an unusable model."""
     asked.refuse(options, options.model)
     paths = found(options.images)
     terminal.load_keras()
@@ -67,11 +67,11 @@ def found(images: list[str]) -> list[str]:
     paths = []
     for image in images:
         fits = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True))
-        for path in fits or [image]:  # what is not there is named with what cannot be read
+        for path in fits or [image]:  # a missing file is reported with the unreadable ones
             if not os.path.isdir(path):
                 paths.append(path)
                 continue
-            inside = listed(path)  # what cannot be read is named with what is no image
+            inside = listed(path)  # an unreadable file is reported with those that are no images
             paths += sorted([*inside.files, *(name for name, _ in inside.unreadable)])
     if not paths:
         raise ValueError(f"{', '.join(images)}: no image there")
@@ -85,7 +85,7 @@ def likeliest(p: np.ndarray, names: list[str], top: int) -> list[tuple[int, str,
 
 def document(network: "Trained", paths: list[str], seen: dict[int, Any],
              broken: dict[int, str]) -> dict[str, Any]:  # fmt: skip
-    """All that is to be said, for programs."""
+    """The predictions as JSON, for programs."""
     from convbook.training.evaluation import trained_network
 
     def image_of(i):

@@ -24,7 +24,7 @@ def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int
                   short: int | None = None, augmentation: Augmentation = None,
                   statistics: Statistics | None = None,
                   preparation: Preparation | None = None) -> np.ndarray:  # fmt: skip
-    """(N, classes): for each image of a part the mean over what the Protocol shows of it.
+    """(N, classes): for each image of a part, the mean over the Protocol's views of it.
 
     model: returns logits, or probabilities if its last layer is a softmax.  batch: views at a
     time.  short, augmentation, statistics: see shown.  preparation: that of a library, which is
@@ -65,7 +65,7 @@ def averaged(predict: Callable[[Any], np.ndarray], images: tf.data.Dataset, n: i
 def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
           augmentation: Augmentation = None,
           statistics: Statistics | None = None) -> tf.data.Dataset:  # fmt: skip
-    """The tf.data of what a Protocol shows of a part: (numbers of the images (B,), x (B, h, w, C)).
+    """The tf.data of a Protocol's views of a part: (numbers of the images (B,), x (B, h, w, C)).
 
     short: the recipe's short side, where the protocol does not say one.  augmentation: the
     recipe's, of which its normalisation counts; statistics: of the training part.  For `dense`
@@ -98,7 +98,7 @@ def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
 
 
 def exactly(part: Part, batch: int, preparation: Preparation) -> tf.data.Dataset:
-    """As shown, of images as a library prepares them: of 8 bits, resized whole."""
+    """The same for images as a library prepares them: in 8 bits, resized whole."""
 
     def prepare(x):
         return np.asarray(preparation(x), "float32")

@@ -1,4 +1,4 @@
-"""Evaluation protocols: what a network is shown of an image, and how its answers are averaged.
+"""Evaluation protocols: which views of an image a network gets, and how its answers are averaged.
 
     centre[:S]        the centre of the image whose short side is S: as in the trainer's validation
     ten[:S]           four corners and centre of it, and their mirror images: AlexNet, section 4.1

@@ -27,25 +27,25 @@ def top(p: np.ndarray, y: np.ndarray, k: int = 1) -> float:
 
 
 def confusion(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(classes, classes): how many images of the class of the row were taken for the column's."""
+    """(classes, classes): how many images of the row's class were classified as the column's."""
     return confusion_matrix(y, p.argmax(1), labels=range(p.shape[1]))
 
 
 def per_class(p: np.ndarray, y: np.ndarray) -> list[float | None]:
-    """The recall of each class, the share that was recognised; None for one without images."""
+    """The recall of each class: the share classified correctly; None for a class without images."""
     present, classes = np.unique(y), range(p.shape[1])
     recall = recall_score(y, p.argmax(1), labels=classes, average=None, zero_division=0)
     return [float(recall[c]) if c in present else None for c in classes]
 
 
 def balanced(p: np.ndarray, y: np.ndarray) -> float:
-    """The mean of the recalls of the classes that have images: each counts alike."""
+    """The mean of the recalls of the classes that have images; each class counts equally."""
     return float(np.mean([share for share in per_class(p, y) if share is not None]))
 
 
 def negative_log_likelihood(p: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log p of the true class, in nats; p is at least the smallest float32."""
-    # log_loss cuts p at 2e-16: what is surer and wrong would cost no more.
+    # log_loss clips p at 2e-16: a wrong answer with more confidence would cost no more.
     least = np.finfo("float32").tiny
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], least)).mean())
 
@@ -74,7 +74,7 @@ def calibration_error(count: np.ndarray, confidence: np.ndarray, accuracy: np.nd
 
 
 def describe(evaluation: dict[str, Any]) -> list[str]:
-    """What evaluation.json says, as lines for people."""
+    """The content of evaluation.json as lines to read."""
     of = f"{evaluation['part']} of {evaluation['data']}, {evaluation['images']} images"
     lines = [f"protocol {evaluation['protocol']} on {of}, {len(evaluation['classes'])} classes"]
     for path, top_1 in zip(evaluation["models"], evaluation["top_1_of_each"], strict=True):

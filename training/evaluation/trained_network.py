@@ -1,4 +1,4 @@
-"""A trained network and what is known of it: model.keras, and result.json beside it."""
+"""A trained network and the facts about it: model.keras, and result.json beside it."""
 
 from collections import namedtuple
 from pathlib import Path
@@ -19,16 +19,16 @@ from convbook.training import data
 from convbook.training.data.augment import Augmentation, plan
 from convbook.training.preparation import read_result, settled
 
-# model; path; size and channels of its input; classes, a number; result: what result.json says, or
-# None; known: how images are prepared for it, and the names of its classes, or None; outputs: how
-# many it had, of which model has the first
+# model; path; size and channels of its input; classes, a number; result: the content of result.json
+# or None; known: how images are prepared for it, and its class names, or None; outputs: how many it
+# had, of which model keeps the first
 Trained = namedtuple(
     "Trained", "model path size channels classes result known outputs", defaults=(None, 1)
 )
 
 
 def load(path: str | Path, size: int | None = None, given: Known | str | None = None) -> Trained:
-    """The Trained network of a .keras file; size: of its input, where any would do.
+    """The Trained network of a .keras file; size: of its input, if that is free.
 
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
     training (EMA) are those that the trainer wrote into it.  given: see about.  Raises ValueError.
@@ -81,32 +81,32 @@ def trained(
 
 
 def known_of(model: keras.Model, path: str | Path, given: Known | str | None) -> Known | str | None:
-    """What is known of a model: what the command line says, else what the model says."""
+    """The Known facts of a model: from the command line, else from the model."""
     if given is not None or getattr(model, "preparation", None) is None:
         return given
     return Known(str(path), model.preparation, model.class_names)
 
 
 def words(network: Trained) -> str:
-    """How images are prepared for a network, in a line."""
+    """How images are prepared for a network, as one line."""
     if network.known:
         return f"images prepared as for {network.known.of}: {network.known.preparation.words()}"
     return f"images prepared as in the training of {network.path}"
 
 
 def bits(network: Trained) -> int | None:
-    """Of PNGs of 16 bits, those that the images it was trained on used; None: it had none."""
+    """The bits that its training images used, if they were PNGs of 16 bits; else None."""
     return (network.result or {}).get("bits_in_use")
 
 
 def recipe(network: Trained) -> dict[str, Any]:
-    """What result.json says of the recipe; {} where there is none."""
+    """The recipe in result.json; {} if there is none."""
     result = network.result or {}
     return result.get("recipe") or result.get("options", {})
 
 
 def names(network: Trained, images: data.Data | None = None) -> list[str]:
-    """The names of the classes: of result.json, else of the images, else their numbers."""
+    """The class names: from result.json, else from the images, else their numbers."""
     known = network.known and network.known.class_names
     known = known or (network.result or {}).get("classes") or (images and images.names)
     if known and len(known) == network.classes:

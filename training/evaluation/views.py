@@ -1,4 +1,4 @@
-"""What an evaluation protocol shows of an image: windows of it, resized as the papers do."""
+"""The views of an image in an evaluation protocol: windows, resized as the papers do."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -64,9 +64,9 @@ def centres(x: tf.Tensor, size: int, shorts: Sequence[int]) -> tf.Tensor:
 
 
 def views(protocol: Protocol, x: tf.Tensor, size: int, short: int | None = None) -> tf.Tensor:
-    """What a Protocol shows of an image x (H, W, C) in [0, 1]: (views, size, size, C).
+    """A Protocol's views of an image x (H, W, C) in [0, 1]: (views, size, size, C).
 
-    The mirror images come last.  Not for `dense`, which shows the whole image.
+    The mirror images come last.  Not for `dense`, which uses the whole image.
     """
     shorts = sides_of(protocol, size, short)
     show = dict(centre=centres, scales=centres, ten=five, crops=crops)[protocol.kind]

@@ -3,9 +3,9 @@
     convbook export runs/photos --to litert -o photos.tflite
     convbook export resnet50 --weights imagenet --to savedmodel -o resnet50
 
-The file takes photographs, of values from 0 to 255 and of any size, and answers probabilities: the
-preparation of the images is in it.  With --raw it takes what is prepared already, and answers as
-the network does.  Either way the names of the classes are in it, and the network is folded.
+The file takes photographs of any size with values from 0 to 255, prepares them itself, and returns
+probabilities.  With --raw it takes prepared images and returns the network's own output.  Either
+way it contains the class names, and the network is folded.
 """
 
 from argparse import Namespace
@@ -54,7 +54,7 @@ def export(parser: Parser) -> Command:
 
 
 def exported(options: Namespace) -> int:
-    """Writes the file and says what is in it.  Raises ValueError for what cannot be."""
+    """Writes the file and describes it.  Raises ValueError for bad options."""
     if (Path(options.model) / "model.keras").is_file() and not options.weights:
         options.model = str(Path(options.model) / "model.keras")
     asked.refuse(options, options.model)
@@ -80,7 +80,7 @@ def exported(options: Namespace) -> int:
 
 
 def in_int8(network: "Trained", options: Namespace) -> Callable[..., None]:
-    """What writes LiteRT in int8, and says how often it agrees with the network."""
+    """A function that writes LiteRT in int8 and reports how often it agrees with the network."""
     from convbook.architectures.graph.ends import answers_probabilities
     from convbook.architectures.graph.fold import flat
     from convbook.training import data
@@ -113,7 +113,7 @@ def refuse(options: Namespace) -> None:
 
 
 def place(options: Namespace) -> Path:
-    """The path to write to.  Raises ValueError for one that cannot be, or what cannot write it."""
+    """The path to write to.  Raises ValueError for an invalid path or a missing library."""
     ending = ENDINGS[options.to]
     if options.out and not options.out.endswith(ending):
         raise ValueError(f"--out {options.out}: a name of {options.to} ends with {ending}")
@@ -131,7 +131,7 @@ def place(options: Namespace) -> Path:
 
 
 def preparation_of(network: "Trained") -> "Preparation":
-    """How images are prepared for it.  Raises ValueError where that is not known in numbers."""
+    """How images are prepared for it.  Raises ValueError if that is not known exactly."""
     known = network.known or prepare.of_run(network.path, network.result or {}, network.channels)
     if known is None:
         raise ValueError(
@@ -142,7 +142,7 @@ def preparation_of(network: "Trained") -> "Preparation":
 
 
 def refuse_end(network: "Trained") -> None:
-    """Raises ValueError for a network whose answers no softmax makes probabilities of classes."""
+    """Raises ValueError for a network whose output no softmax turns into class probabilities."""
     from convbook.architectures.graph.ends import ends_in_sigmoid
 
     if network.classes == 1:
@@ -152,7 +152,7 @@ def refuse_end(network: "Trained") -> None:
 
 
 def description(network: "Trained", preparation: "Preparation | None") -> str:
-    """What the file takes and answers, in a line."""
+    """What the file takes and returns, as one line."""
     first = f", the first of its {network.outputs} outputs" * (network.outputs > 1)
     if preparation is None:
         shape = ", ".join(str(n or "any") for n in network.model.input_shape[1:])

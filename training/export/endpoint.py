@@ -1,8 +1,8 @@
-"""A network as a function of images of any size, of operations that every format has.
+"""A network as a function of images of any size, made of operations that every format has.
 
-LiteRT has no resizing with antialiasing, without which a picture that shrinks loses what lies
-between the pixels that are read.  A resize is two matrix products, of rows and of columns; their
-matrices are computed from the size of the image, and cut out the centre as well.
+LiteRT has no antialiased resizing, so shrinking a picture would lose the pixels between those it
+reads.  Here a resize is two matrix products, one for rows and one for columns; the matrices are
+computed from the size of the image, and crop the centre as well.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ import tensorflow as tf
 from convbook.architectures.graph.ends import answers_probabilities
 from convbook.architectures.weights.preparation import Preparation
 
-IN_FLOAT32 = "in_float32"  # in the names of what int8 leaves as it is
+IN_FLOAT32 = "in_float32"  # in the names of operations that int8 leaves in float32
 Call = Callable[[Any], Any]
 Line = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]  # see span
 
 
 class Endpoint:
-    """A network with the preparation of its images before it, and probabilities after it.
+    """A network with image preparation before it and probabilities after it.
 
-    call: what answers in its place.
+    call: a function to call in place of the network.
 
     images(x)   x (N, H, W, C), uint8, of any size -> probabilities (N, classes)
     files(x)    x (N,), each the bytes of a JPEG or PNG file -> probabilities (N, classes)
@@ -71,7 +71,7 @@ def prepared(x: tf.Tensor, p: Preparation) -> tf.Tensor:
 
 
 def whole(x: tf.Tensor, p: Preparation) -> tf.Tensor:
-    """As whole values from 0 to 255, where the preparation has them."""
+    """Rounded to whole values from 0 to 255, if the preparation works on 8 bits."""
     return tf.floor(tf.clip_by_value(x, 0.0, 255.0) + 0.5) if p.first == "resize" else x
 
 

@@ -1,4 +1,4 @@
-"""Which runtime answers fastest: what `python -m benchmarks deploy` measured, in fastest.json."""
+"""Which runtime is fastest, as measured by `python -m benchmarks deploy`, in fastest.json."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -25,7 +25,7 @@ def kept() -> dict[str, Any]:
 
 
 def measured(name: str) -> str | None:
-    """The network that was measured: name, or the nearest of its family; None if there is none."""
+    """The measured network: this one, or the nearest of its family; None if there is none."""
     nets = kept()["nets"]
     full = catalog.ALIASES.get(name, name)
     family = next((family.NETS for family in catalog.FAMILIES if full in family.NETS), ())

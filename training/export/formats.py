@@ -1,7 +1,7 @@
 """A network as a file: SavedModel, LiteRT or ONNX, each with the names of the classes.
 
-network: an inference_form.  preparation: of its images, which the file then takes as they are, to
-answer probabilities; None: it takes what is prepared already, and answers as the network does.
+network: an inference_form.  preparation: of its images; the file then takes unprepared images and
+returns probabilities.  None: it takes prepared images and returns the network's own output.
 """
 
 import io
@@ -33,7 +33,7 @@ Signature = tuple[Callable[[Any], dict[str, Any]], Any]  # a function, and the s
 def inference_form(model: keras.Model) -> keras.Model:
     """The model folded, in float32, with names that TensorFlow's graphs may have.
 
-    LiteRT and ONNX run no network in halves on every CPU.
+    Not every CPU runs half precision in LiteRT and ONNX.
     """
     network = plain(fold(model))
     network.name = valid(network.name)
@@ -41,8 +41,8 @@ def inference_form(model: keras.Model) -> keras.Model:
 
 
 def plain(network: keras.Model) -> keras.Model:
-    """The network in float32, and without what ONNX files cannot have: Keras' own convolution in
-    groups runs through XLA, and the mean of its Normalization is no constant of a graph."""
+    """The network in float32, without what ONNX cannot express: Keras' own grouped convolution runs
+    through XLA, and the mean of its Normalization is no constant of a graph."""
     every = all_layers(network)
     if not any(map(is_changed, every)):
         return network
@@ -59,7 +59,7 @@ def plain(network: keras.Model) -> keras.Model:
             made[op] = kind.from_config(config | {"name": valid(op.name)})
         return made[op]
 
-    network = flat(network)  # a nested model would go on casting its inputs
+    network = flat(network)  # a nested model would otherwise still cast its inputs
     twin = keras.models.clone_model(network, clone_function=single)
     for op, copy in made.items():
         take(copy, op.get_weights() if copy.weights else ())
@@ -79,7 +79,7 @@ def single_precision(config: Any) -> Any:
 
 
 def valid(name: str) -> str:
-    """As a name of TensorFlow's graphs."""
+    """As a valid name in TensorFlow's graphs."""
     name = re.sub(r"[^A-Za-z0-9_.\\/>-]", lambda m: f"_{ord(m[0]):x}", name)
     return re.sub(r"^(?=[^A-Za-z0-9.])", "named", name)
 
@@ -155,7 +155,7 @@ def archive(network: keras.Model, path: Path | str, functions: dict[str, Signatu
 def saved_model(
     network: keras.Model, preparation: Preparation | None, names: Sequence[str], path: Path
 ) -> None:
-    """A folder: signatures serving_default, of images, and jpeg, of files; both answer
+    """A folder: signatures serving_default, of images, and jpeg, of files; both return
     probabilities and classes.  Raw: serving_default alone."""
     module, answer = tf.Module(), None
     if network.count_params() < LARGEST:
@@ -196,7 +196,7 @@ def litert(
         archive(network, folder, {"serve": signature(network, preparation, 1)})
         try:
             content = convert(folder)
-        except Exception as error:  # by what it does not know, TensorFlow raises all kinds
+        except Exception as error:  # TensorFlow raises errors of all kinds
             raise ValueError(f"{network.name} cannot be a LiteRT file: {short(error)}") from error
     labels = io.BytesIO()
     with zipfile.ZipFile(labels, "w") as file:
@@ -209,7 +209,7 @@ def onnx(
 ) -> None:
     """An .onnx file; the names of the classes are in its metadata, as JSON under classes.
 
-    Raises ValueError for one that cannot be made, or answers otherwise.
+    Raises ValueError if it cannot be made, or its output differs.
     """
     import onnx as library
     import tf2onnx
@@ -224,7 +224,7 @@ def onnx(
             custom_op_handlers=handlers,
         )
         library.helper.set_model_props(model, {"classes": json.dumps(list(names))})
-        library.checker.check_model(model)  # tf2onnx leaves in what it cannot convert
+        library.checker.check_model(model)  # tf2onnx leaves operations in that it cannot convert
         content = model.SerializeToString()
         alike = answers_alike(content, call, spec)
     except Exception as error:  # of all kinds, as above
@@ -235,7 +235,7 @@ def onnx(
 
 
 def answers_alike(content: bytes, call: Callable[[Any], dict[str, Any]], spec: Any) -> bool:
-    """Whether an ONNX file answers noise as a function does, up to a hundredth of the largest."""
+    """Whether an ONNX file and a function agree on noise, to a hundredth of the largest value."""
     from onnxruntime import InferenceSession
 
     noise = np.random.default_rng(0).normal(size=[side or 256 for side in spec.shape[1:]])

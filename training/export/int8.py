@@ -1,7 +1,7 @@
-"""A LiteRT file in int8, but for its ends: the preparation, the first and last layer, the answers.
+"""A LiteRT file in int8, except for its ends: preparation, first and last layer, probabilities.
 
-The ranges of what layers answer come from images that the network is shown.  Resizing in 8 bits
-gives wrong classes, and the first and last layer lose most: they stay in float32.
+The ranges of activations come from sample images.  Resizing in 8 bits gives wrong classes, and the
+first and last layer lose most accuracy: they stay in float32.
 """
 
 import warnings
@@ -16,12 +16,12 @@ from convbook.training.data.splits import Part
 from convbook.training.evaluation.probabilities import uncropped
 from convbook.training.export.endpoint import IN_FLOAT32
 
-MOST = 200  # images that are shown
+MOST = 200  # sample images
 Images = Callable[[], Iterator[list[np.ndarray]]]
 
 
 def shown(part: Part, prepare: Callable[[np.ndarray], Any]) -> Images:
-    """What gives images of a part, at most MOST, each (1, H, W, C), of type uint8, prepared."""
+    """A generator of a part's images, at most MOST, each (1, H, W, C), uint8, prepared."""
     step = -(-len(part) // MOST)
 
     def images() -> Iterator[list[np.ndarray]]:
@@ -33,7 +33,7 @@ def shown(part: Part, prepare: Callable[[np.ndarray], Any]) -> Images:
 
 
 def mark_ends(network: keras.Model) -> None:
-    """Names the first and the last layer with weights as those that stay in float32.
+    """Marks the first and the last layer with weights, by name, to stay in float32.
 
     network: of a single graph, as flat makes it.
     """
@@ -43,13 +43,13 @@ def mark_ends(network: keras.Model) -> None:
 
 
 def converted(folder: str, images: Images) -> bytes:
-    """The LiteRT file of a SavedModel; what is named IN_FLOAT32 stays so."""
+    """The LiteRT file of a SavedModel; operations named IN_FLOAT32 stay in float32."""
     content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
     lite = tf.lite.TFLiteConverter.from_saved_model(folder)
     lite.optimizations, lite.representative_dataset = [tf.lite.Optimize.DEFAULT], images
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that tf.lite.Interpreter will go
-        # The one public call that leaves out operations by their names
+        warnings.simplefilter("ignore", UserWarning)  # tf.lite.Interpreter is deprecated
+        # The only public call that excludes operations by name
         options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=floats(content))
         debugger = tf.lite.experimental.QuantizationDebugger(
             converter=lite, debug_dataset=images, debug_options=options
@@ -58,7 +58,7 @@ def converted(folder: str, images: Images) -> bytes:
 
 
 def floats(content: bytes) -> list[str]:
-    """The names of the tensors of a LiteRT file that stay as they are."""
+    """The names of the tensors of a LiteRT file that are not quantised."""
     file = tf.lite.Interpreter(model_content=content)
     file.allocate_tensors()
     names = [tensor["name"] for tensor in file.get_tensor_details()]
@@ -67,7 +67,7 @@ def floats(content: bytes) -> list[str]:
 
 
 class Agreement(NamedTuple):
-    """For how many images a file has the first class of the network, and of how many.
+    """For how many of how many images a file has the same first class as the network.
 
     lost: the most that the network's first class led by where the file has another, in probability.
     """
@@ -85,7 +85,7 @@ class Agreement(NamedTuple):
 def agreement(
     content: bytes, call: Callable[[Any], dict[str, Any]], images: Images, probabilities: bool
 ) -> Agreement:
-    """How a file answers beside what was exported.  probabilities: whether they answer these."""
+    """How a file's output compares with the network's.  probabilities: whether both return them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         run = tf.lite.Interpreter(model_content=content).get_signature_runner()

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run goes on from, one file a step; what is written is never half there.
+"""Checkpoints: all that a run needs to resume, one file per step, written whole or not at all.
 
 A file is NumPy's .npz (no pickle): an array for each variable, and a text of JSON with the rest.
 """
@@ -25,7 +25,7 @@ class Refused(ValueError):
 
 
 class Unwritable(RuntimeError):
-    """The disk is full, or the folder cannot be written; what was there before still is."""
+    """The disk is full, or the folder cannot be written; earlier files are intact."""
 
 
 def save(
@@ -60,11 +60,11 @@ def written(folder: Path) -> list[Path]:
 def latest(
     folder: Path, shapes: Callable[[dict[str, Any]], dict[str, tuple[int, ...]]]
 ) -> tuple[Kept | None, list[str]]:
-    """(arrays, info) of the last checkpoint that is whole, or None; and words on others.
+    """(arrays, info) of the last intact checkpoint, or None; and words on the others.
 
-    shapes(info) gives {name: shape} of the variables that it must have; it may raise Refused, as is
-    raised for others.  A checkpoint that is damaged is named in the words, and the one before it
-    is taken.
+    shapes(info) returns {name: shape} of the variables that it must have, or raises Refused, which
+    is raised for other shapes too.  The words name a damaged checkpoint, and the one before it is
+    used.
     """
     words = []
     for path in reversed(found := written(folder)):

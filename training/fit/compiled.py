@@ -1,4 +1,4 @@
-"""The model of a run as model.fit takes it: optimizer, losses of all heads, what is frozen."""
+"""The model of a run, compiled for model.fit: optimizer, losses of all heads, frozen layers."""
 
 import keras
 
@@ -12,9 +12,9 @@ from convbook.training.recipes.transfer import freeze
 
 
 def compiled(job: Job, frozen: str | None = None) -> keras.Model:
-    """A twin of the model, on the same layers, that can be fitted; the model stays clean to save.
+    """A compiled twin of the model on the same layers; the model itself stays clean to be saved.
 
-    frozen: the stage up to which the layers are left as they are.
+    frozen: the stage up to which layers are not trained.
     """
     model, recipe, options = job.model, job.recipe, job.options
     freeze(model, frozen)
@@ -37,7 +37,7 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
         loss if heads == 1 else [loss] * heads,
         loss_weights=None if heads == 1 else [1.0, *recipe["aux_weights"]],
         metrics=["accuracy"] if heads == 1 else [["accuracy"]] + [[]] * (heads - 1),
-        # XLA on a CPU: ResNet-20 compiles for 6 s more and then trains at half the speed
+        # With XLA on a CPU, ResNet-20 compiles for 6 s longer and then trains at half the speed
         jit_compile=options.jit,
         steps_per_execution=options.steps_per_execution,
     )
@@ -46,6 +46,6 @@ def compiled(job: Job, frozen: str | None = None) -> keras.Model:
 
 
 def frozen_at(job: Job, epoch: int) -> str | None:
-    """The stage up to which nothing is trained in an epoch; None: all is."""
+    """The stage up to which layers are frozen in an epoch; None: all are trained."""
     freeze, unfreeze = job.options.freeze, job.options.unfreeze
     return freeze if unfreeze is None or epoch < unfreeze else None

@@ -1,4 +1,4 @@
-"""What a run is asked for that changes nothing in it: said before the first step."""
+"""Options that change nothing in a run, reported before the first step."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from convbook.training.recipes.fields import fields
 
 
 def without_effect(job: Job) -> list[str]:
-    """A line for each option and each field of --set that changes nothing, and why."""
+    """A line for each option and each field of --set that has no effect, and why."""
     return [f"{what} has no effect: {why}" for what, why in (*of_options(job), *of_fields(job))]
 
 

@@ -1,11 +1,11 @@
-"""The fingerprint of a run: all that its result depends on, to compare with another's.
+"""The fingerprint of a run: everything its result depends on, to compare with another run's.
 
-    options, recipe    as asked, completed; not where the run lies, nor how often it saves or says
+    options, recipe    as given, completed; not the run's folder, nor how often it saves or prints
     data, classes      the content of each part, at whatever path; the names of the classes
     code               a digest of this package, and the versions below it
 
-It is in every checkpoint and in result.json.  Workers must agree in all of it; a run goes on, and
-is taken for finished, only with the options, recipe, data and classes that it began with.
+It is in every checkpoint and in result.json.  Workers must agree in all of it; a run resumes, and
+counts as finished, only with the options, recipe, data and classes that it began with.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ Difference = tuple[str, str, str]  # what, here, there
 
 
 def fingerprint(options: Namespace, recipe: Mapping[str, Any], images: data.Data) -> dict[str, Any]:
-    """That of a run with these options, this recipe and these images, as JSON gives it back."""
+    """The fingerprint of a run with these options, recipe and images, as JSON returns it."""
     apart = FREE | OF_RECIPE | OF_DATA
     asked = {k: v for k, v in vars(options).items() if k not in apart}
     if mine := network.own(options.model):
@@ -53,7 +53,7 @@ def fingerprint(options: Namespace, recipe: Mapping[str, Any], images: data.Data
 
 @cache
 def code() -> dict[str, str]:
-    """A digest of what trains, and the versions of Keras and TensorFlow."""
+    """A digest of the training code, and the versions of Keras and TensorFlow."""
     found = hashlib.sha256()
     for room in (blocks, architectures, training):
         for path in sorted(Path(str(room.__file__)).parent.rglob("*.*")):
@@ -63,7 +63,7 @@ def code() -> dict[str, str]:
 
 
 def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Difference]:
-    """What two fingerprints differ in, each with its value here and there, the telling first."""
+    """The differences of two fingerprints, with both values, the most telling first."""
     mine, theirs = ({**named(each), **named_recipe(each["recipe"])} for each in (here, there))
     for name in {**mine, **theirs}:
         if mine.get(name) != theirs.get(name):
@@ -78,7 +78,7 @@ def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[D
 
 
 def named(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a fingerprint by the names that are typed."""
+    """The options of a fingerprint by the names on the command line."""
     return {k if k == "model" else option(k): v for k, v in found["options"].items()}
 
 
@@ -101,7 +101,7 @@ def text(value: Any) -> str:
 
 
 def of_classes(mine: list[str], theirs: list[str]) -> Iterator[Difference]:
-    """A class that only one has, or the first that is another."""
+    """A class that only one has, or the first that differs."""
     added, gone = sorted({*mine} - {*theirs}), sorted({*theirs} - {*mine})
     if added or gone:
         here, there = (", ".join(each[:3]) or "none of these" for each in (added, gone))
@@ -114,7 +114,7 @@ def of_classes(mine: list[str], theirs: list[str]) -> Iterator[Difference]:
 
 
 def refuse(here: Mapping[str, Any], there: Mapping[str, Any], who: str, instead: str) -> None:
-    """Raises ValueError, naming what differs, if here is not as who has it."""
+    """Raises ValueError, naming the differences, if here is not as who has it."""
     if found := list(differences(here, there)):
         (name, mine, theirs), *others = found
         more = ", ".join(name for name, *_ in others[:3]) + (", ..." if others[3:] else "")
@@ -127,7 +127,7 @@ def agreed(
 ) -> None:
     """Returns if all workers of a cluster found the same, else raises ValueError on each of them.
 
-    found: the fingerprint of this one, or why it cannot train.
+    found: this worker's fingerprint, or the reason why it cannot train.
     """
     said = {"error": str(found)} if isinstance(found, ValueError) else found
     with watched(cluster):

@@ -1,4 +1,4 @@
-"""The folder of a run: held by one run at a time, and every file in it written whole or not."""
+"""The folder of a run: used by one run at a time, with every file written whole or not at all."""
 
 import contextlib
 import hashlib
@@ -13,21 +13,21 @@ from typing import IO, Any
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs into one folder are not noticed there
+except ImportError:  # Windows: two runs in one folder are not detected there
     fcntl = None  # type: ignore[assignment]
 
 RESULT, LOCK, UNFINISHED = "result.json", ".lock", ".unfinished"
 AGAIN = "delete result.json and give the same command again to restore it from the last checkpoint"
-FILES = {  # of a finished run, which Keras writes: what to do where one is damaged
+FILES = {  # of a finished run, written by Keras: what to do if one is damaged
     "model.keras": AGAIN,
     "best.keras": "delete it; only the weights of the best epoch are lost",
     "deployed.keras": AGAIN,
 }
-SMALL = ("history.csv", "curves.png", "passport.json")  # result.json has their digests
+SMALL = ("history.csv", "curves.png", "passport.json")  # result.json holds their digests
 
 
 def claim(folder: str | Path) -> None:
-    """Makes folder and proves that it can be written.  Raises ValueError."""
+    """Makes the folder and checks that it can be written.  Raises ValueError."""
     try:
         aside = Path(folder) / UNFINISHED
         shutil.rmtree(aside, ignore_errors=True)
@@ -40,16 +40,16 @@ def claim(folder: str | Path) -> None:
 
 @contextlib.contextmanager
 def held(folder: str | Path) -> Iterator[None]:
-    """Meanwhile no other run may write into folder.  Raises ValueError if one does.
+    """Within it, no other run may write into the folder.  Raises ValueError if one already does.
 
-    The system lets go of it when the process ends, in whatever way.
+    The system releases it when the process ends, however it ends.
     """
     path = Path(folder) / LOCK
     with locked(path):
         try:
             yield
         finally:
-            with contextlib.suppress(PermissionError):  # Windows keeps what is open
+            with contextlib.suppress(PermissionError):  # Windows cannot remove an open file
                 path.unlink(missing_ok=True)
 
 
@@ -90,7 +90,7 @@ def lock(file: IO[str], path: Path) -> None:
 
 def replaced(path: Path, write: Callable[[Path], Any]) -> None:
     """write(path aside), synced to the disk, then renamed to path."""
-    aside = path.with_name(f".writing-{path.name}")  # the ending says which format Keras saves
+    aside = path.with_name(f".writing-{path.name}")  # Keras chooses the format by the ending
     try:
         write(aside)
         synced(aside)
@@ -101,21 +101,21 @@ def replaced(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def synced(path: Path) -> None:
-    """Waits until a file, or what a folder lists, is on the disk."""
+    """Waits until a file, or a folder's listing, is on the disk."""
     if os.name == "nt" and path.is_dir():
         return
     number = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         with contextlib.suppress(OSError) if path.is_dir() else contextlib.nullcontext():
-            os.fsync(number)  # of a folder, not every file system has it
+            os.fsync(number)  # not every file system can do so for a folder
     finally:
         os.close(number)
 
 
 def finished(folder: str | Path) -> dict[str, Any] | None:
-    """What result.json in folder says, None where there is none: it is written last.
+    """The content of result.json in a folder; None if there is none: it is written last.
 
-    Raises ValueError for a damaged file of a finished run, with what to do.
+    Raises ValueError for a damaged file of a finished run, and says what to do.
     """
     folder = Path(folder)
     try:
@@ -137,15 +137,15 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """{name: digest} of the small files of a run that are there."""
+    """{name: digest} of the small files that a run has."""
     there = (folder / name for name in SMALL if (folder / name).is_file())
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a file of a finished run, None for one that is whole.
+    """What is wrong with a file of a finished run; None if it is intact.
 
-    All but model.keras may be missing, as whoever does not need them may delete them.
+    All but model.keras may be missing: users may delete what they do not need.
     """
     try:
         with zipfile.ZipFile(path) as file:

@@ -1,4 +1,4 @@
-"""The tf.data of a run: each device gets its share, each output of the model gets the labels."""
+"""The tf.data of a run: every device gets its share, every output of the model gets the labels."""
 
 import math
 from argparse import Namespace
@@ -54,19 +54,19 @@ def held_out(job: Job, part: Part) -> tuple[Any, int | None]:
 def to_heads(
     batches: tf.data.Dataset, model: keras.Model, weights: np.ndarray | None = None
 ) -> tf.data.Dataset:
-    """The labels for each output of the model; weights: what an image of each class counts."""
+    """The labels for each output of the model; weights: the weight of an image of each class."""
     heads = len(model.outputs)
 
     def each(y):
         return (y,) * heads if heads > 1 else y
 
     if weights is not None:
-        # A mixture of two images counts as both in their shares
+        # A mixture of two images counts as both, by their shares
         return batches.map(lambda x, y: (x, each(y), each(tf.linalg.matvec(y, weights))))
     return batches.map(lambda x, y: (x, each(y))) if heads > 1 else batches
 
 
 def class_weights(images: data.Data) -> np.ndarray:
-    """(classes,): what a training image counts so that all classes count alike; 1 on average."""
+    """(classes,): weights of training images so that all classes count equally; 1 on average."""
     counts = np.bincount(images.train.y, minlength=images.classes)
     return (len(images.train) / (images.classes * np.maximum(counts, 1))).astype("float32")

@@ -1,4 +1,4 @@
-"""The job of a run: data, model and recipe, and all that can be refused before time is spent."""
+"""The job of a run: data, model and recipe, with all checks that are possible before it starts."""
 
 import math
 from argparse import Namespace
@@ -23,7 +23,7 @@ from convbook.training.recipes import schedules
 from convbook.training.recipes.fields import fields
 from convbook.training.recipes.transfer import freeze
 
-STEPS = 6  # at least in an epoch of finetune, if there are 24 images
+STEPS = 6  # at least so many in an epoch of finetune, if there are 24 images
 # options: as the command line gave them, completed; data: see training.data; recipe: see
 # training.recipes; statistics: of the training images, or None; steps: in an epoch, and in all
 # fingerprint: see training.fit.fingerprint
@@ -34,8 +34,8 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
             cluster: Cluster | None = None) -> Job:  # fmt: skip
     """Loads the data and builds the model: a Job.
 
-    options: as convbook train makes them; size and what the recipe says are filled in if None.
-    devices: the tf.distribute strategy, chosen from what is there if not given.  Raises ValueError.
+    options: as convbook train makes them; size and the recipe's fields are filled in if None.
+    devices: the tf.distribute strategy; by default chosen from those found.  Raises ValueError.
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError("training runs on TensorFlow: set KERAS_BACKEND to tensorflow")
@@ -45,7 +45,7 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     images, same = agreed(options, recipe, devices, cluster)
     asked = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
     strategy.refuse(vars(options) | asked, devices)
-    for part in images.val, images.test:  # raises where a device has no image of it
+    for part in images.val, images.test:  # raises if a device gets no image of it
         strategy.evaluation_batch(len(part), devices.num_replicas_in_sync)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
@@ -66,7 +66,7 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
 
 def agreed(options: Namespace, recipe: dict[str, Any], devices: tf.distribute.Strategy,
            cluster: Cluster | None) -> tuple[data.Data, dict[str, Any]]:  # fmt: skip
-    """The images, and the fingerprint that is the same on all workers.  Raises ValueError."""
+    """The images, and the fingerprint, which must be equal on all workers.  Raises ValueError."""
     try:
         images = loaded(options, recipe)
         found = fingerprint.fingerprint(options, recipe, images)
@@ -80,7 +80,7 @@ def agreed(options: Namespace, recipe: dict[str, Any], devices: tf.distribute.St
 
 
 def loaded(options: Namespace, recipe: dict[str, Any]) -> data.Data:
-    """The images of a run; where no batch is asked for, finetune's is made to fit few of them.
+    """The images of a run; if no batch size is given, finetune's is made smaller for few images.
 
     Raises ValueError.
     """
@@ -99,13 +99,13 @@ def loaded(options: Namespace, recipe: dict[str, Any]) -> data.Data:
 
 
 def of_finished(options: Namespace) -> dict[str, Any]:
-    """The fingerprint of what options ask for, without devices or a model.  Raises ValueError."""
+    """The fingerprint of a run with these options; needs no devices or model.  ValueError."""
     recipe = chosen_recipe(options)
     return fingerprint.fingerprint(options, recipe, loaded(options, recipe))
 
 
 def chosen_recipe(options: Namespace) -> dict[str, Any]:
-    """The recipe with what the command line puts in its places; its pixels are for options.size.
+    """The recipe with the command line's fields; its sizes in pixels are for options.size.
 
     Fills in options.size.  Raises ValueError.
     """
@@ -132,7 +132,7 @@ def chosen_recipe(options: Namespace) -> dict[str, Any]:
 
 def knowing(model: keras.Model, options: Namespace, recipe: dict[str, Any],
             names: Sequence[str] | None) -> keras.Model:  # fmt: skip
-    """The model, which knows how images are prepared for the weights that it began with."""
+    """The model; it knows how images are prepared for the weights it starts with."""
     if "prepared" not in dict(recipe["augmentation"]):
         stale = isinstance(model, PreparedModel)
         return keras.Model(model.input, model.output, name=model.name) if stale else model
@@ -141,7 +141,7 @@ def knowing(model: keras.Model, options: Namespace, recipe: dict[str, Any],
 
 
 def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:
-    """Fills in what is frozen, and until when, where a recipe trains the head first."""
+    """Fills in which layers are frozen, and until when, if a recipe trains the head first."""
     rule = recipe["head_first"]
     if not rule or not rule["share"] or options.freeze or options.unfreeze:
         recipe["head_first"] = None
@@ -155,7 +155,7 @@ def head_first(options: Namespace, recipe: dict[str, Any], epoch: int) -> None:
 
 
 def too_short(recipe: dict[str, Any], epoch: int) -> list[str]:
-    """A line where a run has no room for the schedule of its recipe."""
+    """A line if a run is too short for the schedule of its recipe."""
     steps, planned = (schedules.total_steps(r, epoch) for r in (recipe, recipe["planned"]))
     kwargs = recipe["schedule"]["kwargs"]
     rise = kwargs.get("warmup", 0) * {"epochs": epoch, "runs": steps}.get(kwargs.get("unit"), 1)
@@ -169,7 +169,7 @@ def too_short(recipe: dict[str, Any], epoch: int) -> list[str]:
 
 
 def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, several: bool) -> None:
-    """What the network has a say in: the rate without batch norm, and batch norm's momentum."""
+    """Fields that depend on the network: the rate without batch norm, and batch norm's momentum."""
     norms = batch_norms(model)
     if not norms and recipe["lr_without_norm"]:
         recipe["lr"] = recipe["lr_without_norm"]
@@ -191,7 +191,7 @@ def settle(options: Namespace, recipe: dict[str, Any], model: keras.Model, sever
 
 
 def redropped(recipe: dict[str, Any], model: keras.Model) -> None:
-    """Dropout at rates that are given, not the recipe's own.  Raises ValueError."""
+    """Dropout at rates from the command line, not the recipe's own.  Raises ValueError."""
     rates = recipe["dropout"]
     if rates == fields(recipe["name"])["dropout"]["value"]:
         return

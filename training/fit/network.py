@@ -1,7 +1,7 @@
-"""The network of a run: one of the catalog, or one's own.
+"""The network of a run: from the catalog, or the user's own.
 
-One's own is a model at hand, a .keras file, or FILE.py:FUNCTION, which is called with input_shape
-and classes, as far as it takes them, and with the values of --option.
+The user's own is a model object, a .keras file, or FILE.py:FUNCTION, which is called with
+input_shape and classes, if it has these arguments, and with the values of --option.
 """
 
 import hashlib
@@ -35,12 +35,12 @@ Shape = tuple[Any, ...]  # (rows, columns, channels)
 SIDES = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 ANY: Shape = (None, None, None)
-GATES = {"survival", "drop_path"}  # options of networks, of which one may be given
+GATES = {"survival", "drop_path"}  # options of networks that exclude each other
 
 
 @dataclass(frozen=True)
 class Own:
-    """How a network of one's own is made, and what it is known by."""
+    """How a user's own network is made, and its name."""
 
     make: Callable[..., keras.Model]  # (shape, classes, **options)
     digest: str
@@ -49,7 +49,7 @@ class Own:
 
 
 def own(name: str) -> Own | None:
-    """One's own network; None: it is of the catalog.  Raises ValueError for what cannot be."""
+    """The user's own network; None: it is in the catalog.  Raises ValueError for an invalid one."""
     if isinstance(name, names.AtHand):
         model = usable(name.model, name)
         return Own(lambda *_: twin(model), digest(layout(model)), model.input_shape[1:])
@@ -63,7 +63,7 @@ def own(name: str) -> Own | None:
 
 
 def shape_in(path: str) -> Shape:
-    """What the network of a .keras file reads, of its text alone: TensorFlow does nothing yet.
+    """The input of the network in a .keras file, from its text alone, without TensorFlow.
 
     Raises ValueError.
     """
@@ -80,7 +80,7 @@ def shape_in(path: str) -> Shape:
 
 
 def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
-    """What FILE.py:FUNCTION makes.  Raises ValueError."""
+    """The network that FILE.py:FUNCTION makes.  Raises ValueError."""
     path, _, function = name.partition(":")
     build = run_file(path).get(function)
     if not callable(build):
@@ -97,7 +97,7 @@ def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
 
 
 def run_file(path: str) -> dict[str, Any]:
-    """What a Python file defines; it finds the modules beside it, as if it were run."""
+    """The definitions of a Python file; it can import modules beside it, as if it were run."""
     beside = str(Path(path).resolve().parent)
     sys.path.insert(0, beside)
     try:
@@ -121,9 +121,9 @@ def usable(model: Any, name: str) -> keras.Model:
 
 
 def twin(model: keras.Model) -> keras.Model:
-    """A copy of a model at hand, on all devices of the strategy; the model itself stays as it is.
+    """A copy of a model object on all devices of the strategy; the model itself does not change.
 
-    Raises ValueError for layers that cannot be made again.
+    Raises ValueError for layers that cannot be copied.
     """
     try:
         copy = keras.models.clone_model(model)
@@ -135,7 +135,7 @@ def twin(model: keras.Model) -> keras.Model:
 
 
 def layout(model: keras.Model) -> bytes:
-    """The layers of a model and how they are connected, whatever their names are."""
+    """The layers of a model and their connections, whatever their names are."""
     text = model.to_json()
     given = dict.fromkeys(re.findall(r'"name": "([^"]+)"', text))
     numbers = {name: str(i) for i, name in enumerate(given)}
@@ -147,10 +147,10 @@ def digest(content: bytes) -> str:
 
 
 def shape_of(options: Namespace) -> Shape:
-    """(rows, columns, channels) of the images that the network reads, pixels as options ask.
+    """(rows, columns, channels) of the network's images, at the size that options ask for.
 
-    Fills in options.size: the network's, less for small images, where that would only cost.
-    Raises ValueError for options that do not go together with the network.
+    Fills in options.size: the network's, or less for small images, where more would only cost time.
+    Raises ValueError for options that do not fit the network.
     """
     if mine := own(options.model):
         refuse(options, mine)
@@ -166,9 +166,9 @@ def shape_of(options: Namespace) -> Shape:
 
 
 def prepared_for(options: Namespace) -> Known | str | None:
-    """How images are prepared for the weights that a network begins with; None: it has none.
+    """How images are prepared for the weights that a network starts with; None: it has none.
 
-    Fills in options.size, theirs, but for small images.  Raises ValueError.
+    Fills in options.size: theirs, except for small images.  Raises ValueError.
     """
     if mine := own(options.model):
         refuse(options, mine)
@@ -183,7 +183,7 @@ def prepared_for(options: Namespace) -> Known | str | None:
 
 
 def of_own(name: Any) -> Known | None:
-    """What a network of one's own says of its images, if it is a model already."""
+    """The input shape of a user's own network, if it is a model already."""
     if not isinstance(name, names.AtHand):
         return saved_with(name) if name.endswith(".keras") else None
     said = getattr(name.model, "preparation", None)
@@ -191,7 +191,7 @@ def of_own(name: Any) -> Known | None:
 
 
 def asked_network(options: Namespace) -> Net:
-    """The row of the network, whose options go together with the weights.  Raises ValueError."""
+    """The row of the network, whose options fit the weights.  Raises ValueError."""
     key, net = find(options.model)
     if options.weights:
         needed(key, options.weights, dict(options.option), options.of)
@@ -203,7 +203,7 @@ def asked_network(options: Namespace) -> Net:
 
 
 def refuse(options: Namespace, mine: Own) -> None:
-    """Raises ValueError for options that a network of one's own does not have."""
+    """Raises ValueError for options that a user's own network does not have."""
     if options.weights:
         instead = "to load the layers that fit, give --init-from FILE.keras"
         raise ValueError(
@@ -219,7 +219,7 @@ def refuse(options: Namespace, mine: Own) -> None:
 def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: int) -> keras.Model:
     """The model as the recipe trains it: gates, auxiliary heads, first weights.
 
-    One's own has the first weights that it comes with.  Raises ValueError.
+    A user's own network keeps the weights it comes with.  Raises ValueError.
     """
     if mine := own(options.model):
         model = mine.make(shape, classes, **options.option)
@@ -254,7 +254,7 @@ def choices(options: Namespace, recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights: Any) -> None:
-    """Raises ValueError if a model does not answer for such images, or has other heads."""
+    """Raises ValueError if a model does not accept these images, or has other heads."""
     reads, answers = model.input_shape[1:], model.outputs[0].shape
     if any(here not in (None, there) for here, there in zip(reads, shape, strict=True)):
         right = "let it take input_shape, or give --size"
@@ -269,7 +269,7 @@ def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights:
 
 
 def refuse_precision(model: keras.Model, precision: str) -> None:
-    """Raises ValueError if a model that is made already is of another precision."""
+    """Raises ValueError if an existing model has another precision."""
     has = {layer.dtype_policy.name for layer in all_layers(model)} & {*PRECISIONS}
     if precision not in has and precision != "float32":
         raise ValueError(

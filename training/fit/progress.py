@@ -1,4 +1,4 @@
-"""What a run shows before it begins, while it goes on and when it has ended."""
+"""What a run prints before it starts, while it runs, and at its end."""
 
 import os
 import shlex
@@ -15,11 +15,11 @@ from keras.callbacks import SwapEMAWeights, TensorBoard
 from convbook.training.fit.job import Job
 from convbook.training.fit.resume import Keeper
 
-HALF_A_MINUTE = 30.0  # seconds without a line, where there is no bar
+HALF_A_MINUTE = 30.0  # seconds between two lines if there is no bar
 
 
 def plan(job: Job) -> str:
-    """What a run will do, in a line."""
+    """What a run will do, as one line."""
     options, parts = job.options, (job.data.train, job.data.val, job.data.test)
     counts = "{:,} images to train, {:,} to validate, {:,} to test".format(*map(len, parts))
     count = -(-job.steps // job.epoch)
@@ -54,7 +54,7 @@ def has_bar(options: Namespace) -> bool:
 
 
 def callbacks(job: Job, keeper: Keeper) -> list[keras.callbacks.Callback]:
-    """In their order: what measures, what decides, what keeps, what only shows."""
+    """In order: those that measure, decide, save, and only print."""
     options = job.options
     found = [Pace(job.recipe["batch_size"]), *keeper.others, keeper]
     if job.recipe["ema"]:
@@ -88,12 +88,12 @@ class Pace(keras.callbacks.Callback):
         for key in ("accuracy", "val_accuracy"):  # of the network, where there are other heads
             logs.setdefault(key, logs.get(key.replace("accuracy", "logits_accuracy")))
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        if self.done:  # none where a run goes on with the validation of an epoch
+        if self.done:  # none if a run resumes with the validation of an epoch
             logs["images_per_second"] = self.batch * self.done / self.seconds
 
 
 class Estimate(keras.callbacks.Callback):
-    """Says once how long the run will still take, as soon as a few steps tell."""
+    """Prints once how much longer the run will take, estimated from a few steps."""
 
     AFTER = 10.0  # seconds
 
@@ -107,7 +107,7 @@ class Estimate(keras.callbacks.Callback):
         if self.begun is None:
             self.begun = time.perf_counter(), self.keeper.info["step"]
         elif time.perf_counter() - self.begun[0] > self.AFTER:
-            self.say("\n" if has_bar(self.keeper.job.options) else "")  # the bar's line goes on
+            self.say("\n" if has_bar(self.keeper.job.options) else "")  # the bar stays on its line
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.say()
@@ -123,7 +123,7 @@ class Estimate(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """In the unit that suits: 40 seconds, 3 minutes, 2.5 hours."""
+    """In a suitable unit: 40 seconds, 3 minutes, 2.5 hours."""
     for unit, size in {"hours": 3600, "minutes": 60}.items():
         if seconds >= 1.5 * size:
             digits = 1 if unit == "hours" else 0
@@ -132,7 +132,7 @@ def duration(seconds: float) -> str:
 
 
 class Lines(keras.callbacks.Callback):
-    """A line every so many steps, for a log file; every half minute if no number is given."""
+    """A line every n steps, for a log file; every half minute by default."""
 
     def __init__(self, keeper: Keeper, every: int | None, steps: int):
         super().__init__()

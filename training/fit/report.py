@@ -29,7 +29,7 @@ PEAKS = {"T4": 32.5e12, "V100": 62.5e12, "A100": 156e12, "H100": 495e12, "H200":
 
 
 def revision() -> str | None:
-    """The commit of the code that runs, None where it is no git checkout."""
+    """The commit of the running code; None if it is no git checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -38,7 +38,7 @@ def revision() -> str | None:
 
 
 def share_of_peak(model: keras.Model, images_per_second: float, precision: str) -> float | None:
-    """The share of the GPU's peak arithmetic that training uses; None where it is not known.
+    """The share of the GPU's peak arithmetic that training uses; None if the peak is not known.
 
     Three times the multiply-adds of inference: forward, and backward to maps and to weights.
     """
@@ -51,8 +51,8 @@ def share_of_peak(model: keras.Model, images_per_second: float, precision: str) 
 
 
 def accuracies(result: dict[str, Any]) -> str:
-    """The test accuracy of the weights that are kept, with the balanced one where it is another,
-    and of the last weights where those are others."""
+    """The test accuracy of the weights that are kept, with the balanced one if it differs, and of
+    the last weights if they differ."""
     accuracy, balanced = (result.get(f"test_{k}accuracy") for k in ("", "balanced_"))
     line, last = f"test accuracy {accuracy:.2%}", result.get("last", {})
     if result.get("kept") == "best" and result["best"]["epoch"] != last["epoch"]:
@@ -67,9 +67,9 @@ def accuracies(result: dict[str, Any]) -> str:
 def remarks(job: Job, result: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[str]:
     """A line for each sign that a run went wrong."""
     lines, counts = [], np.bincount(job.data.test.y)
-    key, chance = "accuracy", counts.max() / counts.sum()  # of always saying the most frequent
+    key, chance = "accuracy", counts.max() / counts.sum()  # of a constant answer
     of = f"{chance:.2%} for the most frequent of {job.data.classes} classes"
-    if job.recipe["class_weights"]:  # which costs accuracy where classes are unequal
+    if job.recipe["class_weights"]:  # which costs accuracy if classes are imbalanced
         key, chance = "balanced_accuracy", 1 / job.data.classes
         of = f"{chance:.2%} for {job.data.classes} classes"
     spread = 2 * (chance * (1 - chance) / counts.sum()) ** 0.5
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
 
 def result(job: Job, info: dict[str, Any], test: dict[str, float], last: dict[str, float],
            seconds: float) -> dict[str, Any]:  # fmt: skip
-    """What result.json says, as a dictionary.
+    """The content of result.json as a dictionary.
 
     test, last: see training.fit.tested; of the weights that are kept, and of the last.
     """
@@ -108,7 +108,7 @@ def result(job: Job, info: dict[str, Any], test: dict[str, float], last: dict[st
         steps=info["step"],
         images_per_second=images_per_second,
         share_of_peak=share_of_peak(model, images_per_second, options.precision),
-        seconds=seconds,  # since the run was last begun
+        seconds=seconds,  # since the run was last started
         classes=job.data.names and list(job.data.names),
         bits_in_use=bits_in_use(job.data),
         statistics=job.statistics
@@ -129,7 +129,7 @@ def of_test(scores: dict[str, float]) -> dict[str, float]:
 def write(
     folder: Path, model: keras.Model, history: Sequence[dict[str, Any]], result: dict[str, Any]
 ) -> dict[str, Any]:
-    """All that a finished run leaves; result.json, which is returned, is the last, its mark."""
+    """Writes a finished run's files; result.json, which is returned, comes last as the mark."""
     save_model(folder / "model.keras", model)
     write_history(folder / "history.csv", history)
     replaced(folder / "curves.png", lambda path: draw_curves(path, history))
@@ -147,7 +147,7 @@ def save_model(path: Path, model: keras.Model) -> None:
 
 
 def write_deployed(folder: Path, job: Job) -> list[str]:
-    """deployed.keras, for whoever has not this package; words where there can be none."""
+    """deployed.keras, for users without this package; a message if it cannot be made."""
     size, channels, s = job.data.train.size, job.data.train.channels, job.statistics
     moments = (s.mean, s.std, s.pixel_mean) if s else ()
     try:
@@ -159,7 +159,7 @@ def write_deployed(folder: Path, job: Job) -> list[str]:
 
 
 def write_passport(folder: str | Path, contents: dict[str, Any]) -> None:
-    """What was found in the data: see training.data.passport."""
+    """The passport of the data: see training.data.summary."""
     text = json.dumps(contents, indent=2) + "\n"
     replaced(Path(folder) / "passport.json", lambda path: path.write_text(text, encoding="utf-8"))
 
@@ -168,7 +168,7 @@ def write_skipped(folder: str | Path, skipped: Sequence[tuple[str, str]]) -> Non
     """The files that --skip-broken left out, and why."""
 
     def write(path):
-        any_bytes = "surrogateescape"  # as a name may have
+        any_bytes = "surrogateescape"  # names may contain them
         with open(path, "w", newline="", encoding="utf-8", errors=any_bytes) as file:
             csv.writer(file).writerows([("file", "reason"), *skipped])
 

@@ -1,4 +1,4 @@
-"""Exact resume: a callback that keeps all that a run goes on from, and gives it back."""
+"""Exact resume: a callback that saves and restores the whole state of a run."""
 
 import contextlib
 import math
@@ -20,7 +20,7 @@ from convbook.training.recipes import schedules
 
 
 class Stopped(RuntimeError):
-    """The run ends before its end; code is the exit code."""
+    """The run stops early; code is the exit code."""
 
     def __init__(self, message: str, code: int = 1):
         super().__init__(message)
@@ -28,11 +28,11 @@ class Stopped(RuntimeError):
 
 
 class Keeper(keras.callbacks.Callback):
-    """Keeps all that a run goes on from.
+    """Saves and restores the whole state of a run.
 
-    Restores it where a fit begins; saves it at the end of an epoch, every save_every steps and
-    where a signal asks to stop; stops where the loss is not finite.  It comes after the callbacks
-    with counters, so that what they decided is in what is saved.
+    Restores when a fit begins; saves at the end of an epoch, every save_every steps and when a
+    signal asks to stop; stops if the loss is not finite.  It comes after the callbacks with
+    counters, so that it saves what they decided.
     """
 
     COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
@@ -44,24 +44,24 @@ class Keeper(keras.callbacks.Callback):
         self.info: dict[str, Any] = dict(step=0, history=[], partial=None, best=None)
         self.info |= dict(counters=[], ended=False)
         self.arrays: dict[str, Any] = {}
-        self.best: dict[str, Any] = {}  # weights of the best epoch, if they are what is kept
+        self.best: dict[str, Any] = {}  # weights of the best epoch, if those are kept
         self.signal: int | None = None
         self.last_saved: Path | None = None
         self.frozen: str | None = "not known"
         self.plateau = schedules.build(job.recipe, job.epoch)[1]
-        self.others = list(self.plateau)  # which count, and decide
+        self.others = list(self.plateau)  # with counters that decide
         if options.patience:
             self.others.append(EarlyStopping(options.monitor, patience=options.patience))
 
     def fit_to(self, frozen: str | None) -> None:
-        """Takes the compiled twin in which the layers up to the stage frozen are not trained."""
+        """Makes the compiled twin in which layers up to the stage `frozen` are not trained."""
         if frozen != self.frozen:
             with self.job.devices.scope():
                 self.set_model(compiled(self.job, frozen))
             self.frozen = frozen
 
     def averaged_model(self) -> keras.Model:
-        """The twin at its end, with the moving average of the weights, if the recipe has one."""
+        """The twin at the end, with the moving average of the weights, if the recipe has one."""
         if self.arrays:
             self.restore()
         with self.job.devices.scope():
@@ -69,24 +69,24 @@ class Keeper(keras.callbacks.Callback):
         return self.model
 
     def variables(self) -> dict[str, keras.Variable]:
-        """By number and path, without the numbers that Keras gives to what has no name."""
+        """By number and path, without the numbers that Keras gives to unnamed layers."""
         each = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{i:05}/{re.sub(r'_[0-9]+/', '/', v.path)}": v for i, v in enumerate(each)}
 
     def of_best(self) -> dict[str, keras.Variable]:
-        """The weights of the network under their names among those of the best epoch."""
+        """The network's weights, by their names in the state of the best epoch."""
         if self.job.recipe["kept"] == "last" or not self.info["best"]:
             return {}
         return {f"best/{i:05}": v for i, v in enumerate(self.job.model.weights)}
 
     def take_best(self) -> None:
-        """The network has the weights of the best epoch from now on."""
+        """Gives the network the weights of the best epoch."""
         with self.job.devices.scope():
             for name, v in self.of_best().items():
                 v.assign(self.best[name])
 
     def capture(self) -> None:
-        """The state of now, in self.arrays and self.info."""
+        """Stores the present state in self.arrays and self.info."""
         self.arrays = {k: keras.ops.convert_to_numpy(v) for k, v in self.variables().items()}
         counters = [{k: getattr(c, k) for k in self.COUNTERS if hasattr(c, k)} for c in self.others]
         self.info |= dict(counters=counters, fingerprint=self.job.fingerprint)
@@ -129,11 +129,11 @@ class Keeper(keras.callbacks.Callback):
         self.stop_if_asked()
 
     def ends_epoch(self) -> bool:
-        """Whether the steps of an epoch are done; what is still to come is its validation."""
+        """Whether the steps of an epoch are done and only its validation is left."""
         return self.info["step"] % self.job.epoch == 0 or self.info["step"] == self.job.steps
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.stop_if_asked()  # the steps are kept: it goes on with the validation
+        self.stop_if_asked()  # the steps are saved: resume with the validation
 
     def stop_if_asked(self) -> None:
         if self.signal:
@@ -143,7 +143,7 @@ class Keeper(keras.callbacks.Callback):
             raise Stopped(message, 128 + self.signal)
 
     def averaged(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """Means of the epoch so far, of what was before this fit and since."""
+        """Means of the epoch so far, from before this fit and since."""
         old, here = self.before, self.batch + 1
         if not old:
             return dict(steps=here, logs={k: float(v) for k, v in logs.items()})
@@ -175,7 +175,7 @@ class Keeper(keras.callbacks.Callback):
 
 
 def resumed(job: Job, folder: Path) -> Keeper:
-    """A Keeper with the state of the folder's last checkpoint, or of a new run.
+    """A Keeper with the state of the folder's last checkpoint, or for a new run.
 
     Raises ValueError for a checkpoint of another run: other options, recipe or data.
     """
@@ -206,7 +206,7 @@ def resumed(job: Job, folder: Path) -> Keeper:
 
 
 def same_run(here: dict[str, Any], there: dict[str, Any], folder: str | Path) -> None:
-    """Raises Refused if the run in folder is another; says where only its code is."""
+    """Raises Refused if the folder holds another run; reports if only its code differs."""
     try:
         fingerprint.refuse(here, there, f"the run in {folder}", "give the same, or another --out")
     except ValueError as error:
@@ -219,7 +219,7 @@ def same_run(here: dict[str, Any], there: dict[str, Any], folder: str | Path) ->
 
 
 def thaw(job: Job, keeper: Keeper) -> None:
-    """All layers are trained from now on, by an optimizer that begins anew but for its step."""
+    """Trains all layers from now on, with a new optimizer that keeps only its step."""
     keeper.restore()
     rate = keeper.model.optimizer.learning_rate
     keeper.fit_to(None)
@@ -233,7 +233,7 @@ def thaw(job: Job, keeper: Keeper) -> None:
 
 @contextlib.contextmanager
 def signals(keeper: Keeper) -> Iterator[None]:
-    """Ctrl-C and SIGTERM only leave word for the keeper, as often as they come."""
+    """Ctrl-C and SIGTERM only leave a note for the keeper, however often they come."""
 
     def leave_word(number, frame):
         keeper.signal = keeper.signal or number

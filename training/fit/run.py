@@ -34,15 +34,15 @@ from convbook.training.fit.resume import Keeper, Stopped, resumed, same_run, sig
 from convbook.training.fit.tested import tested
 from convbook.training.recipes.transfer import freeze
 
-KERAS = (3, 15)  # the oldest with which the trainer's tests passed; blocks and networks have 3.5
-# Where it lies; the network with the weights that are kept; what result.json says
+KERAS = (3, 15)  # the oldest on which the trainer's tests passed; blocks and networks: 3.5
+# The folder; the network with the weights that are kept; the content of result.json
 Trained = namedtuple("Trained", "folder model result")
 
 
 def run(options: Namespace, machines: Cluster | None = None) -> int:
-    """Trains as options say; returns the exit code, with a line on stderr for what went wrong.
+    """Trains with these options; returns the exit code, and prints errors as one line on stderr.
 
-    machines: see cluster.find.  Raises ValueError for what cannot be.
+    machines: see cluster.find.  Raises ValueError for options that cannot work.
     """
     try:
         completed(options, machines)
@@ -53,7 +53,7 @@ def run(options: Namespace, machines: Cluster | None = None) -> int:
 
 
 def supported() -> None:
-    """Raises ValueError where Keras is older than what the trainer is tested with."""
+    """Raises ValueError if Keras is older than the trainer's oldest tested version."""
     if tuple(map(int, keras.__version__.split(".")[:2])) < KERAS:
         right = ".".join(map(str, KERAS))
         raise ValueError(
@@ -62,12 +62,12 @@ def supported() -> None:
 
 
 def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
-    """Trains, or finds that this is done; says so.  Raises ValueError for what cannot be."""
+    """Trains, or reports that this run is finished.  Raises ValueError for bad options."""
     if done := finished(options.out):
         return already(options, done)
     supported()
     chief = machines is None or machines.is_chief
-    # At once where another run is there; for good below, once all that can be is refused
+    # At once, if another run uses it; for good below, after all checks
     with contextlib.ExitStack() as waits:
         if chief and Path(options.out).is_dir():
             waits.enter_context(held(options.out))
@@ -88,7 +88,7 @@ def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
 
 
 def already(options: Namespace, done: dict[str, Any]) -> Trained:
-    """Says that there is nothing to do.  Raises ValueError where something else was asked for."""
+    """Reports that there is nothing to do.  Raises ValueError if the options differ."""
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
     of = "{model} on {data}, seed {seed}".format(**done["options"])
@@ -98,7 +98,7 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
 
 
 def called(options: Namespace) -> Trained:
-    """completed, for a program: with the network, whose weights are also in a model at hand."""
+    """completed, for a program: with the network; a model object gets the weights as well."""
     at_hand = isinstance(options.model, names.AtHand)
     machines = None if at_hand else cluster.find(options.workers, options.index)
     if at_hand and options.workers:
@@ -128,7 +128,7 @@ def saved(options: Namespace, folder: str) -> keras.Model:
 
 
 def claimed(job: Job) -> str:
-    """The folder, which is made; says what there is to say before a run."""
+    """Makes the folder and prints what to know before a run."""
     out = job.options.out
     claim(out)
     for line in (*job.recipe["words"], *without_effect(job)):
@@ -138,7 +138,7 @@ def claimed(job: Job) -> str:
 
 
 def describe_data(job: Job, folder: str | Path) -> None:
-    """Writes what was found in the data into a folder, and says what is remarkable."""
+    """Writes the passport of the data into a folder and prints its warnings."""
     if job.data.skipped:
         report.write_skipped(folder, job.data.skipped)
         print(f"{len(job.data.skipped)} left out: see {folder}/skipped.csv", flush=True)
@@ -149,7 +149,7 @@ def describe_data(job: Job, folder: str | Path) -> None:
 
 
 def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict[str, Any]:
-    """Fits from where the folder's checkpoints end, evaluates, writes; returns result.json's."""
+    """Fits from the folder's last checkpoint on, evaluates, writes; returns result.json's text."""
     begun = time.perf_counter()
     several = job.devices.num_replicas_in_sync > 1
     norms.synchronize(job.model, several and job.options.synchronize)
@@ -157,7 +157,7 @@ def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict
     keeper = resumed(job, Path(folder))
     if machines:
         refuse_other_steps(job, keeper.info["step"], machines)
-    if keeper.chief:  # not before: what is in the folder may be of other data, which is refused
+    if keeper.chief:  # not before: the folder may hold a run with other data, which is refused
         describe_data(job, folder)
     with signals(keeper), named(job.data.train, job.data.val):
         fit(job, keeper)
@@ -179,7 +179,7 @@ def train(job: Job, folder: str | Path, machines: Cluster | None = None) -> dict
 
 
 def refuse_other_steps(job: Job, step: int, machines: Cluster) -> None:
-    """Raises ValueError, on all workers, where not all of them go on from one step."""
+    """Raises ValueError, on all workers, if they do not all resume from the same step."""
     chief, *_ = steps = from_all_workers(job.devices, len(machines.workers), str(step))
     for i, other in enumerate(steps):
         if other != chief:
@@ -188,7 +188,7 @@ def refuse_other_steps(job: Job, step: int, machines: Cluster) -> None:
 
 
 def fit(job: Job, keeper: Keeper) -> None:
-    """All the steps that are left."""
+    """Trains all remaining steps."""
     options = job.options
     val, val_steps = held_out(job, job.data.val)
     if keeper.info["partial"] and keeper.ends_epoch():
@@ -207,19 +207,19 @@ def fit(job: Job, keeper: Keeper) -> None:
             validation_data=val,
             validation_steps=val_steps,
             callbacks=callbacks(job, keeper),
-            shuffle=False,  # Keras' own: the batches come shuffled
+            shuffle=False,  # Keras' own shuffling: the batches are shuffled already
             verbose=(1 if has_bar(options) else 2) if keeper.chief else 0,
         )
 
 
 def validate(job: Job, keeper: Keeper, val: Any, steps: int | None) -> None:
-    """The end of an epoch whose steps were kept before its validation was over, as fit has it."""
+    """Ends an epoch, as fit does, whose steps were saved before its validation was done."""
     history = keeper.info["history"]
     pace = history[-1].get("images_per_second", 0.0) if history else 0.0
     logs = keeper.info["partial"]["logs"] | {"images_per_second": pace}
     every = keras.callbacks.CallbackList(callbacks(job, keeper), model=keeper.model)
     every.on_train_begin()
-    every.on_epoch_begin(len(history))  # where all that was kept is put in place
+    every.on_epoch_begin(len(history))  # which restores the saved state
     scores = keeper.model.evaluate(val, steps=steps, callbacks=every, verbose=0, return_dict=True)
     logs |= {f"val_{name}": value for name, value in scores.items()}
     every.on_epoch_end(len(history), logs)
@@ -229,13 +229,13 @@ def validate(job: Job, keeper: Keeper, val: Any, steps: int | None) -> None:
 def spans(
     start: int, steps: int, epoch: int, cut: int | None = None
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Calls of fit from a step on: (first step, its epoch, steps an epoch, epoch to end before).
+    """Calls of fit from a step on: (first step, its epoch, steps per epoch, epoch to stop before).
 
     cut: an epoch to begin another call at.
     """
     while start < steps:
         first, into_epoch = divmod(start, epoch)
-        if into_epoch:  # the rest of an epoch that was begun
+        if into_epoch:  # the rest of an unfinished epoch
             size, last = min(epoch - into_epoch, steps - start), first + 1
         elif steps - start < epoch:  # the last epoch, a short one
             size, last = steps - start, first + 1

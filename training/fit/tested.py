@@ -1,4 +1,4 @@
-"""The test of a run: accuracy, and the same with classes counted alike."""
+"""The test of a run: accuracy, and the same with every class counted equally."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from convbook.training.fit.job import Job
 
 
 class BalancedAccuracy(keras.metrics.Metric):
-    """The mean over classes of the share that is recognised, of those with images."""
+    """The mean recall over the classes that have images."""
 
     def __init__(self, classes: int):
         super().__init__(name="balanced_accuracy")
@@ -30,7 +30,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 
 
 def tested(job: Job, model: keras.Model) -> dict[str, float]:
-    """{accuracy, balanced_accuracy} of a compiled model on the test part; it is compiled anew."""
+    """{accuracy, balanced_accuracy} of a compiled model on the test part; it is compiled again."""
     data, steps = held_out(job, job.data.test)
     with job.devices.scope():
         figures = ["accuracy", BalancedAccuracy(job.data.classes)]

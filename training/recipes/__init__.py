@@ -3,7 +3,7 @@
     convbook recipes             all recipes and their networks
     convbook recipes resnet50    one, field by field: value, tag, source, text as printed
 
-training.fields says how recipes.json is to be read.  `recipe` makes of it what a trainer needs:
+training.fields explains recipes.json.  From it, `recipe` makes what a trainer needs:
 
     name, data         of the recipe, and the data set it was made for
     optimizer          {name: SGD, RMSprop, Adam or AdamW, kwargs: Keras' own}; see
@@ -20,9 +20,9 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
                        rate of w, times lr, that is taken off w beside its step
     decays             what is decayed: kernels, kernels_but_depthwise or all
     init               None: the network's own; else see training.initial
-    dropout            rates of the network's dropout layers, in order: they stand in it, no one
-                       need set them; None: as they are
-    label_smoothing    share of the target that is spread over all classes
+    dropout            rates of the network's dropout layers, in order; the network has them by
+                       itself; None: unchanged
+    label_smoothing    share of the target that is spread evenly over all classes
     class_weights      balanced: what an image counts in the loss is inverse to how many its class
                        has, 1 on average; None: all alike
     aux_weights        a weight for the loss of each auxiliary head, from the input side
@@ -37,7 +37,7 @@ training.fields says how recipes.json is to be read.  `recipe` makes of it what 
     evaluation         {resize: pixels of the short side, crop: pixels, views: centre, ten or
                        dense}; both for images of `crop` pixels, to scale with other sizes; None:
                        the images as they are
-    words              lines to print: what holds where the run departs from the recipe
+    words              lines to print: where the run departs from the recipe
 """
 
 import json
@@ -64,7 +64,7 @@ __all__ = [
 
 SCALES = {"none": lambda ratio: 1.0, "linear": lambda ratio: ratio, "sqrt": math.sqrt}
 KINDS = ("paper", "modern", "finetune", "digits")
-# Of the command line, in the recipe's places
+# Options of the command line that replace the recipe's fields
 OPTIONS = ("lr", "batch_size", "epochs", "steps", "class_weights")
 CIFAR, GLYPHS = {"cifar10", "cifar100"}, {"digits", "mnist", "fashion_mnist"}
 
@@ -91,9 +91,9 @@ def entry_of(model: str, data: str, name: str | None = None, pretrained: bool = 
 
 
 def asked(options: Namespace) -> dict[str, Any]:
-    """The recipe that a command line asks for, with what it puts in its places.
+    """The recipe that a command line asks for, with the fields that it replaces.
 
-    Fills in options.batch_size where a field says it.  Raises ValueError.
+    Fills in options.batch_size if a field gives it.  Raises ValueError.
     """
     for key, value in options.set.items():
         if key not in rules.RULES:
@@ -114,12 +114,12 @@ def asked(options: Namespace) -> dict[str, Any]:
 
 
 def is_trained(model: str, name: str | None) -> bool:
-    """Whether a network of one's own has learnt already: it is a file, or the recipe says so."""
+    """Whether a user's own network is trained already: it is a file, or the recipe says so."""
     return model.endswith(".keras") or (isinstance(model, names.AtHand) and name == "finetune")
 
 
 def of_file(path: str) -> tuple[str | None, dict[str, Any]]:
-    """(the recipe that it is like, or None; its own fields) of a recipe in a file of JSON.
+    """(the recipe it builds on, or None; its own fields) of a recipe in a JSON file.
 
     {"like": "modern", "lr": 0.01, "epochs": 30}: fields as of --set.  Raises ValueError.
     """
@@ -137,14 +137,14 @@ def of_file(path: str) -> tuple[str | None, dict[str, Any]]:
 
 def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none",
            pretrained: bool = False, **overrides: Any) -> dict[str, Any]:  # fmt: skip
-    """The recipe for a network and a data set, as a dictionary of one's own (keys: see above).
+    """The recipe for a network and a data set, as a new dictionary (keys: see above).
 
     name: 'paper', the network's own; 'modern'; 'finetune', the default for one's own files, of
     which there are two, from scratch and from weights (pretrained); or 'digits'.  overrides:
     fields in the places of the recipe's, also epochs or steps; None leaves the recipe's.  lr_scale:
     what another batch_size does to the recipe's rate: none, linear or sqrt (of the ratio).
 
-    Raises ValueError, naming the argument, for what is unknown or contradicts itself.
+    Raises ValueError, naming the argument, for unknown or contradictory values.
     """
     chosen = entry_of(model, data, name, pretrained)
     given = {k: v for k, v in overrides.items() if v is not None}
@@ -162,7 +162,7 @@ def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none
     made = dict(name=chosen, data=entries()[chosen]["data"]) | assembled(values, own["lr"])
     made |= {"epochs": None, "steps": None} | (length or planned) | {"planned": planned}
     made["words"] = words(made, own, given, length, lr_scale, data)
-    return json.loads(json.dumps(made))  # nothing shared with what is cached
+    return json.loads(json.dumps(made))  # shares nothing with the cached recipe
 
 
 def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
@@ -184,7 +184,7 @@ def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
 
 
 def assembled(values: dict[str, Any], lr: float) -> dict[str, Any]:
-    """Fields as a trainer reads them; rates within a schedule become shares of lr."""
+    """Fields in the trainer's form; rates within a schedule become shares of lr."""
     v = dict(values)
     kwargs: dict[str, Any] = {
         k: v.pop(k) for k in ("momentum", "nesterov", "rho", "epsilon") if k in v
@@ -208,7 +208,7 @@ def assembled(values: dict[str, Any], lr: float) -> dict[str, Any]:
 
 def words(made: dict[str, Any], own: dict[str, Any], given: dict[str, Any], length: dict[str, Any],
           lr_scale: str, data: str) -> list[str]:  # fmt: skip
-    """What holds where a run departs from its recipe, a line each."""
+    """Where a run departs from its recipe, one line each."""
     lines, batch, lr = [], made["batch_size"], made["lr"]
     if batch != own["batch_size"]:
         why = "as given" if "lr" in given else f"--lr-scale {lr_scale}"

@@ -26,8 +26,8 @@ def decay(model: keras.Model, rate: float, decays: str = "kernels") -> None:
     That is weight decay in Caffe and Torch, and so the papers' lambda: the gradient of
     rate / 2 * sum(w ** 2), Keras' L2(rate / 2).  SGD(weight_decay=rate) would act beside the
     momentum instead, some ten times weaker at momentum 0.9.  decays, one of DECAYS, says which
-    weights.  The penalty is on the variables alone, not in the layers' configuration: what is
-    saved or cloned from the model is without it.  Raises ValueError for unknown decays.
+    weights.  The penalty is on the variables alone, not in the layers' configuration: saved or
+    cloned models do not have it.  Raises ValueError for unknown decays.
     """
     left = {id(w) for w in undecayed(model, decays)}
     for w in model.trainable_weights:
@@ -36,7 +36,7 @@ def decay(model: keras.Model, rate: float, decays: str = "kernels") -> None:
 
 
 def undecayed(model: keras.Model, decays: str = "kernels") -> list[keras.Variable]:
-    """The trainable weights that decays, one of DECAYS, leaves out.  Raises ValueError."""
+    """The trainable weights that `decays`, one of DECAYS, excludes.  Raises ValueError."""
     if decays not in DECAYS:
         raise ValueError(f"decays={decays!r}: decays must be one of {', '.join(DECAYS)}")
     return [w for w in model.trainable_weights if not DECAYS[decays](w)]

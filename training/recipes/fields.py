@@ -1,4 +1,4 @@
-"""The fields of recipes.json, with what they inherit, where they come from and how they print.
+"""The fields of recipes.json: what they inherit, where they come from and how they print.
 
 An entry names the entry it is like and gives only the fields that differ.  A field is a value with
 either a text, the key in the training entry of architectures/facts.json where it is printed (of
@@ -15,7 +15,7 @@ from convbook import names
 TAGS = {  # a field's tag: the word for it in architectures/facts.json
     "stored_text": "paper",  # read in the paper's own text
     "author_code": "author_code",  # read in the authors' released code
-    "stored_secondary": "secondary",  # seen in third-party notes or code
+    "stored_secondary": "secondary",  # found in third-party notes or code
     "recalled": "recalled",  # from general knowledge of the paper, not read again
     "ours": None,  # not given there: chosen here, with a reason
 }
@@ -54,7 +54,7 @@ def read(field: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def retagged(field: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """An inherited field under the `as` of an entry: what the entry's own texts make of it."""
+    """An inherited field under the `as` of an entry: tagged by the entry's own sources."""
     change = entry.get("as")
     if not change or field["tag"] == "ours":
         return field

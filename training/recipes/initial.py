@@ -1,4 +1,4 @@
-"""Initial weights as a recipe says, where that is not what the network has by itself."""
+"""Initial weights by a recipe, if they differ from the network's own."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from convbook.training.recipes.decay import depthwise, kernel
 
 
 def initialise(model: keras.Model, init: dict[str, Any] | None) -> None:
-    """Draws the kernels of a built model anew, from Keras' global seed.
+    """Draws the kernels of a built model again, from Keras' global seed.
 
     init: a recipe's; None leaves the model as it is.  kernel: {name: one of Keras' initializers, or
     FanInUniform: evenly from -scale / fan-in to scale / fan-in; and its keywords; variance for

@@ -35,7 +35,7 @@ class TorchSGD(keras.optimizers.SGD):
 
 @keras.saving.register_keras_serializable("convbook")
 class TensorFlowRMSprop(keras.optimizers.RMSprop):
-    """RMSprop as TensorFlow 1's, which trained Inception, NASNet and MobileNet.
+    """TensorFlow 1's RMSprop, which trained Inception, NASNet and MobileNet.
 
     r = rho r + (1 - rho) g^2, v = m v + lr g / sqrt(r + epsilon), w = w - v.  As Keras', but for r,
     which begins at 1, not at 0: the first steps are no larger than the later ones.
@@ -78,8 +78,8 @@ def build(recipe: dict[str, Any], rate: Any, **kwargs: Any) -> keras.optimizers.
     """The Keras optimizer of a recipe at a rate, a number or a schedule (see training.schedules).
 
     With the recipe's moving average of weights, if it has one.  kwargs go to the optimizer.  Weight
-    decay is the optimizer's where is_decoupled, else it is in the gradient: see training.decay.
-    Raises ValueError for a form there is not.
+    decay is the optimizer's if is_decoupled, else it is in the gradient: see training.decay.
+    Raises ValueError for an unknown form.
     """
     kind = recipe["optimizer"]["name"], recipe["momentum_form"]
     if kind not in OPTIMIZERS:
@@ -92,5 +92,5 @@ def build(recipe: dict[str, Any], rate: Any, **kwargs: Any) -> keras.optimizers.
 
 
 def is_decoupled(recipe: dict[str, Any]) -> bool:
-    """Whether the optimizer takes weight decay off the weights, beside the gradient's step."""
+    """Whether the optimizer subtracts weight decay from the weights, beside the gradient's step."""
     return recipe["optimizer"]["name"] == "AdamW"

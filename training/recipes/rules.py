@@ -1,4 +1,4 @@
-"""What a value of a recipe's field must be: `--set` takes any, and hours of training follow.
+"""Rules for the values of a recipe's fields: `--set` takes any, and hours of training follow.
 
 Nothing here imports Keras, so that a wrong value is refused at once.
 """
@@ -6,11 +6,11 @@ Nothing here imports Keras, so that a wrong value is refused at once.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-MOST = 3e38  # what float32 holds
+MOST = 3e38  # float32's range
 
 
 class Rule(NamedTuple):
-    """A test, and the words that say what passes it."""
+    """A test, and the words for values that pass it."""
 
     test: Callable[[Any], bool]
     words: str
@@ -39,7 +39,7 @@ def one_of(*words: str) -> Rule:
 
 
 def is_dict(v: Any, keys: Mapping[str, Rule], needed: str = "") -> bool:
-    """Whether v is a dictionary with what is needed, of these keys, each value by its rule."""
+    """Whether v is a dictionary of these keys, with those needed, each value by its rule."""
     good = isinstance(v, Mapping) and {*needed.split()} <= {*v} <= {*keys}
     return good and all(keys[key].test(value) for key, value in v.items())
 
@@ -213,7 +213,7 @@ RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
 
 
 def refuse(given: Mapping[str, Any]) -> None:
-    """Raises ValueError for the first value of a field that is not what it must be."""
+    """Raises ValueError for the first value of a field that breaks its rule."""
     for key, value in given.items():
         if not RULES[key].test(value):
             raise ValueError(f"{key}={value!r}: {key} must be {RULES[key].words}")

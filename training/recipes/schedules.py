@@ -1,4 +1,4 @@
-"""Schedules of the recipes, as Keras' own; a rate is that of the step it is asked for, from 0.
+"""Schedules of the recipes, as Keras' own; steps count from 0.
 
     constant                                  lr
     step         factor, at, unit, first      times factor at each of the times `at`

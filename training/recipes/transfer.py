@@ -1,4 +1,4 @@
-"""Weights from elsewhere, and layers that are left as they are: to fine-tune, or to go deeper."""
+"""Weights from elsewhere, and frozen layers: to fine-tune, or to train a deeper network."""
 
 import re
 from argparse import Namespace
@@ -16,18 +16,18 @@ from convbook.architectures.weights import loading
 def taken_over(
     model: keras.Model, options: Namespace, shape: tuple[int, ...], chosen: dict[str, Any]
 ) -> str:
-    """Takes weights over into the model, as options.weights or init_from say; words on what.
+    """Loads weights into the model, from options.weights or init_from; returns words on which.
 
-    weights: as of architectures.create, but for the head, which is of these classes.  init_from:
-    the path of a .keras or such file, of the same network or of another: layers of the same name
-    and shapes are taken, of those whose name options.init_only (a regular expression) fits.
-    Raises ValueError if there are none.
+    weights: as in architectures.create, but the head is for these classes.  init_from: the path of
+    a .keras or weights file, of the same network or another: layers of the same name and shapes
+    are loaded, if their names match options.init_only (a regular expression).  Raises ValueError
+    if there are none.
     """
     path = options.weights or options.init_from
     if options.weights and loading.foreign(options.weights):
         whole = dict(input_shape=shape, top=False, weights=options.weights, of=options.of) | chosen
         source = architectures.create(options.model, **whole)
-    elif str(path).endswith(".weights.h5"):  # which has no network in it: of the paper's classes
+    elif str(path).endswith(".weights.h5"):  # a file without a network, for the paper's classes
         whole = dict(input_shape=shape, weights=path) | chosen
         source = architectures.create(options.model, **whole)
     else:
@@ -50,13 +50,13 @@ def taken_over(
 
 
 def leave_frozen(model: keras.Model) -> None:
-    """Layers of a network of one's own that are frozen now stay frozen, whatever freeze does."""
+    """Layers of a user's own network that are frozen now stay frozen, whatever freeze does."""
     frozen = [i for i, layer in enumerate(all_layers(model)) if not layer.trainable]
     model.left_frozen = tuple(frozen)
 
 
 def freeze(model: keras.Model, stage: str | None) -> None:
-    """Layers up to a stage are not trained, and their batch norms keep their statistics.
+    """Freezes the layers up to a stage; their batch norms keep their statistics.
 
     stage: a stage's name, such as stage2, or a layer's in a network without stages; 'body', all but
     the head; or None: all are trained.  Raises ValueError, naming the stages, for another.

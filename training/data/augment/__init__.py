@@ -34,7 +34,7 @@ Augmentation = Mapping[str, Any] | Sequence[Sequence[Any]] | None  # as a recipe
 
 
 class Transform(NamedTuple):
-    """A function of this package and what a recipe says to it; entry: its place in the recipe."""
+    """A function of this package and its options from a recipe; entry: its place in the recipe."""
 
     entry: int
     function: Callable[..., Any]
@@ -47,7 +47,7 @@ class Transform(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a recipe's augmentation asks for, stage by stage."""
+    """A recipe's augmentation, stage by stage."""
 
     crops: list[Transform]
     colours: list[Transform]
@@ -62,15 +62,15 @@ class Plan(NamedTuple):
 
 
 def options(f: Callable[..., Any]) -> list[str]:
-    """The names of what a recipe may say to f."""
+    """The names of the options that a recipe may give f."""
     return [name for name in inspect.signature(f).parameters if name not in GIVEN]
 
 
 def plan(augmentation: Augmentation) -> Plan:
-    """What a recipe's augmentation asks for, as a Plan.
+    """A recipe's augmentation as a Plan.
 
     The value of a name is its options, or True for none, False to leave it out, or its first
-    option.  Raises ValueError for what is unknown, and for two crops or normalisations.
+    option.  Raises ValueError for unknown names, and for two crops or normalisations.
     """
     pairs = augmentation.items() if isinstance(augmentation, Mapping) else augmentation or ()
     stages: dict[str, list[Transform]] = {stage: [] for stage in STAGES}

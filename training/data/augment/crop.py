@@ -83,8 +83,8 @@ def cut(x: Images, window: Window) -> tf.Tensor:
     return tf.slice(x, [top, left, 0], [tall, wide, x.shape[-1]])
 
 
-# Of EXIF's orientation 0 to 8: whether the stored image is transposed, then turned top to bottom,
-# then left to right, to stand upright; 0 is none.
+# For EXIF's orientations 0 to 8: whether the stored image is transposed, then flipped top to
+# bottom, then left to right, to stand upright; 0 stands for no tag.
 TURNS = np.array(
     [[c == "1" for c in t] for t in ["000", "000", "001", "011", "010", "100", "101", "111", "110"]]
 )
@@ -106,7 +106,7 @@ def in_stored(window: Window, turn: tf.Tensor) -> Window:
 
 
 def upright(x: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
-    """A stored image x (h, w, C), or a window of it, as it is to be seen."""
+    """A stored image x (h, w, C), or a window of it, turned upright."""
     transposed, vertical, horizontal = tf.unstack(turn)
     x = tf.cond(transposed, lambda: tf.transpose(x, (1, 0, 2)), lambda: x)
     x = tf.cond(vertical, lambda: tf.reverse(x, [0]), lambda: x)
@@ -130,7 +130,7 @@ def decode(encoded: tf.Tensor, channels: int, window: Window, bits: int = 16) ->
 
         if channels == 3:
             return decoded(3)
-        # CMYK has no direct way to grey.
+        # There is no direct conversion from CMYK to grey.
         return tf.cond(
             stored == 4, lambda: tf.image.rgb_to_grayscale(decoded(3)), lambda: decoded(1)
         )

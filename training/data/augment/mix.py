@@ -1,4 +1,4 @@
-"""Mixtures: images x (B, H, W, C) and one-hot labels y (B, classes) of two images in one.
+"""Mixtures of two images: x (B, H, W, C) and one-hot labels y (B, classes).
 
 Images 2 j and 2 j + 1 of a batch are partners.  Batches are in random order, so that this is as
 random as a partner drawn at will, and a worker that holds a part of the batch holds both.  Keras'

@@ -1,4 +1,4 @@
-"""Where things are: turned, moved and mirrored images; x (B, H, W, C), each image by its draws."""
+"""Geometry: images x (B, H, W, C) rotated, shifted and mirrored, each by its own draws."""
 
 import math
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ def project(x: Images, rows: Sequence[tf.Tensor], interpolation: str) -> tf.Tens
 
 def affine(x: Images, seed: Seed, share: Share = (0, 1), rotation: float = 0.0,
            shear: float = 0.0, zoom: float = 0.0, shift: float = 0.0) -> tf.Tensor:  # fmt: skip
-    """x turned, slanted, stretched and moved.
+    """x rotated, sheared, zoomed and shifted.
 
     All are drawn evenly, and both ways: rotation in degrees; shear as the slope of what was
     upright; zoom of each axis as the logarithm of the factor; shift of each axis as a share of
-    the side.  Bilinear; what comes from outside the image is 0.  seed: two integers.
+    the side.  Bilinear; pixels from outside the image are 0.  seed: two integers.
     """
     h, w = x.shape[1], x.shape[2]
     u = uniform(seed, 6, x, share, -1.0, 1.0)

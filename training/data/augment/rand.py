@@ -1,7 +1,7 @@
-"""RandAugment, arXiv:1909.13719: some operations an image, drawn from a list, all equally strong.
+"""RandAugment, arXiv:1909.13719: n operations for each image, drawn from a list, at one strength.
 
 Keras' RandAugment draws from a state of its own, the same operations for a whole batch, computes
-all of them, and turns by half a circle at most: other than the paper, and no exact resume.
+all of them, and rotates by up to half a circle: unlike the paper, and without exact resume.
 Ranges are AutoAugment's (recalled): shear 0.3, shift 150/331 of a side, turn 30 degrees,
 posterize down to 4 bits, blends 0.1 to 1.9.
 """
@@ -37,7 +37,7 @@ def blend(aim: Number, x: Images, m: tf.Tensor) -> tf.Tensor:
 
 
 def sharpness(x: Images, m: tf.Tensor) -> tf.Tensor:
-    """Blended with itself smoothed by 1 1 1, 1 5 1, 1 1 1, as PIL's; the border stays."""
+    """Blended with itself smoothed by 1 1 1, 1 5 1, 1 1 1, as PIL does; the border stays."""
     kernel = tf.constant([[1, 1, 1], [1, 5, 1], [1, 1, 1]], tf.float32) / 13
     kernel = tf.tile(kernel[..., None, None], (1, 1, x.shape[-1], 1))
     inner = tf.nn.depthwise_conv2d(x[None], kernel, (1, 1, 1, 1), "VALID")[0]
