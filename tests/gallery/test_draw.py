@@ -10,6 +10,7 @@ import keras
 import pytest
 from keras import layers
 from matplotlib import pyplot as plt
+from places import ROOT
 
 from convbook.__main__ import main
 from convbook.architectures.graph.calls import calls
@@ -41,6 +42,14 @@ def test_a_node_for_each_call_and_an_edge_for_each_tensor(name, tmp_path):
     assert len(texts) == len(graph)
     assert edges == sum(len(call.inputs) for call in graph)
     assert all(text and all(text) for text in texts)
+
+
+def test_the_pictures_of_the_readme_are_drawn_so(tmp_path):
+    kept = re.findall(r'src="(docs/pictures/(\w+).svg)"', (ROOT / "README.md").read_text())
+    assert kept
+    for path, name in kept:
+        assert picture(ROOT / path) == picture(draw(name, tmp_path / "block.svg"))
+        assert "(prefers-color-scheme: dark)" in (ROOT / path).read_text()
 
 
 def test_what_the_boxes_say(tmp_path):
