@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from convbook.architectures.graph.private import layers_within
+
 Shape = tuple[Any, ...]  # whole numbers, and None for what is not known
 CONVOLUTIONS = (
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
@@ -47,6 +49,8 @@ def multiply_adds(
         return products(op.equation, [shapes[0], op.kernel.shape])
     if isinstance(op, CONVOLUTIONS + TRANSPOSED) and made_by(op, "keras", "convbook"):
         return slid(op, shapes[0], result)
+    if type(op) in ATTENTIONS:
+        return ATTENTIONS[type(op)](op, shapes, result)
     if is_plain(op):
         return 0
     own = made_by(op, "keras") and not isinstance(op, keras.Layer)
@@ -89,6 +93,8 @@ def is_variable(x: Any) -> TypeGuard[keras.Variable]:
 
 def kernels(op: keras.Operation) -> list[keras.Variable]:
     """The kernels of a layer with multiply-adds, as far as it has them under their usual names."""
+    if type(op) in PROJECTED:
+        return [dense.kernel for dense in projections(op).values()]
     own = isinstance(op, (*CONVOLUTIONS, *TRANSPOSED, layers.EinsumDense))
     if not own and not hasattr(op, "macs") and not hasattr(op, "recurrent_kernel"):
         return []
@@ -149,3 +155,36 @@ FORMULAS = {
     "ConvTranspose": lambda op, shapes, result: kernels_at(op, shapes, shapes[0]),
     "DotProductAttention": attended,
 }
+
+
+def of_two(op: Any, shapes: Sequence[Shape], result: Shape) -> int:
+    """Of layers.Dot: each number of the result sums along an axis of the first input."""
+    return math.prod(result) * shapes[0][op.axes if isinstance(op.axes, int) else op.axes[0]]
+
+
+def bare_attention(op: Any, shapes: Sequence[Shape], result: Shape) -> int:
+    """Of queries (N, T, d) with keys (N, S, d): scores, if they are products, and sums by them."""
+    return shapes[1][1] * ((op.score_mode == "dot") * math.prod(shapes[0]) + math.prod(result))
+
+
+def projections(op: Any) -> dict[str, layers.EinsumDense]:
+    """The dense layers of an attention of several heads: query, key, value, attention_output."""
+    return {x.name: x for x in layers_within(op) if isinstance(x, layers.EinsumDense)}
+
+
+def projected_attention(op: Any, shapes: Sequence[Shape], result: Shape) -> int:
+    """Of queries (N, ..., D) and values (N, ..., D): projections, scores, sums."""
+    dense, (queries, values) = projections(op), shapes[:2]
+    axes = op.get_config().get("attention_axes") or range(1, len(values) - 1)
+    size = {name: math.prod(x.kernel.shape) for name, x in dense.items()}
+    read = math.prod(values[:-1]) * (size["key"] + size["value"])
+    alone = math.prod(queries[:-1]) * (size["query"] + size["attention_output"])
+    kernels = dense["query"].kernel.shape[1:], dense["attention_output"].kernel.shape[:2]
+    heads = sum(map(math.prod, kernels))  # numbers of all heads of a query, and of a sum
+    return read + alone + math.prod(queries[:-1]) * math.prod(values[i] for i in axes) * heads
+
+
+# Keras' own attentions and products of two, from 3.16 on made of operations that cannot be seen.
+PROJECTED = layers.MultiHeadAttention, layers.GroupQueryAttention
+ATTENTIONS = {layers.Dot: of_two, layers.Attention: bare_attention}
+ATTENTIONS |= dict.fromkeys(PROJECTED, projected_attention)
