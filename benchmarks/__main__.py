@@ -22,7 +22,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch shares the GPU with JAX
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # and with TensorFlow
 
-from benchmarks import kept, page, pairs
+from benchmarks import page
+from benchmarks.frame import kept, pairs
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training"),
@@ -41,7 +42,7 @@ def main(argv):
         print(f"{argv[0]}: there is no such benchmark; there are {', '.join(NAMES)}, or all")
         return 2
     logging.getLogger("tensorflow").setLevel("ERROR")  # each net is traced anew: it warns of that
-    benchmark = import_module(f"benchmarks.{argv[0]}")
+    benchmark = import_module(f"benchmarks.measurements.{argv[0]}")
     carry_out(argv[0], benchmark, parsed(benchmark, argv), argv)
     return 0
 
@@ -50,7 +51,7 @@ def listing():
     """All benchmarks with what each is, read without importing them."""
     lines = ["python -m benchmarks NAME [--help], or all:", ""]
     for name in NAMES:
-        text = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        text = (Path(__file__).parent / "measurements" / f"{name}.py").read_text(encoding="utf-8")
         lines.append(f"  {name:<12}{ast.get_docstring(ast.parse(text)).splitlines()[0]}")
     return "\n".join(lines)
 

@@ -4,8 +4,8 @@ import ast
 import json
 from pathlib import Path
 
-from benchmarks.kept import RESULTS
-from benchmarks.pairs import spelled
+from benchmarks.frame.kept import RESULTS
+from benchmarks.frame.pairs import spelled
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -53,7 +53,9 @@ def measured(row):
 
 def section(run):
     """What a benchmark is, the run that was kept, and its rows."""
-    code = (ROOT / "benchmarks" / f"{run['benchmark']}.py").read_text(encoding="utf-8")
+    code = (ROOT / "benchmarks" / "measurements" / f"{run['benchmark']}.py").read_text(
+        encoding="utf-8"
+    )
     about = ast.get_docstring(ast.parse(code)).replace(".  ", ". ")
     packages = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     load = " and ".join(f"{each:.1f}" for each in run["load"])

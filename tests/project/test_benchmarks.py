@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from benchmarks import build, dense, deploy, kept, nets, page, pairs, scaling, sides
+from benchmarks import page, sides
 from benchmarks.__main__ import NAMES, listing, main, parsed
+from benchmarks.frame import kept, pairs
+from benchmarks.measurements import build, dense, deploy, scaling
+from benchmarks.sides import nets
 from convbook.training.export import fastest
 
 ALWAYS = {"benchmark", "command", "date", "cores", "versions", "options", "seconds", "rows"}

@@ -6,8 +6,9 @@ import keras
 import pytest
 from keras import layers
 
-from benchmarks import best, chip, gpu
 from benchmarks.__main__ import main
+from benchmarks.frame import best, chip
+from benchmarks.measurements import gpu
 from convbook import architectures
 
 CHIP = chip.Chip("made up", "measured", {"tf32": 100.0, "bfloat16": 200.0}, 50.0)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from benchmarks import best, sides
-from benchmarks.gpu_sides import our_net
+from benchmarks import sides
+from benchmarks.frame import best
+from benchmarks.sides.gpu import our_net
 
 
 def model():
@@ -65,7 +66,7 @@ def test_memory_that_ran_out_is_known():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_their_side_trains_as_pytorch_does(precision):
     torch = pytest.importorskip("torch")
-    from benchmarks.gpu_sides import TimmNet
+    from benchmarks.sides.gpu import TimmNet
 
     def module():
         torch.manual_seed(0)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import keras
 
-from benchmarks import kept
-from benchmarks.pairs import compare, skipped
-from benchmarks.scaling import agreement, numbers
+from benchmarks.frame import kept
+from benchmarks.frame.pairs import compare, skipped
+from benchmarks.measurements.scaling import agreement, numbers
 from benchmarks.sides import MOMENTUM, RATE, Clock, images
 from convbook.architectures import catalog, densenet
 
@@ -71,11 +71,11 @@ class Net:
 
     def __init__(self, job):
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-        command = [sys.executable, "-m", "benchmarks.memory", json.dumps(job)]
+        command = [sys.executable, "-m", "benchmarks.measurements.memory", json.dumps(job)]
         self.process = subprocess.Popen(
             command,
             env=environment,
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -4,7 +4,7 @@ Each at its own size, the same weights and images, predict_on_batch with jit_com
 Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 
-from benchmarks.nets import OWN_SIZE, rows_of_all
+from benchmarks.sides.nets import OWN_SIZE, rows_of_all
 
 OPTIONS = OWN_SIZE
 

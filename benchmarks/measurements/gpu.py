@@ -9,13 +9,13 @@ timm is in channels_last, under torch.compile unless jit_compile is false.
 
 import keras
 
-from benchmarks import chip
-from benchmarks.best import THOUSAND, rates, timing
-from benchmarks.gpu_sides import JIT, TimmNet, empty, forget, our_net
-from benchmarks.nets import chosen, fresh, size_of
-from benchmarks.pairs import alone, compare, skipped
-from benchmarks.scaling import numbers
+from benchmarks.frame import chip
+from benchmarks.frame.best import THOUSAND, rates, timing
+from benchmarks.frame.pairs import alone, compare, skipped
+from benchmarks.measurements.scaling import numbers
 from benchmarks.sides import same, timm
+from benchmarks.sides.gpu import JIT, TimmNet, empty, forget, our_net
+from benchmarks.sides.nets import chosen, fresh, size_of
 from convbook import architectures
 from convbook.architectures.weights.convert import from_torch
 from convbook.architectures.weights.published import published

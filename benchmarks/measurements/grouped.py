@@ -6,9 +6,9 @@ One step of it takes most of a minute.
 
 import keras
 
-from benchmarks.nets import fresh, row_torch
-from benchmarks.pairs import clocked, compare, skipped
+from benchmarks.frame.pairs import clocked, compare, skipped
 from benchmarks.sides import KerasNet, same, timm
+from benchmarks.sides.nets import fresh, row_torch
 from convbook import architectures
 from convbook.blocks.grouped import GroupedConv2D
 

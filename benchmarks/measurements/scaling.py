@@ -5,11 +5,11 @@ case.  Distribution is measured at equal total work on the same cores: 2 virtual
 process, and 2 workers with half of the threads each, against one device in one process.
 """
 
-from benchmarks import kept
-from benchmarks.nets import fresh
-from benchmarks.pairs import Differs, alone, clocked, compare
-from benchmarks.processes import Processes
+from benchmarks.frame import kept
+from benchmarks.frame.pairs import Differs, alone, clocked, compare
 from benchmarks.sides import KerasNet
+from benchmarks.sides.nets import fresh
+from benchmarks.sides.processes import Processes
 from convbook import architectures
 
 OPTIONS = {

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.gpu_sides import TimmNet
-from benchmarks.kept import cores
+from benchmarks.frame.kept import cores
+from benchmarks.sides.gpu import TimmNet
 from convbook.training.export import formats, int8
 
 SHOWN = 8  # images of noise that show int8 its ranges: no time depends on them

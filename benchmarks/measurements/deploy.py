@@ -23,12 +23,12 @@ from statistics import median
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import chip, kept
-from benchmarks.deploy_sides import RUNTIMES, Files, by_torch, versions, with_variables
-from benchmarks.nets import against_keras, apart, chosen, fresh, size_of
-from benchmarks.pairs import compared, skipped, spelled
-from benchmarks.scaling import numbers
+from benchmarks.frame import chip, kept
+from benchmarks.frame.pairs import compared, skipped, spelled
+from benchmarks.measurements.scaling import numbers
 from benchmarks.sides import KerasNet, TorchNet, images, same, timm
+from benchmarks.sides.deploy import RUNTIMES, Files, by_torch, versions, with_variables
+from benchmarks.sides.nets import against_keras, apart, chosen, fresh, size_of
 from convbook import architectures
 from convbook.architectures.weights.convert import from_torch
 from convbook.architectures.weights.loading import short
@@ -64,7 +64,7 @@ PRODUCT, LIMIT = 0.9, 1.11  # at least of the matrix product's speed, so at most
 LEAST = 0.02  # seconds of a timing: what is quicker runs several times
 UNSEEN = 0.1  # seconds: what is quicker runs once before, as another side had the caches
 CLOSE = 1e-3  # the most by which answers in float32 differ
-FASTEST = Path(__file__).parents[1] / "training" / "export" / "fastest.json"
+FASTEST = Path(__file__).parents[2] / "training" / "export" / "fastest.json"
 
 
 def run(options):

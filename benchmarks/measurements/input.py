@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from benchmarks.pairs import clocked, compare
+from benchmarks.frame.pairs import clocked, compare
 from benchmarks.sides import KerasNet
 from convbook import architectures
 from convbook.training import data

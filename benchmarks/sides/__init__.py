@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from benchmarks.pairs import Differs
+from benchmarks.frame.pairs import Differs
 from convbook import architectures
 
 RATE, MOMENTUM = 1e-4, 0.9  # so small that the loss stays finite whatever the weights

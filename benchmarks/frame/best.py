@@ -2,7 +2,7 @@
 
 import re
 
-from benchmarks.pairs import clocked
+from benchmarks.frame.pairs import clocked
 
 THOUSAND = 1000  # images, whose seconds are kept
 FULL = r"out of memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED|can't allocate memory"

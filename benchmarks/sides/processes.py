@@ -1,4 +1,4 @@
-"""Processes of benchmarks/worker.py that train when told, as a side of a comparison."""
+"""Processes of benchmarks/sides/worker.py that train when told, as a side of a comparison."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convbook.training.devices.cluster import here
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Processes:
@@ -25,7 +25,7 @@ class Processes:
         keep.pop("TF_NUM_INTRAOP_THREADS", None)  # it would outweigh the job's threads
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         keep |= {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-        command = [sys.executable, "-m", "benchmarks.worker", json.dumps(job), str(index)]
+        command = [sys.executable, "-m", "benchmarks.sides.worker", json.dumps(job), str(index)]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, env=keep, stdin=pipe, stdout=pipe, stderr=self.log, text=True

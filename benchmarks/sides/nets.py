@@ -8,7 +8,7 @@ from multiprocessing import get_context
 
 import keras
 
-from benchmarks.pairs import clocked, compare, skipped, together
+from benchmarks.frame.pairs import clocked, compare, skipped, together
 from benchmarks.sides import KerasNet, TorchNet, same, timm
 from convbook import architectures
 from convbook.architectures.weights.convert import from_keras, from_torch

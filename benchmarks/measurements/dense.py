@@ -10,8 +10,8 @@ of 404 pixels of an image of 564) the two are equal.
 import keras
 import numpy as np
 
-from benchmarks.nets import chosen, fresh
-from benchmarks.pairs import Differs, clocked, compare
+from benchmarks.frame.pairs import Differs, clocked, compare
+from benchmarks.sides.nets import chosen, fresh
 from convbook import architectures
 from convbook.architectures.common import dense_head
 from convbook.architectures.graph.fully_convolutional import fully_convolutional

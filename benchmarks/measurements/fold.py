@@ -4,9 +4,8 @@ Each at its own size, the same weights and images, predict_on_batch with jit_com
 The unfolded side has Keras' own batch norm.
 """
 
-from benchmarks import nets
-from benchmarks.pairs import together
-from benchmarks.sides import KerasNet, same
+from benchmarks.frame.pairs import together
+from benchmarks.sides import KerasNet, nets, same
 from convbook.architectures.graph.fold import fold
 
 OPTIONS = nets.OWN_SIZE

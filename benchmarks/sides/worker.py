@@ -1,4 +1,4 @@
-"""A process that trains when it is told: python -m benchmarks.worker JOB INDEX, JOB being JSON.
+"""A process that trains when told: python -m benchmarks.sides.worker JOB INDEX, JOB being JSON.
 
 JOB: workers (["host:port", ...], of which this is number INDEX), replicas (virtual devices of a
 worker that is alone), threads, net, batch (of all replicas together), steps, and together: whether

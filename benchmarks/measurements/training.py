@@ -4,7 +4,7 @@ The same weights, images and optimiser (SGD with momentum), jit_compile=False, f
 Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 
-from benchmarks.nets import OPTIONS, rows_of_all
+from benchmarks.sides.nets import OPTIONS, rows_of_all
 
 __all__ = ["OPTIONS", "run"]
 

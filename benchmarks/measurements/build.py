@@ -14,8 +14,8 @@ import time
 
 import keras
 
-from benchmarks import nets
-from benchmarks.pairs import Differs, alone, compare, together
+from benchmarks.frame.pairs import Differs, alone, compare, together
+from benchmarks.sides import nets
 from convbook import architectures
 
 OPTIONS = {

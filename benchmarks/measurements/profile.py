@@ -13,7 +13,7 @@ from statistics import median
 
 import keras
 
-from benchmarks import nets
+from benchmarks.sides import nets
 from convbook.architectures.graph.calls import calls
 
 OPTIONS = {

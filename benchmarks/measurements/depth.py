@@ -9,9 +9,9 @@ Both sides use the batch norm of training.devices.norms, as the trainer does.
 
 from statistics import mean
 
-from benchmarks.nets import fuse
-from benchmarks.pairs import clocked, compare
+from benchmarks.frame.pairs import clocked, compare
 from benchmarks.sides import KerasNet, same
+from benchmarks.sides.nets import fuse
 from convbook import architectures
 from convbook.blocks.stochastic_depth import StochasticDepth
 

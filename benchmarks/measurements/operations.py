@@ -13,9 +13,8 @@ from statistics import median
 
 import tensorflow as tf
 
-from benchmarks import nets
-from benchmarks.deploy import shift
-from benchmarks.sides import images
+from benchmarks.measurements.deploy import shift
+from benchmarks.sides import images, nets
 from convbook import architectures
 from convbook.training.export import formats
 

@@ -1,0 +1,1 @@
+"""The benchmarks: a file each, with OPTIONS and run, which yields the rows."""
