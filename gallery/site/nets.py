@@ -36,6 +36,8 @@ NOTEBOOKS = {  # by the files of architectures/
     "pnasnet": "20_nasnet_pnasnet",
     "senet": "21_senet",
     "amoebanet": "22_amoebanet",
+    "repvgg": "26_branches_that_vanish",
+    "mobileone": "26_branches_that_vanish",
 }
 
 
