@@ -22,6 +22,7 @@ from convbook.blocks.convnext import (
 )
 from convbook.blocks.csp import csp_stage, dark_block, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
+from convbook.blocks.fasternet import fasternet_block, pconv
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (
     aux_head,
@@ -185,6 +186,7 @@ __all__ = [
     "ese_block",
     "extreme_inception",
     "factorized_reduction",
+    "fasternet_block",
     "fire_module",
     "fused_mbconv_block",
     "gavgpool",
@@ -225,6 +227,7 @@ __all__ = [
     "pad",
     "parallel",
     "partial_conv",
+    "pconv",
     "preact_block",
     "radial_basis",
     "reduction_a",

@@ -21,7 +21,7 @@ IDEAS = {
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
-        mobileone_block convnext_block convnext_v2_block
+        mobileone_block convnext_block convnext_v2_block fasternet_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -47,8 +47,9 @@ IDEAS = {
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
         inverted_residual_block mobilenet_v3_block mbconv_block inv_residual_block shufflenet_unit
-        shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv MobileNet MobileNetV2
-        MobileNetV3 MobileNetV4 EfficientNet MnasNet ShuffleNet ShuffleNet-V2 SqueezeNet""",
+        shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv pconv fasternet_block
+        MobileNet MobileNetV2 MobileNetV3 MobileNetV4 EfficientNet MnasNet ShuffleNet
+        ShuffleNet-V2 SqueezeNet FasterNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
         inverted_residual_block inv_residual_block mobilenet_v3_block mbconv_block grouped_sepconv
         spatial_sepconv shufflenet_unit shufflenet_v2_unit convnext_block convnext_v2_block
@@ -107,7 +108,8 @@ IDEAS = {
     "stem entry beginning": "inception_v4_stem",
     "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
         ShuffleNet-V2""",
-    "split half partial": "shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net",
+    "split half partial part": """shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net pconv
+        fasternet_block FasterNet""",
     "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
     "letters convolution conv dense pooling padding vocabulary helper": "letters",
 }
@@ -190,6 +192,7 @@ PAPERS = {
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),
     "ConvNeXt": Paper("convnext_tiny", "convnext"),
     "ConvNeXt V2": Paper("convnext_v2_tiny", "convnext_v2"),
+    "FasterNet": Paper("fasternet_t0", "fasternet"),
     "MobileNetV4": Paper("mobilenet_v4_conv_medium", "mobilenet_v4"),
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",

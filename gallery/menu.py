@@ -111,6 +111,8 @@ MENU = {
     "uib_block": Row("a depthwise before, one between, or none", "MobileNetV4", 2024, "x, 32"),
     "convnext_block": Row("depthwise 7x7, 1x1 up, 1x1 down", "ConvNeXt", 2022),
     "convnext_v2_block": Row("ConvNeXt's with its responses normalised", "ConvNeXt V2", 2023),
+    "pconv": Row("3x3 of a part of the channels", "FasterNet", 2023),
+    "fasternet_block": Row("3x3 of a part, 1x1 up, 1x1 down", "FasterNet", 2023),
     "shufflenet_v2_unit": Row("half is convolved, all is shuffled", "ShuffleNet V2", 2018, "x, 32"),
     "fire_module": Row("1x1 squeeze, 1x1 and 3x3 expand", "SqueezeNet", 2016),
     "nasnet_normal_cell": Row("NASNet-A's normal cell", "NASNet", 2017, *CELL),

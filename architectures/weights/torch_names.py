@@ -598,6 +598,18 @@ def vovnet(b: int, separable: bool = False) -> Rows:
     return rows | within({f"{stage}.<block-1>": f"{block}<block>_b2"}, module)
 
 
+def fasternet() -> Rows:
+    """timm's; what halves the grid is in a stage's first block."""
+    rows = {"patch_embed.proj": "stem_conv1", "patch_embed.norm": "stem_bn1"}
+    rows |= {"conv_head": "head_dense1", "classifier": "logits"}
+    rows["stages.<stage-1>.downsample.reduction"] = "stage<stage>_block1_conv1"
+    rows["stages.<stage-1>.downsample.norm"] = "stage<stage>_block1_bn1"
+    block = {"spatial_mixing.partial_conv3": "b1_conv1", "mlp.0": "conv1", "mlp.1": "bn1"}
+    block |= {"mlp.3": "conv2"}
+    there = "stages.<stage-1>.blocks.<block-1>"
+    return rows | within({there: "stage<stage>_block<block>_b2"}, block)
+
+
 DARK = {"stem.conv1.<kind>": "stem_<kind>1", "head.fc": "logits"}  # timm's
 DARK |= within(
     {"stages.<stage-1>": "stage<stage>"},
@@ -815,6 +827,7 @@ TABLES = {
     "timm MobileOne S0": mobileone(4),
     "timm MobileOne": mobileone(1),
     "torchvision and timm ConvNeXt": convnext(),
+    "timm FasterNet": fasternet(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},
     "timm Res2Net-D": res2net(4, d=True),
     "timm VoVNetV2": vovnet(5),

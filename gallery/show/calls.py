@@ -31,6 +31,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "middle": (None,),
     "n": ({"groups": 2}, None),
     "p": ("same", "valid", 1),
+    "part": (2,),
     "paths": ("v1 B", [[(1, 8)], [(1, 8), (3, 16)]]),
     "pool_p": (1,),
     "r": (4,),

@@ -197,6 +197,10 @@ NODES = {
         stands where the block is widest, so that channels do not learn the same; LayerScale goes,
         which it makes needless.""",
         [By("convnext_block(x)", "convnext_v2_block(x)", (56, 56, 96))]),
+    "fasternet": Node("FasterNet", "fasternet_t0", "convnext", """ConvNeXt's plan, with a full 3x3
+        of a quarter of the channels in place of the depthwise 7x7: the others go past it, as half
+        of them do in ShuffleNet V2. A depthwise kernel reads more memory for as much work.""",
+        [By("convnext_block(x)", "fasternet_block(x)", (56, 56, 96))], ["shufflenet-v2"]),
     "mobilenet-v4": Node("MobileNetV4", "mobilenet_v4_conv_medium", "mobilenet-v3", """One block of
         which the search may leave out either depthwise kernel: with both, with the second as in
         MobileNetV2, with the first as in ConvNeXt, or with none; no squeeze-and-excitation, and

@@ -42,6 +42,7 @@ NEEDS = {
     "drop_path": {},
     "ese_block": {},
     "dwconv": {},
+    "fasternet_block": {},
     "gavgpool": {},
     "inception_resnet_block": {},
     "inception_v4_stem": {"p": "same"},
@@ -52,6 +53,7 @@ NEEDS = {
     "pad": {"p": 1},
     "parallel": {},
     "partial_conv": {"table": ((0, 1), (2,))},
+    "pconv": {},
     "radial_basis": {"codes": [[1] * 8]},
     "reduction_a": {"f": (4, 6, 8, 10)},
     "reduction_b": {"f": (4, 6, 8, 10)},
@@ -123,7 +125,7 @@ def test_every_argument_has_a_rule(name):
 
 
 SIZES = {*"fkscdbrg", "width", "units", "classes", "tiles", "hidden", "steps", "se", "first_g"}
-SIZES |= {"size", "multiplier", "s_prev"}
+SIZES |= {"size", "multiplier", "s_prev", "part"}
 NO_SIZES = [0, -1, True, 2.5, 8.0, np.float32(8), float("nan"), float("inf"), "8", 1j]
 
 
@@ -163,6 +165,8 @@ def free(x):
 # Calls that do not fit together, and what is said of them; x has 8x8 pixels of 8 channels.  Every
 # line of the blocks that refuses something is among what these reach.
 CALLS = [
+    (lambda x: blocks.pconv(x, part=1), "part=1: part must be from 2 to C=8, the channels of x"),
+    (lambda x: blocks.fasternet_block(x, part=9), "part=9: part must be from 2 to C=8"),
     (lambda x: blocks.conv(x, 9, g=3), "g=3: g must be a divisor of f=9 and of C=8"),
     (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
     (lambda x: blocks.sepconv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),

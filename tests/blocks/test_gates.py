@@ -33,6 +33,7 @@ CALLS = {
     "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],
+    "fasternet_block": [((), {}, 1)],
     "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "inception_module": [((ROW,), {}, 4)],
     "bn_inception_module": [((ROW,), {}, 4), (((0, *ROW[1:]), 2), {}, 3)],

@@ -468,6 +468,7 @@ STRIDES = {
     "lenet5": CIFAR,
     "alexnet": [4, 8, 16, 32],
     "convnext": [4, 8, 16, 32],
+    "fasternet": [4, 8, 16, 32],
     "nin_cifar10": CIFAR,
     "nin_imagenet": [4, 8, 16, 32],
     "vgg": [1, *IMAGENET],

@@ -72,6 +72,7 @@ SHORT = {
         0: ((32, (5, 5, 3), (None, 3, 2)), (48, (3, None, 4), (None, None, 2))),
     },
     "convnext_v2_atto": {1: (1, 1, 1, 1)},
+    "fasternet_t0": {0: (1, 1, 1, 1)},
 }
 MEMBERS = [*WHOLE, *SHORT]
 BATCHES = 6  # each is loaded by one fresh interpreter, which takes seconds to start

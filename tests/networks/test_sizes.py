@@ -38,6 +38,7 @@ NAMES = [
         "bam_resnet18",
         "sk_resnet18",
         "convnext_v2_atto",
+        "fasternet_t0",
     ),
     "mobilenet_v3_small_1.0_224",
     "efficientnet_b0",
@@ -66,6 +67,7 @@ LEAST = {
     "squeezenet_v1_1": 17,
     "pnasnet5_mobile": 3,
     "convnext_v2_atto": 32,
+    "fasternet_t0": 32,
 }
 
 

@@ -600,6 +600,17 @@ MOBILE = [
     call("convnext_v2_block path", lambda x: blocks.convnext_v2_block(x, r=2, gate=path))(
         8, 8, 49 * 8 + 2 * 8 * 16, biases=8 + 16 + 8, gn=8 + 16, noisy=True
     ),
+    call("pconv", lambda x: blocks.pconv(x))(8, 8, 9 * 2 * 2),
+    call("pconv half", lambda x: blocks.pconv(x, part=2))(8, 8, 9 * 4 * 4),
+    call("fasternet_block", lambda x: blocks.fasternet_block(x))(
+        8, 8, 9 * 2 * 2 + 2 * 8 * 16, bn=16
+    ),
+    call("fasternet_block r=3 half", lambda x: blocks.fasternet_block(x, r=3, part=2, a="gelu"))(
+        8, 8, 9 * 4 * 4 + 2 * 8 * 24, bn=24
+    ),
+    call("fasternet_block gate", lambda x: blocks.fasternet_block(x, gate=gate))(
+        8, 8, 9 * 2 * 2 + 2 * 8 * 16, bn=16, noisy=True
+    ),
     call("shufflenet_v2_unit", lambda x: blocks.shufflenet_v2_unit(x, 12))(
         12, 12, 6 * 6 + 9 * 6 + 6 * 6, bn=6 + 6 + 6
     ),

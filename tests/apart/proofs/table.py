@@ -7,6 +7,7 @@ from pathlib import Path
 from convbook.architectures import (
     attention,
     facts,
+    fasternet,
     mobileone,
     names,
     regnet,
@@ -34,6 +35,7 @@ SCALED = {
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
+SCALED |= {name for name in fasternet.NETS if name != "fasternet_t0"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}
 SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
