@@ -23,6 +23,7 @@ from convbook.blocks.convnext import (
 from convbook.blocks.csp import csp_stage, dark_block, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.fasternet import fasternet_block, pconv
+from convbook.blocks.ghostnet import ghost_bottleneck, ghost_module
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.inception import (
     aux_head,
@@ -190,6 +191,8 @@ __all__ = [
     "fire_module",
     "fused_mbconv_block",
     "gavgpool",
+    "ghost_bottleneck",
+    "ghost_module",
     "global_context_block",
     "grid_reduction",
     "grouped_sepconv",

@@ -21,16 +21,17 @@ IDEAS = {
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
-        mobileone_block convnext_block convnext_v2_block fasternet_block
+        mobileone_block ghost_bottleneck convnext_block convnext_v2_block fasternet_block
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
-        dark_block Darknet-53""",
+        dark_block Darknet-53 GhostNet""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
-        SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet ese_block VoVNetV2""",
+        SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet ese_block VoVNetV2
+        GhostNet""",
     "spatial place where position": "cbam_block bam_block coordinate_block CBAM BAM",
     "global context nonlocal softmax": "global_context_block bam_block",
     "gate gating scaling": "shortcut_variant_block se_block",
@@ -47,14 +48,15 @@ IDEAS = {
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
         inverted_residual_block mobilenet_v3_block mbconv_block inv_residual_block shufflenet_unit
-        shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv pconv fasternet_block
-        MobileNet MobileNetV2 MobileNetV3 MobileNetV4 EfficientNet MnasNet ShuffleNet
-        ShuffleNet-V2 SqueezeNet FasterNet""",
+        shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv ghost_module ghost_bottleneck
+        GhostNet pconv fasternet_block MobileNet MobileNetV2 MobileNetV3 MobileNetV4 EfficientNet
+        MnasNet ShuffleNet ShuffleNet-V2 SqueezeNet FasterNet""",
     "separable depthwise pointwise": """mobilenet_block xception_block extreme_inception
         inverted_residual_block inv_residual_block mobilenet_v3_block mbconv_block grouped_sepconv
         spatial_sepconv shufflenet_unit shufflenet_v2_unit convnext_block convnext_v2_block
         cell_op normal_cell nasnet_normal_cell nasnet_reduction_cell amoebanet_normal_cell
-        amoebanet_reduction_cell Xception MobileNet MobileNetV2 ShuffleNet NASNet""",
+        amoebanet_reduction_cell ghost_module ghost_bottleneck GhostNet Xception MobileNet
+        MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
         resnext_two_layer_block regnet_block channel_shuffle shufflenet_unit grouped_sepconv
         senet_block ResNeXt RegNet ShuffleNet AlexNet""",
@@ -69,7 +71,7 @@ IDEAS = {
         cell repvgg_block mobileone_block MobileOne GoogLeNet BN-Inception Inception-v3
         Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
-        osa_block VoVNet VoVNetV2 csp_stage CSPNet""",
+        osa_block VoVNet VoVNetV2 csp_stage CSPNet ghost_module GhostNet""",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
         factorized_reduction NASNet AmoebaNet PNASNet MnasNet""",
@@ -89,6 +91,7 @@ IDEAS = {
         mobilenet_v3_block uib_block fused_mbconv_block inv_residual_block MobileNetV2
         MobileNetV3 MobileNetV4 EfficientNet EfficientNetV2""",
     "fused dense convolution faster training": "fused_mbconv_block EfficientNetV2",
+    "ghost intrinsic redundancy redundant": "ghost_module ghost_bottleneck GhostNet",
     "universal uib extra depthwise feed forward ffn": "uib_block MobileNetV4",
     "compound scaling scale width depth resolution": "EfficientNet RegNet",
     "reparameterization reparameterisation fold fuse merge deploy plain": """repvgg_block
@@ -182,6 +185,7 @@ PAPERS = {
     "RegNet": Paper("regnet_x_4gf", "regnet"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "MobileOne": Paper("mobileone_s0", "mobileone"),
+    "GhostNet": Paper("ghostnet_1.0x", "ghostnet"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),

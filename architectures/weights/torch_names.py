@@ -555,6 +555,24 @@ def mobileone(b: int) -> Rows:
     return rows
 
 
+def ghostnet() -> Rows:
+    """timm's: a stage's first block, which has stride 2, and those after it count as stages."""
+    rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "blocks.9.0.conv": "last_conv1"}
+    rows |= {"blocks.9.0.bn1": "last_bn1", "conv_head": "head_dense1", "classifier": "logits"}
+    halved = {"conv_dw": "b2_dwconv1", "bn_dw": "b2_bn2", "ghost2.primary_conv.1": "b2_bn3"}
+    module = {"se.conv_reduce": "b2_b2_dense1", "se.conv_expand": "b2_b2_dense2"}
+    module |= {"shortcut.0": "b1_dwconv1", "shortcut.1": "b1_bn1"}
+    module |= {"shortcut.2": "b1_conv1", "shortcut.3": "b1_bn2"}
+    module |= {"ghost<i>.primary_conv.0": "b2_conv<i>", "ghost<i>.primary_conv.1": "b2_bn<i>"}
+    module |= {"ghost<i>.cheap_operation.0": "b2_b2_dwconv<i>"}
+    module |= {"ghost<i>.cheap_operation.1": "b2_b2_bn<i>"}
+    rows |= within({"blocks.0.<block-1>": "stage1_block<block>"}, module)
+    for i in range(2, 6):
+        rows |= within({f"blocks.{2 * i - 3}.0": f"stage{i}_block1"}, halved | module)
+        rows |= within(counted(f"blocks.{2 * i - 2}.", f"stage{i}_block", 6, -1), module)
+    return rows
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -826,6 +844,7 @@ TABLES = {
     "timm RepVGG": repvgg(),
     "timm MobileOne S0": mobileone(4),
     "timm MobileOne": mobileone(1),
+    "timm GhostNet": ghostnet(),
     "torchvision and timm ConvNeXt": convnext(),
     "timm FasterNet": fasternet(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},

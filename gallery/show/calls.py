@@ -22,6 +22,7 @@ class Example(NamedTuple):
 VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
     "attention": ("eca_block", "cbam_block"),
+    "cheap": (5,),
     "first": (None, 5),
     "first_g": (1,),
     "gate": ("drop_path", "stochastic_depth"),
@@ -52,6 +53,7 @@ MORE = {
     "fused_mbconv_block": "x, 64, 2",
     "inverted_residual_block": "x, 64, 2",
     "mbconv_block": "x, 64, 2",
+    "ghost_bottleneck": "x, 64, 2",
     "mobilenet_v3_block": "x, 64, 2",
     "preact_block": "x, 64, 2",
     "resnext_bottleneck_block": "x, 64, 2",

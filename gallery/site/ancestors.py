@@ -189,6 +189,11 @@ NODES = {
         branches, in its depthwise half as in its pointwise one, and is a plain MobileNet once they
         are folded.""",
         [By("mobilenet_block(x, 128)", "mobileone_block(x, 128)")], ["repvgg"]),
+    "ghostnet": Node("GhostNet", "ghostnet_1.0x", "mobilenet-v3", """MobileNetV3 large with a ghost
+        module for each 1x1: half of its channels are made of the other half by a depthwise 3x3.
+        With those, the depthwise kernel of the block stands only where the grid is halved.""",
+        [By("conv(x, 64, k=1, n=BN)", "ghost_module(x, 64)"),
+         By("mobilenet_v3_block(x, 32)", "ghost_bottleneck(x, 32, se=4)", (56, 56, 32))]),
     "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
         the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
         turned inside out, and of norms and activations one each is left in a block.""",

@@ -31,7 +31,7 @@ FAMILIES = {  # of blocks, by their files
     "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",
     "Dense and squeezed": "densenet squeezenet",
     "Found by search": "nasnet",
-    "After 2018": "res2net vovnet csp regnet repvgg mobileone convnext fasternet uib",
+    "After 2018": "res2net vovnet csp regnet repvgg mobileone ghostnet convnext fasternet uib",
     "Single ideas": "kernels local refine",
     "Before 2014": "lenet nin lrn",
 }

@@ -210,6 +210,11 @@ CALLS = [
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
     (lambda x: blocks.uib_block(x, 8, 2, first=None, k=None), "s=2: s must be 1 without a depth"),
+    (lambda x: blocks.ghost_module(x, 8, r=1), "r=1: r must be a divisor of f=8, at least"),
+    (lambda x: blocks.ghost_module(x, 8, r=3), "r=3: r must be a divisor of f=8, at least"),
+    (lambda x: blocks.ghost_bottleneck(x, 9), "f=9: f must be even, as half of the channels are"),
+    (lambda x: blocks.ghost_bottleneck(x, 8, width=9), "width=9: width must be even, as half of"),
+    (lambda x: blocks.ghost_bottleneck(x, 8, k=2), "k=2: k must be odd, as its padding keeps"),
     (lambda x: blocks.selective_kernel(x, 8, 3, g=1), "s=3: s must be 1 or 2, of which"),
     (
         lambda x: blocks.selective_kernel(x[..., :7], 8, g=1, split=True),

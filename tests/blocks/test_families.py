@@ -121,6 +121,21 @@ def test_densenet_layer_and_transition():
         ),
         (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
         (blocks.mobileone_block, (9,), {}, "dw dw BN BN BN add relu conv BN relu"),
+        (blocks.ghost_module, (8,), {}, "conv BN relu dw BN relu Concatenate"),
+        (
+            blocks.ghost_bottleneck,
+            (8,),
+            {"se": 4},
+            "conv BN relu dw BN relu Concatenate GlobalAveragePooling2D Dense Dense Multiply conv "
+            "BN dw BN Concatenate add",
+        ),
+        (
+            blocks.ghost_bottleneck,
+            (10, 2),
+            {},
+            "conv BN relu dw BN relu Concatenate ZeroPadding2D dw BN ZeroPadding2D conv dw BN BN "
+            "dw conv BN BN Concatenate add",
+        ),
         (
             blocks.res2net_block,
             (8,),

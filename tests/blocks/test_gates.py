@@ -31,6 +31,7 @@ CALLS = {
     "fused_mbconv_block": [((8,), {}, 1), ((8,), {"r": 1}, 1), ((12, 2), {}, 0)],
     "uib_block": [((8,), {}, 1), ((12, 2), {}, 0)],
     "mbconv_block": [((8,), {}, 1), ((12, 2), {}, 0)],
+    "ghost_bottleneck": [((8,), {}, 1), ((12, 2), {}, 1)],
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],
     "fasternet_block": [((), {}, 1)],

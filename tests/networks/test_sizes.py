@@ -32,6 +32,7 @@ NAMES = [
         "regnet_y_200mf",
         "repvgg_a0",
         "mobileone_s0",
+        "ghostnet_0.5x",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
         "cspdarknet53",

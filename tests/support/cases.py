@@ -63,6 +63,11 @@ def separable(k, c, f):
     return k * k * c + c * f
 
 
+def ghost(c, f):
+    """Weights of a ghost module: 1x1 to half of f, a 3x3 for each of the other half."""
+    return c * f // 2 + 9 * f // 2
+
+
 def twice(ks, f):
     """Weights of NASNet's separable convolutions of sizes ks, each done twice, f -> f."""
     return sum(2 * separable(k, f, f) for k in ks)
@@ -511,6 +516,24 @@ MOBILE = [
     ),
     call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
         16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
+    ),
+    call("ghost_module", lambda x: blocks.ghost_module(x, 16))(8, 16, 8 * 8 + 9 * 8, bn=8 + 8),
+    call("ghost_module r=3 k=3 5x5", lambda x: blocks.ghost_module(x, 18, r=3, k=3, cheap=5))(
+        8, 18, 9 * 8 * 6 + 2 * 25 * 6, bn=6 + 12
+    ),
+    call("ghost_bottleneck", lambda x: blocks.ghost_bottleneck(x, 8))(
+        8, 8, ghost(8, 48) + ghost(48, 8), bn=48 + 8
+    ),
+    call(
+        "ghost_bottleneck 5x5/2, 20 wide, SE",
+        lambda x: blocks.ghost_bottleneck(x, 12, 2, width=20, k=5, se=4),
+    )(
+        8,
+        12,
+        ghost(8, 20) + 25 * 20 + 2 * 20 * 8 + ghost(20, 12) + separable(5, 8, 12),
+        biases=8 + 20,
+        bn=20 + 20 + 12 + 8 + 12,
+        size=half,
     ),
     call("mobileone_block", lambda x: blocks.mobileone_block(x, 16))(
         16, 16, (9 + 1) * 16 + 16 * 16, bn=(2 + 1) * 16 + (1 + 1) * 16
