@@ -17,13 +17,14 @@
 # > **Paper** Section II
 #
 # A fully connected network can learn to read digits from pixels. But it must learn each stroke
-# again at every position, and it does no better on an image than on the same pixels shuffled:
-# nothing in it says that an image has two dimensions. Can we build this knowledge into a network,
-# so that one gradient descent learns the features and the classifier together, with few free
-# parameters and little sensitivity to a shift?
+# again at every position, and it does no better on images than on the same pixels in shuffled
+# order: nothing in it says that an image has two dimensions. Can we build this knowledge into a
+# network, so that gradient descent learns the features and the classifier together, with few free
+# parameters and little sensitivity to shifts?
 #
-# The answer is three constraints: units see a small window (local receptive fields), all units of a
-# map share the same weights (sharing), and the network averages its maps down (sub-sampling).
+# The paper answers with three constraints: each unit sees only a small window (local receptive
+# fields), all units of a map use the same weights (weight sharing), and averaging makes the maps
+# smaller (sub-sampling).
 
 # %%
 import keras
@@ -42,8 +43,9 @@ from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
 #
 # > **Paper** Section II-B; Table I, layer C3; appendix A
 #
-# A map of C3 does not see all six maps of S2. Table I gives each of the 16 maps a set $T_j$ of
-# three to six. The sets force the maps to differ, and there are fewer connections.
+# Most maps of C3 do not see all six maps of S2: Table I gives each of the 16 maps a set $T_j$ of
+# three to six. The different sets force the maps to learn different features, and they save
+# connections.
 
 # %%
 code(
@@ -70,8 +72,8 @@ figure(fig, "Table I as a grid: which of the 6 maps of S2 each of the 16 maps of
 # %% [markdown]
 # > **Paper** Section II-B, layers S2 and S4
 #
-# Sub-sampling sums each 2x2 window. It learns one coefficient and one bias for the whole map: two
-# parameters per map.
+# Sub-sampling sums each 2x2 window, multiplies the sum by a coefficient and adds a bias. Both are
+# learned, once for the whole map: two parameters per map.
 
 # %%
 code(
@@ -93,10 +95,9 @@ picture(
 # %% [markdown]
 # > **Paper** Section II-B, equation (7); Figure 3
 #
-# The output units measure how far the 84 numbers of F6 are from a fixed picture of each digit,
-# 7 x 12 pixels of +1 and -1. We drew ours by hand in the same grid; they are not the paper's
-# drawings. Our layer returns minus the distance, so that the largest output is the answer, as with
-# logits.
+# The output units measure how far the 84 numbers of F6 are from a fixed picture of each digit, 7 x
+# 12 pixels of +1 and -1. We drew ours by hand in the same grid; they are not the paper's drawings.
+# Our layer returns the negative distance, so that the largest output is the answer, as with logits.
 
 # %%
 code(
@@ -116,7 +117,7 @@ figure(fig, "The ten fixed codes of 7 x 12 pixels, which are small drawings of t
 #
 # > **Paper** Section II-B
 #
-# We quote the paper's column of parameters from memory; it adds up to the 60,000 of the text.
+# We quote the paper's parameter counts from memory; they add up to the 60,000 given in its text.
 
 # %%
 table(
@@ -130,8 +131,8 @@ table(
 #
 # > **Paper** Section III
 #
-# The errors that the paper prints on MNIST's 10,000 test digits, in %. We have no run on MNIST: the
-# accuracy of our LeNet-5, on scikit-learn's 360 test digits, is in the claim below.
+# These are the paper's errors on MNIST's 10,000 test digits, in %. We have not trained on MNIST:
+# the claim below gives the accuracy of our LeNet-5 on scikit-learn's 360 test digits.
 
 # %%
 accuracies("lenet5")
@@ -141,9 +142,9 @@ accuracies("lenet5")
 #
 # > **Paper** Section II-A: sharing and sub-sampling give some invariance to shift
 #
-# First the exact part. A unit of C5 sees 32 x 32 pixels, and its neighbour sees a window 4 pixels
-# further on. So on a wider image the layers C1 to C5 compute at once what they compute for every
-# window, one by one.
+# First, the part that holds exactly. A unit of C5 sees 32 x 32 pixels, and its neighbour sees the
+# window 4 pixels further along. So on a wider image, layers C1 to C5 compute in one pass what they
+# would compute for every window separately.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -162,30 +163,30 @@ share = architectures.measure(wide).macs / (17 * architectures.measure(narrow).m
 f"17 windows at once cost {share:.0%} of the multiply-adds of 17 windows one by one"
 
 # %% [markdown]
-# Then the learned part. Training: scikit-learn's 1,437 training digits, 20 x 20 pixels in the
-# middle of 32 x 32, white -0.1 and black 1.175 as in the paper, cross-entropy, Adam at 0.001, batch
-# 64, 20 epochs, seed 0. The networks: LeNet-5, and a fully connected one with a hidden layer of 300
-# units and the same squashing function. Test: the 360 test digits, moved by 0 to 5 pixels up, down,
-# left and right.
+# Then, the part that must be learned. Training: scikit-learn's 1,437 training digits, 20 x 20
+# pixels in the middle of 32 x 32, white -0.1 and black 1.175 as in the paper, cross-entropy, Adam
+# at 0.001, batch size 64, 20 epochs, seed 0. Networks: LeNet-5, and a fully connected network with
+# one hidden layer of 300 units and the same squashing function. Test: the 360 test digits, moved by
+# 0 to 5 pixels up, down, left and right.
 #
-# We predicted before the first run: on digits that are not moved, LeNet-5 is at most one point
-# worse; at 3 pixels it is at least 10 points better; and it has less than a fifth of the
-# parameters.
+# Before the first run we predicted: on digits that are not moved, LeNet-5 is at most one point
+# worse; on digits moved by 3 pixels, it is at least 10 points better; and it has less than a fifth
+# of the parameters.
 #
-# **The second is not reproduced.** After training on digits that all stand in the middle, both
-# networks fall alike, with seeds 1 and 2 too. C5 and F6 read where a feature is, and they have
-# never seen it elsewhere.
+# **The second prediction is not reproduced.** Trained on centred digits only, both networks get
+# worse alike, also with seeds 1 and 2. C5 and F6 depend on where a feature is, and in training they
+# never see it elsewhere.
 #
-# So we ran a second experiment. It moves the training digits, four copies of each, at random by up
-# to 5 pixels in both directions: Adam at 0.002, batch 128, 12 epochs. It uses the variant of
-# LeNet-5 in which C3 sees all maps and the output is a softmax, because that variant runs and
-# learns faster (5 epochs of LeNet-5 itself were too few to fit its training set). We predicted
-# before the first run: sharing lets the network use everywhere what it learned in one place, so
-# that at 3 pixels it is at least 10 points better.
+# So we ran a second experiment on four copies of each training digit, each copy moved at random by
+# up to 5 pixels in both directions: Adam at 0.002, batch size 128, 12 epochs. It uses the variant
+# of LeNet-5 in which C3 sees all maps and the output is a softmax, because that variant runs and
+# learns faster (5 epochs of LeNet-5 itself were too few to fit its training set). Before its first
+# run we predicted: weight sharing lets the network use everywhere what it learned in one place, so
+# on digits moved by 3 pixels it is at least 10 points better.
 #
-# **This is not reproduced either:** with such copies the fully connected network is just as
-# accurate. What we do see is the saving: LeNet-5 is within 5 points at every shift, with a fifth of
-# the parameters.
+# **This is not reproduced either:** trained on such copies, the fully connected network is just as
+# accurate. What LeNet-5 saves is parameters: it stays within 5 points at every shift, with a fifth
+# of them.
 
 # %%
 x, y, test, truth = digits(20)
@@ -257,8 +258,8 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 
 # %% [markdown]
 # So at this scale the constraints give no invariance by themselves, and more examples can replace
-# them, but they do reduce the number of parameters. The paper, too, reaches its best error with
-# distorted digits added to the training set.
+# them. What the constraints do reduce is the number of parameters. The paper, too, reaches its
+# lowest error by adding distorted digits to the training set.
 #
 # ## Exercises
 #
@@ -286,7 +287,7 @@ check(answer, "e25392a9")
 # answer = connections["C3"]
 # ```
 #
-# Sharing reduces them to 60,000 parameters: C1 has 122,304 connections and 156 parameters.
+# Weight sharing leaves 60,000 parameters: C1 has 122,304 connections but only 156 parameters.
 # </details>
 #
 # 2. In most of today's LeNets C3 sees all maps, and the output is a dense layer. How many

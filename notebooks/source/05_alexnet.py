@@ -10,17 +10,18 @@
 # Alex Krizhevsky, Ilya Sutskever, Geoffrey E. Hinton: *ImageNet Classification with Deep
 # Convolutional Neural Networks*, 2012, [NIPS
 # 25](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks),
-# again in 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386). Keep the paper open beside
-# this notebook.
+# reprinted in 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386). Keep the paper open
+# beside this notebook.
 #
 # ## The question
 #
 # > **Paper** Abstract; Table 1
 #
 # By 2012 a million labelled photographs were available, yet the best classifiers still used
-# features designed by hand. Can a large convolutional network, trained only on the labels, make use
-# of such a set? It must train in days (rectified units, two graphics cards), and it must not merely
-# memorise the set (augmentation, dropout). The network's top-1 error on ILSVRC-2010 was 37.5 %.
+# features designed by hand. Can a large convolutional network make use of such a set, trained on
+# nothing but labelled images? It must train within days (hence rectified units and two GPUs), and
+# it must not merely memorize the set (hence augmentation and dropout). The paper's network reached
+# a top-1 error of 37.5 % on ILSVRC-2010.
 #
 # > **Seen** on Fashion-MNIST, three seeds: tanh above relu by 2.00 ± 0.00 epochs to 25 % training
 # > error, **shows**.
@@ -41,9 +42,9 @@ from convbook.beside.printed import accuracies, as_printed
 #
 # > **Paper** Section 3.5, Figure 2
 #
-# There is no block yet: five convolutions, each with its own row. A row lists the filters, kernel,
-# stride, padding and groups, then whether local response normalisation follows, and whether a pool
-# does.
+# AlexNet has no repeated block yet: it has five convolutions, each with its own row in a table. A
+# row lists filters, kernel, stride, padding and groups, then whether local response normalization
+# follows, and whether a pool does.
 
 # %%
 code(
@@ -66,9 +67,9 @@ picture(
 # %% [markdown]
 # > **Paper** Section 3.3
 #
-# Local response normalisation divides each value by a term that grows with the values of the
+# Local response normalization divides each value by a term that grows with the values of the
 # $n = 5$ channels around it at the same position, so a strong unit dampens its neighbours. The
-# paper's $k = 2$ is `bias`.
+# paper's $k = 2$ is the argument `bias` here.
 
 # %%
 code(
@@ -82,9 +83,9 @@ code(
 # %% [markdown]
 # > **Paper** Figure 2; Section 3.5
 #
-# The two halves of the drawing are two graphics cards. They exchange maps only before conv3 and the
-# dense layers; conv2, 4 and 5 read only the maps of their own card. That is a convolution in two
-# groups: change the maps of one card, and only the output of that card changes.
+# The two halves of the paper's drawing are two GPUs. They exchange maps only before conv3 and the
+# dense layers; conv2, 4 and 5 read only the maps on their own GPU. Each of these is a grouped
+# convolution with two groups: change the maps on one GPU, and only the output on that GPU changes.
 
 # %%
 halves = keras.Input((9, 9, 96))
@@ -115,8 +116,8 @@ table(
 )
 
 # %% [markdown]
-# The paper prints the number of neurons of each layer, which is the size of its map. For the first
-# layer it prints 55 x 48 x 96, but the map has 55 x 55 x 96 (the last line above).
+# The paper prints each layer's number of neurons, which is the size of its map. For the first layer
+# it prints 55 x 48 x 96, but the map has 55 x 55 x 96 (the last line above).
 
 # %%
 of = architectures.create("alexnet")
@@ -131,17 +132,18 @@ grid(["convolution", "neurons, paper", "ours"], [[f"conv{n}", printed[n], ours[n
 # > **Paper** Tables 1 and 2
 #
 # *Top-1 error* is the share of images whose most probable class is wrong; *top-5 error* the share
-# whose label is not among the five most probable. [Reading paths](../docs/reading.md) explains how
-# each protocol tests. The row in italics is a library's network in one column, with that library's
-# own figures. We have not trained on ImageNet; our own measurement is the claim below, on digits.
+# whose label is not among the five most probable. [Reading paths](../docs/reading.md) explains the
+# test protocols. The row in italics is a library's single-column network, with the figures that
+# library reports. We have not trained on ImageNet; for our own measurements, on smaller data, see
+# the claim below.
 
 # %%
 accuracies("alexnet_grouped", "alexnet_one_column")
 
 # %% [markdown]
-# What did each trick bring? The paper prints by how many points it lowers the errors. The last row
-# is a difference of printed errors. Dropout has no figure: without it the network overfits, and
-# with it training takes about twice as many steps (section 4.2).
+# How much did each trick bring? The paper says by how many points each lowers the errors; the last
+# row is a difference of two printed errors. Dropout has no figure: the paper says only that the
+# network overfits without it, and that it about doubles the number of training steps (section 4.2).
 
 # %%
 as_printed("alexnet_grouped", "sections 3.2 to 6")
@@ -151,14 +153,14 @@ as_printed("alexnet_grouped", "sections 3.2 to 6")
 #
 # > **Paper** Sections 3.1 and 3.3; Figure 1: rectified units learn faster than tanh
 #
-# The paper trains a network of four layers on CIFAR-10, with each kind of unit at the learning rate
-# that suits it. The rectified one reaches 25 % training error in a sixth of the epochs. We train
+# The paper trains a four-layer network on CIFAR-10, each kind of unit at the learning rate that
+# suits it. With rectified units it reaches 25 % training error in a sixth of the epochs. We train
 # three convolutions and a dense layer on scikit-learn's 1,437 training digits of 16 x 16 pixels,
-# with the mean image subtracted: SGD with momentum 0.9 at 0.01, 0.03 and 0.1, batch 256, 15 epochs,
-# seed 0.
+# with the mean image subtracted: SGD with momentum 0.9 at learning rates of 0.01, 0.03 and 0.1,
+# batch size 256, 15 epochs, seed 0.
 #
-# We predicted before the first run: each at its best learning rate, ReLU reaches 25 % training
-# error in at most half the epochs of tanh.
+# Before the first run we predicted: each at its best learning rate, relu reaches 25 % training
+# error in at most half the epochs that tanh needs.
 
 # %%
 x, y, test, truth = digits(16)
@@ -203,17 +205,16 @@ assert needed["tanh"] <= needed["relu"]  # as seen, not as predicted
 grid(["unit", "epochs to 25 % training error, at its best rate"], needed.items())
 
 # %% [markdown]
-# **This is not reproduced at this scale:** tanh is not slower but faster. The network is narrow,
-# and its inputs lie between -1 and 1. The library's Glorot initialisation keeps the units of these
-# four layers where tanh is nearly linear (the paper draws its weights from N(0, 0.01)).
+# **This is not reproduced at this scale:** tanh is faster, not slower. The network is narrow, and
+# its inputs lie between -1 and 1. The default Glorot initialization keeps the units of these four
+# layers where tanh is nearly linear (the paper draws its weights from N(0, 0.01)).
 #
-# We can reproduce the reason that the paper gives. Tanh *saturates*: where its input is large, the
+# What we can reproduce is the paper's explanation. Tanh *saturates*: where its input is large, the
 # gradient vanishes, so nothing is learned. A rectified unit has slope 1 wherever it is positive,
-# however large its input. So we take the same initial weights, with the pixels 1, 16 and 255 times
-# as large (the paper feeds its network 0 to 255, minus the mean). We predicted before the first
-# run: at 255, more than half of the first layer's tanh units have a slope below 0.01 for an image,
-# and at 1 fewer than a hundredth do; exactly the same rectified units have slope 1 at all three
-# scales.
+# however large its input. So we keep the initial weights and multiply the pixels by 1, 16 and 255
+# (the paper feeds its network 0 to 255, minus the mean). Before the first run we predicted: at 255,
+# more than half of the first layer's tanh units have a slope below 0.01 for an image; at 1, fewer
+# than one in a hundred do; and exactly the same rectified units have slope 1 at all three scales.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -236,16 +237,17 @@ grid(
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Relu and tanh
 #
-# The paper's Figure 1 is of a net of four layers on CIFAR-10: with relu it reaches 25 % training
-# error several times faster than with tanh. Ours has that form: three 5x5 convolutions with weights
-# from N(0, 0.01), momentum 0.9, pixels in 0 to 255 less the mean image. Each activation has the
-# best of three learning rates.
+# The paper's Figure 1 shows a four-layer net on CIFAR-10: with relu it reaches 25 % training error
+# several times faster than with tanh. Ours has the same form: three 5x5 convolutions with weights
+# drawn from N(0, 0.01), and a dense layer. It trains with momentum 0.9 on pixels from 0 to 255
+# minus the mean image. Each activation gets the best of three learning rates.
 
 # %%
 claims.shown("units")
@@ -296,7 +298,8 @@ check(answer, "6dbd3e7c")
 # answer = one.trainable - convolutions.trainable
 # ```
 #
-# 1.4 million weights more, all in conv2, 4 and 5, and 60 % more multiply-adds in the convolutions.
+# It would have 1.4 million more weights, all in conv2, 4 and 5, and 60 % more multiply-adds in the
+# convolutions.
 # </details>
 #
 # 3. The pools overlap: their windows are 3x3, 2 pixels apart (section 3.4). What size is the map
@@ -316,8 +319,8 @@ check(answer, "670671cd")
 # answer = sizes[1][0]
 # ```
 #
-# The same: 55 is odd, and 2x2 windows leave out the last row and column. So one can compare the two
-# in the same network, as the paper does.
+# The same: 55 is odd, and 2x2 windows leave out the last row and column. So the two kinds of pool
+# can be compared in otherwise the same network, as in the paper.
 # </details>
 #
 # ## Copy it
@@ -326,8 +329,9 @@ check(answer, "670671cd")
 # `architectures.create("alexnet")` builds the network; `convbook recipes alexnet` prints the
 # paper's recipe, and `convbook train alexnet --data folder:PATH` trains on your images.
 #
-# Its successor ZFNet ([arXiv:1311.2901](https://arxiv.org/abs/1311.2901)) came from visualising
-# what its maps respond to: `architectures.create("zfnet")` has a first kernel of 7x7 with stride 2.
+# Its successor ZFNet ([arXiv:1311.2901](https://arxiv.org/abs/1311.2901)) came from visualizing
+# what AlexNet's maps respond to: `architectures.create("zfnet")` begins with a 7x7 kernel of
+# stride 2.
 #
 # ## Cite
 #

@@ -16,9 +16,9 @@
 # > **Paper** Section 1
 #
 # AlexNet's successors tried other kernel sizes, other strides and other ways to test. What does
-# depth alone do? To add layers, the authors make everything else as plain as possible: kernels are
-# 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks from 11 to 19 layers differ
-# only in the number of convolutions.
+# depth alone do? To find out, the authors make everything else as plain as possible: kernels are
+# 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks have 11 to 19 layers and
+# differ only in the number of convolutions.
 #
 # > **Seen** on Fashion-MNIST, three seeds: 4 layers above 7 layers by 0.19 ± 0.03 in training loss,
 # > **shows**; 7 layers above 10 layers by 0.08 ± 0.01 in training loss, **shows**.
@@ -43,7 +43,7 @@ from convbook.beside.printed import as_printed, cell, published
 #
 # > **Paper** Section 2.3
 #
-# A stack of 3x3 convolutions sees as much as one large kernel: two see 5x5, three see 7x7. The
+# A stack of 3x3 convolutions sees as much as one large kernel: two see 5x5, three see 7x7. But the
 # stack has fewer weights, and a relu after each convolution.
 
 # %%
@@ -73,8 +73,8 @@ grid(["receptive field", "3x3 in the stack", "weights of the stack", "of one ker
 # %% [markdown]
 # > **Paper** Section 2.1; Table 1
 #
-# The whole network consists of stages of such stacks, with a 2x2 pool after each stage. `respond`
-# gives network A-LRN, which showed that response normalisation does not help.
+# The whole network consists of stages of such stacks, with a 2x2 pool after each stage. The option
+# `respond` builds network A-LRN, which showed that response normalization does not help.
 
 # %%
 code(
@@ -103,7 +103,7 @@ table(
 # %% [markdown]
 # > **Paper** Table 1, Table 2 (parameters, in millions) and Table 3 (errors, one test scale)
 #
-# The other columns. The three dense layers are the same in all of them and have 124 of the 133 to
+# Now the other columns. All networks have the same three dense layers, which hold 124 of the 133 to
 # 144 million parameters.
 
 # %%
@@ -124,15 +124,15 @@ grid(
 
 # %% [markdown]
 # With 256 pixels as the smaller side in training and testing, the printed error falls from 29.6 to
-# 27.0 % up to 16 layers, and stays there with 19.
+# 27.0 % as the depth grows to 16 layers, and improves no further with 19.
 #
 # ### The accuracies
 #
 # > **Paper** Tables 3 to 5
 #
-# The other tables vary the scale. $S$ is the smaller side of a training image, fixed or drawn
-# anew for each image; $Q$ is that of a test image. Training with many scales takes 1.4 points off
-# D's error, and testing at three takes off another 0.8.
+# The other tables vary the scale. $S$ is the smaller side of a training image, either fixed or
+# drawn at random for each image; $Q$ is that of a test image. Training at many scales takes 1.4
+# points off D's error, and testing at three scales takes off another 0.8.
 
 # %%
 drawn, three = (cell("vgg_D", f"Table {n}", ("D", "256 to 512"), "top-1 error") for n in (3, 4))
@@ -145,15 +145,15 @@ as_printed("vgg_D", "Table 3")
 as_printed("vgg_D", "Table 4")
 
 # %% [markdown]
-# Slide the network densely, or average many crops? Both together are best: they treat the edges of
-# an image in different ways.
+# Is it better to slide the network densely over the image, or to average many crops? Doing both is
+# best: they treat the edges of an image in different ways.
 
 # %%
 as_printed("vgg_D", "Table 5")
 
 # %% [markdown]
-# These networks load torchvision's weights, which were trained by another recipe. Their errors are
-# that library's own. We have not trained on ImageNet.
+# Our networks load torchvision's weights, which were trained with another recipe; the errors are
+# those that torchvision reports. We have not trained on ImageNet.
 
 # %%
 published("vgg_A", "vgg_B", "vgg_D", "vgg_E")
@@ -161,12 +161,12 @@ published("vgg_A", "vgg_B", "vgg_D", "vgg_E")
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** Section 4.1: a stack of two 3x3 is better than one 5x5, whose receptive field it has
+# > **Paper** Section 4.1: a stack of two 3x3 is better than one 5x5 with the same receptive field
 #
-# We build three stages of 8, 16 and 32 maps, a pool after each, and a dense layer at the end. Each
-# stage has two 3x3 or one 5x5. Training: scikit-learn's 1,437 training digits of 16 x 16 pixels,
-# Adam at 0.001, batch 64, 8 epochs, seeds 0, 1 and 2. We predicted before the first run: the mean
-# test accuracy of the stacks is not lower than that of the 5x5.
+# We build three stages of 8, 16 and 32 maps, with a pool after each and a dense layer at the end.
+# Each stage has either two 3x3 convolutions or one 5x5. Training: scikit-learn's 1,437 training
+# digits of 16 x 16 pixels, Adam at 0.001, batch size 64, 8 epochs, seeds 0, 1 and 2. Before the
+# first run we predicted: the mean test accuracy of the stacks is not lower than that of the 5x5.
 
 # %%
 data = digits(16)
@@ -206,10 +206,10 @@ grid(["unit", "test accuracy, mean"], [["two 3x3", means[0]], ["one 5x5", means[
 assert means[0] > means[1] - 0.01
 
 # %% [markdown]
-# It was not lower, by one answer in 1,080. At this scale **we see no difference**: three stages
-# learn 16 x 16 digits with either kernel, and the assertion asks for no more than that. (The paper
-# compares B with a net in which one 5x5 replaces each pair of 3x3: its top-1 error, on a centre
-# crop, is 7 % higher.)
+# It was not lower, but only by one answer in 1,080. At this scale **we see no difference**: three
+# stages learn the 16 x 16 digits with either kernel, and the assertion asks for no more than that.
+# (The paper replaces each pair of 3x3 in network B by one 5x5: the top-1 error on a centre crop
+# rises by 7 %.)
 #
 # ### Dense evaluation
 #
@@ -217,7 +217,7 @@ assert means[0] > means[1] - 0.01
 #
 # To test on an image larger than the training images, slide the network over it. The first dense
 # layer becomes a 7x7 convolution, and the others become 1x1. The output is a map of logits, one for
-# each window, 32 pixels apart; the answer is their mean. The windows share almost all their work.
+# each window, 32 pixels apart; their mean is the answer. The windows share almost all their work.
 # An image of 384 pixels has 6 x 6 windows of 224:
 
 # %%
@@ -235,13 +235,14 @@ grid(
 )
 
 # %% [markdown]
-# Are the answers the same? Take two stages of two 3x3 convolutions without padding, of 8 and 16
-# maps, a pool after each, and dense layers of 32 and 10, for windows of 24 pixels. Training: the
-# digits of 16 x 16, three times each at a random position of 24 x 24, Adam at 0.001, batch 64, 10
-# epochs, seed 0. The test image is a strip of the 360 test digits, each in the middle of 24 pixels;
-# it has 2,155 positions, 4 pixels apart. We predicted before the first run: at each position the
-# slid network gives the answer that the network gives for that window, to 1e-5 of the largest
-# logit; at the positions of the digits it reads at least 90 % of them.
+# Are the answers the same? We build a small network for windows of 24 pixels: two stages of two 3x3
+# convolutions without padding, of 8 and 16 maps, with a pool after each, and dense layers of 32
+# and 10. Training: the digits of 16 x 16, each three times at a random position in 24 x 24, Adam at
+# 0.001, batch size 64, 10 epochs, seed 0. The test image is a strip of the 360 test digits, each in
+# the middle of 24 pixels; it has 2,155 window positions, 4 pixels apart. Before the first run we
+# predicted: at each position the slid network gives the same answer as the network on that window
+# alone, to within 1e-5 of the largest logit; at the positions of the digits it reads at least 90 %
+# of them correctly.
 
 # %%
 rng = np.random.default_rng(0)
@@ -283,8 +284,8 @@ assert difference < 1e-5
 assert read > 0.8  # as seen, not as predicted
 
 # %% [markdown]
-# The two agree to rounding. The network reads 88 % of the digits, not 90: it was never trained
-# between two digits, and it has never seen the strokes of a neighbour.
+# The two agree up to rounding. The network reads 88 % of the digits, not 90: it was never trained
+# on windows between two digits, and has never seen the strokes of a neighbouring digit.
 
 # %%
 fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6.4, 3))
@@ -303,9 +304,10 @@ figure(
 )
 
 # %% [markdown]
-# VGG's own convolutions pad. A window cut out of an image has zeros beyond its edge, where the
-# image itself would go on. So the slid network is *another* network there, with nearly the same
-# answers (the paper welcomes the added context). The same layers with padding, without training:
+# VGG's own convolutions use padding. A window cut out of an image has zeros beyond its edge, where
+# the slid network sees the rest of the image. So with padding the slid network is a *different*
+# network, with nearly the same answers (the paper welcomes the added context). Here are the same
+# layers with padding, untrained:
 
 # %%
 keras.utils.set_random_seed(0)
@@ -316,14 +318,15 @@ f"largest difference with padding: {padded:.2f} of the largest logit"
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Depth
 #
-# Three plain nets of 3x3 convolutions without batch norm: one, two or three in each of three
-# stages, then the mean and a dense layer.
+# We compare three plain nets of 3x3 convolutions without batch norm. They have one, two or three
+# convolutions in each of three stages, then global average pooling and a dense layer.
 
 # %%
 claims.shown("depth")
@@ -332,10 +335,10 @@ claims.shown("depth")
 claims.curves("depth")
 
 # %% [markdown]
-# #### Small kernels for a large one
+# #### Small kernels instead of a large one
 #
-# Two 3x3 convolutions see as far as one 5x5, and three as far as one 7x7. The four nets differ in
-# that alone.
+# Two 3x3 convolutions see as far as one 5x5, and three as far as one 7x7. The four nets differ only
+# in these kernels.
 
 # %%
 claims.shown("kernels")
@@ -363,13 +366,13 @@ check(answer, "670671cd")
 # answer = round(100 * (macs["E"] / macs["D"] - 1))
 # ```
 #
-# E does: four per cent more parameters, 27 % more multiply-adds. The dense layers have 89 % of D's
-# parameters and less than 1 % of its multiply-adds.
+# E does: it has 4 % more parameters and needs 27 % more multiply-adds. The dense layers have 89 %
+# of D's parameters and less than 1 % of its multiply-adds.
 # </details>
 #
 # 2. C has three 1x1 convolutions where D has 3x3 (section 2.3: more nonlinearity, no larger view).
-#    How many weights does that save, and how many pixels does the last position before the dense
-#    layers see?
+#    How many weights does that save, and how many pixels wide is the receptive field just before
+#    the dense layers?
 
 # %% tags=["exercise"]
 answer = ...  # (weights saved, pixels seen by C, by D)
@@ -389,7 +392,7 @@ check(answer, "7873cee6")
 # Both are deeper than B; D sees more than C, and has the lower error.
 # </details>
 #
-# 3. How large must an image be for VGG-16, slid over it, to give a map of 10 x 10 logits?
+# 3. VGG-16 slides over an image. How large must the image be for a map of 10 x 10 logits?
 
 # %% tags=["exercise"]
 answer = ...  # pixels a side

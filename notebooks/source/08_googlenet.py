@@ -15,17 +15,17 @@
 #
 # > **Paper** Sections 1 and 3
 #
-# More layers and wider layers make a network more accurate, at a higher cost. In two chained
-# convolutions the cost grows with the square of the width, and if most of the weights end near
-# zero, most of the work is wasted. How can we make a network deeper and wider at a fixed budget of
-# multiply-adds?
+# More layers and wider layers make a network more accurate, but also more expensive. The cost of
+# two consecutive convolutions grows with the square of their width, and if most weights end up near
+# zero, most of that work is wasted. How can we make a network deeper and wider within a fixed
+# budget of multiply-adds?
 #
-# The paper's argument goes from sparse to dense. A theorem of Arora and others says that, if a
-# large sparse network describes the data, one can build it layer by layer: look at which units of
-# the last layer are active together, and connect each such cluster to one unit of the next. That is
-# Hebb's rule, *what fires together, wires together*. But computers are slow at sparse sums. So the
-# module approximates the clusters by dense parts: units whose inputs lie at one place, by 1x1;
-# clusters spread over a small patch, by 3x3; over a larger one, by 5x5.
+# The paper argues from sparse to dense. A theorem of Arora et al. says that, if a large sparse
+# network describes the data, it can be built layer by layer: find the units of the last layer that
+# are active together, and connect each such cluster to one unit of the next layer. This resembles
+# Hebb's rule, *what fires together, wires together*. But computers are slow at sparse arithmetic.
+# So the module approximates the clusters with dense convolutions: 1x1 for clusters at a single
+# position, 3x3 for clusters spread over a small patch, and 5x5 for those spread over a larger one.
 #
 # > **Seen** on Fashion-MNIST, three seeds: reduced below 3x3 by 1.65 ± 2.30 points of test
 # > accuracy, **does not show**; inception below 3x3 by 0.33 ± 5.82 points of test accuracy, **does
@@ -49,9 +49,9 @@ from convbook.beside.printed import accuracies
 #
 # > **Paper** Section 4; Figure 2b
 #
-# A feature of an image may cover one pixel or many. So a module looks with 1x1, 3x3 and 5x5 kernels
-# at once, and with a pool, and concatenates their outputs. 1x1 convolutions narrow the input before
-# the large kernels read it, and bring the pool's output to a width of its own.
+# A feature of an image may cover one pixel or many. So a module applies 1x1, 3x3 and 5x5 kernels
+# and a pool in parallel, and concatenates their outputs. 1x1 convolutions reduce the channels
+# before the large kernels, and set the width of the pool's output.
 
 # %%
 code(
@@ -77,7 +77,7 @@ picture(
 # > **Paper** Figure 2a: the naive module
 #
 # Without the 1x1 convolutions the same large kernels cost two to five times as much. And because
-# the pool keeps the width of its input, the output of a module is always wider than its input.
+# the pool keeps all channels of its input, a module's output is always wider than its input.
 
 # %%
 names = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
@@ -98,8 +98,8 @@ assert all(row[3] > row[1] for row in rows)
 grid(["module", "input", "output", "naive output", "multiply-adds", "naive", "ratio"], rows)
 
 # %% [markdown]
-# One path by itself: 192 channels to 256 on maps of 32 x 32. A 1x1 to 96 channels before the 3x3
-# saves almost half of the multiplications.
+# Now a single path, from 192 to 256 channels on maps of 32 x 32. A 1x1 reduction to 96 channels
+# before the 3x3 saves almost half of the multiplications.
 
 # %%
 i = keras.Input((32, 32, 192))
@@ -116,8 +116,8 @@ grid(
 # %% [markdown]
 # > **Paper** Section 5: auxiliary classifiers
 #
-# Two small networks after 4a and 4d also predict the classes. Training adds 0.3 of their losses to
-# the main loss; inference omits them.
+# Two small networks after 4a and 4d also predict the classes. Training adds their losses to the
+# main loss, each with weight 0.3; inference omits them.
 
 # %%
 code(
@@ -134,9 +134,9 @@ code(
 #
 # > **Paper** Table 1
 #
-# The table shows our network and the two columns printed in the paper. The paper's K is 1024. Its
-# first row and some of its parameters do not match its own filters; the lines of the errata below
-# say which.
+# The table shows our network and two columns printed in the paper, where K means 1024. The paper's
+# first row and some of its parameter counts do not match its own filters; the errata below the
+# table say which.
 
 # %%
 printed = {
@@ -170,8 +170,8 @@ grid(
 )
 
 # %% [markdown]
-# The mean of each 7 x 7 map before the classifier, an idea of Network in Network, is what keeps
-# this table short. A dense layer on the maps themselves would have seven times as many weights as
+# What keeps the network small is the mean of each 7 x 7 map before the classifier, an idea from
+# Network in Network. A dense layer on the maps themselves would have seven times as many weights as
 # the whole network:
 
 # %%
@@ -190,9 +190,9 @@ grid(["classifier", "weights"], dense.items())
 #
 # > **Paper** Table 3
 #
-# The table is one of protocols: the same seven networks, one crop or 144. The row in italics is
-# torchvision's network with batch norm, which loads as the variant `torchvision_style`; the error
-# is that library's own. We have not trained on ImageNet.
+# The paper's table compares test protocols: one of seven networks or all of them, on 1, 10 or 144
+# crops. The row in italics is torchvision's network with batch norm, which loads as the variant
+# `torchvision_style`; torchvision reports its errors. We have not trained on ImageNet.
 
 # %%
 accuracies("googlenet")
@@ -200,16 +200,17 @@ accuracies("googlenet")
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** Section 5: the heads give the early layers more gradient, and regularise
+# > **Paper** Section 5: the heads give the early layers more gradient, and regularize
 #
-# We take the nine modules of Table 1 at an eighth of the width, without batch norm as in the paper,
-# after a 3x3 stem with stride 2, on scikit-learn's 1,437 training digits of 16 x 16 pixels: 3a to
-# 4e see 8 x 8, 5a and 5b see 4 x 4. The heads follow 4a and 4d as above, with 16 maps and 128
-# units. Seed 0: all weights that both networks have are the same at the start.
+# We build the nine modules of Table 1 at an eighth of their width, after a 3x3 stem with stride 2,
+# and without batch norm, as in the paper. They train on scikit-learn's 1,437 training digits of 16
+# x 16 pixels, so the maps are 8 x 8 in 3a to 4e and 4 x 4 in 5a and 5b. The heads follow 4a and 4d
+# as above, with 16 maps and 128 units. With seed 0, all weights that both networks share start out
+# the same.
 #
-# We predicted before the first run: (1) before training, on 256 images, the gradient at the stem's
-# kernel is at least twice as large with the heads; (2) after 8 epochs of Adam at 0.001, batch 64,
-# the main head's training loss (mean of the last two epochs) is lower with them.
+# Before the first run we predicted: (1) before training, on 256 images, the gradient at the stem's
+# kernel is at least twice as large with the heads; (2) after 8 epochs of Adam at 0.001 with batch
+# size 64, the main head's training loss (mean of the last two epochs) is lower with them.
 
 # %%
 x, y, test, truth = digits(16)
@@ -309,21 +310,22 @@ grid(
 
 # %% [markdown]
 # The second prediction holds here, in a deep, narrow network without batch norm whose training we
-# stop early. This does not test whether the heads *regularise*, and the Inception v3 paper (section
-# 4) withdraws the claim that they help early in training.
+# stop early. This does not test whether the heads *regularize*, and the Inception v3 paper
+# (section 4) withdraws the claim that they help early in training.
 
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
-# #### Reductions and several sizes at one price
+# #### Reductions and several kernel sizes at equal cost
 #
-# Three nets with the same multiply-adds, up to 5 %: 3x3 convolutions alone; wider ones, each after
-# a 1x1 reduction to a quarter of the channels; and Inception modules with paths of 1x1, 3x3, 5x5
-# and pooling. All have batch norm, which the paper's network had not.
+# We compare three nets whose multiply-adds are equal to within 5 %: 3x3 convolutions alone; wider
+# ones, each after a 1x1 reduction to a quarter of the channels; and Inception modules with 1x1,
+# 3x3, 5x5 and pooling paths. All have batch norm, unlike the paper's network.
 
 # %%
 claims.shown("modules")
@@ -332,15 +334,15 @@ claims.shown("modules")
 claims.curves("modules", "test")
 
 # %% [markdown]
-# Test accuracy does not tell the three apart here. The training loss does: with fewer weights and
-# fewer multiply-adds, the modules of several sizes end at 0.23, the 3x3s at 0.32.
+# Test accuracy does not separate the three here, but the training loss does: with fewer weights and
+# fewer multiply-adds, the Inception modules end at 0.23, the 3x3 convolutions at 0.32.
 
 # %% [markdown]
 # #### Auxiliary heads
 #
-# A plain net of twelve 3x3 convolutions and a dense layer, without batch norm, with and without two
-# auxiliary heads, after the fourth and the eighth convolution. Each head's loss counts 0.3. The
-# curves are those of the main head.
+# We train a plain net of twelve 3x3 convolutions and a dense layer, without batch norm. One version
+# has two auxiliary heads, after the fourth and the eighth convolution; each head's loss has weight
+# 0.3. The curves show the main head.
 
 # %%
 claims.shown("heads")
@@ -349,8 +351,8 @@ claims.shown("heads")
 claims.curves("heads")
 
 # %% [markdown]
-# The mean training loss is lower with the heads, and the test accuracy 2.4 points higher, but the
-# interval of the loss takes in zero. Three seeds leave it open.
+# With the heads, the mean training loss is lower and the test accuracy 2.4 points higher, but the
+# interval of the loss includes zero. Three seeds leave the question open.
 
 # %% [markdown]
 # ## Exercises
@@ -422,7 +424,7 @@ check(answer, "a3d0c757")
 # ## Copy it
 #
 # `convbook show inception_module` prints the block and everything it needs, ready to paste;
-# `architectures.create("googlenet")` builds the network, with `aux=True` and both heads;
+# `architectures.create("googlenet")` builds the network, and `aux=True` adds both heads;
 # `convbook recipes googlenet` prints the paper's recipe, and
 # `convbook train googlenet --data folder:PATH` trains on your images.
 #

@@ -17,18 +17,18 @@
 #
 # > **Paper** BN: sections 1 and 2; v3: sections 1 and 2
 #
-# **BN** Each layer learns on inputs whose mean and scale move while the layers before it learn.
-# That calls for small steps, careful initial weights and activations that do not saturate. What if
-# the network itself brought every layer's inputs to mean 0 and variance 1 over the mini-batch?
+# **BN** Each layer learns from inputs whose mean and scale shift while the layers before it learn.
+# That calls for small steps, careful initialization and activations that do not saturate. What if
+# the network itself normalized every layer's inputs to mean 0 and variance 1 over the mini-batch?
 #
 # **v3** GoogLeNet is cheap, but doubling its widths quadruples its cost. Which changes to its
-# modules buy accuracy for few multiply-adds?
+# modules improve accuracy for few extra multiply-adds?
 #
-# The v3 paper begins with four principles for the design of networks (section 2). They come from
-# experience, the authors say, and need more evidence:
+# The v3 paper begins with four principles of network design (section 2). The authors say that they
+# come from experience and still need more evidence:
 #
-# 1. *No bottleneck in the representation, above all early.* Rows x columns x channels should shrink
-#    slowly from input to output.
+# 1. *Avoid bottlenecks in the representation, above all in early layers.* Rows x columns x channels
+#    should shrink slowly from input to output.
 # 2. *More channels are easier to process locally.* Features get disentangled, and the network
 #    trains faster.
 # 3. *Reduce channels before you look at neighbours.* Neighbouring positions are so alike that
@@ -53,8 +53,8 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** BN: Algorithm 1
 #
-# The batch statistics of each channel cover images, rows and columns. We compute them by hand and
-# compare with Keras' layer, on the pixels of real digits.
+# Batch norm takes each channel's statistics over images, rows and columns. We compute them by hand
+# on the pixels of real digits and compare the result with Keras' layer.
 
 
 # %%
@@ -89,9 +89,9 @@ grid(
 # %% [markdown]
 # > **Paper** BN: appendix, Figure 5
 #
-# The module is GoogLeNet's with two 3x3 instead of the 5x5 and, in most modules, a mean pool. A
-# batch norm (`n`) follows every convolution, before its relu, so the convolution needs no bias. `f`
-# is a row of the paper's table.
+# The module is GoogLeNet's, with two 3x3 convolutions instead of the 5x5 and, in most modules, a
+# mean pool. A batch norm (`n`) follows every convolution, before its relu, so the convolution needs
+# no bias. `f` is a row of the paper's table.
 
 # %%
 code(
@@ -117,7 +117,8 @@ picture(
 # %% [markdown]
 # > **Paper** v3: Figure 6 (with n = 7) and section 3
 #
-# The v3 paper goes further: it replaces a 7x7 by a 1x7 and a 7x1, at two sevenths of the cost.
+# The v3 paper goes further: it replaces a 7x7 convolution by a 1x7 and a 7x1, at two sevenths of
+# the cost.
 
 # %%
 code(
@@ -139,7 +140,7 @@ picture(
 
 
 # %% [markdown]
-# The savings of each replacement, at equal receptive field and width, counted on built models:
+# Here is what each replacement saves, at equal receptive field and width, counted on built models:
 
 
 # %%
@@ -170,7 +171,8 @@ grid(["one", "two", "sees", "multiply-adds", "then", "saved"], rows)
 #
 # > **Paper** BN: Figure 5
 #
-# BN-Inception. The rows 4c and 4d add up to 608, but the paper prints 576 after them.
+# First, BN-Inception. The widths in rows 4c and 4d add up to 608 each, but the paper prints 576 as
+# their output.
 
 # %%
 modules = [f"stage{i}_block{j}" for i, n in ((1, 3), (2, 5), (3, 2)) for j in range(1, n + 1)]
@@ -188,7 +190,8 @@ table(
 # %% [markdown]
 # > **Paper** v3: Table 1
 #
-# Inception v3, as released. The paper's Table 1 has another stem and other numbers of modules.
+# Next, Inception v3 as released. The paper's Table 1 has a different stem and different numbers of
+# modules.
 
 # %%
 table(
@@ -206,14 +209,16 @@ table(
 #
 # > **Paper** BN: Figure 4; v3: Tables 3 to 5
 #
-# The errors of both networks under each protocol. Rows in italics are weights that `inception_v3`
-# loads, with their library's own figures. We have not trained on ImageNet.
+# Here are the errors of both networks under each test protocol. Rows in italics are published
+# weights that `inception_v3` loads, with the figures their library reports. We have not trained on
+# ImageNet.
 
 # %%
 accuracies("bn_inception", "inception_v3")
 
 # %% [markdown]
-# What each change brought, from GoogLeNet to Inception v3: every row keeps the changes above it.
+# And here is what each change brought, from GoogLeNet to Inception v3; every row keeps the changes
+# above it.
 
 # %%
 as_printed("inception_v3", "Table 3")
@@ -221,14 +226,14 @@ as_printed("inception_v3", "Table 3")
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** BN: section 4.2 and the training there at 5 and 30 times the rate
+# > **Paper** BN: section 4.2, with training at 5 and 30 times the learning rate
 #
 # We train a convolution and six BN-Inception modules of (8, 8, 16, 8, 16, 8), 13 layers deep, on
-# the digits of 8 x 8 pixels: SGD with momentum 0.9, batch 128, 8 epochs, seed 0; with batch norm
-# and without (biases instead), at rate 0.01 and at 30 times that rate. We predicted before the
-# first run: at 0.01 the network with batch norm has the lower training loss in every epoch but the
-# first; at 0.3 it reaches a test accuracy of at least 0.9, and the one without reaches at most 0.2
-# (chance is 0.1).
+# the digits of 8 x 8 pixels: SGD with momentum 0.9, batch size 128, 8 epochs, seed 0. We train it
+# with batch norm and without (with biases instead), at a learning rate of 0.01 and at 30 times that
+# rate. Before the first run we predicted: at 0.01 the network with batch norm has the lower
+# training loss in every epoch but the first; at 0.3 it reaches a test accuracy of at least 0.9, and
+# the one without reaches at most 0.2 (chance is 0.1).
 
 
 # %%
@@ -266,11 +271,11 @@ figure(
 )
 
 # %% [markdown]
-# Result: every part but one holds. At 0.3 batch norm gives by far the lowest training loss, but the
-# test accuracy jumps and ends below 0.9. Inference normalises with moving averages over about the
-# last ten steps, and at this rate the moving averages lag behind the weights. We checked this
-# explanation with a further prediction, written before its run: with the statistics of the test
-# images themselves, the same weights reach 0.9.
+# Result: all parts but one hold. At 0.3 batch norm gives by far the lowest training loss, but the
+# test accuracy jumps up and down and ends below 0.9. Inference normalizes with moving averages over
+# about the last ten steps, and at this learning rate they lag behind the weights. We tested this
+# explanation with a further prediction, written before its run: normalized with the statistics of
+# the test images themselves, the same weights reach 0.9.
 
 # %%
 with_bn, without = histories["batch norm", 0.01], histories["without", 0.01]
@@ -290,17 +295,17 @@ grid(["", "rate", "training loss, last epoch", "test accuracy"], rows)
 # > **Paper** v3: section 7, label smoothing
 #
 # The target is no longer 1 for the class and 0 for the others, but
-# $q'(k) = (1 - \epsilon)\, \delta_{k,y} + \epsilon / K$. A network fits that with finite logits: at
-# the optimum the right class has probability $1 - \epsilon + \epsilon/K$, here 0.91, and its logit
-# is $\ln(0.91 / 0.01) = 4.51$ above each of the others.
+# $q'(k) = (1 - \epsilon)\, \delta_{k,y} + \epsilon / K$. A network can reach that target with
+# finite logits: at the optimum the right class has probability $1 - \epsilon + \epsilon/K$, here
+# 0.91, and its logit is $\ln(0.91 / 0.01) = 4.51$ above each of the others.
 #
-# We train two of the modules above with batch norm: Adam at 0.001, batch 128, 25 epochs, seed 0,
-# with $\epsilon = 0$ and 0.1. We predicted before the first run, for the training images: with
-# smoothing, the mean probability of the right class is within 0.05 of 0.91, and the mean gap
-# between the right logit and the mean of the others is within 1 of 4.51; without smoothing both are
-# higher, and the probability is above 0.95. The paper's gain on ImageNet is about 0.2 % of
-# accuracy; one of 360 test images is 0.28 %, so the gain cannot show here. The code asserts only
-# that smoothing costs at most 2 %.
+# We train a network of two of the modules above, with batch norm: Adam at 0.001, batch size 128, 25
+# epochs, seed 0, with $\epsilon = 0$ and 0.1. Before the first run we predicted for the training
+# images: with smoothing, the mean probability of the right class is within 0.05 of 0.91, and the
+# mean gap between the right logit and the mean of the others is within 1 of 4.51; without smoothing
+# both are higher, and the probability is above 0.95. On ImageNet the paper gains about 0.2 % of
+# accuracy. One of our 360 test images is 0.28 %, so such a gain cannot show here. The code asserts
+# only that smoothing costs at most 2 %.
 
 # %%
 onehot = [keras.utils.to_categorical(y, 10) for y in data[1::2]]
@@ -342,11 +347,11 @@ figure(
 )
 
 # %% [markdown]
-# Result: the gap is where the loss puts it, with a narrow spread, and higher without smoothing. The
-# probabilities are 0.06 and 0.03 lower than predicted: after 25 epochs the network does not yet fit
-# some images. The code asserts what we saw. (Six modules and 15 epochs, which take twice as long,
-# gave 0.89 and 0.96. For that larger network we predicted a gap above 6 without smoothing; here,
-# only a higher one.)
+# Result: with smoothing the gap lies where the loss puts it, with a narrow spread; without
+# smoothing it is larger. The probabilities are 0.06 and 0.03 lower than predicted, because after 25
+# epochs the network does not yet fit some images. The code asserts what we saw. (Six modules and 15
+# epochs, which take twice as long, gave 0.89 and 0.96. For that larger network we predicted a gap
+# above 6 without smoothing; here, only a larger one.)
 
 # %%
 assert abs(gap[0.1].mean() - np.log(91)) < 1
@@ -365,14 +370,15 @@ grid(
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Batch norm
 #
-# Six 3x3 convolutions with and without batch norm, trained with momentum 0.9. Each net has the best
-# of three learning rates, so the net without batch norm is a baseline that learns.
+# We train six 3x3 convolutions with and without batch norm, with momentum 0.9. Each net gets the
+# best of three learning rates, so that the baseline without batch norm learns, too.
 
 # %%
 claims.shown("batch_norm")
@@ -381,14 +387,14 @@ claims.shown("batch_norm")
 claims.curves("batch_norm", "test")
 
 # %% [markdown]
-# With each seed batch norm is there within half of the epochs, but three seeds scatter so much that
-# the interval takes in zero.
+# With every seed, batch norm gets there within half of the epochs, but the three seeds scatter so
+# much that the interval includes zero.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. After training, batch norm is an affine map of each channel: fold it into the convolution
-#    before it. Does the network still give the same answers?
+# 1. After training, batch norm is an affine map of each channel, so you can fold it into the
+#    convolution before it. Does the network still give the same answers?
 
 # %% tags=["exercise"]
 answer = ...  # batch norms (before, after)
@@ -407,10 +413,10 @@ check(answer, "526b9bf9")
 # ```
 # </details>
 #
-# 2. Section 5 of the v3 paper: to get from 35x35x320 to 17x17x640 one may pool and then convolve
+# 2. Section 5 of the v3 paper: to get from 35x35x320 to 17x17x640 you can pool and then convolve
 #    (cheap, but the pooled map is a bottleneck), or convolve and then pool (expensive). The paper's
-#    third way makes half of the channels with a strided convolution and half with a pool. What does
-#    it cost?
+#    third way computes half of the channels with a strided convolution and half with a pool. What
+#    does it cost?
 
 # %% tags=["exercise"]
 answer = ...  # (convolving first, both at a time) over pooling first, two digits

@@ -17,7 +17,7 @@
 #
 # A deeper plain network can do all that a shallower one does: its added layers need only copy their
 # input. Yet in practice a deeper plain network had a higher error, even on the *training* images.
-# So the cause is not overfitting: a good solution exists, but the optimiser does not find it. Is it
+# So the cause is not overfitting: a good solution exists, but the optimizer does not find it. Is it
 # easier to learn what a few layers should *add* to their input than to learn their whole output?
 #
 # > **Seen** on Fashion-MNIST, three seeds: plain 56 above residual 56 by 1.68 ± 0.67 in training
@@ -91,7 +91,7 @@ grid(["block", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m in 
 table("resnet50", errata=["resnet50: multiply-adds", "Conventions: which one a printed count has"])
 
 # %% [markdown]
-# Next, the other depths of Table 1. The paper prints multiply-adds with two digits, truncated or
+# Next, the other depths of Table 1. The paper gives multiply-adds to two digits, truncated or
 # rounded.
 
 # %%
@@ -109,7 +109,8 @@ grid(
 #
 # > **Paper** Tables 2 to 4 and 6
 #
-# First plain against residual: 34 plain layers are worse than 18, 34 residual layers better.
+# First, plain against residual networks: 34 plain layers do worse than 18, while 34 residual layers
+# do better.
 
 # %%
 plain, residual = (
@@ -121,8 +122,8 @@ assert residual[1] < residual[0] - 2.8
 as_printed("resnet34", "Table 2")
 
 # %% [markdown]
-# Then the three shortcuts. A pads with zeros, B projects where the size changes, C projects
-# everywhere. The differences between them are small, so the paper keeps B.
+# Then the three kinds of shortcut: A pads with zeros, B projects where the size changes, and C
+# projects everywhere. They differ little, so the paper keeps B.
 
 # %%
 as_printed("resnet34", "Table 3")
@@ -131,16 +132,16 @@ as_printed("resnet34", "Table 3")
 as_printed("resnet34", "Table 4")
 
 # %% [markdown]
-# torchvision's weights load into the same networks, with the stride on the 3x3. `V2` was trained by
-# a newer recipe: the network is the same, and the error falls by 4.0 to 4.7 points. We have not
-# trained on ImageNet.
+# torchvision's weights load into the same networks, with the stride on the 3x3. The `V2` weights
+# come from a newer training recipe, which lowers the error of the same networks by 4.0 to 4.7
+# points. We have not trained on ImageNet.
 
 # %%
 published("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 
 # %% [markdown]
-# On CIFAR-10 the error falls down to 110 layers. With 1202 the net still fits the training images,
-# but tests worse: the paper blames overfitting.
+# On CIFAR-10 the error keeps falling up to 110 layers. With 1202 layers the net still fits the
+# training images, but its test error rises: the paper blames overfitting.
 
 # %%
 as_printed("resnet34", "Table 6")
@@ -160,10 +161,10 @@ grid(["layers", "parameters, paper", "ours", "error, paper"], rows)
 #
 # > **Paper** Section 4.2, Figure 6: plain nets get worse with depth, residual nets do not
 #
-# We train the paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of
-# 8 x 8 pixels: Adam at 0.001, batch 128, 8 epochs, seed 0. We predicted before the first run: the
-# *training* loss of the plain 56-layer net is at least twice that of the plain 20-layer net; that
-# of the residual 56-layer net is at most twice that of the residual 20-layer net.
+# We train the paper's CIFAR nets of 20 and 56 layers on scikit-learn's 1,437 training digits of 8 x
+# 8 pixels: Adam at 0.001, batch size 128, 8 epochs, seed 0. Before the first run we predicted: the
+# *training* loss of the plain 56-layer net is at least twice that of the plain 20-layer net, while
+# that of the residual 56-layer net is at most twice that of the residual 20-layer net.
 
 # %%
 data = digits(8)
@@ -200,14 +201,15 @@ grid(
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Plain and residual at 20 and 56 layers
 #
-# The nets of Section 4.2, with a first convolution of stride 2 for maps of 14 x 14, and shortcuts
-# of option A, as in the paper. Six epochs with Adam.
+# We use the nets of Section 4.2 with the paper's option A shortcuts. A first convolution of stride
+# 2 makes maps of 14 x 14. Training takes six epochs with Adam.
 
 # %%
 claims.shown("residual")
@@ -241,8 +243,8 @@ check(answer, "8a251a16")
 # marginally better than B (Table 3).
 # </details>
 #
-# 2. Torch's ResNet-50 has its stride in the 3x3 convolution. Does it have more weights? What does
-#    it cost?
+# 2. torchvision's ResNet-50 has its stride in the 3x3 convolution. Does that take more weights? How
+#    many multiply-adds does it cost?
 
 # %% tags=["exercise"]
 answer = ...  # multiply-adds
