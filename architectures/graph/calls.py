@@ -78,7 +78,8 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
         kwargs["training"] = False
     before = [(nodes, len(nodes)) for x in layers_within(op) for nodes in node_lists(x)]
     try:
-        with keras.StatelessScope():
+        # Weights of whoever builds a model without values yet stay without them
+        with keras.StatelessScope(initialize_variables=False):
             outputs = keras.tree.flatten(run(*args, **kwargs))
         outputs = [x for x in outputs if x is not None]
         return Opened(leading_to(outputs), [inputs[id(x)] for x in symbolic], outputs)
