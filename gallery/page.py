@@ -21,79 +21,83 @@ from convbook.gallery.ledger import (
 INTRO = """\
 # The ledger
 
-Every network that `architectures.create` builds, one row each: what we count, what its paper
-prints, what other libraries count, how accurate it was published to be, and whose weights it can
-take. `make ledger` measures everything anew and writes this page; do not edit it by hand.
-`convbook nets NAME` prints one network in detail, each figure with its source, and
-`architectures/facts.json` holds all that is quoted here.
+Compare each network with its paper and with other libraries: parameters, multiply-adds, published
+accuracy, and the published weights that it loads. Every network that `architectures.create` builds
+has one row. For the details of one network, with the source of each figure, run
+`convbook nets NAME`.
+
+`architectures/facts.json` holds every quoted figure. `make ledger` measures the networks again and
+writes this page, so do not edit it by hand.
 
 A dash means that there is nothing to compare: the paper prints no such figure, the library has no
-such network, or no weights are published. A word in brackets says how sure a figure is: recalled
-from the paper and not read again, from secondary texts, or from the authors' code; without one it
-was read in a paper. Disagreements of the papers with themselves, and which side we follow, are in
-[errata](errata.md).
+such network, or no weights are published. A tag in brackets names the source of a figure: recalled
+(from memory, not checked), a secondary text, or the authors' code. A figure without a tag was read
+in a paper. Where papers contradict themselves, [errata](errata.md) says which version we build.
 
 ## Counts
 
-*Ours* is measured on the built network: trainable weights, and multiply-adds of convolutions and
-dense layers for one image, without auxiliary heads. A *printed* figure is upright if ours, rounded,
-gives it; *in italics* if ours gives it counted otherwise (kernels alone, with batch norm's
-statistics, another reading of the paper, digits cut off); **bold** if it does not. The libraries'
-columns are their trainable weights, bold where they are not ours; each italic and bold figure is
-[explained below](#differences). Releases: {releases}.
+We measure parameters and multiply-adds on the built network: trainable parameters, and the
+multiply-adds of convolutions and dense layers for one image, without auxiliary heads. A *printed*
+figure stands in plain type if our count rounds to it; *in italics* if another way of counting gives
+it (kernels alone, with batch norm's statistics, another reading of the paper, digits cut off); in
+**bold** if none does. The libraries' columns show their trainable parameters, bold where they
+differ from ours. Each italic and bold figure is [explained below](#differences). Releases:
+{releases}.
 
-*Stages* are the output sizes of the paper's table that our network has, in the table's order.
-*Golden error* is the largest difference of our logits from those that the named libraries gave for
-the same weights and input, relative to the largest logit. (keras.applications' networks are
-compared by the tests in the same way, and agree to 1e-5.)
+*Stages*: how many output sizes of the paper's table our network has, in the table's order.
+
+*Golden error*: the largest difference between our logits and those of the named libraries, for the
+same weights and input, relative to the largest logit. (Tests compare keras.applications' networks
+in the same way; they agree to 1e-5.)
 """
 DIFFERENCES = """\
 ## Differences
 
-What is italic or bold above beside our count, how far off it is, and why: how else ours was
-counted to give it, and what `facts.json` says of it; where it says nothing there is a dash.
-[Errata](errata.md) goes further and has the computations.
+Each italic or bold figure next to our count: how far it is off, and why. The reason is the way of
+counting that gives the figure, or the note in `facts.json`; a dash means that we know none.
+[Errata](errata.md) has the computations.
 """
 ACCURACY = """\
 ## Accuracy as published
 
-Not measured here. Errors, or accuracies where it says so, in percent; of ImageNet (ILSVRC-2012
-validation) top-1 / top-5; + means with augmentation. Then the protocol, and in brackets the source.
+Published figures, not measured here: errors in percent, or accuracies where the row says so. For
+ImageNet (ILSVRC-2012 validation) they are top-1 / top-5; + means with augmentation. The test
+protocol follows, then the source.
 """
 INT8 = """\
 ## In 8 bits
 
-A small member of each family as a LiteRT file in int8, as `convbook export --int8` writes it: for
-how many images its first class is that of the network in float32, of those that showed the ranges
-and of others. *Lost*: where another came first, the network's first class led its second by as much
-at most, in probability. *Classes*: how many come first among the other images.
+How often a small network of each family predicts the same class in int8 as in float32, as a LiteRT
+file that `convbook export --int8` writes. We count calibration images, which set the ranges, and
+other images separately. *Lost*: the largest lead in probability of a float32 top class that int8
+replaced by another. *Classes*: how many classes the network predicts for the other images.
 
-SqueezeNet has the weights of ImageNet and sees parts of five photographs, ResNet-20 was trained on
-the digits by its recipe; the others on 512 of them, for at most 40 epochs.
+SqueezeNet has ImageNet weights and sees crops of five photographs. ResNet-20 was trained on the
+digits by its recipe, the others on 512 of the digits for at most 40 epochs.
 
-Fewer than 95 % of other images: {few}.
-The last line of an export says it of your own network and images.
+Below 95 % on other images: {few}.
+The last line of an export reports the agreement for your own network and images.
 """
 WEIGHTS = """\
 ## Published weights it takes
 
 The names of the weights in each library and, in brackets, the options of `create` that they need.
-`create(name, weights="imagenet")` takes those of keras.applications, `weights="timm/NAME"` those of
-timm from the hub, with the options that they need; a `.safetensors` file of any of them is taken by
-`weights=path`, and a state dict by `weights.from_torch(model, state)`. `weights.published()` holds
-the last three columns as a dictionary.
+`create(name, weights="imagenet")` loads those of keras.applications, `weights="timm/NAME"` those of
+timm from the hub and sets the options. `weights=path` loads a `.safetensors` file of any of them,
+`weights.from_torch(model, state)` a state dict. `weights.published()` returns the last three
+columns as a dictionary.
 """
 PAPERS = """\
 ## The papers
 """
 EMPHASIS = {Agreement.EQUAL: "", Agreement.OTHERWISE: "*", Agreement.DIFFERENT: "**"}
-IMAGES = {"shown": "of those shown", "other": "of others"}
+IMAGES = {"shown": "calibration images", "other": "other images"}
 SOURCES = ("keras.applications", *LIBRARIES)
 Row = namedtuple("Row", "name paper params macs printed_params printed_macs libraries")
 
 
 def facts_of(name: str) -> dict[str, Any]:
-    """The facts of a network, else those of its paper's network with the nearest name."""
+    """The facts of a network, or else of the network with the nearest name in its paper."""
     family = next(f.NETS for f in FAMILIES if name in f.NETS)
     near = get_close_matches(name, [n for n in family if facts(n)], 1, 0)
     return facts(name) or facts(near[0])
@@ -112,13 +116,13 @@ def figures_of(name: str) -> Row:
 
 
 def marked(figure: Figure) -> str:
-    """A figure in Markdown, by its state, and how sure it is."""
+    """A figure in Markdown: its type shows the state, its tag the source."""
     mark = EMPHASIS[figure.state]
     return f"{mark}{figure.text}{mark}{f' ({figure.tag})' * bool(figure.tag)}"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; a dash for what is empty."""
+    """A Markdown table; a dash in each empty cell."""
     cells = [head, ["---"] * len(head), *([cell or "–" for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
 
@@ -175,7 +179,7 @@ def weights(name: str) -> Iterator[str]:
 
 
 def in_8_bits() -> Iterator[list[str]]:
-    """A row for each network whose int8 file was compared, or could not be made."""
+    """A row for each network whose int8 file was compared or could not be written."""
     for name, row in kept()["int8"].items():
         counts = ("{} of {}".format(*row[part]) if part in row else "" for part in IMAGES)
         numbers = (str(row.get(key, "")) for key in ("lost", "classes"))
@@ -183,13 +187,13 @@ def in_8_bits() -> Iterator[list[str]]:
 
 
 def fewer() -> list[str]:
-    """The networks whose int8 file agrees on less than 95 % of other images."""
+    """The networks that agree in int8 on less than 95 % of the other images."""
     rows = ((name, row.get("other", (1, 1))) for name, row in kept()["int8"].items())
     return [name for name, (same, of) in rows if same < 0.95 * of]
 
 
 def papers() -> Iterator[list[str]]:
-    """A row for each paper: its title, authors and where it appeared."""
+    """A row for each paper: its title, authors, year and venue."""
     listed = [facts_of(name)["paper"] for name in names(aliases=False)]
     for title, p in {p["title"]: p for p in listed}.items():
         by = p["authors"][0] + " et al." * (len(p["authors"]) > 1)
@@ -197,7 +201,7 @@ def papers() -> Iterator[list[str]]:
 
 
 def versions() -> dict[str, str]:
-    """The releases whose figures are shown."""
+    """The releases of the libraries shown."""
     of = [facts(name).get("implementations", ()) for name in names(aliases=False)]
     said = [i["library"].split() for implementations in of for i in implementations]
     return {"keras.applications": kept()["versions"]["keras"]} | {
@@ -223,7 +227,7 @@ def page() -> str:
         (WEIGHTS, ["network", *SOURCES], [[r.name, *weights(r.name)] for r in rows]),
         (
             INT8.format(few=", ".join(fewer())),
-            ["network", "weights", *IMAGES.values(), "lost", "classes", "why not"],
+            ["network", "weights", *IMAGES.values(), "lost", "classes", "why it failed"],
             in_8_bits(),
         ),
         (PAPERS, ["paper", "by", "year", "venue", "arXiv"], papers()),

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 KEPT = ROOT / "tests" / "data" / "proofs.json"
 TABLE = ROOT / "docs" / "proofs.md"
 MOST = 300e6  # weights of a network that is proven
-# Not proven: a network that is, scaled: the same blocks on a table of other widths and depths.
+# Not proven: the same blocks as a proven network, with other widths and depths.
 SCALED = {
     *(f"efficientnet_b{i}" for i in range(1, 8)),
     *(f"efficientnet_lite{i}" for i in range(1, 5)),
@@ -59,34 +59,37 @@ COLUMNS = (
 )
 HEAD = """# Training proofs
 
-`make proofs` trained each network below 300 M weights, as deep and wide as published, for ten
-classes on 16 of scikit-learn's digits, with Adam. Where a paper scales one design in width and
-depth, as MobileNetV3 and those after it do, it trained one or two of the networks; the others are
-these, scaled. The input is 32 x 32, or 8 x 8, the digits' own size, for CIFAR's nets, or the least
-that the design allows. Dropout and stochastic depth were on.
-{passed} of {all} networks passed: the loss is below 0.05 within 200 steps, every weight moves, and
-the model answers the same in a fresh interpreter, after loading as after `model.export`. Each row
-keeps a digest of the code that it was proven with. `make proofs` builds a network of other code
-again, and where its graph is another, or the code of our own layers in it, proves it again.
+Check that a network here learns, saves and exports: {passed} of {all} passed. The loss falls below
+0.05 within 200 steps, every weight changes, and a fresh interpreter gets the same outputs from the
+saved model and from `model.export`.
 
-Most rows were proven with version 0.1.0, before gates, the padding of max pools and the names of
-saved layers changed: 110 networks have other code now, and wait for the next `make proofs`.
+Each network has its published depth and width and ten classes. It trains with Adam on 16 of
+scikit-learn's digits, with dropout and stochastic depth on. Images are 32 x 32 pixels, or the
+smallest size that the design allows; CIFAR networks get 8 x 8, the digits' own size. Networks of
+300 M weights and more are left out. Where a paper scales one design in width and depth, as
+MobileNetV3 and later papers do, one or two networks stand for all of them.
 
-All start as `architectures.create` makes them, but for VGG E, whose kernels are as wide as He's,
-the plain net of 110 layers and the pre-activation net of 1001, whose betas are 1, and NIN and
-SqueezeNet, whose last biases are 1. One bias of Inception-ResNet v2 need not move: batch norm
-cancels it in training.
+- steps: training steps until the loss was below 0.05; loss: the loss of the last step
+- parameters: trainable parameters; weights: how many of all weight tensors changed
+- loaded, exported: largest change of an output after loading or exporting, relative to the largest
+  output
+- seconds: time of the whole proof, on two cores shared with one to three other jobs
 
-- steps: until the loss was below 0.05, in training mode; loss: that of the last step
-- parameters: trainable numbers; weights: how many of all tensors moved
-- loaded, exported: largest difference of an answer after it, relative to the largest answer
-- seconds: of the whole proof, on two cores that one to three others used too
+All start from the weights of `architectures.create`, with these exceptions: kernels of VGG E have
+the variance of He's initialisation; betas of the plain network of 110 layers and of the
+pre-activation network of 1001 are 1; the last biases of NIN and SqueezeNet are 1. One bias of
+Inception-ResNet v2 may stay unchanged, because batch norm cancels it in training.
+
+`make proofs` writes this page. Each row keeps a digest of the code that it was proven with. If a
+network's code changes, `make proofs` builds it again, and proves it again if its graph or the code
+of our own layers in it changed. Most rows were proven with version 0.1.0, before gates, the padding
+of max pooling and the names of saved layers changed: 110 networks wait for the next `make proofs`.
 
 """
 
 
 def wanted():
-    """The networks to prove, in the order of the papers."""
+    """The networks to prove, in order of their papers."""
     heavy = (
         name in SCALED or facts(name).get("computed", {}).get("trainable", 0) >= MOST
         for name in names(False)
@@ -99,7 +102,7 @@ def kept():
 
 
 def stale(rows):
-    """{name: why its row does not hold}, for the networks to prove and for rows too many."""
+    """{name: why its row does not hold}, for the networks to prove and for superfluous rows."""
     why = {name: "there is no such network" for name in rows if name not in wanted()}
     for name in wanted():
         if name not in rows:
