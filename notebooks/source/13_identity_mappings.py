@@ -16,7 +16,7 @@
 # > **Paper** Equations (1) to (5); Figure 1
 #
 # ResNet's unit adds and then applies relu, so its shortcut is not quite free. What if nothing at
-# all stood in the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
+# all were in the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
 #
 # $$x_{l+1} = x_l + \mathcal{F}(x_l), \qquad x_L = x_l + \sum_{i=l}^{L-1} \mathcal{F}(x_i),
 # \qquad \frac{\partial E}{\partial x_l} = \frac{\partial E}{\partial x_L}
@@ -41,8 +41,8 @@ from convbook.blocks.layers import act, norm
 #
 # > **Paper** Figure 1b and Figure 4e
 #
-# Batch norm and relu come before each convolution, and nothing follows the addition. This is the
-# bottleneck, `preact_block` with `r`; without `r` the block has two 3x3 convolutions. A projection
+# Batch norm and relu come before each convolution, and nothing follows the addition. With `r`,
+# `preact_block` is the bottleneck shown here; without `r` it has two 3x3 convolutions. A projection
 # on the shortcut reads the same input as the first convolution, as in the authors' code.
 
 # %%
@@ -67,8 +67,8 @@ picture(
 )
 
 # %% [markdown]
-# The authors compared several variants. First the orders of activation (Figure 4, Table 2), named
-# by their captions:
+# The authors compared several variants. First, orders of activation (Figure 4, Table 2), named as
+# in the captions:
 
 # %%
 code(
@@ -86,7 +86,7 @@ code(
 )
 
 # %% [markdown]
-# Then the operations on the shortcut (Figure 2, Table 1):
+# Then, operations on the shortcut (Figure 2, Table 1):
 
 # %%
 code(
@@ -117,16 +117,17 @@ table("preresnet164_cifar", errata=["preresnet164_cifar: where the stride is"])
 #
 # > **Paper** Tables 1, 2 and 5
 #
-# What happens to a 110-layer net if anything stands on the shortcut? The gates start with a bias:
-# the more negative it is, the more the shortcut is like the identity, and the lower the error. The
-# exclusive gate closes the branch as it opens the shortcut, so for it -7 is worse than -6. A 1x1
-# convolution has more weights and could learn the identity; the error nearly doubles all the same.
+# What happens to a 110-layer net if its shortcuts are not clean? The gates start with a bias: the
+# more negative it is, the closer the shortcut is to the identity, and the lower the error. The
+# exclusive gate closes the branch as it opens the shortcut, so there -7 is worse than -6. A 1x1
+# convolution has more weights and could learn the identity, but the error nearly doubles all the
+# same.
 
 # %%
 as_printed("preresnet110_cifar", "Table 1")
 
 # %% [markdown]
-# And with a clean shortcut, where do batch norm and relu stand?
+# And with a clean shortcut, where should batch norm and relu go?
 
 # %%
 as_printed("preresnet110_cifar", "Table 2")
@@ -138,8 +139,8 @@ as_printed("preresnet110_cifar", "Table 2")
 as_printed("preresnet110_cifar", "Table 5")
 
 # %% [markdown]
-# timm's pre-activation networks load here (variant `no_stem_bn_stride3x3`). Its table prints these
-# errors, for a newer recipe and larger test images. We have not trained on ImageNet.
+# timm's pre-activation networks load here (variant `no_stem_bn_stride3x3`). timm reports these
+# errors, with a newer recipe and larger test images. We have not trained on ImageNet.
 
 # %%
 published("preresnet50", "preresnet101")
@@ -149,13 +150,14 @@ published("preresnet50", "preresnet101")
 #
 # > **Paper** Equations (5) and (8); Figure 2
 #
-# First we show the 1 of equation (5), exactly. We set $\mathcal{F} = 0$ in a stack of 16 units (all
-# their 3x3 kernels are zero), so that only the shortcuts remain. Then we send a random gradient
-# back from the last unit. With full pre-activation nothing stands in its way, and every component
-# arrives unchanged. ResNet's relu after the addition keeps only the components where $x$ is
-# positive. Each factor $\frac12$ halves the gradient again, so that 16 units leave $2^{-16}$:
-# equation (8), $\prod \lambda_i$. Dropout doubles one half and loses the other, so that after 16
-# units almost no component gets through (its line shows the survivors, doubled again and again).
+# First we show the 1 of equation (5), exactly. We set $\mathcal{F} = 0$ in a stack of 16 units by
+# setting all their 3x3 kernels to zero, so that only the shortcuts remain. Then we send a random
+# gradient back from the last unit. With full pre-activation nothing is in its way, and every
+# component arrives unchanged. ResNet's relu after the addition keeps only the components where $x$
+# is positive. Each factor $\frac12$ halves the gradient again, so that 16 units leave $2^{-16}$:
+# equation (8), $\prod \lambda_i$. Dropout doubles half of the components and drops the other half,
+# so that after 16 units almost none gets through (its line shows the survivors, doubled again and
+# again).
 
 # %%
 UNITS, F = 16, 16
@@ -220,8 +222,8 @@ figure(
 # > **Paper** Table 1 and Table 2
 #
 # Then we train the same networks (34 layers) on scikit-learn's 1,437 training digits of 8 x 8
-# pixels: Adam at 0.001, batch 128, 10 epochs, seed 0. We predicted before the first run, for the
-# mean training loss of the last two epochs: with constant scaling it is at least twice that of
+# pixels: Adam at 0.001, batch size 128, 10 epochs, seed 0. Before the first run we predicted for
+# the mean training loss of the last two epochs: with constant scaling it is at least twice that of
 # ResNet's own unit; with full pre-activation it is lower than that of ResNet's own unit.
 
 # %%
@@ -256,10 +258,10 @@ grid(
 )
 
 # %% [markdown]
-# The first prediction holds, by far. The second is *not* reproduced at this scale: 34 layers fit
-# the training digits faster with ResNet's own unit (though not the test digits, by six of 360). In
-# the paper, too, the gain of the new unit grows with depth: little at 110 layers, much at 1001. The
-# paper prints these errors (in %):
+# The first prediction holds by a wide margin. The second is *not* reproduced at this scale: with
+# ResNet's own unit, 34 layers fit the training digits faster (but get six more of the 360 test
+# digits wrong). In the paper, too, the new unit gains more with depth: little at 110 layers, much
+# at 1001. The paper gives these errors (in %):
 
 # %%
 accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
@@ -267,7 +269,8 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # %% [markdown]
 # ## Exercises
 #
-# 1. A ResNet-164 built from ResNet's own unit has 896 parameters more than the paper's. Where?
+# 1. A ResNet-164 built from ResNet's own unit has 896 more parameters than the paper's. Where are
+#    they?
 
 # %% tags=["exercise"]
 answer = ...  # parameters of the batch norms (after conv1, after projections, at the end)
@@ -293,7 +296,7 @@ check(answer, "2e570433")
 # The new unit has one at the end, and the first batch norm of each stage reads the narrower input.
 # </details>
 #
-# 2. In which orders of Figure 4 can the unit never add a negative value? Why is that bad?
+# 2. In which order of Figure 4 can the unit never add a negative value? Why is that bad?
 
 # %% tags=["exercise"]
 answer = ...  # the letter of its part of the figure
@@ -317,7 +320,7 @@ check(answer, "2e7d2c03")
 # In (c), ReLU before addition: the signal can only grow from unit to unit.
 # </details>
 #
-# 3. Keras' ResNet50V2 has fewer multiply-adds for the same weights. Why?
+# 3. Keras' ResNet50V2 has the same number of weights but fewer multiply-adds. Why?
 
 # %% tags=["exercise"]
 answer = ...  # multiply-adds of Keras' network

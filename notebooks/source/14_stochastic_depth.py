@@ -15,9 +15,9 @@
 #
 # > **Paper** Abstract
 #
-# A deep network tests well but is hard to train: gradients fade on the way back, and every step
-# takes long. A residual network still works when one of its blocks is missing. So can we train a
-# short network, with another random set of blocks for each mini-batch, and test the deep one?
+# A deep network tests well but is hard to train: gradients vanish on the way back, and every step
+# takes long. A residual network still works when one of its blocks is missing. So can we train
+# short networks, with a different random set of blocks for each mini-batch, and test the deep one?
 
 # %%
 from functools import partial
@@ -38,8 +38,8 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 # > **Paper** Equations (2), (3) and (5)
 #
 # Take any residual block and put its branch inside a gate. The gate $b_\ell$ is 1 with probability
-# $p_\ell$, drawn once for the whole mini-batch. If it is 0, the block is only its shortcut, and the
-# branch is not computed. In inference all branches run, each weighted by its probability $p_\ell$.
+# $p_\ell$, drawn once for the whole mini-batch. If it is 0, only the shortcut remains, and the
+# branch is not computed. At inference all branches run, each weighted by its probability $p_\ell$.
 
 # %%
 code(
@@ -54,8 +54,8 @@ code(
 )
 
 # %% [markdown]
-# The gate as a layer. (If the size of $f_\ell(x)$ is unknown, and on JAX and PyTorch, the layer
-# computes the branch and multiplies it by $b_\ell$.)
+# Here is the gate as a layer. (If the size of $f_\ell(x)$ is unknown, and on JAX and PyTorch, the
+# layer computes the branch and multiplies it by $b_\ell$.)
 
 # %%
 code(
@@ -80,7 +80,7 @@ picture(
 # %% [markdown]
 # > **Paper** Equation (4); Figure 3
 #
-# All later blocks use the features of the early blocks, so the early ones are dropped less often:
+# All later blocks use the features of the early ones, so the early blocks are dropped less often:
 # $p_\ell$ falls linearly from 1 to $p_L$.
 
 # %%
@@ -116,7 +116,8 @@ figure(
 #
 # > **Paper** Table 1: the 110-layer network of ResNet's section 4.2 on CIFAR
 #
-# Stochastic depth adds no weights and changes no sizes. The multiply-adds are those at test time.
+# Stochastic depth adds no weights and changes no sizes. The table counts multiply-adds at test
+# time.
 
 # %%
 table(
@@ -132,8 +133,8 @@ table(
 #
 # > **Paper** Table 1; section 4
 #
-# Errors in %, with constant and with stochastic depth. We have not trained on these data sets; our
-# own comparison is the claim below.
+# These are errors in %, with constant and with stochastic depth. We have not trained on these data
+# sets; for our own comparison, see the claim below.
 
 # %%
 names = "resnet110_cifar", "resnet1202_cifar", "resnet152"
@@ -142,12 +143,12 @@ accuracies(*(f"stochastic_depth_{name}" for name in names))
 # %% [markdown]
 # > **Paper** Section 5 and Figure 8: depth and $p_L$
 #
-# Two knobs remain, the depth $L$ (in blocks) and $p_L$. We compute the share of blocks that a step
-# skips, which is the time saved, and set the errors that the text prints beside it. It says of the
-# 110 layers that the linear rule beats the same $p_L$ in all blocks; that it does well with $p_L$
-# from 0.4 to 0.8; and that even 0.2 performs well, at 40 % less training time. Figure 8 colours a
-# map of all depths and $p_L$ without printing its numbers. The deeper the network, the smaller the
-# best $p_L$: its valley lies on the diagonal.
+# Two settings remain: the depth $L$ (in blocks) and $p_L$. We compute the share of blocks that a
+# step skips, which is the time saved, and put the errors printed in the text next to it. For 110
+# layers the paper says that the linear rule beats the same $p_L$ in all blocks, that it does well
+# with $p_L$ from 0.4 to 0.8, and that even 0.2 performs well, with 40 % less training time. Figure
+# 8 maps the error over depth and $p_L$ in colours, without numbers. The deeper the network, the
+# smaller the best $p_L$: the valley of low error lies on the diagonal.
 
 # %%
 rows = []
@@ -168,8 +169,8 @@ grid(["layers", "blocks", "$p_L$", "skipped", "error on CIFAR-10+, paper"], rows
 #
 # $L$ gates have $2^L$ settings. Each setting is a network, and all of them share their weights.
 # Inference weights each branch by $p_\ell$. For *linear* branches the result is exactly the mean of
-# all $2^L$ networks, each weighted by how often it is trained. We compute it for $L = 6$, and once
-# more with relu in the branches, where it is only an approximation.
+# all $2^L$ networks, each weighted by how often it is trained. We check this for $L = 6$. With relu
+# in the branches, the result is only an approximation; we compute its error, too.
 
 
 # %%
@@ -200,10 +201,10 @@ assert 0 < error < 0.1 * unscaled
 print(f"relu: off by {error:.4f}; without p_l by {unscaled:.4f}")
 
 # %% [markdown]
-# > **Paper** Training time: what is not drawn is not computed
+# > **Paper** Training time: a dropped branch is not computed
 #
-# We put a branch that counts its own runs inside a gate of $p = 0.3$, for 300 steps of `fit`.
-# Expected: 90 runs, with the count within 4 standard deviations (32).
+# We put a branch that counts its own runs inside a gate of $p = 0.3$, and run 300 steps of `fit`.
+# We expected 90 runs, give or take 4 standard deviations (32).
 
 
 # %%
@@ -230,13 +231,13 @@ assert abs(runs - 90) < 32
 print(f"{runs} runs in 300 steps")
 
 # %% [markdown]
-# > **Paper** Table 1: the network that was trained short is better
+# > **Paper** Table 1: the network trained with stochastic depth is better
 #
 # We train ResNet-20 with constant depth and with stochastic depth ($p_L = 0.5$) on only 300 of
-# scikit-learn's digits (8 x 8), so that it can overfit: Adam at 0.001, batch 50, 25 epochs, seed 0,
-# tested on 360 digits. We predicted before the first run: the *training* loss of the stochastic
-# network ends above twice that of the constant one; its test accuracy is not below that of the
-# constant one.
+# scikit-learn's digits (8 x 8), so that it can overfit: Adam at 0.001, batch size 50, 25 epochs,
+# seed 0, tested on 360 digits. Before the first run we predicted: the *training* loss of the
+# stochastic network ends at more than twice that of the constant one; its test accuracy is no lower
+# than that of the constant one.
 
 # %%
 x, y, *test = digits(8)
@@ -281,7 +282,7 @@ grid(
 # ## Exercises
 #
 # 1. If every block survives with the same probability 0.5, how many of the 54 does a mini-batch
-#    train on average? Which uniform probability trains as many as the linear rule?
+#    train on average? Which uniform probability trains as many blocks as the linear rule?
 
 # %% tags=["exercise"]
 answer = ...  # (blocks, percent: a whole number)
@@ -321,7 +322,7 @@ check(answer, "e13244b3")
 # ```
 #
 # Drop path draws once for each image and scales in training (by 2), so inference needs no change.
-# Stochastic depth draws once for the mini-batch and scales in inference.
+# Stochastic depth draws once for the whole mini-batch and scales at inference.
 # </details>
 #
 # 3. The ImageNet network of this paper is not ResNet's own ResNet-152. Which difference changes a
@@ -342,7 +343,7 @@ check(answer, "6b7c6a9b")
 # answer = theirs.macs
 # ```
 #
-# The stride is in the 3x3; see
+# The stride is in the 3x3 convolution; see
 # [errata](../docs/errata.md#stochastic_depth_resnet152-another-resnet-152).
 # </details>
 #

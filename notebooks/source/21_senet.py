@@ -15,8 +15,8 @@
 # > **Paper** Figure 1
 #
 # A convolution mixes channels, but each position sees only a few pixels, and the kernel is the same
-# for every image. What if a block first looked at its whole map, and then, for this image, turned
-# each of its channels up or down?
+# for every image. What if a block first looked at the whole map, and then turned each channel up or
+# down for this image?
 #
 # > **Seen** on Fashion-MNIST, three seeds: without above r = 2 by 0.02 ± 0.09 in training loss,
 # > **does not show**; without above r = 8 by 0.02 ± 0.06 in training loss, **does not show**.
@@ -35,8 +35,8 @@ from convbook.beside.printed import accuracies, cell
 #
 # > **Paper** Equations (2) to (4); Figures 1 and 2
 #
-# Squeeze: the mean of each channel. Excite: two dense layers with a narrow middle ($f/r$, $r = 16$)
-# give a gate between 0 and 1 for each channel.
+# Squeeze: take the mean of each channel. Excite: two dense layers with a narrow middle ($f/r$
+# units, $r = 16$) compute a gate between 0 and 1 for each channel.
 
 # %%
 code(
@@ -59,8 +59,7 @@ picture(
 )
 
 # %% [markdown]
-# The gate is one number for each image and channel, between 0 and 1, and the same everywhere in the
-# map:
+# Each image and channel gets one gate between 0 and 1, which is the same everywhere in the map:
 
 # %%
 images = np.random.default_rng(0).uniform(1, 2, size=(2, 56, 56, 256)).astype("float32")
@@ -72,7 +71,8 @@ assert scale.max() < 1
 assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image, other gates
 
 # %% [markdown]
-# Any block takes a gate, before its addition: the option `se` of the residual networks.
+# Any residual block can take a gate before its addition. In the residual networks, the option `se`
+# adds it.
 
 # %%
 code(
@@ -119,9 +119,9 @@ grid(
 #
 # > **Paper** Tables 2, 8 and 9; Table 10
 #
-# Each network as its own paper prints it, trained again, and with gates. Rows in italics are the
-# weights that the networks load, with timm's own figures. Every network gains at least 0.4 points.
-# We have not trained on ImageNet.
+# The paper gives three errors for each network: as first published, retrained by the authors, and
+# with gates. Every network gains at least 0.4 points. Rows in italics are published weights that
+# the networks load, with the figures timm reports. We have not trained on ImageNet.
 
 # %%
 for name in ("resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x4d"):
@@ -134,10 +134,10 @@ accuracies("se_resnet50", "se_resnet101", "se_resnet152", "senet154")
 accuracies("se_resnext50_32x4d", "se_resnext101_32x4d")
 
 # %% [markdown]
-# How narrow may the middle of the gates be? The error does not fall steadily with a smaller $r$,
-# though the gates get wider: the paper takes 16. These networks were trained longer than those of
-# Table 2, so their errors are lower. Beside the paper's parameters, ours: those of ResNet-50 and of
-# the gates, which agree to 0.1 million.
+# How narrow can the middle of the gates be? A smaller $r$ makes the gates wider, but the error does
+# not fall steadily: the paper takes 16. These networks were trained longer than those of Table 2,
+# so their errors are lower. The last column has our parameter counts, of ResNet-50 plus the gates;
+# they agree with the paper's to 0.1 million.
 
 # %%
 rows = []
@@ -156,16 +156,16 @@ grid(["r", "top-1 error", "top-5 error", "parameters, paper", "ours"], rows)
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** Table 2: every network gains by gates; and what gates do at each depth
+# > **Paper** Table 2: every network gains from gates; and what gates do at each depth
 #
 # We train ResNet-20 without gates and with gates ($r = 4$, for 16 to 64 channels) on scikit-learn's
-# 1,437 training digits (8 x 8): Adam at 0.001, batch 128, 10 epochs, seed 0. We predicted before
-# the first run:
+# 1,437 training digits (8 x 8): Adam at 0.001, batch size 128, 10 epochs, seed 0. Before the first
+# run we predicted:
 #
 # 1. The mean training loss of the last two epochs is lower with gates.
 # 2. The gates of the last stage depend more on the image than those of the first. We measure the
-#    part of their variance (over test digits) that lies between the means of the ten classes,
-#    averaged over the stage's gates: it is larger in the last stage.
+#    part of their variance over the test digits that lies between the means of the ten classes,
+#    averaged over the stage's gates. It is larger in the last stage.
 
 # %%
 data = digits(8)
@@ -224,21 +224,22 @@ grid(
 )
 
 # %% [markdown]
-# The second holds, as in the paper: early gates treat all digits alike, late ones depend on the
-# digit. (The paper's very last gates are again nearly alike for all classes; ours are not.) The
-# first is *not* reproduced at this scale: both networks soon fit all training digits, and half-open
-# gates halve the branches at the start. It takes ImageNet to see a point of accuracy.
+# The second prediction holds, as in the paper: early gates treat all digits alike, late ones depend
+# on the digit. (The paper's very last gates are again nearly the same for all classes; ours are
+# not.) The first is *not* reproduced at this scale: both networks soon fit all training digits, and
+# at the start the half-open gates halve the branches. It takes ImageNet to see a point of accuracy.
 
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Squeeze-and-excitation and its r
 #
-# A ResNet-20 without squeeze-and-excitation, and with it at reductions of 2 and of 8.
+# We compare a ResNet-20 without squeeze-and-excitation and with it, at reductions of 2 and 8.
 
 # %%
 claims.shown("squeeze")
@@ -247,12 +248,13 @@ claims.shown("squeeze")
 claims.curves("squeeze")
 
 # %% [markdown]
-# The mean training loss is lower with both reductions, but by less than the seeds differ.
+# The mean training loss is lower with both reductions, but the difference is smaller than the
+# spread of the seeds.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. What do the gates cost if the last stage has none?
+# 1. What do the gates cost if the last stage has no gates?
 
 # %% tags=["exercise"]
 answer = ...  # weights of the gates
@@ -273,7 +275,7 @@ check(answer, "c587df3a")
 # 4 % instead of 10 %. The paper found that this costs less than 0.1 % of accuracy.
 # </details>
 #
-# 2. Our SE-ResNet-50 has 2,530,992 parameters more than ResNet-50, not 2,514,944. Why?
+# 2. Our SE-ResNet-50 has 2,530,992 more parameters than ResNet-50, not 2,514,944. Why?
 
 # %% tags=["exercise"]
 answer = ...  # parameters more than those
@@ -291,7 +293,7 @@ check(answer, "0f496b97")
 # In the authors' definition the two dense layers have biases.
 # </details>
 #
-# 3. What does a gate of zero weights do to a residual block?
+# 3. What does a gate whose weights are all zero do to a residual block?
 
 # %% tags=["exercise"]
 answer = ...  # it multiplies the branch by

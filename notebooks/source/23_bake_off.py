@@ -1,14 +1,13 @@
 # %% [markdown]
 # # The bake-off
 #
-# Which block does most with little? Every paper compares its block with earlier ones, each in its
-# own network and with its own recipe. Here all blocks compete in one setting: the same trunk, the
-# same budget of multiply-adds, the same recipe, three seeds, on the 360 held-out digits of
-# scikit-learn's 1,797.
+# Which block does the most with little? Every paper compares its block with earlier ones, each in
+# its own network and with its own recipe. Here all blocks compete under the same conditions: the
+# same trunk, budget of multiply-adds and recipe, and three seeds each. The test is the 360 held-out
+# digits of scikit-learn's 1,797.
 #
 # This is a small world: 8 x 8 pixels, ten classes, at most a million multiply-adds. The bake-off
-# shows which block does most with little *there*. For 224 x 224 pixels and a thousand classes, read
-# the papers.
+# shows which block does best *there*. For 224 x 224 pixels and a thousand classes, read the papers.
 
 # %%
 import numpy as np
@@ -19,9 +18,9 @@ from convbook.beside import bake_off, check, code, figure, grid, results
 # %% [markdown]
 # ## The trunk
 #
-# The trunk is a 3x3 convolution, two blocks, a pool, two blocks twice as wide, the mean of each
-# map, a dense layer. Only `block` changes, and its width `f`: the largest width that keeps the
-# whole network within the budget.
+# The trunk is a 3x3 convolution, two blocks, a pool, two blocks twice as wide, global average
+# pooling and a dense layer. Only `block` and its width `f` change: `f` is the largest width that
+# keeps the whole network within the budget.
 
 # %%
 code(
@@ -34,12 +33,12 @@ code(
 )
 
 # %% [markdown]
-# All of it is in `notebooks/beside/bake_off.py`, which `make experiments` runs: Adam, 20 epochs of
-# batches of 64, a rate that falls from 0.003 to 0 by a cosine; seeds 0, 1 and 2. We set these
-# before the first run, the same for all blocks. (We changed the momentum of batch norm later: a
-# first, partial run used each paper's own, and some of these are too slow for 460 steps.) After a
-# cell that concatenates several maps, a 1x1 convolution brings them back to `f` channels.
-# SqueezeNet's and Network in Network's blocks have no batch norm, as published.
+# The whole experiment is in `notebooks/beside/bake_off.py`; `make experiments` runs it. All blocks
+# train with Adam for 20 epochs with batch size 64, a cosine schedule from 0.003 to 0, and seeds 0,
+# 1 and 2. We fixed these settings before the first run. (We changed one later, the momentum of
+# batch norm: a first, partial run used each paper's own value, and some of these are too slow for
+# 460 steps.) After a cell that concatenates several maps, a 1x1 convolution brings them back to `f`
+# channels. The blocks of SqueezeNet and Network in Network have no batch norm, as published.
 
 # %%
 kept = results.kept("bake_off")
@@ -69,10 +68,10 @@ grid(
 )
 
 # %% [markdown]
-# The table shows the mean accuracy of three seeds in percent, the best block on average first, with
-# its width `f` and the share of the budget that it used. Some blocks' widths come in steps of 4 or
-# 8 channels, so they leave a good part of the small budget unused. One image of the 360 is 0.28
-# points.
+# The table shows each block's width `f`, the share of the budget it used, and its mean accuracy
+# over three seeds in percent; the block that is best on average comes first. Some widths come in
+# steps of 4 or 8 channels, so these blocks leave a good part of the small budget unused. One image
+# of the 360 is 0.28 points.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5), width_ratios=(3, 2), layout="constrained")
@@ -102,10 +101,10 @@ figure(
 )
 
 # %% [markdown]
-# We predicted nothing. The result: on images this small the plain 3x3 convolution with batch norm
-# is first at both budgets, wide where the other blocks are narrow. The two blocks without batch
-# norm are last, at the rate that suits the others. Four times the budget helps every block, and
-# most those that were least accurate.
+# We made no prediction. The result: on images this small, the plain 3x3 convolution with batch norm
+# comes first at both budgets; it can be wide where the other blocks are narrow. The two blocks
+# without batch norm come last, trained at a learning rate that suits the others. Four times the
+# budget helps every block, and helps the least accurate ones most.
 
 # %%
 first = [max(names, key=lambda name: mean[name, b]) for b in budgets]
@@ -132,8 +131,8 @@ grid(
 # %% [markdown]
 # ## One cell of the table, live
 #
-# We run the cheapest row again, with the same width and the same seed. Other processors add floats
-# in another order, so the result may differ by some images of the 360.
+# We run one row again, at the small budget, with the same width and seed. Other processors add
+# floats in another order, so the result may differ by a few of the 360 images.
 
 # %%
 name, budget = "mobilenet_block", budgets[0]
@@ -146,7 +145,7 @@ grid(["", "accuracy, seed 0"], [["kept", before["accuracy"][0]], ["now", again["
 # %% [markdown]
 # ## Exercises
 #
-# 1. What share of the multiply-adds of `mobilenet_block`'s network is in 1x1 convolutions?
+# 1. What share of the multiply-adds of the `mobilenet_block` network is in its 1x1 convolutions?
 
 # %% tags=["exercise"]
 answer = ...  # percent, a whole number
@@ -171,11 +170,11 @@ check(answer, "81b8a03f")
 # ```
 #
 # Most of them, as the MobileNet paper says of its own network (Table 2: 94.86 %). Here the first
-# 3x3 convolution and the dense layer have a larger share.
+# 3x3 convolution and the dense layer take a larger share.
 # </details>
 #
 # 2. Put a block of your own into the trunk: any function of `(x, f)` will do. How accurate is
-#    `blocks.conv(x, f, k=1, n=blocks.BN)`, which never looks at a neighbour?
+#    `blocks.conv(x, f, k=1, n=blocks.BN)`, which never looks at neighbouring pixels?
 
 # %% tags=["exercise"]
 answer = ...  # "more" or "less" accurate than the 3x3

@@ -3,9 +3,10 @@
 #
 # What do depth, shortcuts, paths, soft labels, gates and features do? Here we test ideas from
 # several papers on scikit-learn's digits of 8 x 8 pixels. The networks are the ResNet paper's CIFAR
-# nets of 6b + 2 layers; Adam at 0.001, batches of 128, 8 epochs, seeds 0, 1, 2, set before the
-# first run. `make experiments` runs the experiments that take more than a minute
-# (`notebooks/beside/lab.py`) and keeps their results with the commit that gave them.
+# nets of 6b + 2 layers. They train with Adam at 0.001, batch size 128, 8 epochs, and seeds 0, 1 and
+# 2; we fixed these settings before the first run. Experiments that take more than a minute are in
+# `notebooks/beside/lab.py`; `make experiments` runs them and keeps their results with the commit
+# that produced them.
 
 # %%
 from math import comb
@@ -38,8 +39,8 @@ def mean_of(rows, key):
 #
 # > **Paper** He et al., arXiv:1512.03385, section 4.2 and Figure 6
 #
-# Expected: with depth, the training loss of the plain nets rises; that of the residual nets does
-# not.
+# We expected that with depth the training loss of the plain nets rises, and that of the residual
+# nets does not.
 
 # %%
 fig, axes = plt.subplots(1, 2)
@@ -67,7 +68,7 @@ assert loss["plain", 44] > 10 * loss["plain", 8]
 assert loss["residual", 44] < loss["residual", 8]
 
 # %% [markdown]
-# We repeat one run, live.
+# Here we repeat one of these runs live.
 
 # %%
 again = lab.fit(0, 8, shortcut="A")[1]
@@ -84,7 +85,7 @@ grid(
 # > **Paper** He et al., section 4.1, Table 3: B slightly better than A, C marginally better than
 # > B
 #
-# Expected at this size: no difference larger than the spread of the seeds.
+# At this size we expected no difference larger than the spread of the seeds.
 
 # %%
 grid(
@@ -107,9 +108,9 @@ grid(
 # > **Paper** Veit, Wilber, Belongie: *Residual Networks Behave Like Ensembles of Relatively Shallow
 # > Networks*, arXiv:1605.06431
 #
-# A signal passes each of $n$ blocks by its shortcut or by its branch. That gives $2^n$ paths, and
-# $\binom{n}{k}$ of them go through $k$ branches. Most paths are about $n/2$ long. The network here
-# has 15 blocks; 13 of these keep the size of their input.
+# A signal passes each of $n$ blocks either through its shortcut or through its branch. That makes
+# $2^n$ paths, of which $\binom{n}{k}$ go through $k$ branches. Most paths go through about $n/2$
+# branches. Our network has 15 blocks; 13 of them keep the size of their input.
 
 # %%
 n = len(rows_of("paths", what="deleted", kind="residual"))
@@ -146,10 +147,10 @@ grid(
 assert center < half
 
 # %% [markdown]
-# The longer a path, the less gradient it carries, so most of the gradient comes from paths a little
-# shorter than the mean. The paper's network is deeper and shows this more clearly: nearly all of
-# its gradient comes through 5 to 17 of its 54 branches. The paper says that these are 0.45 % of the
-# paths.
+# The longer a path, the less gradient it carries, so most of the gradient comes through paths a
+# little shorter than the mean. The paper's network is deeper and shows this more clearly: nearly
+# all of its gradient comes through 5 to 17 of its 54 branches. According to the paper, these are
+# 0.45 % of the paths.
 
 # %%
 few = sum(comb(54, k) for k in range(5, 18)) / 2**54
@@ -157,12 +158,12 @@ assert f"{100 * few:.2f}" == "0.45"
 f"paths through 5 to 17 of 54 branches: {100 * few:.3f} %"
 
 # %% [markdown]
-# To see whether these suffice, the authors trained with 23 blocks drawn anew for each step, so that
-# long paths never occur: 5.96 % error on CIFAR-10, against 6.10 % of the whole network, which is no
-# significant difference.
+# To see whether short paths suffice, the authors trained with only 23 randomly chosen blocks in
+# each step, so that long paths never occur. The error on CIFAR-10 was 5.96 %, against 6.10 % for
+# the whole network: no significant difference.
 #
-# We delete a block from the trained residual network, leaving only its shortcut, and two layers
-# from the trained plain network (20 layers, which still train).
+# Now we delete one block from the trained residual network, which leaves its shortcut, and two
+# layers from the trained plain network (of 20 layers, a depth that still trains).
 
 # %%
 whole = {k: rows_of("paths", what="whole", kind=k)[0]["error"] for k in ("residual", "plain")}
@@ -199,13 +200,14 @@ figure(
 )
 
 # %% [markdown]
-# The very first block is indispensable. Any block of the second half is not: without it the error
-# rises by a few images. The plain network can only guess, whichever two layers we delete.
+# The very first block is indispensable. No block of the second half is: without it, the network
+# gets only a few more images wrong. The plain network can only guess, whichever two layers we
+# delete.
 #
-# Swaps disturb the order of the blocks. The paper measures by how much with *Kendall's tau* between
-# the old order and the new: the pairs that kept their order less those that lost it, as a share of
-# all pairs. It is 1 if nothing moved and -1 if all is reversed. Expected: the lower tau, the higher
-# the error, with a rank correlation below -0.5.
+# Swaps disturb the order of the blocks. The paper measures how much with *Kendall's tau* between
+# the old order and the new: the number of pairs that kept their order minus the number that did
+# not, as a share of all pairs. Tau is 1 if nothing moved and -1 if the order is reversed. We
+# expected: the lower tau, the higher the error, with a rank correlation below -0.5.
 
 # %%
 taus, errors = (np.concatenate([row[key] for row in swaps]) for key in ("taus", "errors"))
@@ -222,8 +224,8 @@ assert rank < -0.5
 f"rank correlation of tau and error: {rank:.2f}"
 
 # %% [markdown]
-# Next we train with each block switched off half of the time, so that only short paths learn (here
-# with stochastic depth, arXiv:1603.09382, whose linear rule ends at 0.5).
+# Next we switch blocks off at random during training, so that mainly short paths learn. We use
+# stochastic depth (arXiv:1603.09382), whose linear rule ends at 0.5.
 
 # %%
 grid(
@@ -243,15 +245,15 @@ assert mean_of(rows_of("short_paths", survival=0.5), "loss") > 0.01
 assert min(accuracies[0.5]) > max(accuracies[None])
 
 # %% [markdown]
-# The network fits the training digits less well, but it is more accurate on the test digits with
-# every seed.
+# The network fits the training digits less well, but with every seed it is more accurate on the
+# test digits.
 #
 # ## Label smoothing
 #
 # > **Paper** Szegedy et al., arXiv:1512.00567, section 7
 #
-# $q'(k) = (1-\epsilon)\,\delta_{k,y} + \epsilon / K$: the loss pushes no logit to infinity.
-# Expected: the network is less sure of its answers, and correct about as often.
+# $q'(k) = (1-\epsilon)\,\delta_{k,y} + \epsilon / K$: the loss no longer pushes any logit to
+# infinity. We expected that the network is less confident and about as accurate.
 
 # %%
 smooth = {s: rows_of("smoothing", smoothing=s) for s in (0.0, 0.1)}
@@ -269,9 +271,9 @@ assert abs(mean_of(smooth[0.1], "accuracy") - mean_of(smooth[0.0], "accuracy")) 
 assert mean_of(smooth[0.1], "calibration_error") > mean_of(smooth[0.0], "calibration_error")
 
 # %% [markdown]
-# The network is correct as often, and less sure. It reads nearly all of these digits, so here it is
-# not sure enough. Smoothing lowers the calibration error of a network that is too sure; here it
-# raises the error.
+# The network is as accurate, and less confident. As it reads nearly all of these digits correctly,
+# it is now underconfident. Smoothing lowers the calibration error of an overconfident network; here
+# it raises it.
 #
 # ## Squeeze-and-excitation's gates by class and depth
 #
@@ -297,16 +299,16 @@ assert spread[6:].mean() > 2 * spread[:3].mean()
 # %% [markdown]
 # ## Features: random, made by hand, learned without labels
 #
-# One layer of 3x3 kernels, relu, 2x2 max pool, then logistic regression. Only the kernels differ:
-# random ones; edges and similar patterns made by hand; k-means of patches, without labels.
-# Expected: all three are more accurate than the pixels themselves.
+# The network is one layer of 3x3 kernels, relu, a 2x2 max pool, then logistic regression. Only the
+# kernels differ: random ones; edges and similar patterns made by hand; and k-means centers of
+# patches, learned without labels. We expected all three to be more accurate than the raw pixels.
 #
 # Deep networks once began this way. In *greedy layer-wise pre-training* the first layer learns to
-# describe images without labels; then it is frozen, and the second learns from what the first
-# gives; and so on. Only the last layer needs labels, and no gradient passes through the whole.
-# Convolutional deep belief networks are the best-known example. It saves computation and acts as a
-# regulariser. Today, with enough labels and faster machines, nearly all convolutional networks
-# learn all layers at once, and predict better.
+# describe images without labels. Then it is frozen, the second layer learns from its outputs, and
+# so on. Only the last layer needs labels, and no gradient passes through the whole network.
+# Convolutional deep belief networks are the best-known example. Pre-training saves computation and
+# acts as a regularizer. Today, with enough labels and faster machines, nearly all convolutional
+# networks learn all layers at once, and predict better.
 
 # %%
 x, y, test_x, test_y = (np.squeeze(a) for a in data)
@@ -353,14 +355,14 @@ grid(["kernels", "test accuracy"], found.items())
 # %% [markdown]
 # ## What the visual cortex suggests
 #
-# Gabor functions describe simple cells of V1 well: a wave under a Gaussian window. Complex cells
-# respond to the same wave wherever its crests are. Their response is the energy of two simple cells
-# a quarter of a wave apart,
+# Gabor functions, waves under a Gaussian window, describe the simple cells of V1 well. Complex
+# cells respond to the same wave wherever its crests are. Their response is the energy of two simple
+# cells a quarter of a wave apart,
 #
 # $$ c(I) = \sqrt{s_{0}(I)^2 + s_{\pi/2}(I)^2}. $$
 #
-# So a complex cell treats the phase as a pool treats a shift. This is exact for a grating of the
-# cell's own frequency:
+# So a complex cell ignores the phase as a pool ignores a shift. For a grating of the cell's own
+# frequency this is exact:
 
 # %%
 grid_x, grid_y = np.meshgrid(np.arange(-15, 16), np.arange(-15, 16))
@@ -391,13 +393,13 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 
 # %% [markdown]
 # So a convolutional network borrows three things from V1: its two-dimensional map, its simple cells
-# (convolution) and its complex cells (pooling). Its last layer is best compared to the
-# inferotemporal cortex (IT), which a signal reaches through V1, V2 and V4 in the first 100 ms of a
-# glance; its cells respond to an object wherever it is. Much is left out:
+# (convolution) and its complex cells (pooling). Its last layer compares best to the inferotemporal
+# cortex (IT), which a signal reaches through V1, V2 and V4 in the first 100 ms of a glance; cells
+# there respond to an object wherever it is. But the network leaves out a lot:
 #
 # - The *fovea*. The eye sees sharply only what a thumb covers at arm's length. It builds a scene
-#   from glances, and *attention* chooses where to look next. A network gets the whole image,
-#   equally sharp.
+#   from glances, and *attention* chooses where to look next. A network gets the whole image, sharp
+#   everywhere.
 # - *Feedback*. After those 100 ms, signals flow back from higher areas, even to V1.
 # - *Other senses*, mood and thought take part in seeing; so does knowledge of scenes, of the
 #   relations between objects and of three dimensions.
@@ -423,8 +425,8 @@ check(answer, "29db0c67")
 # More than 95 %, as arXiv:1605.06431 says.
 # </details>
 #
-# 2. A max pool and an energy both forget where a feature is. What is left after a mean pool of a
-#    simple cell over all phases?
+# 2. A max pool and an energy both forget where a feature is. What remains if you average a simple
+#    cell's response over all phases?
 
 # %% tags=["exercise"]
 answer = ...  # a number
@@ -438,5 +440,6 @@ check(answer, "5feceb66")
 # answer = round(float(np.mean(one[:-1]) / np.mean(energy)))
 # ```
 #
-# Nothing: the answers cancel. A nonlinearity, a square or a relu, must come before the mean.
+# Nothing: the responses cancel. A nonlinearity, such as a square or a relu, must come before the
+# mean.
 # </details>
