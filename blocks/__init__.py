@@ -22,6 +22,7 @@ from convbook.blocks.convnext import (
 )
 from convbook.blocks.csp import csp_stage, dark_block, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
+from convbook.blocks.dla import dla_block, dla_root, dla_tree
 from convbook.blocks.fasternet import fasternet_block, pconv
 from convbook.blocks.ghostnet import ghost_bottleneck, ghost_module
 from convbook.blocks.grouped import GroupedConv2D
@@ -181,6 +182,9 @@ __all__ = [
     "dense_as_conv",
     "dense_block",
     "dilated_stack",
+    "dla_block",
+    "dla_root",
+    "dla_tree",
     "drop_path",
     "dwconv",
     "eca_block",

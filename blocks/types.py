@@ -1,6 +1,6 @@
 """The types of the letters; each carries what a value must be, which blocks.checks enforces."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
@@ -99,6 +99,13 @@ PROBABILITY = "a probability in (0, 1]"
 Tensor = Annotated[keras.KerasTensor, Rule(is_tensor, "a tensor")]
 Vector = Annotated[keras.KerasTensor, Rule(is_vector, "a tensor (N, ..., C) with known C")]
 Map = Annotated[keras.KerasTensor, Rule(is_map, "a 4D tensor (N, H, W, C) with known C")]
+Maps = Annotated[
+    Sequence[keras.KerasTensor],
+    Rule(
+        lambda v: isinstance(v, (tuple, list)) and all(map(is_map, v)),
+        "a list of 4D tensors (N, H, W, C) with known C",
+    ),
+]
 Whole = Annotated[int, Rule(is_whole, WHOLE)]
 Row = Annotated[tuple[int, ...], Rule(is_row, "a row of whole numbers of at least 1")]
 Widths = Annotated[
@@ -167,6 +174,7 @@ Seed = Annotated[
     Rule(lambda v: v is None or is_whole(v, 0), "None or a whole number of at least 0"),
 ]
 Branch = Annotated[Callable[[Tensor], Tensor], Rule(callable, "a function from tensor to tensor")]
+Block = Annotated[Callable[..., Tensor], Rule(callable, "a function of x, f and s")]
 Gate = Annotated[
     Callable[[Tensor, Branch], Tensor] | None,
     Rule(

@@ -26,7 +26,7 @@ IDEAS = {
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
-        dark_block Darknet-53 GhostNet""",
+        dark_block Darknet-53 GhostNet dla_block""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
@@ -71,7 +71,9 @@ IDEAS = {
         cell repvgg_block mobileone_block MobileOne GoogLeNet BN-Inception Inception-v3
         Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
-        osa_block VoVNet VoVNetV2 csp_stage CSPNet ghost_module GhostNet""",
+        osa_block VoVNet VoVNetV2 csp_stage CSPNet ghost_module GhostNet
+        dla_root dla_tree DLA""",
+    "aggregation aggregate tree root hierarchical deep": "dla_tree dla_root dla_block DLA",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
         factorized_reduction NASNet AmoebaNet PNASNet MnasNet""",
@@ -183,6 +185,7 @@ PAPERS = {
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
+    "DLA": Paper("dla34", "dla"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "MobileOne": Paper("mobileone_s0", "mobileone"),
     "GhostNet": Paper("ghostnet_1.0x", "ghostnet"),

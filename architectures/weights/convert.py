@@ -12,7 +12,7 @@ from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights import keras_names, torch_names
 from convbook.architectures.weights.origin import OWN, check, names
-from convbook.architectures.weights.patterns import layer_of
+from convbook.architectures.weights.patterns import UNREAD, layer_of
 from convbook.architectures.weights.published import row
 from convbook.architectures.weights.states import State, adapted, keras_state, state_of
 
@@ -36,9 +36,10 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     """The weights of the same network elsewhere into model, which is changed in place and returned.
 
     state: a mapping of names to arrays in PyTorch's layout, as torchvision, timm or pytorchcv name
-    them, or a checkpoint around it.  num_batches_tracked is left out, and heads where the model has
-    none; every other entry is used exactly once and every weight gets one, or the state is refused
-    whole: ValueError names the first entry that differs, and the model stays as it was.
+    them, or a checkpoint around it.  num_batches_tracked is left out, heads where the model has
+    none, and what no network of the library reads; every other entry is used exactly once and every
+    weight gets one, or the state is refused whole: ValueError names the first entry that differs,
+    and the model stays as it was.
     of: the row of published() that the weights are of, as 'torchvision/resnet50'.  A model of
     create that lacks options of every row under such names is refused, unless of is 'own', which
     says that the weights are your own.
@@ -169,7 +170,9 @@ class Reading:
         return f": the state has batch norms, and {self.model.name} has none" if strange else ""
 
     def left_out(self, layer: str) -> bool:
-        """Whether a layer is of a head that the model does not have."""
+        """Whether a layer is of a head that the model does not have, or of none."""
+        if layer == UNREAD:
+            return True
         if layer.startswith("aux"):
             return "aux1_logits" not in self.found
         return layer.startswith(("head", "logits")) and "logits" not in self.found

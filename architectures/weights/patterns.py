@@ -14,6 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 Rows = dict[str, str]
+UNREAD = "unread"  # of a module whose weights the library has, and no network of it reads
 FIELD = re.compile(r"<(?P<name>[a-z]+)(?P<less>-1)?>")
 
 

@@ -3,7 +3,7 @@
 How a row reads: see patterns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from convbook.architectures import (
@@ -16,7 +16,7 @@ from convbook.architectures import (
 )
 from convbook.architectures.mobilenet_v3 import staged
 from convbook.architectures.mobileone import DEPTHS
-from convbook.architectures.weights.patterns import Rows, counted, within
+from convbook.architectures.weights.patterns import UNREAD, Rows, counted, within
 
 BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
 BODY |= {"cbam.ch_gate.mlp.fc<i>": "b2_b2_dense<i>", "cbam.sp_gate.conv.<kind>": "b2_b2_<kind>1"}
@@ -628,6 +628,49 @@ def fasternet() -> Rows:
     return rows | within({there: "stage<stage>_block<block>_b2"}, block)
 
 
+def pairs(b: int, tree: str = "", first: int = 1) -> dict[str, int]:
+    """{a tree of one level in DLA's tree of b: the number of its first block}."""
+    if b == 1:
+        return {tree: first}
+    half = 2 ** (b - 1)
+    return pairs(b - 1, f"{tree}.tree1", first) | pairs(b - 1, f"{tree}.tree2", first + half)
+
+
+def dla(levels: Sequence[int], stage: Callable[[int], str], block: Rows, top: Rows) -> Rows:
+    """stage: the library's module of a stage; block and top: within a block, and beside the two."""
+    rows: Rows = {}
+    for i, b in enumerate(levels, 3):
+        for tree, first in pairs(b).items():
+            for j in (1, 2):
+                here = f"stage{i}_block{first + j - 1}"
+                rows |= within({f"{stage(i)}{tree}.tree{j}": here}, block)
+            at = {"block": f"stage{i}_block{first}_b2", "root": f"stage{i}_root{first // 2 + 1}"}
+            rows |= {f"{stage(i)}{tree}.{k}": v.format(**at) for k, v in top.items()}
+    return rows
+
+
+def timm_dla(levels: Sequence[int], root: str) -> Rows:
+    """The authors' files have projections of larger trees too, which their network never reads."""
+    first = [f"level{i}{'.tree1' * j}" for i, b in enumerate(levels, 2) for j in range(b - 1)]
+    rows = {f"{tree}.project.(?:0|1)": UNREAD for tree in first}
+    rows |= {"base_layer.0": "stem_conv1", "base_layer.1": "stem_bn1", "fc": "logits"}
+    rows |= {"level<stage-1>.0": "stage<stage>_conv1", "level<stage-1>.1": "stage<stage>_bn1"}
+    top = {"project.0": "{block}_conv1", "project.1": "{block}_bn1"}
+    top |= {f"root.{kind}": f"{root}_{kind}1" for kind in ("conv", "bn")}
+    return rows | dla(levels, lambda i: f"level{i - 1}", {"<kind><i>": "b1_<kind><i>"}, top)
+
+
+def pcv_dla(levels: Sequence[int], root: str) -> Rows:
+    rows = {"features.init_block.conv1.<kind>": "stem_<kind>1", "output": "logits"}
+    rows |= {f"features.init_block.conv{i + 1}.<kind>": f"stage{i}_<kind>1" for i in (1, 2)}
+    top = {f"tree1.project_conv.{kind}": f"{{block}}_{kind}1" for kind in ("conv", "bn")}
+    top |= {f"root.conv.{kind}": f"{root}_{kind}1" for kind in ("conv", "bn")}
+    block = {"body.conv<i>.<kind>": "b1_<kind><i>"}
+    return rows | dla(levels, lambda i: f"features.stage{i - 2}", block, top)
+
+
+DLA = {"34 and DLA-46": ((1, 2, 2, 1), "{root}"), "60": ((1, 2, 3, 1), "{root}")}
+DLA |= {"102": ((1, 3, 4, 1), "{root}_b1"), "169": ((2, 3, 5, 1), "{root}_b1")}
 DARK = {"stem.conv1.<kind>": "stem_<kind>1", "head.fc": "logits"}  # timm's
 DARK |= within(
     {"stages.<stage-1>": "stage<stage>"},
@@ -851,6 +894,8 @@ TABLES = {
     "timm Res2Net-D": res2net(4, d=True),
     "timm VoVNetV2": vovnet(5),
     "timm VoVNetV2 with separable convolutions": vovnet(3, separable=True),
+    **{f"timm DLA-{name}": timm_dla(*row) for name, row in DLA.items()},
+    **{f"pytorchcv DLA-{name}": pcv_dla(*row) for name, row in DLA.items()},
     "timm Darknet-53 and CSPDarknet-53": DARK,
     "pytorchcv Darknet-53": PCV_DARK,
     "torchvision ShuffleNet V2": {

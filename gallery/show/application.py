@@ -9,7 +9,7 @@ import libcst as cst
 from convbook.gallery.show import nodes
 from convbook.gallery.show.expressions import Expressions, has_effect, known_truth, singular
 from convbook.gallery.show.nodes import Node
-from convbook.gallery.show.policy import WORTH
+from convbook.gallery.show.policy import RECURSIVE, WORTH
 from convbook.gallery.show.values import Frame, Function, Run, Unknown
 
 ASKS = isinstance, hasattr, getattr, callable, type  # these would ask a Run about itself
@@ -86,6 +86,8 @@ class Application(Expressions):
                 return self.inline(func, bound, tail)
             if not self.policy.is_block(func.found):
                 keywords = self.telling(func, keywords, literal)
+            elif func.name in RECURSIVE:  # of itself, whose text has no options that are decided
+                keywords = {k: v for k, v in keywords.items() if isinstance(v, (Run, list))}
             return self.kept(func, positional, keywords, effect=True)
         if isinstance(func, Run):
             return self.kept(func, positional, keywords, effect=not nodes.is_pure(func.node))

@@ -16,7 +16,7 @@ BLOCKS = "convbook.blocks"
 # Parameters that stay parameters: sizes, rates, and tensors.
 SIZES = {"b", "c", "classes", "d", "f", "g", "hidden", "k", "r", "s", "steps", "units", "width"}
 SIZES |= {"alpha", "beta", "codes", "rate", "scale", "size", "survival", "table", "tiles"}
-SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n"}
+SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen"}
 # Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
@@ -27,7 +27,7 @@ ATTENTION = f"{BLOCKS}.attention"
 # What a helper is worth that only works around a bug of a backend.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
-RECURSIVE = {"follow": "path"}
+RECURSIVE = {"follow": "path", "dla_tree": "b"}
 
 
 class Name(NamedTuple):

@@ -165,6 +165,11 @@ NODES = {
         squeeze-and-excitation in one dense layer, which narrows nothing.""",
         [By("osa_block(x, 256)", "osa_block(x, 256, ese=True, identity=True)", (56, 56, 256))],
         ["se-resnet", "resnet"]),
+    "dla": Node("DLA", "dla34", "resnet", """Stages that are trees of residual blocks: a 1x1 reads
+        the ends of two blocks and of the trees before, so that deep layers see shallow ones by a
+        short path.""",
+        [By("basic_block(x, 128)", "dla_block(x, 128)"),
+         By("dla_block(x, 128)", "dla_tree(x, 128)")], ["densenet"]),
     "darknet-53": Node("Darknet-53", "darknet53", "resnet", """ResNet's bottleneck without its last
         1x1: a 1x1 that narrows, a 3x3 that widens. Leaky relus stand for relus, none after the sum,
         and a 3x3 of stride 2 before each stage halves the grid.""",

@@ -149,6 +149,20 @@ def test_densenet_layer_and_transition():
             "conv BN relu conv BN relu Concatenate conv BN relu GlobalAveragePooling2D Dense "
             "Multiply add",
         ),
+        (blocks.dla_block, (8,), {}, "conv BN relu conv BN add relu"),
+        (
+            blocks.dla_block,
+            (8,),
+            {"width": 4, "g": 2},
+            "conv BN relu gconv BN relu conv BN add relu",
+        ),
+        (blocks.dla_root, (8,), {"shortcut": True}, "Concatenate conv BN add relu"),
+        (
+            blocks.dla_tree,
+            (8,),
+            {"b": 2, "block": lambda x, f, s=1: blocks.conv(x, f, s=s)},
+            "conv conv Concatenate conv BN relu conv conv Concatenate conv BN relu",
+        ),
         (blocks.dark_block, (8,), {}, "conv BN LeakyReLU conv BN LeakyReLU add"),
         (
             blocks.csp_stage,

@@ -35,6 +35,7 @@ NAMES = [
         "ghostnet_0.5x",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
+        "dla46_c",
         "cspdarknet53",
         "bam_resnet18",
         "sk_resnet18",

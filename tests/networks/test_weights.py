@@ -206,6 +206,17 @@ def test_heads_that_a_model_does_not_have_are_left_out():
     assert weights.from_torch(architectures.create("inception_v3", style="torch"), state | heads)
 
 
+def test_projections_that_no_network_reads_are_left_out():
+    """The authors' files of DLA have one for each tree: level3's, level4's, of two levels here."""
+    state, x, logits = golden("timm-dla34")
+    first = {f"level{i}.project.{k}.weight": np.ones(3, "float32") for i in (3, 4) for k in (0, 1)}
+    assert not first.keys() & state.keys()
+    model = weights.from_torch(network("timm-dla34", x.shape[1:]), first | state)
+    assert difference(model, x, logits) < 1e-4
+    with pytest.raises(ValueError, match=r"level5\.project\.2"):
+        weights.from_torch(model, state | {"level5.project.2.weight": np.ones(3, "float32")})
+
+
 def test_published_names_are_networks_and_options_of_ours():
     for name, options in weights.published().values():
         options = {k: v for k, v in options.items() if k != "classes"}

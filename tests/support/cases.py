@@ -577,6 +577,43 @@ MOBILE = [
         biases=16,
         bn=3 * 4 + 16,
     ),
+    call("dla_block", lambda x: blocks.dla_block(x, 16))(
+        8, 16, 9 * 8 * 16 + 9 * 16 * 16 + 8 * 16, bn=3 * 16
+    ),
+    call("dla_block /2", lambda x: blocks.dla_block(x, 8, 2))(
+        8, 8, 2 * 9 * 8 * 8, bn=2 * 8, size=half
+    ),
+    call("dla_block width g", lambda x: blocks.dla_block(x, 16, width=12, g=4))(
+        8, 16, 8 * 12 + 9 * 12 * 12 // 4 + 12 * 16 + 8 * 16, bn=2 * 12 + 2 * 16
+    ),
+    call("dla_root", lambda x: blocks.dla_root(x, 16))(8, 16, 8 * 16, bn=16),
+    call("dla_root seen shortcut", lambda x: blocks.dla_root(x, 8, seen=[x], shortcut=True))(
+        8, 8, (8 + 8) * 8, bn=8
+    ),
+    call("dla_tree", lambda x: blocks.dla_tree(x, 16, 2))(
+        8,
+        16,
+        (9 * 8 + 9 * 16 + 8) * 16 + 2 * 9 * 16 * 16 + (16 + 16) * 16,
+        bn=(3 + 2 + 1) * 16,
+        size=half,
+    ),
+    call("dla_tree b=2", lambda x: blocks.dla_tree(x, 16, b=2, seen=[x], shortcut=True))(
+        8,
+        16,
+        (9 * 8 + 9 * 16 + 8) * 16 + 3 * 2 * 9 * 16 * 16 + 2 * 16 * 16 + (16 + 16 + 8 + 16) * 16,
+        bn=(3 + 3 * 2 + 2) * 16,
+    ),
+    call(
+        "dla_tree b=3 block",
+        lambda x: blocks.dla_tree(x, 8, b=3, block=lambda x, f, s=1: blocks.dwconv(x, n=None)),
+    )(
+        8,
+        8,
+        # Roots read two blocks; the second also the first, the fourth the second and the third
+        8 * 9 * 8 + (4 * 2 + 1 + 2) * 8 * 8,
+        biases=8 * 8,
+        bn=4 * 8,
+    ),
     call("leaky_conv", lambda x: blocks.leaky_conv(x, 24))(8, 24, 9 * 8 * 24, bn=24),
     call("leaky_conv slope", lambda x: blocks.leaky_conv(x, 24, 2, k=5, slope=0.01))(
         8, 24, 25 * 8 * 24, bn=24, size=half

@@ -1,0 +1,73 @@
+"""Deep layer aggregation: stages that are trees of blocks.  DLA, arXiv:1707.06484."""
+
+from functools import partial
+from typing import NamedTuple
+
+from convbook.architectures.common import Net
+from convbook.architectures.graph.layer_names import tap
+from convbook.blocks.dla import dla_block, dla_root
+from convbook.blocks.layers import BN, conv, maxpool
+from convbook.blocks.types import Block, Maps, Pair, Tensor
+
+DEEP, COMPACT = (128, 256, 512, 1024), (64, 64, 128, 256)
+
+
+class Row(NamedTuple):
+    """A network, stages 3 to 6: levels and filters; how wide the bottleneck's middle is, over the
+    filters (None: a basic block), and its groups; whether roots have a shortcut."""
+
+    levels: tuple[int, ...]
+    filters: tuple[int, ...]
+    ratio: float | None = None
+    g: int = 1
+    shortcut: bool = False
+
+
+# Table 1; the roots' shortcuts and the middle of 102x2 are of the authors' code.
+NAMED = {
+    "dla34": Row((1, 2, 2, 1), (64, 128, 256, 512)),
+    "dla46_c": Row((1, 2, 2, 1), COMPACT, 0.5),
+    "dla46x_c": Row((1, 2, 2, 1), COMPACT, 1, 32),
+    "dla60x_c": Row((1, 2, 3, 1), COMPACT, 1, 32),
+    "dla60": Row((1, 2, 3, 1), DEEP, 0.5),
+    "dla60x": Row((1, 2, 3, 1), DEEP, 1, 32),
+    "dla102": Row((1, 3, 4, 1), DEEP, 0.5, shortcut=True),
+    "dla102x": Row((1, 3, 4, 1), DEEP, 1, 32, True),
+    "dla102x2": Row((1, 3, 4, 1), DEEP, 2, 64, True),
+    "dla169": Row((2, 3, 5, 1), DEEP, 0.5, shortcut=True),
+}
+
+
+def body(x: Tensor, levels: tuple[int, ...], filters: tuple[int, ...], ratio: float | None,
+         g: int, shortcut: bool, *, eps: float = 1e-5) -> Tensor:  # fmt: skip
+    """7x7 16 -> 3x3 16 -> 3x3/2 32 -> four trees of blocks, each with stride 2.
+
+    x (N, H, W, C) -> (N, H/32, W/32, the last of the filters).  The last root of a tree but the
+    first is joined with the stage's input too, halved by a 2x2/2 max.
+    """
+    n = BN | {"epsilon": eps}
+    x = tap(conv(x, 16, k=7, p=3, n=n), "stem")
+    x = tap(conv(x, 16, k=3, p=1, n=n), "stage1")
+    x = tap(conv(x, 32, k=3, s=2, p=1, n=n), "stage2")
+    root = partial(dla_root, shortcut=shortcut, n=n)
+    for i, (b, f) in enumerate(zip(levels, filters, strict=True), 3):
+        width = None if ratio is None else int(f * ratio)
+        block = partial(dla_block, f=f, width=width, g=g, n=n)
+        seen = [maxpool(x)] if i > 3 else []
+        x = tap(tree(x, 2, b, block, partial(root, f=f), f"stage{i}", seen=seen), f"stage{i}")
+    return x
+
+
+def tree(x: Tensor, s: Pair, b: int, block: Block, root: Block, name: str, first: int = 1,
+         seen: Maps = ()) -> Tensor:  # fmt: skip
+    """dla_tree whose blocks and roots have names; first: the number of its first block."""
+    if b > 1:
+        x = tree(x, s, b - 1, block, root, name, first)
+        return tree(x, 1, b - 1, block, root, name, first + 2 ** (b - 1), [*seen, x])
+    m = tap(block(x, s=s), f"{name}_block{first}")
+    x = tap(block(m), f"{name}_block{first + 1}")
+    return tap(root(x, seen=[m, *seen]), f"{name}_root{first // 2 + 1}")
+
+
+NETS = {name: Net(body, row, options={"eps": 1e-5}) for name, row in NAMED.items()}
+ALIASES = {"dla": "dla34"}

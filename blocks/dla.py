@@ -1,0 +1,81 @@
+"""Trees of residual blocks, whose ends are joined at a root.  Deep layer aggregation."""
+
+from functools import partial
+
+from keras import layers
+
+from convbook.blocks.checks import checked, require
+from convbook.blocks.layers import BN, act, conv, maxpool
+from convbook.blocks.types import Block, Map, Maps, Norm, Pair, Tensor, Whole
+
+
+@checked
+def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None, g: Whole = 1,
+              n: Norm = BN) -> Tensor:  # fmt: skip
+    """3x3/s f -> 3x3 f, + sxs max of x, relu.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f); where C is not f, a 1x1 f follows the max.  Deep Layer
+    Aggregation, arXiv:1707.06484, section 4; the max is of the authors' code.
+
+    Args:
+        width: a bottleneck instead, 1x1 width -> 3x3/s width -> 1x1 f.
+        g: groups of the bottleneck's 3x3.
+    """
+    require(g == 1 or width, g=g, right="1 without a width, as only a bottleneck has groups")
+    skip = x if s == 1 else maxpool(x, k=s, s=s)
+    skip = skip if x.shape[-1] == f else conv(skip, f, k=1, n=n, a=None)
+    if width:
+        m = conv(x, width, k=1, n=n)
+        m = conv(m, width, k=3, s=s, p=1, g=g, n=n)
+        m = conv(m, f, k=1, n=n, a=None)
+    else:
+        m = conv(x, f, k=3, s=s, p=1, n=n)
+        m = conv(m, f, k=3, p=1, n=n, a=None)
+    return act(layers.add([m, skip]), "relu")
+
+
+@checked
+def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
+             n: Norm = BN) -> Tensor:  # fmt: skip
+    """x and all of seen, joined -> 1x1 f -> n -> relu.
+
+    x (N, H, W, C) -> (N, H, W, f).  An aggregation node, Deep Layer Aggregation, arXiv:1707.06484,
+    Equation 3.
+
+    Args:
+        seen: more maps of x's size.
+        shortcut: x, which has f channels, is added before the relu.
+    """
+    c = x.shape[-1]
+    sizes = [tuple(m.shape) for m in seen]
+    require(
+        all(size[1:3] == x.shape[1:3] for size in sizes), seen=sizes, right="maps as large as x"
+    )
+    require(not shortcut or c == f, f=f, right=f"C={c}, the channels of x, which is added")
+    m = layers.concatenate([x, *seen])
+    m = conv(m, f, k=1, n=n, a=None)
+    return act(layers.add([m, x]) if shortcut else m, "relu")
+
+
+@checked
+def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
+             block: Block | None = None, shortcut: bool = False,
+             n: Norm = BN) -> Tensor:  # fmt: skip
+    """b levels: a tree of b - 1 after another; of 1, two blocks and the root that joins them.
+
+    x (N, H, W, C) -> (N, H/s, W/s, f).  The last root of the second tree is joined with the end of
+    the first as well.  Hierarchical deep aggregation, arXiv:1707.06484, Equations 1 to 3, Figure 3.
+
+    Args:
+        seen: more maps, as large as the result, that the last root is joined with.
+        block: block(x, f, s), which makes f channels of x; None: dla_block.
+        shortcut: each root adds its last block.
+    """
+    if b > 1:
+        x = dla_tree(x, f, s, b=b - 1, block=block, shortcut=shortcut, n=n)
+        seen = [*seen, x]
+        return dla_tree(x, f, b=b - 1, seen=seen, block=block, shortcut=shortcut, n=n)
+    block = block or partial(dla_block, n=n)
+    m = block(x, f, s)
+    x = block(m, f)
+    return dla_root(x, f, seen=[m, *seen], shortcut=shortcut, n=n)
