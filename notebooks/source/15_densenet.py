@@ -17,9 +17,9 @@
 #
 # > **Paper** Section 3; Figure 1
 #
-# A residual network adds each layer's result to its input, and the two can no longer be separated.
-# Suppose instead that a layer reads the results of *all* earlier layers, unchanged. Then it need
-# not learn again what another layer has found, and it can be very narrow. Does a network of narrow
+# A residual network adds each layer's output to its input, and the two can no longer be separated.
+# Suppose instead that a layer reads the outputs of *all* earlier layers, unchanged. Then it need
+# not relearn what another layer has found, and it can be very narrow. Does a network of narrow
 # layers that read everything make better use of its parameters?
 
 # %%
@@ -38,9 +38,9 @@ from convbook.beside.printed import accuracies, as_printed, published
 #
 # > **Paper** Section 3; Figure 1
 #
-# $k$ (here `f`) is the growth rate: each layer adds $k$ channels. With `r` = 4 a 1x1 to $4k$
-# channels comes before the 3x3 (DenseNet-B). Without it each layer is one 3x3. All convolutions are
-# pre-activated: batch norm, relu, convolution.
+# $k$ (here `f`) is the growth rate: each layer adds $k$ channels. With `r` = 4 a 1x1 convolution to
+# $4k$ channels comes before the 3x3 (DenseNet-B). Without `r` each layer is a single 3x3. All
+# convolutions are pre-activated: batch norm, relu, convolution.
 
 # %%
 code(
@@ -86,8 +86,8 @@ code(
 table("densenet121", errata=["densenet121: relu in the transitions"])
 
 # %% [markdown]
-# The CIFAR nets have three blocks, and Table 2 prints their parameters. We count them layer by
-# layer, and two of them on the built network:
+# The CIFAR nets have three blocks; Table 2 prints their parameters. We compute the counts layer by
+# layer, and check two of them on the built network:
 
 
 # %%
@@ -128,8 +128,9 @@ grid(
 #
 # > **Paper** Tables 2 and 3
 #
-# ImageNet, with the published weights beside (torchvision's own figures), then CIFAR: "+" is with
-# augmentation. We have not trained on either.
+# First come the paper's errors on ImageNet and those that torchvision reports for its published
+# weights, then the errors on CIFAR, where "+" means with augmentation. We have not trained on
+# either.
 
 # %%
 as_printed("densenet121", "Table 3")
@@ -146,18 +147,18 @@ accuracies(*(f"densenet_cifar_{net}" for net in nets))
 #
 # ### Fewer parameters
 #
-# > **Paper** Figure 4: as good as a pre-activated ResNet with about a third of its parameters
+# > **Paper** Figure 4: as accurate as a pre-activation ResNet with about a third of its parameters
 #
-# We train both networks on scikit-learn's digits of 8 x 8 pixels. Both begin with a 3x3 of 16
-# filters. One has two dense blocks of four layers, $k$ = 8, with a transition between them; the
-# other has four pre-activated residual blocks of 16, 16, 32 and 32 filters. 1,437 training images,
-# 8 epochs of Adam at 0.001, batch 128, seeds 0 and 1. We predicted before the first run: the dense
-# net has at most half of the parameters, and its mean accuracy on the 360 test images is at most
-# one point lower.
+# We train both networks on scikit-learn's digits of 8 x 8 pixels. Both begin with a 3x3 convolution
+# of 16 filters. One has two dense blocks of four layers, $k$ = 8, with a transition between them;
+# the other has four pre-activation residual blocks of 16, 16, 32 and 32 filters. Training: 1,437
+# images, 8 epochs of Adam at 0.001, batch size 128, seeds 0 and 1. Before the first run we
+# predicted: the dense net has at most half of the parameters, and its mean accuracy on the 360 test
+# images is at most one point lower.
 #
 # **This is not quite reproduced at this scale.** In the first run, with three seeds, the dense net
-# was lower by a little more than one point. The code asserts three points, and half of the
-# parameters.
+# was a little more than one point less accurate. The code asserts at most three points, and at most
+# half of the parameters.
 
 # %%
 data = digits(8)
@@ -223,10 +224,10 @@ grid(
 # > **Paper** Figure 5: the mean size of each layer's weights on the features of each layer before
 # > it
 #
-# We cut instead: in the dense net of seed 1 we remove one connection at a time, with zeros in the
-# kernel of the layer that reads. We predicted before the first run: each of the 20 connections of a
-# block changes the loss on the test images; without all connections that skip a layer, the accuracy
-# falls by more than 20 points.
+# Instead of measuring weights, we cut connections: in the dense net of seed 1 we remove one
+# connection at a time by setting the kernel of the reading layer to zero there. Before the first
+# run we predicted: cutting any of the 20 connections changes the loss on the test images; without
+# all connections that skip a layer, the accuracy falls by more than 20 points.
 
 # %%
 dense, (test, labels) = kept["dense"], data[2:]
@@ -295,12 +296,12 @@ figure(fig, "Rise of the test loss where one layer no longer reads the features 
 #
 # > **Paper** arXiv:1707.06990, Section 3
 #
-# DenseNet has few parameters but needs much memory in training. The concatenation, batch norm and
-# relu of each layer are new tensors as wide as all the layers before, and the gradient needs them.
-# So the memory grows with the square of the number of layers. These tensors are cheap to compute,
-# though. With `recompute=True` the network discards them and computes them again in the backward
-# pass, and keeps only the outputs of the convolutions. We count on the graph of a block, in
-# channels for each position:
+# DenseNet has few parameters but needs a lot of memory in training. In each layer, concatenation,
+# batch norm and relu produce new tensors as wide as all the layers before, and the gradient needs
+# them. So memory grows with the square of the number of layers. These tensors are cheap to compute,
+# though. With `recompute=True` the network keeps only the outputs of the convolutions; it discards
+# the other tensors and computes them again in the backward pass. We count the channels kept for
+# each position on the graph of a block:
 
 
 # %%
@@ -339,13 +340,13 @@ figure(
 )
 
 # %% [markdown]
-# Right: the peak of the resident memory above that before training, at batch 64, each net in its
-# own process. `python -m benchmarks memory` measures it (results in
+# The right plot shows by how much resident memory rises in training at its peak, with batch size 64
+# and each net in its own process. `python -m benchmarks memory` measures it (results in
 # `benchmarks/results/memory.json`).
 #
-# Recomputing must not change the result. We take two steps of SGD with momentum, with and without
-# it, from the same weights. We predicted before the first run: all weights and moving statistics
-# agree to 1e-5.
+# Recomputing must not change the result. We take two steps of SGD with momentum from the same
+# weights, with and without recomputing. Before the first run we predicted: all weights and moving
+# statistics agree to 1e-5.
 
 # %%
 images, codes = data[0][:128], data[1][:128]
@@ -389,7 +390,7 @@ check(answer, "768b84ef")
 # answer = layers[264]
 # ```
 #
-# The last one is called 264 and has 265 layers.
+# By this count DenseNet-264 has 265 layers.
 # </details>
 #
 # 2. A block of $L$ layers has $L(L+1)/2$ direct connections. How many do you count in the graph?
@@ -429,14 +430,15 @@ check(answer, "2ab86839")
 # ```
 #
 # The first block would have fewer, because its input is narrow. The 1x1 pays off where
-# $9 c k > 4 k c + 36 k^2$, that is, from $c = 7.2 k$ channels on: 231 here.
+# $9 c k > 4 k c + 36 k^2$, that is, for more than $7.2 k$ channels: from 231 here.
 # </details>
 #
 # ## Copy it
 #
 # `convbook show dense_block` prints the block and everything it needs, ready to paste;
 # `architectures.create("densenet121", weights="imagenet")` builds the network with published
-# weights, `architectures.create("densenet121", recompute=True)` one that trains in less memory.
+# weights, and `architectures.create("densenet121", recompute=True)` builds one that trains in less
+# memory.
 #
 # ## Cite
 #

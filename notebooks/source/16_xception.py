@@ -17,7 +17,8 @@
 # A convolution looks across channels and across space at the same time. An Inception module splits
 # this: its 1x1 convolutions map the channels into three or four smaller spaces, then ordinary
 # convolutions look across each. In the extreme case each channel is a space of its own. Can a
-# network map the two kinds of correlation entirely separately, and is it better at the same size?
+# network treat the two kinds of correlation entirely separately, and is it more accurate at the
+# same size?
 #
 # > **Seen** on Fashion-MNIST, three seeds: separable above 3x3 by 0.63 ± 11.24 points of test
 # > accuracy, **does not show**.
@@ -37,7 +38,7 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Figures 1 to 4: from Inception to its extreme
 #
-# The extreme Inception module: each output channel of the 1x1 has its own spatial kernel.
+# In the extreme Inception module, each output channel of the 1x1 has its own spatial kernel:
 
 # %%
 code(
@@ -46,7 +47,7 @@ code(
 )
 
 # %% [markdown]
-# Reverse the order and leave out the activation between, and it is the depthwise separable
+# Reverse the order and leave out the activation in between, and you get the depthwise separable
 # convolution of the libraries:
 
 # %%
@@ -83,7 +84,8 @@ picture(
 
 # %% [markdown]
 # A separable convolution *is* a convolution whose kernel is a product: each channel has one 3x3
-# pattern, with a different weight for each filter. Here are ten filters on real digits, exactly:
+# pattern, with a different weight for each filter. Here is the proof, with ten filters on real
+# digits:
 
 # %%
 data = digits(8)
@@ -122,8 +124,8 @@ table(
 )
 
 # %% [markdown]
-# Table 3 compares it with Inception v3, which has about as many parameters: Xception's gain does
-# not come from size. The number printed for Inception v3 belongs to another network
+# Table 3 compares Xception with Inception v3, which has about as many parameters: Xception's gain
+# does not come from its size. The number printed for Inception v3 belongs to another network
 # ([errata](../docs/errata.md#inception_v3-23626728)).
 
 # %%
@@ -148,8 +150,8 @@ grid(
 #
 # > **Paper** Table 1
 #
-# All four were tested on one crop. Then timm's own figures for the weights that `xception` loads.
-# We have not trained on ImageNet.
+# All four networks were tested on one crop. The second table has the figures that timm reports for
+# the weights that `xception` loads. We have not trained on ImageNet.
 
 # %%
 as_printed("xception", "Table 1")
@@ -162,14 +164,14 @@ published("xception")
 #
 # > **Paper** Figure 10: no activation between depthwise and pointwise
 #
-# Inception puts a relu after both of its steps. For a separable convolution the paper found that a
-# relu (or elu) between the two makes training slower and worse. After the depthwise step each
-# channel stands alone, so whatever a relu cuts off is lost.
+# Inception puts a relu after both of its steps. For a separable convolution the paper found that
+# with a relu (or elu) between the two, training is slower and ends worse. After the depthwise step
+# each channel is still by itself, so whatever a relu cuts off is lost.
 #
-# We train four residual modules of one separable convolution each, 24 channels, on the digits of
-# 8 x 8 pixels, with nothing or a relu between the two steps: Adam at 0.001, batch 128, 8 epochs,
-# seeds 0, 1 and 2. We predicted before the first run: for each seed the training loss of the last
-# epoch is lower with nothing between.
+# We train four residual modules of one separable convolution each, 24 channels, on the digits of 8
+# x 8 pixels, with nothing or a relu between the two steps: Adam at 0.001, batch size 128, 8 epochs,
+# seeds 0, 1 and 2. Before the first run we predicted: for each seed the training loss of the last
+# epoch is lower with nothing in between.
 
 
 # %%
@@ -206,10 +208,10 @@ figure(
 )
 
 # %% [markdown]
-# Result: the claim is not reproduced at this scale. With nothing between, the loss is lower for
-# only two seeds of three, by less than the seeds differ among themselves, and the test accuracy is
-# higher with the relu. Four modules and 96 steps are not the paper's 14 modules on ImageNet. The
-# code asserts what we saw.
+# Result: the claim is not reproduced at this scale. With nothing in between, the loss is lower for
+# only two of three seeds, and by less than the seeds differ among themselves; the test accuracy is
+# higher with the relu. But four modules and 96 steps are far from the paper's 14 modules on
+# ImageNet. The code asserts what we saw.
 
 # %%
 last = {key: float(history["loss"][-1]) for key, history in histories.items()}
@@ -229,14 +231,15 @@ grid(
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Separable convolutions at equal multiply-adds
 #
-# Six convolutions, plain or separable. The separable ones are about three times as wide, so that
-# both nets have the same multiply-adds.
+# We compare six plain convolutions with six separable ones. The separable ones are about three
+# times as wide, so that both nets have the same multiply-adds.
 
 # %%
 claims.shown("separable")
@@ -245,14 +248,15 @@ claims.shown("separable")
 claims.curves("separable", "test")
 
 # %% [markdown]
-# The interval is wide, since the test accuracy of both nets still swings by several points from
-# epoch to epoch. What can be said: at equal multiply-adds the separable net is no worse, and its
-# training loss is a little lower.
+# The interval is wide, because the test accuracy of both nets still swings by several points from
+# epoch to epoch. All we can say is that, at equal multiply-adds, the separable net's mean accuracy
+# is no lower, and its training loss is a little lower.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many weights would a module of the middle flow have with ordinary convolutions?
+# 1. How many times as many weights would a module of the middle flow have with ordinary
+#    convolutions?
 
 # %% tags=["exercise"]
 answer = ...  # times as many, a whole number
@@ -277,7 +281,7 @@ check(answer, "19581e27")
 # the cost. Eight such modules would have 114 million weights instead of 13.
 # </details>
 #
-# 2. Does the order matter, 1x1 first or depthwise first?
+# 2. Does it matter which comes first, the 1x1 or the depthwise convolution?
 
 # %% tags=["exercise"]
 answer = ...  # weights for 64 channels (1x1 first, depthwise first)
@@ -298,8 +302,8 @@ check(answer, "886f59a1")
 # answer = module("1x1", 64), module("depthwise", 64)
 # ```
 #
-# Hardly in a deep stack, as the paper says: the steps alternate anyway, and only the first and the
-# last of the stack differ.
+# In a deep stack hardly, as the paper says: the steps alternate anyway, and only the first and the
+# last step of the stack differ.
 # </details>
 #
 # 3. Which of the twelve shortcuts have weights?
@@ -319,7 +323,7 @@ check(answer, "8658fd72")
 # answer = tuple(x.filters for x in projections)
 # ```
 #
-# The shortcuts of the four modules that halve the grid. The eight of the middle flow pass their
+# The shortcuts of the four modules that halve the map. The eight in the middle flow pass their
 # input on unchanged.
 # </details>
 #

@@ -15,10 +15,10 @@
 #
 # > **Paper** Figure 1
 #
-# Inception splits its input into paths, transforms each and merges them. That is cheap for what it
-# can express, but someone must design each path by hand. ResNet repeats one block. What if a block
-# adds up many paths that are all alike? Their number, the *cardinality* $C$, becomes a third size
-# of a network, besides depth and width. Which of the three is worth its cost?
+# Inception splits its input into paths, transforms each and merges the results. That is cheap for
+# what it can express, but someone must design each path by hand. ResNet repeats one block. What if
+# a block adds up many paths that are all alike? Their number, the *cardinality* $C$, becomes a
+# third dimension of a network, besides depth and width. Which of the three is worth its cost?
 #
 # $$\mathcal{F}(x) = \sum_{i=1}^{C} \mathcal{T}_i(x), \qquad y = x + \mathcal{F}(x)$$
 #
@@ -65,7 +65,8 @@ code(
 )
 
 # %% [markdown]
-# Form (c), used in the networks, puts all paths into one convolution of each kind.
+# Form (c), which the networks use, merges all paths into one convolution of each kind; the 3x3 is
+# grouped:
 
 # %%
 code(
@@ -92,9 +93,9 @@ picture(
 )
 
 # %% [markdown]
-# The three forms are one function. We cut the kernels of (c) into four parts and use them as those
-# of (a) and (b). A grouped 3x3 equals four 3x3 side by side, and a 1x1 of the concatenation equals
-# a sum of four 1x1.
+# The three forms compute the same function. To show it, we cut the kernels of (c) into four parts
+# and use them in (a) and (b). A grouped 3x3 equals four 3x3 side by side, and a 1x1 of the
+# concatenation equals the sum of four 1x1.
 
 # %%
 w, c = 3, 4
@@ -133,8 +134,8 @@ grid(
 # %% [markdown]
 # > **Paper** Figure 4: two layers are not enough
 #
-# If each path is two 3x3, the sum is one wide dense block for every $C$. The paths stay apart only
-# from three layers on.
+# If each path is two 3x3 convolutions, their sum is one wide, dense block, whatever $C$ is. It
+# takes at least three layers for grouping to make a difference.
 
 # %%
 i = keras.Input((8, 8, 16))
@@ -160,8 +161,8 @@ table("resnext50_32x4d", errata=["resnext50_32x4d: 25.0 and 25.5 million"])
 # %% [markdown]
 # > **Paper** Tables 2 and 3
 #
-# As the cardinality grows, the paths get narrower, so that a block of conv2 keeps its roughly
-# 70,000 weights. The errors are the paper's (ImageNet, one crop, top-1 in %).
+# As the cardinality grows, the paths get narrower, so that a block of conv2 keeps roughly 70,000
+# weights. The errors are those of the paper (ImageNet, one crop, top-1 in %).
 
 # %%
 sweep = (1, 64), (2, 40), (4, 24), (8, 14), (32, 4)
@@ -187,8 +188,9 @@ grid(heads, rows)
 #
 # > **Paper** Tables 4 and 5; section 5.1
 #
-# Twice the budget: deeper, wider, or more paths? More paths gain most, and even ResNeXt-101 at half
-# the budget (21.2) is better than the deeper and the wider ResNet.
+# Given twice the budget, should a network be deeper, be wider, or have more paths? More paths gain
+# most. Even ResNeXt-101 at half the budget (21.2) is more accurate than the deeper and the wider
+# ResNet.
 
 # %%
 as_printed("resnext101_64x4d", "Table 4")
@@ -197,15 +199,15 @@ as_printed("resnext101_64x4d", "Table 4")
 as_printed("resnext101_64x4d", "Table 5")
 
 # %% [markdown]
-# Are the paths an ensemble that needs no shortcut? Without shortcuts both networks lose, and the
-# one with paths loses less.
+# Are the paths an ensemble that needs no shortcut? No: without shortcuts both networks get worse,
+# though the one with paths loses less.
 
 # %%
 as_printed("resnext101_64x4d", "section 5.1")
 
 # %% [markdown]
-# Published weights that the networks load, with their libraries' own figures. We have not trained
-# on ImageNet.
+# Here are published weights that the networks load, with the figures their libraries report. We
+# have not trained on ImageNet.
 
 # %%
 published("resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d")
@@ -216,11 +218,11 @@ published("resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d")
 # > **Paper** Table 3, Figure 5: at equal cost, more paths learn better
 #
 # We repeat the sweep at a quarter of the size: four blocks of 64 channels on 4 x 4 maps, with $C$ x
-# $d$ of 1x16, 4x6 and 32x1 and about 4,350 weights per block. scikit-learn's 1,437 training digits
-# (8 x 8), Adam at 0.001, batch 128, 8 epochs, seeds 0 and 1. We predicted before the first run: the
-# training loss, averaged over the last two epochs and the seeds, is lower with 32x1 than with 1x16.
-# (The first run also had 2x10 and a third seed. We left them out to save time; they changed
-# nothing.)
+# $d$ of 1x16, 4x6 and 32x1 and about 4,350 weights per block. Training: scikit-learn's 1,437
+# training digits (8 x 8), Adam at 0.001, batch size 128, 8 epochs, seeds 0 and 1. Before the first
+# run we predicted: the training loss, averaged over the last two epochs and the seeds, is lower
+# with 32x1 than with 1x16. (The first run also had 2x10 and a third seed. We left them out to save
+# time; they changed nothing.)
 
 # %%
 x, y, *test = digits(8)
@@ -280,22 +282,24 @@ grid(
 
 # %% [markdown]
 # This is *not* reproduced at this scale; we see the reverse: four small blocks learn the digits
-# faster with one wide path. Paths one channel wide have few weights, and 8 epochs show how fast a
-# network learns, not what it can express in the end. The paper trains 50 and 101 layers on 1.3
-# million images, and gains 1.7 and 0.8 points. Two facts hold at any scale: the cost is the same,
-# and the three forms are one function.
+# faster with one wide path. Paths that are one channel wide have few weights, and 8 epochs show how
+# fast a network learns, not what it can express in the end. The paper trains 50 and 101 layers on
+# 1.3 million images, and gains 1.7 and 0.8 points. Two facts hold at any scale: the cost is the
+# same, and the three forms compute the same function.
 
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### Cardinality against width
 #
-# Six bottlenecks of 1 path of width 16, of 4 paths of width 6 or of 32 paths of width 1, doubled in
-# each stage. As in Table 2, multiply-adds and weights are nearly equal: they differ by 5 %.
+# Each net has six bottlenecks, of 1 path of width 16, 4 paths of width 6 or 32 paths of width 1;
+# widths double in each stage. As in Table 2, multiply-adds and weights are nearly equal: they
+# differ by 5 %.
 
 # %%
 claims.shown("cardinality")
@@ -304,12 +308,13 @@ claims.shown("cardinality")
 claims.curves("cardinality")
 
 # %% [markdown]
-# The order is the paper's in both columns, but by less than three seeds can tell.
+# Both columns rank the nets as the paper does, but the differences are too small for three seeds to
+# confirm.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which width would 16 paths have at the same cost? Why is it not in Table 3?
+# 1. How wide would 16 paths be at the same cost? Why are they not in Table 3?
 
 # %% tags=["exercise"]
 answer = ...  # weights with (7, 8) channels a path
@@ -324,7 +329,7 @@ check(answer, "20648421")
 # answer = tuple(weights)
 # ```
 #
-# Between 7 and 8 (for 69,632 weights): no whole number is close.
+# Between 7 and 8 channels (for 69,632 weights): no whole number is close.
 # </details>
 #
 # 2. NASNet's paper quotes 83.6M parameters for ResNeXt-101 (64x4d). Which count is that?
@@ -343,7 +348,7 @@ check(answer, "65ec56c7")
 # answer = counts["total_keras_style"]
 # ```
 #
-# The count with batch norm's moving statistics, truncated; see
+# It includes batch norm's moving statistics, and is truncated; see
 # [errata](../docs/errata.md#conventions-which-one-a-printed-count-has).
 # </details>
 #
@@ -363,7 +368,7 @@ check(answer, "97a611ef")
 # answer = "3x3"
 # ```
 #
-# ResNeXt has the stride in the 3x3, as in Torch, not in the first 1x1.
+# ResNeXt has its stride in the 3x3, as in Torch, not in the first 1x1.
 # </details>
 #
 # ## Copy it

@@ -19,12 +19,13 @@
 #
 # > **Paper** v1: section 3.1; v2: Figures 1 and 3
 #
-# **v1** A 3x3 convolution looks at its neighbours and mixes channels in one step. In two steps, one
-# kernel for each channel and then a 1x1, it costs a fraction. How much accuracy is lost?
+# **v1** A 3x3 convolution looks at neighbouring pixels and mixes channels in one step. Split into
+# two steps, one kernel for each channel and then a 1x1, it costs a fraction. How much accuracy does
+# that lose?
 #
-# **v2** Almost all of v1's cost is now in its 1x1 convolutions between wide maps. Can the maps that
-# pass from block to block be narrow? A narrow map that goes through a relu loses whatever the relu
-# cuts off. So the blocks are wide only inside, and their narrow ends stay linear.
+# **v2** Almost all of v1's cost is now in its 1x1 convolutions between wide maps. Can the maps
+# between blocks be narrow? A narrow map that passes through a relu loses whatever the relu cuts
+# off. So the blocks are wide only inside, and their narrow ends stay linear.
 
 # %%
 from math import comb
@@ -45,8 +46,8 @@ from convbook.beside.printed import accuracies, published
 #
 # > **Paper** v1: section 3.1; Figure 3, right
 #
-# $M$ is the number of input channels, $N$ of output channels, $D_K$ the side of the kernel and
-# $D_F$ that of the map. Batch norm and relu come between the two steps, unlike in Xception's
+# $M$ is the number of input channels, $N$ that of output channels, $D_K$ the side of the kernel and
+# $D_F$ the side of the map. Batch norm and relu come between the two steps, unlike in Xception's
 # separable convolution.
 
 # %%
@@ -67,10 +68,10 @@ picture(
 )
 
 # %% [markdown]
-# The two steps cost $\frac{1}{N} + \frac{1}{D_K^2}$ of the 3x3 convolution. The paper's example is
-# a layer of 512 channels at 14x14, then with $\alpha$ = 0.75 of the channels, then at $\rho$ =
-# 0.714 of the size (Table 3; its figures are from memory: 462, 52.3, 29.6 and 15.1 million
-# multiply-adds).
+# The two steps cost $\frac{1}{N} + \frac{1}{D_K^2}$ times as much as the 3x3 convolution. The
+# paper's example is a layer of 512 channels at 14x14, then with $\alpha$ = 0.75 of the channels,
+# then at $\rho$ = 0.714 of the size (Table 3; its figures are from memory: 462, 52.3, 29.6 and 15.1
+# million multiply-adds).
 
 
 # %%
@@ -138,8 +139,8 @@ picture(
 table("mobilenet_v1_1.0_224", errata=["mobilenet_v1_1.0_224: the last stride"])
 
 # %% [markdown]
-# Both columns grow roughly with the square of the width $\alpha$; only the multiply-adds grow with
-# the square of the image size. (The paper's Tables 6 and 7.)
+# Parameters and multiply-adds grow roughly with the square of the width $\alpha$; only the
+# multiply-adds grow with the square of the image size (the paper's Tables 6 and 7).
 
 # %%
 nets = {}
@@ -164,8 +165,8 @@ grid(
 # Why the paper prints 290 and we count 290.7:
 # [mobilenet_v1_1.0_160: 290 million](../docs/errata.md#mobilenet_v1_10_160-290-million).
 #
-# Where the cost is (Table 2; its figures are from memory: the 1x1 convolutions have 94.86 % of the
-# multiply-adds and 74.59 % of the parameters). We count the kernels alone, without batch norm:
+# Where does the cost lie? By Table 2 (figures from memory), the 1x1 convolutions have 94.86 % of
+# the multiply-adds and 74.59 % of the parameters. We count the kernels alone, without batch norm:
 
 
 # %%
@@ -206,9 +207,9 @@ table("mobilenet_v2_1.0_224", errata=["mobilenet_v2_1.0_224: 3.4 million and 300
 #
 # > **Paper** v2: Table 4
 #
-# v1's accuracies stand in the table above. These are v2's, beside weights that the networks load
-# (rows in italics, with their libraries' own figures); last, a library's v1. We have not trained on
-# ImageNet.
+# The table above has v1's accuracies; these are v2's. Rows in italics are published weights that
+# the networks load, with the figures their libraries report. The second table has a library's v1.
+# We have not trained on ImageNet.
 
 # %%
 accuracies("mobilenet_v2_1.0_224", "mobilenet_v2_1.4_224")
@@ -250,14 +251,14 @@ grid(
 )
 
 # %% [markdown]
-# For the accuracy we use scikit-learn's digits of 8 x 8 pixels: a 3x3 with 16 filters, then four
-# blocks with (32, 32, 64, 64) filters, the first 32 and the first 64 with stride 2; 1,437 training
-# images, 8 epochs of Adam at 0.001, batch 128, seeds 0, 1 and 2. We predicted before the first run
-# (of a larger net): the separable net costs less than a fifth and is, averaged over the seeds, at
-# most 3 points less accurate on the 360 test images.
+# For the accuracy we use scikit-learn's digits of 8 x 8 pixels: a 3x3 convolution of 16 filters,
+# then four blocks of (32, 32, 64, 64) filters, the first 32 and the first 64 with stride 2.
+# Training: 1,437 images, 8 epochs of Adam at 0.001, batch size 128, seeds 0, 1 and 2. Before the
+# first run (of a larger net) we predicted: the separable net costs less than a fifth and is,
+# averaged over the seeds, at most 3 points less accurate on the 360 test images.
 #
-# **This is not reproduced at this scale.** Such a narrow net, after so little training, loses far
-# more than three points: it learns more slowly, on the training images too. The code asserts what
+# **This is not reproduced at this scale.** After so little training, such a narrow net loses far
+# more than three points: it learns more slowly, also on the training images. The code asserts what
 # we saw.
 
 # %%
@@ -321,12 +322,12 @@ grid(
 #
 # > **Paper** v2: Figure 1; section 3.2
 #
-# The paper takes $n$-dimensional points to $m$ dimensions with a random matrix $T$, applies relu
-# and tries to recover the points. We can recover a point exactly if at least $n$ of the $m$
-# channels stay above zero, because those rows of $T$ can be inverted. For a symmetric random $T$
-# each channel is positive half of the time, so the share of points that survive is
+# The paper maps $n$-dimensional points to $m$ dimensions with a random matrix $T$, applies relu and
+# tries to recover the points. We can recover a point exactly if at least $n$ of the $m$ channels
+# stay above zero, because those rows of $T$ can be inverted. For a symmetric random $T$ each
+# channel is positive half of the time, so the share of points that survive is
 # $P(\mathrm{Bin}(m, \tfrac12) \ge n)$. We test this on the digits: their first $n$ principal
-# components, 100 random matrices, seed 0. We predicted before the first run: the share found is
+# components, 100 random matrices, seed 0. Before the first run we predicted: the share found is
 # within 0.02 of the formula; with $m = n$ at most one point in four survives, with v2's $m = 6 n$
 # 99 % do; and we recover all surviving points to 1e-6.
 
@@ -391,9 +392,9 @@ grid(
 # > **Paper** v2: Figure 6a
 #
 # We train three inverted residuals of only (4, 8, 8) channels, $t = 6$, once unchanged and once
-# with relu6 after the last 1x1 of each; 6 epochs, the rest as above. We predicted before the first
-# run (of a larger net): averaged over three seeds, the linear net's training loss (last two epochs)
-# is lower.
+# with relu6 after the last 1x1 of each, for 6 epochs; the rest is as above. Before the first run
+# (of a larger net) we predicted: averaged over three seeds, the linear net's training loss (last
+# two epochs) is lower.
 
 
 # %%
@@ -457,7 +458,8 @@ check(answer, "19581e27")
 # answer = 3 * 3
 # ```
 #
-# $M N D_F^2 < D_K^2 M D_F^2$ if $N < D_K^2 = 9$. In real networks the 1x1 has nearly all the cost.
+# $M N D_F^2 < D_K^2 M D_F^2$ if $N < D_K^2 = 9$. In real networks the 1x1 takes nearly all of the
+# cost.
 # </details>
 #
 # 2. Is it cheaper to make MobileNet thinner or shallower? Leave out the five blocks of 512 channels
@@ -481,12 +483,12 @@ check(answer, "6d976934")
 # answer = round(shallow.macs / 1e6)
 # ```
 #
-# Both cost about the same (307 and 325 million). The paper's Table 5 finds the thinner net 3 points
+# Both cost about the same (307 and 325 million). In the paper's Table 5 the thinner net is 3 points
 # more accurate.
 # </details>
 #
 # 3. How much smaller is the map on v2's shortcut than in the middle of its block? And what does the
-#    expansion cost if $t$ goes from 1 to 6?
+#    block cost with $t$ = 1 and with $t$ = 6?
 
 # %% tags=["exercise"]
 answer = ...  # multiply-adds at 28 x 28 x 32 with t = (1, 6)
@@ -508,7 +510,7 @@ check(answer, "9265c86c")
 # ```
 #
 # Six times smaller, and only this narrow map must stay in memory for the addition. The cost is
-# linear in $t$, except that $t = 1$ leaves out the first 1x1.
+# linear in $t$, except that with $t = 1$ there is no first 1x1.
 # </details>
 #
 # ## Copy it

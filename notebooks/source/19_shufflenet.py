@@ -16,8 +16,8 @@
 # > **Paper** Section 3.1; Figure 1
 #
 # In nets of depthwise convolutions almost all of the cost is in the 1x1 convolutions. Groups would
-# make those cheaper too. But then the channels of one group never see those of another, however
-# many such layers follow. What if we redistribute the channels between two grouped layers?
+# make those cheaper, too. But then the channels of one group never see those of another, no matter
+# how many such layers follow. What if we redistribute the channels between two grouped layers?
 #
 # > **Seen** on Fashion-MNIST, three seeds: shuffled below not shuffled by 0.75 ± 1.62 points of
 # > test accuracy, **does not show**.
@@ -62,9 +62,9 @@ assert np.ravel(back).tolist() == list(range(12))
 #
 # > **Paper** Section 3.2; Figure 2b, and with stride 2 Figure 2c
 #
-# The unit is a ResNet bottleneck with grouped 1x1, one shuffle, and a depthwise 3x3 without a relu
-# after it. With stride 2 the shortcut is a mean pool, and the unit concatenates it, so more
-# channels cost nothing.
+# The unit is a ResNet bottleneck with grouped 1x1 convolutions, one shuffle, and a depthwise 3x3
+# without a relu after it. With stride 2 the shortcut is a mean pool, and the unit concatenates
+# instead of adding, which widens the map at no extra cost.
 
 # %%
 code(
@@ -99,7 +99,7 @@ picture(
 # %% [markdown]
 # With $c$ channels, $m$ in the bottleneck and $g$ groups on maps of $h \times w$, a ResNet unit
 # costs $hw(2cm + 9m^2)$, a ResNeXt unit $hw(2cm + 9m^2/g)$ and a ShuffleNet unit $hw(2cm/g + 9m)$
-# (section 3.2). We count them on the blocks, with $c = 240$, $m = 60$, $g = 3$:
+# multiply-adds (section 3.2). We check this on the blocks, with $c = 240$, $m = 60$, $g = 3$:
 
 # %%
 h, c, m, g = 28, 240, 60, 3
@@ -134,10 +134,10 @@ table(
 )
 
 # %% [markdown]
-# The other columns of Table 1 have more groups and, for about the same cost, more channels: 200,
-# 240, 272, 384 of them in stage 2, twice and four times as many later, and 144 without groups. The
-# millions printed there (from memory: 143, 140, 137, 133, 137) are those of the formula above,
-# rounded, without the dense layer.
+# The more groups a column of Table 1 has, the more channels it can afford at about the same cost:
+# 144 in stage 2 without groups, then 200, 240, 272 and 384, and two and four times as many in later
+# stages. The millions printed there (from memory: 143, 140, 137, 133, 137) follow from the formula
+# above, rounded, without the dense layer.
 
 
 # %%
@@ -169,9 +169,9 @@ grid(
 #
 # > **Paper** Tables 2 and 3
 #
-# Top-1 errors on ImageNet by groups, at equal cost, and of the narrower nets. The smaller the
-# network, the more groups help. The row *no shuffle* is the paper's own test of the claim below. We
-# have not trained on ImageNet.
+# These are top-1 errors on ImageNet for different numbers of groups at equal cost, and for narrower
+# nets. The smaller the network, the more groups help. The row *no shuffle* is the paper's own test
+# of the claim below. We have not trained on ImageNet.
 
 # %%
 nets = "g3_1x", "g1_1x", "g2_1x", "g4_1x", "g8_1x", "g3_0.5x", "g1_0.5x", "g3_0.25x", "g1_0.25x"
@@ -185,9 +185,9 @@ accuracies(*(f"shufflenet_v1_{net}" for net in nets))
 # > **Paper** Section 3.1; Figure 1a and 1b
 #
 # Three units of 64 channels in 4 groups with random weights read a map whose channels come from the
-# digits. The same net without the shuffle has the same weights. We disturb the input channels of
-# one group and see which groups of the output change. The result is exact, without a threshold:
-# without the shuffle only the disturbed group changes; with it all four do.
+# digits. The same net without the shuffle has the same weights. We change the input channels of one
+# group and see which groups of the output change. The result is exact and needs no threshold:
+# without the shuffle only the same group changes; with it, all four do.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -249,18 +249,18 @@ figure(
 #
 # > **Paper** Table 3: the net of 137M with 3 groups has 1.9 points more top-1 error without shuffle
 #
-# We predicted before a first run, on scikit-learn's digits: a net of four units has a lower
+# For a first experiment, on scikit-learn's digits, we predicted: a net of four units has a lower
 # training loss with the shuffle than without, averaged over three seeds. **This is not
-# reproduced**: 1.69 and 1.66 after six epochs. There all groups read the same image, each can
-# recognise the digit alone, and the last, dense layer adds up their scores.
+# reproduced**: 1.69 and 1.66 after six epochs. All groups read the same image, each can recognize
+# the digit alone, and the last, dense layer adds up their scores.
 #
-# So the groups must see different things. Two channels hold two digits, each a 0 or a 1, and the
-# class is whether they differ: 2,048 pairs of training digits, 360 pairs of test digits. The first
-# convolution and two units of 32 channels have 2 groups. Without the shuffle the net is therefore
-# the sum of a function of each digit, and no such sum gets more than three of the four cases right.
-# 6 epochs of Adam at 0.003, batch 64, seeds 0, 1 and 2, the same first weights for both. We
-# predicted before the first run: with every seed the test accuracy is at most 80 % without the
-# shuffle and at least 90 % with it.
+# So in a second experiment the groups see different things. Two channels hold two digits, each a 0
+# or a 1, and the class is whether they differ: 2,048 pairs of training digits, 360 pairs of test
+# digits. The first convolution and two units of 32 channels have 2 groups. Without the shuffle the
+# net is therefore the sum of a function of each digit, and no such sum gets more than three of the
+# four cases right. Training: 6 epochs of Adam at 0.003, batch size 64, seeds 0, 1 and 2, with the
+# same initial weights for both nets. Before the first run we predicted: with every seed the test
+# accuracy is at most 80 % without the shuffle and at least 90 % with it.
 
 
 # %%
@@ -316,13 +316,14 @@ grid(
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### With and without the shuffle
 #
-# Units of two grouped 1x1 convolutions with 8 groups and a depthwise 3x3 between them. One net
+# Each unit has two grouped 1x1 convolutions with 8 groups and a depthwise 3x3 between them. One net
 # shuffles the channels after the first 1x1, the other does not.
 
 # %%
@@ -332,9 +333,9 @@ claims.shown("shuffle")
 claims.curves("shuffle", "test")
 
 # %% [markdown]
-# No gain here. Where a stage begins, a plain 1x1 convolution widens the map and mixes all groups,
-# so in a net of two units a stage no group stays alone for long. The experiment above, without such
-# a 1x1, shows what shuffling is for.
+# We see no gain here. At the start of each stage a plain 1x1 convolution widens the map and mixes
+# all groups, so with two units per stage no group stays alone for long. The experiment above,
+# without such a 1x1, shows what shuffling is for.
 
 # %% [markdown]
 # ## Exercises
@@ -392,8 +393,8 @@ check(answer, "8c19106e")
 # Only if $g^2 = C$: the shuffle is the transpose of a $g \times C/g$ matrix.
 # </details>
 #
-# 3. What would the network cost if the bottleneck of a unit with stride 2 were a quarter of its
-#    branch instead of its output?
+# 3. What would the network cost if the bottleneck of a unit with stride 2 had a quarter of the
+#    channels of its branch, instead of its output?
 
 # %% tags=["exercise"]
 answer = ...  # multiply-adds
@@ -411,7 +412,7 @@ check(answer, "fbef297e")
 # answer = network(240, 3) + 960 * 1000 - saved
 # ```
 #
-# 127 million. The paper prints 137, so it takes a quarter of the output.
+# 127 million multiply-adds. The paper prints 137, so it takes a quarter of the output.
 # </details>
 #
 # ## Copy it

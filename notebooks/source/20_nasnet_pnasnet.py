@@ -18,9 +18,9 @@
 # > **Paper** NASNet: section 1; PNASNet: section 1
 #
 # Can a search find a network, so that nobody has to design it? On ImageNet each trial would cost
-# too much. NASNet searches on CIFAR-10 for a *cell*, and stacks that cell more often and wider for
-# ImageNet. Its search trained thousands of networks. PNASNet asks how to train fewer: start with
-# small cells, and learn from their scores which larger cells are worth a trial.
+# too much. NASNet searches for a *cell* on CIFAR-10, and for ImageNet stacks more and wider copies
+# of it. The search trained thousands of networks. PNASNet asks how to train fewer: start with small
+# cells, and learn from their scores which larger cells are worth a trial.
 
 # %%
 import keras
@@ -39,8 +39,8 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** NASNet: Figure 4, left (the normal cell of NASNet-A)
 #
-# The cell in its barest form: `x1` is the output of the cell before the last, `x2` that of the
-# last. The cell concatenates five sums of two operations each.
+# Here is the cell in its simplest form: `x1` is the output of the cell before the last, `x2` that
+# of the last cell. The cell concatenates five sums of two operations each.
 
 # %%
 code(
@@ -64,8 +64,8 @@ picture(
 )
 
 # %% [markdown]
-# In the networks the cell has more: it applies each separable convolution twice, with relu before
-# and batch norm after each, and it first brings both inputs to `f` filters:
+# In the networks the cell does more: it first brings both inputs to `f` filters, and it applies
+# each separable convolution twice, with relu before and batch norm after each:
 
 # %%
 code(
@@ -82,7 +82,7 @@ code(
 
 # %% [markdown]
 # The library stores cells as data, and one function builds any of them. A row is (operation, input,
-# operation, input), and its result is the sum.
+# operation, input), and computes the sum of the two.
 
 # %%
 code(
@@ -117,8 +117,8 @@ grid(["cell", "sums", "concatenated"], [[name, *shown(*cell)] for name, cell in 
 #
 # > **Paper** NASNet: Table 3 (mobile); the stacking: Figure 2
 #
-# N = 4 normal cells per stage and F = 44 filters at first; each of the two reductions doubles the
-# filters.
+# There are N = 4 normal cells per stage and F = 44 filters at first; each of the two reductions
+# doubles the filters.
 
 # %%
 table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenates"])
@@ -126,14 +126,14 @@ table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenat
 # %% [markdown]
 # > **Paper** PNASNet: its table of mobile networks, with figures recalled
 #
-# PNASNet has one cell; it also halves the grid, with stride 2.
+# PNASNet has only one cell; with stride 2 it also halves the map.
 
 # %%
 table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures recalled"])
 
 # %% [markdown]
-# The size of the search: with eight operations on any two of the earlier outputs, five rows make
-# this many cells (PNASNet's space, from memory; many differ only in order).
+# How large is the search space? With eight operations on any two of the earlier outputs, five rows
+# make this many cells (PNASNet's space, from memory; many differ only in order):
 
 # %%
 count = np.prod([(i + 2) ** 2 * 8**2 for i in range(5)], dtype=float)
@@ -145,8 +145,8 @@ Markdown(f"{count:.2g} cells")
 #
 # > **Paper** NASNet: Tables 1 to 3; PNASNet: its tables of ImageNet
 #
-# Rows in italics are weights that the networks load, with their libraries' own figures. We have not
-# trained on ImageNet or CIFAR.
+# Rows in italics are published weights that the networks load, with the figures their libraries
+# report. We have not trained on ImageNet or CIFAR.
 
 # %%
 accuracies("nasnet_a_mobile", "nasnet_a_large", "pnasnet5_mobile", "pnasnet5_large")
@@ -157,14 +157,14 @@ accuracies("nasnet_a_cifar_6at768", "nasnet_a_cifar_7at2304")
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** NASNet: the cell found by search, beside random cells
+# > **Paper** NASNet: the cell found by search, compared with random cells
 #
-# We train a 3x3 convolution of 16 filters, one cell, global mean and dense layer on the digits of
-# 8 x 8 pixels: with NASNet-A's normal cell, with PNASNet-5's, and with three random cells (five
-# rows, the same operations, seed 0). Adam at 0.001, batch 128, 6 epochs, seed 0. We predicted
-# before the first run: each of the two found cells has at least the mean test accuracy of the
-# random ones. That is a weak claim: the paper's own random search comes close to its best, and this
-# is one cell on digits.
+# We train a 3x3 convolution of 16 filters, one cell, global average pooling and a dense layer on
+# the digits of 8 x 8 pixels. The cell is NASNet-A's normal cell, PNASNet-5's, or one of three
+# random cells (five rows, the same operations, seed 0). Training: Adam at 0.001, batch size 128, 6
+# epochs, seed 0. Before the first run we predicted: each of the two found cells has at least the
+# mean test accuracy of the random ones. That is a weak claim: the paper's own random search comes
+# close to its best result, and this is a single cell on digits.
 
 # %%
 OPERATIONS = "sep3", "sep5", "sep7", "avg3", "max3", "none"
@@ -209,9 +209,9 @@ figure(
 )
 
 # %% [markdown]
-# Result: it does not hold. Both found cells stay below the mean of the random ones, NASNet-A's
-# furthest. One cell after 72 steps, where more multiply-adds help more, does not show what a cell
-# is worth in a deep stack after hundreds of epochs. The code asserts what we saw.
+# Result: the prediction fails. Both found cells stay below the mean of the random ones, NASNet-A's
+# furthest. With a single cell and 72 steps, more multiply-adds simply help more; this does not show
+# what a cell is worth in a deep stack after hundreds of epochs. The code asserts what we saw.
 
 # %%
 accuracy = {name: value for name, (_, value) in results.items()}
@@ -227,14 +227,14 @@ grid(
 #
 # The search fits a model to the scores of small cells and asks it to rank larger ones that nobody
 # has run. The paper trains each cell and predicts with networks; here a trial must cost a tenth of
-# a second. So we score a cell by a linear classifier on its *untrained* features: mean over 4 x 4
-# patches, ridge, fitted on 400 digits, accuracy on 400 others. The predictor is a ridge regression
-# on how often each (operation, input) occurs.
+# a second. So we score a cell by a linear classifier on its *untrained* features: we average them
+# over 4 x 4 patches, fit a ridge classifier on 400 digits, and measure its accuracy on 400 others.
+# The predictor is a ridge regression on how often each (operation, input) pair occurs.
 #
-# We take forty random cells of one row, then thirty of two rows, with weights of seed 0. We
-# predicted before the first run: the rank correlation between the scores of the larger cells and
-# their predictions from the small cells alone is above 0.3, and the best third by prediction scores
-# better than the worst third.
+# We take forty random cells of one row, then thirty of two rows, with weights of seed 0. Before the
+# first run we predicted: the rank correlation between the scores of the larger cells and their
+# predictions from the small cells alone is above 0.3, and the third predicted to be best scores
+# better than the third predicted to be worst.
 
 # %%
 INPUTS = "h", "h_prev", "sum"
@@ -301,11 +301,12 @@ check(answer, "f6da2cd0")
 # answer = 1056 // (4 * wide), 4032 // (4 * wide)
 # ```
 #
-# Two reductions double F twice, and the cell makes six times that number: 24 F, so F = 44 and 168.
+# Two reductions double F twice, and the cell concatenates six outputs of that width: 24 F in all,
+# so F = 44 and 168.
 # </details>
 #
-# 2. The barest cell above concatenates five states, the networks' cells six. Which of them does the
-#    printed number of parameters support? Count the mobile network with five.
+# 2. The simplest cell above concatenates five states, the networks' cells six. Which number does
+#    the printed parameter count support? Count the mobile network with five.
 
 # %% tags=["exercise"]
 answer = ...  # parameters with five
@@ -331,8 +332,8 @@ check(answer, "99aac378")
 # the cell before the last.
 # </details>
 #
-# 3. The reduction cell halves the grid of both inputs with strides. What happens to `h_prev`, which
-#    after a reduction is twice as large as `h`?
+# 3. The reduction cell halves the maps of both inputs with strides. What happens after it to
+#    `h_prev`, which is then twice as large as `h`?
 
 # %% tags=["exercise"]
 answer = ...  # of every four pixels it reads
@@ -354,8 +355,8 @@ check(answer, "d4735e3a")
 # answer = round(4 * float(seen.mean()))
 # ```
 #
-# A factorised reduction brings it to the size of h: two 1x1 with stride 2, the second one pixel
-# further down and to the right. It reads two pixels of every four.
+# A factorized reduction brings it to the size of h: two 1x1 convolutions with stride 2, the second
+# shifted one pixel down and to the right. It reads two pixels of every four.
 # </details>
 #
 # ## Copy it

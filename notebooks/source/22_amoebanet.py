@@ -16,9 +16,9 @@
 # > **Paper** Abstract and section 1
 #
 # Reinforcement learning found NASNet's cell. Evolution is far simpler: keep a population, copy a
-# good member with one change, drop a member. Does it do as well in the same space of cells, at the
-# same cost? The paper changes one thing in tournament selection: the oldest member dies, not the
-# worst.
+# good member with one change, and drop a member. Does evolution do as well in the same space of
+# cells, at the same cost? The paper changes one thing in tournament selection: the oldest member
+# dies, not the worst.
 
 # %%
 from collections import deque
@@ -37,9 +37,9 @@ from convbook.beside.printed import accuracies
 #
 # > **Paper** Figure 5: the cells of AmoebaNet-A
 #
-# The cells found, as data: sums of two operations each, and the list of outputs to concatenate. The
-# rows follow the authors' code; only these rows give the printed sizes. Here is the first cell as
-# code: $h$ is the output of the previous cell, $h'$ (`h_prev`) that of the cell before it.
+# We store the cells as data: sums of two operations each, and the list of outputs to concatenate.
+# The rows follow the authors' code; only these rows give the printed sizes. Here is the first cell
+# as code: $h$ is the output of the previous cell, $h'$ (`h_prev`) that of the cell before it.
 
 # %%
 cells = {"normal": blocks.AMOEBANET_A_NORMAL, "reduction": blocks.AMOEBANET_A_REDUCTION}
@@ -77,14 +77,15 @@ picture(
 # %% [markdown]
 # > **Paper** Section 3: regularized evolution
 #
-# The search itself. A child is its parent with one operation or one input changed. `aging=False`
-# gives the usual kind, which drops the worst.
+# Now the search itself. A child is a copy of its parent with one operation or one input changed.
+# `aging=False` gives the usual kind of evolution, which drops the worst member.
 #
-# Ours differs from the paper's in four points. The paper draws its sample *with* replacement, from
-# 100 cells, 25 at a time; ours takes 4 different cells of 12. A new operation is drawn from the
-# whole list, so it may be the old one; ours is always another. One child in twenty is an unchanged
-# copy (the *identity* mutation), which is trained again; ours always changes. And non-aging
-# evolution drops the worst of the sample; ours the worst of the population.
+# Our search differs from the paper's in four points. The paper draws its sample *with* replacement,
+# 25 of 100 cells; ours takes 4 different cells of 12. The paper draws a new operation from the
+# whole list, so it may be the old one; ours is always a different one. In the paper one child in
+# twenty is an unchanged copy (the *identity* mutation), which is trained again; our children always
+# change. And the paper's non-aging evolution drops the worst of the sample; ours drops the worst of
+# the population.
 
 
 # %%
@@ -141,7 +142,8 @@ grid(["network", "paper", "parameters"], [["amoebanet_a_cifar_6_32", "2.6M", cif
 #
 # > **Paper** Tables 1 and 2
 #
-# We have not trained on ImageNet or CIFAR, and no library that we load has weights of AmoebaNet.
+# We have not trained on ImageNet or CIFAR, and no library that we load from has weights for
+# AmoebaNet.
 
 # %%
 accuracies("amoebanet_a_6_190", "amoebanet_a_6_448", "amoebanet_a_mobile_4_50")
@@ -155,16 +157,16 @@ accuracies("amoebanet_a_cifar_6_32", "amoebanet_a_cifar_6_36")
 # > **Paper** Sections 4 and 5: evolution against random search; why the oldest
 #
 # The paper trained 20,000 cells for each search. Here a trial must cost a tenth of a second. So we
-# score a cell of two rows by a linear classifier on its *untrained* features: mean over 4 x 4
-# patches, ridge, fitted on 250 digits, accuracy on 250 others. Each trial draws new weights, so its
-# score is noisy, as is the score of a trained network.
+# score a cell of two rows by a linear classifier on its *untrained* features: we average them over
+# 4 x 4 patches, fit a ridge classifier on 250 digits, and measure its accuracy on 250 others. Each
+# trial draws new weights, so its score is noisy, like that of a trained network.
 #
 # We compare aging evolution, evolution that drops the worst, and random search: 40 trials, a
-# population of 12, samples of 4, seeds 0 and 1; 40 random cells, seed 2. We predicted before the
-# first run, for both seeds:
+# population of 12, samples of 4, seeds 0 and 1; 40 random cells, seed 2. Before the first run we
+# predicted for both seeds:
 #
 # 1. the last ten cells that aging evolution tries score better on average than random ones;
-# 2. scored again with other weights, the last population loses more when the worst are dropped than
+# 2. scored again with new weights, the final population loses more when the worst are dropped than
 #    when the oldest are. (The paper's argument: if the worst are dropped, one lucky score keeps a
 #    cell alive. If the oldest are dropped, only a cell that scores well again and again, in its
 #    children, survives.)
@@ -288,7 +290,7 @@ check(answer, "db2e8311")
 # ```
 # </details>
 #
-# 3. The normal cell itself reads its sums 0 and 3. Could one tell from the printed parameters
+# 3. The normal cell itself reads its sums 0 and 3. Can you tell from the printed parameter count
 #    whether the cell concatenates `h_prev`?
 
 # %% tags=["exercise"]
@@ -312,7 +314,7 @@ check(answer, "3cbc87c7")
 # answer = architectures.measure(three).trainable < 0.95 * whole
 # ```
 #
-# Yes: without it every following cell reads a map that is a quarter narrower.
+# Yes: without `h_prev`, every later cell reads a map that is a quarter narrower.
 # </details>
 #
 # ## Copy it
