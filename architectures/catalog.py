@@ -25,6 +25,7 @@ from convbook.blocks.types import (
     Rule,
     Shortcut,
     StrideOn,
+    Whole,
     is_number,
     is_row,
     is_whole,
@@ -33,7 +34,7 @@ from convbook.names import facts as all_facts
 from convbook.names import unknown
 
 PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 inception_v4
-inception_resnet xception resnet preresnet wide_resnet resnext resnet_d stochastic_depth
+inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool stochastic_depth
 senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
 mobilenet_v2 shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet
 dla repvgg mobileone ghostnet res2net vovnet csp convnext fasternet mobilenet_v4"""
@@ -63,6 +64,7 @@ TYPES: dict[str, Any] = {  # of the options that networks have
     "bypass": Literal["simple", "complex"] | None,
     "p": Padding,
     "pool": PoolPadding,
+    "blur": Whole,
     "skip": Flag,
     "scale": Positive,
     "alpha": Positive,

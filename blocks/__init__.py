@@ -14,6 +14,7 @@ from convbook.blocks.attention import (
     eca_block,
     global_context_block,
 )
+from convbook.blocks.blurpool import BlurPool2D, blur_block, blurpool
 from convbook.blocks.convnext import (
     GlobalResponseNorm,
     LayerScale,
@@ -146,6 +147,7 @@ __all__ = [
     "NASNET_A_NORMAL",
     "NASNET_A_REDUCTION",
     "PNASNET_5",
+    "BlurPool2D",
     "ChannelShuffle",
     "GlobalResponseNorm",
     "GroupedConv2D",
@@ -165,6 +167,8 @@ __all__ = [
     "avgpool",
     "bam_block",
     "basic_block",
+    "blur_block",
+    "blurpool",
     "bn_inception_module",
     "bottleneck",
     "bottleneck_block",

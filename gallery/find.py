@@ -26,7 +26,7 @@ IDEAS = {
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
-        dark_block Darknet-53 GhostNet dla_block""",
+        dark_block Darknet-53 GhostNet dla_block blur_block BlurPool""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
@@ -42,8 +42,9 @@ IDEAS = {
         basic_block bottleneck_block preact_block resnext_bottleneck_block regnet_block
         senet_block bn_inception_module xception_block mobilenet_block inverted_residual_block
         mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit res2net_block
-        csp_stage""",
-    "pool pooling max mean average": """subsample transition_block grid_reduction
+        csp_stage blurpool blur_block""",
+    "blur antialiasing antialiased aliasing shift invariance": "blurpool blur_block BlurPool",
+    "pool pooling max mean average": """subsample blurpool transition_block grid_reduction
         naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
         inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
@@ -158,6 +159,7 @@ PAPERS = {
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
     "Wide ResNet": Paper("wide_resnet50_2", "wide_resnet"),
     "ResNet-D": Paper("resnet50d", "resnet18d resnet34d resnet50d"),
+    "BlurPool": Paper("blur_resnet50", "blur_"),
     "FractalNet": Paper(
         authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"
     ),

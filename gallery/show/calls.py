@@ -23,6 +23,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
     "attention": ("eca_block", "cbam_block"),
     "cheap": (5,),
+    "blur": (5,),
     "first": (None, 5),
     "first_g": (1,),
     "gate": ("drop_path", "stochastic_depth"),
@@ -48,6 +49,7 @@ NO_N = "BN", {"groups": 2}  # the same of n where the default is None
 MORE = {
     "basic_block": "x, 64, 2",
     "bottleneck_block": "x, 64, 2",
+    "blur_block": "x, 64",
     "bn_inception_module": "x, (0, 64, 64, 64, 96, 0), 2",
     "inception_module": "x, (8, 8, 12, 4, 8, 8)",
     "fused_mbconv_block": "x, 64, 2",

@@ -74,6 +74,11 @@ NODES = {
         three 3x3 stand for the stem's 7x7.""",
         [By("bottleneck_block(x, 512, 2)",
             "bottleneck_block(x, 512, 2, stride_on='3x3', shortcut='D')", (56, 56, 256))]),
+    "blurpool": Node("BlurPool", "blur_resnet50", "resnet", """Where the grid is halved it is first
+        blurred: no convolution has a stride any more, and a picture moved by a pixel gives nearly
+        the same answer.""",
+        [By("bottleneck_block(x, 512, 2, stride_on='3x3')", "blur_block(x, 512, 2)",
+            (56, 56, 256))]),
     "stochastic-depth": Node("Stochastic depth", "stochastic_depth_resnet110_cifar", "resnet",
         """The same net; in training each block's branch is left out with a probability that grows
         to one half at the last.""",

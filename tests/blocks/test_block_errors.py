@@ -33,6 +33,7 @@ NEEDS = {
     "global_context_block": {"r": 4},
     "cell": dict(f=8, rows=blocks.PNASNET_5[0], used=blocks.PNASNET_5[1]),
     "cell_op": dict(op="sep3", f=8),
+    "blurpool": {},
     "channel_shuffle": {},
     "convnext_block": {},
     "csp_stage": {"f": 8},
@@ -170,6 +171,10 @@ def free(x):
 CALLS = [
     (lambda x: blocks.pconv(x, part=1), "part=1: part must be from 2 to C=8, the channels of x"),
     (lambda x: blocks.fasternet_block(x, part=9), "part=9: part must be from 2 to C=8"),
+    (lambda x: blocks.BlurPool2D(0), "k=0: k must be a whole number"),
+    (lambda x: blocks.blurpool(x, k=17), "x=(None, 8, 8, 8): x must be of more than 8 pixels"),
+    (lambda x: blocks.blur_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to f=8"),
+    (lambda x: blocks.blur_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),
     (lambda x: blocks.conv(x, 9, g=3), "g=3: g must be a divisor of f=9 and of C=8"),
     (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
     (lambda x: blocks.sepconv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),

@@ -119,6 +119,12 @@ def test_densenet_layer_and_transition():
             "conv BN relu gconv BN relu GlobalAveragePooling2D Dense Dense Multiply conv BN add "
             "relu",
         ),
+        (
+            blocks.blur_block,
+            (9, 2),
+            {"r": 3},
+            "conv BN relu conv BN relu BlurPool2D BlurPool2D conv conv BN BN add relu",
+        ),
         (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
         (blocks.mobileone_block, (9,), {}, "dw dw BN BN BN add relu conv BN relu"),
         (blocks.ghost_module, (8,), {}, "conv BN relu dw BN relu Concatenate"),

@@ -18,6 +18,7 @@ NAMES = [
     *(
         "wide_resnet50_2",
         "resnet18d",
+        "blur_resnet18",
         "stochastic_depth_resnet110_cifar",
         "se_resnet50",
         "densenet121",

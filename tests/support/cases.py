@@ -169,6 +169,23 @@ RESNET = [
     call(
         "shortcut_path C without norm", lambda x: blocks.shortcut_path(x, 8, n=None, shortcut="C")
     )(8, 8, 8 * 8, biases=8),
+    call("BlurPool2D", lambda x: blocks.BlurPool2D(4, 1)(x))(8, 8),
+    call("blurpool", lambda x: blocks.blurpool(x))(8, 8, size=half),
+    call("blurpool k=5 s=1", lambda x: blocks.blurpool(x, 1, k=5))(8, 8),
+    call("blur_block", lambda x: blocks.blur_block(x, 16))(
+        8, 16, 8 * 4 + 9 * 4 * 4 + 4 * 16 + 8 * 16, bn=4 + 4 + 16 + 16
+    ),
+    call("blur_block /2 blur=2 SE", lambda x: blocks.blur_block(x, 16, 2, blur=2, se=4))(
+        8,
+        16,
+        8 * 4 + 9 * 4 * 4 + 4 * 16 + 8 * 16 + 2 * 16 * 4,
+        biases=4 + 16,
+        bn=4 + 4 + 16 + 16,
+        size=half,
+    ),
+    call("blur_block /2 r=None B", lambda x: blocks.blur_block(x, 16, 2, r=None, shortcut="B"))(
+        8, 16, 9 * 8 * 16 + 9 * 16 * 16 + 8 * 16, bn=3 * 16, size=half
+    ),
     call("preact_block", lambda x: blocks.preact_block(x, 8))(8, 8, 2 * 9 * 64, bn=16),
     call(
         "preact_block /2 bottleneck SE",
