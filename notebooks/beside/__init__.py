@@ -222,9 +222,10 @@ def totals(name, ours, errata):
     for (key, what), count in zip(printed.items(), ours, strict=True):
         for f in ledger.paper(name, key):
             why = f.why.split(";")[0]
-            same = f"ours is {count:,}{f', {why}' * bool(why)}" if f.state else "as ours"
+            equal = f.state == ledger.Agreement.EQUAL
+            same = "as ours" if equal else f"ours is {count:,}{f', {why}' * bool(why)}"
             yield f"- {what}, {', '.join(filter(None, [f.where, f.tag]))}: **{f.text}**, {same}"
-            if f.state and not errata:
+            if not (equal or errata):
                 raise ValueError(f"{name}: {what} {f.text} of {f.where} is not explained: errata=")
 
 

@@ -120,6 +120,12 @@ def test_a_table_says_how_each_total_stands():
     assert "(../docs/errata.md#resnet50-multiply-adds)" in text
 
 
+def test_a_total_that_agrees_needs_no_errata():
+    text = beside.table("regnet_x_200mf")
+    assert "**2.7M**, as ours" in text
+    assert "ours is" not in text
+
+
 def test_numbers_stand_to_the_right():
     lines = beside.grid(["name", "count", "share"], [["a", 1234, 0.51239], ["b", 5, 2.0]])
     assert lines.split("\n") == [
