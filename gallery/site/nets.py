@@ -38,6 +38,8 @@ NOTEBOOKS = {  # by the files of architectures/
     "amoebanet": "22_amoebanet",
     "repvgg": "26_branches_that_vanish",
     "mobileone": "26_branches_that_vanish",
+    "efficientnet": "28_scaling",
+    "efficientnet_v2": "28_scaling",
     "attention": "27_attention_without_transformers",
     "selective_kernel": "27_attention_without_transformers",
 }
