@@ -40,6 +40,7 @@ NOTEBOOKS = {  # by the files of architectures/
     "mobileone": "26_branches_that_vanish",
     "efficientnet": "28_scaling",
     "efficientnet_v2": "28_scaling",
+    "regnet": "29_design_spaces",
     "attention": "27_attention_without_transformers",
     "selective_kernel": "27_attention_without_transformers",
 }
