@@ -105,6 +105,7 @@ from convbook.blocks.nasnet import (
     nasnet_reduction_cell,
     normal_cell,
 )
+from convbook.blocks.nfnet import SkipInit, nf_block
 from convbook.blocks.nin import mlpconv
 from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
 from convbook.blocks.refine import refinement_head
@@ -129,6 +130,7 @@ from convbook.blocks.selective_kernel import selective_kernel, sk_basic_block, s
 from convbook.blocks.shufflenet import ChannelShuffle, channel_shuffle, shufflenet_unit
 from convbook.blocks.shufflenet_v2 import shufflenet_v2_unit
 from convbook.blocks.squeezenet import fire_module
+from convbook.blocks.standardized import StandardizedConv2D, ws_conv
 from convbook.blocks.stochastic_depth import StochasticDepth, drop_path, stochastic_depth, survivals
 from convbook.blocks.uib import uib_block
 from convbook.blocks.vovnet import ese_block, osa_block
@@ -154,6 +156,8 @@ __all__ = [
     "LayerScale",
     "LocalResponseNorm",
     "LocallyConnected2D",
+    "SkipInit",
+    "StandardizedConv2D",
     "StochasticDepth",
     "TiledConv2D",
     "act",
@@ -232,6 +236,7 @@ __all__ = [
     "naive_inception_module",
     "nasnet_normal_cell",
     "nasnet_reduction_cell",
+    "nf_block",
     "norm",
     "normal_cell",
     "osa_block",
@@ -263,6 +268,7 @@ __all__ = [
     "sk_block",
     "small_kernels",
     "spatial_sepconv",
+    "ws_conv",
     "stochastic_depth",
     "subsample",
     "survivals",

@@ -22,6 +22,7 @@ IDEAS = {
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
         mobileone_block ghost_bottleneck convnext_block convnext_v2_block fasternet_block
+        nf_block NFNet
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -100,8 +101,10 @@ IDEAS = {
     "reparameterization reparameterisation fold fuse merge deploy plain": """repvgg_block
         mobileone_block RepVGG MobileOne""",
     "design space rule linear widths simple regular anynet": "regnet_block RegNet",
-    "normalization normalisation norm normalize contrast": """lrn convnext_v2_block AlexNet ZFNet
-        BN-Inception ConvNeXt-V2""",
+    "normalization normalisation norm normalize contrast": """lrn convnext_v2_block
+        ws_conv nf_block AlexNet ZFNet BN-Inception ConvNeXt-V2 NFNet""",
+    "weight standardization standardisation ws without free scaled skipinit": """ws_conv
+        nf_block NFNet""",
     "modern transformer layer layerscale gelu large kernel": """convnext_block convnext_v2_block
         ConvNeXt ConvNeXt-V2""",
     "global response grn": "convnext_v2_block ConvNeXt-V2",
@@ -191,6 +194,11 @@ PAPERS = {
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "MobileOne": Paper("mobileone_s0", "mobileone"),
     "GhostNet": Paper("ghostnet_1.0x", "ghostnet"),
+    "Weight Standard": Paper(
+        authors="Qiao, Wang, Liu, Shen, Yuille",
+        title="Micro-Batch Training with Batch-Channel Normalization and Weight Standardization",
+    ),
+    "NFNet": Paper("nfnet_f0", "nfnet"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),

@@ -105,6 +105,8 @@ MENU = {
     "ghost_module": Row("1x1, and depthwise ghosts of it", "GhostNet", 2019, "x, 64"),
     "ghost_bottleneck": Row("one ghost module up, one down, and x", "GhostNet", 2019, "x, 32"),
     "mobileone_block": Row("branches, later depthwise 3x3 and 1x1", "MobileOne", 2022, "x, 64"),
+    "ws_conv": Row("a kernel of mean 0 and variance 1", "Weight Standard", 2019, "x, 64"),
+    "nf_block": Row("no norm: standardised, scaled kernels", "NFNet", 2021, "x, 256"),
     "repvgg_block": Row("3x3, 1x1 and x, which are one 3x3 later", "RepVGG", 2021, "x, 32"),
     "res2net_block": Row("parts, each 3x3 reads the one before", "Res2Net", 2019, "x, 32"),
     "osa_block": Row("3x3s in a row, joined once", "VoVNet", 2019, "x, 64, width=32"),

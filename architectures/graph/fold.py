@@ -18,7 +18,9 @@ from convbook.architectures.graph.private import as_called, maker
 from convbook.blocks.convnext import LayerScale
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
+from convbook.blocks.nfnet import SkipInit
 from convbook.blocks.recompute import Recompute
+from convbook.blocks.standardized import StandardizedConv2D
 from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.blocks.types import Tensor
 
@@ -26,7 +28,7 @@ Models = dict[Any, keras.Model | None]  # {operation: the functional model that 
 Change = Any  # Affine, which outputs are put through, or Merged
 Changes = dict[Any, list[Change]]  # {convolution: what is done to it, in turn}
 # Exactly these classes: a subclass may compute something else.
-LINEAR = (*CONVOLUTIONS, GroupedConv2D)
+LINEAR = (*CONVOLUTIONS, GroupedConv2D, StandardizedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 RANDOM = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout, layers.GaussianNoise)
 
@@ -38,6 +40,7 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
     if their outputs are linear and go nowhere else; a concatenation of them may stand between.
     Convolutions of one tensor that are added, and the tensor itself, are one, as in RepVGG: that
     whose window holds the windows of the others.
+    A convolution whose kernel is standardised becomes one with that kernel.
     Dropout, drop path and noise go.  A gate becomes its branch, times the probability of survival.
 
     outputs: what to keep of several: a name, or a list of names, which are the keys where the
@@ -191,7 +194,7 @@ def rebuilt(model: keras.Model) -> keras.Model:
             return gone[op]
         if inner := nested(op):
             return rebuilt(inner)
-        return made.setdefault(op, copied(op, **{"use_bias": True} if op in changes else {}))
+        return made.setdefault(op, fixed(op, **{"use_bias": True} if op in changes else {}))
 
     def call(op, *args, **kwargs):
         if isinstance(op, int):
@@ -200,9 +203,27 @@ def rebuilt(model: keras.Model) -> keras.Model:
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for op, copy in made.items():
-        if getattr(op, "weights", ()):
-            take(copy, changed(op, changes[op]) if op in changes else op.get_weights())
+        if getattr(copy, "weights", ()):
+            take(copy, changed(op, changes[op]) if op in changes else weights_of(op))
     return result
+
+
+def fixed(op: Any, **changes: Any) -> Any:
+    """A copy of a layer, without weights, that computes nothing of its weights alone."""
+    if type(op) is SkipInit:
+        return layers.Rescaling(float(number(op.gain)), dtype=op.dtype_policy, name=op.name)
+    if type(op) is not StandardizedConv2D:
+        return copied(op, **changes)
+    own = {key: v for key, v in op.get_config().items() if key not in ("gain", "epsilon")}
+    return GroupedConv2D.from_config(own | changes)
+
+
+def weights_of(op: Any) -> list[np.ndarray]:
+    """The weights of a layer as its copy by fixed has them."""
+    if type(op) is not StandardizedConv2D:
+        return op.get_weights()
+    kernel = keras.ops.convert_to_numpy(op.standardized(op.kernel))
+    return [kernel, *[keras.ops.convert_to_numpy(op.bias)] * op.use_bias]
 
 
 class Source(NamedTuple):
@@ -318,7 +339,7 @@ def linear(op: Any) -> bool:
     """Whether op is a convolution or dense layer without activation, with its usual weights."""
     plain = type(op) in LINEAR and op.activation is keras.activations.linear
     last = plain and getattr(op, "data_format", "channels_last") == "channels_last"
-    return last and all(w.name.endswith(("kernel", "bias")) for w in op.weights)
+    return last and all(w.name.endswith(("kernel", "bias", "gain")) for w in op.weights)
 
 
 def affine(op: Any, y: Tensor) -> Affine | None:
@@ -329,6 +350,8 @@ def affine(op: Any, y: Tensor) -> Affine | None:
         shift = (number(op.beta) if op.center else 0) - scale * number(op.moving_mean)
     elif type(op) is LayerScale:
         scale, shift = number(op.scale), 0.0
+    elif type(op) is SkipInit:
+        scale, shift = number(op.gain), 0.0
     elif type(op) is layers.Rescaling and np.ndim(op.scale) == np.ndim(op.offset) == 0:
         scale, shift = op.scale, op.offset
     else:
@@ -342,7 +365,7 @@ def number(v: Any) -> np.ndarray:
 
 def changed(op: Any, changes: Iterable[Change]) -> list[np.ndarray]:
     """The weights of a convolution, with a bias, changed in turn."""
-    kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
+    kernels: list[Any] = [*map(number, weights_of(op)), *[0] * (not op.use_bias)]
     bias = kernels.pop()
     for change in changes:
         if isinstance(change, Merged):

@@ -28,6 +28,7 @@ KINDS = {  # Keras' class: what a layer of it is called; else the class's name i
     "LayerNormalization": "ln",
     "MaxPooling2D": "pool",
     "SeparableConv2D": "sepconv",
+    "StandardizedConv2D": "conv",
     "StochasticDepth": "gate",
     "ZeroPadding2D": "pad",
 }

@@ -17,6 +17,7 @@ from convbook.architectures.graph.calls import Call, opened
 from convbook.architectures.graph.layer_names import inside
 from convbook.blocks.lrn import LocalResponseNorm
 from convbook.blocks.nasnet import SamePadding
+from convbook.blocks.standardized import StandardizedConv2D
 
 COMMUTATIVE = ("add", "multiply", "maximum", "average")
 NOTHING = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer", "ActivityRegularization",
@@ -226,13 +227,17 @@ def convolutions(op: Any, x: Any, y: Any, sides: Pads, node: Any) -> Iterator[No
     if separable or isinstance(op, layers.DepthwiseConv2D):
         c, f, groups = 1, c * f, c
     bias = None if separable else op.bias
+    own, gain = {}, getattr(op, "gain", None)
+    if isinstance(op, StandardizedConv2D):
+        own = {"standardised": op.epsilon, "gain": gain is not None}
     if tuple(x.shape[1:3]) == tuple(y.shape[1:3]) == (h, w) == (1, 1) and groups == 1:
-        fields = {"channels": c, "units": f}
-        yield node("dense", fields, kernel=(kernel, (c, f)), bias=(bias, (f,)))
+        fields = {"channels": c, "units": f} | own
+        yield node("dense", fields, kernel=(kernel, (c, f)), bias=(bias, (f,)), gain=(gain, (f,)))
     else:
-        fields = {"channels": c, "filters": f, "groups": groups}
+        fields = {"channels": c, "filters": f, "groups": groups} | own
         fields |= window(x, y, op, sides, (h, w))
-        yield node("convolution", fields, kernel=(kernel, (h, w, c, f)), bias=(bias, (f,)))
+        whole = (kernel, (h, w, c, f))
+        yield node("convolution", fields, kernel=whole, bias=(bias, (f,)), gain=(gain, (f,)))
     if separable:
         c, f = op.pointwise_kernel.shape[2:]
         one = {"kernel": (1, 1), "stride": (1, 1), "dilation": (1, 1), "pads": ((0, 0), (0, 0))}

@@ -24,6 +24,8 @@ ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the 
     "bias": ("bias", "beta"),
     "gamma": ("scale",),  # of LayerScale in timm; in torchvision the next
     "layer_scale": ("scale",),
+    "gain": ("gain",),  # of a standardised filter
+    "skipinit_gain": ("gain",),
     "running_mean": ("moving_mean",),
     "running_var": ("moving_variance",),
 }
@@ -255,8 +257,8 @@ def layout(
         return (c * m, 1, h, w), lambda v: v.reshape(c, m, h, w).transpose(2, 3, 0, 1)
     if len(shape) == 4 and rank == 2 and shape[:2] == (1, 1):
         return shape[:1:-1], lambda v: v.T[None, None]
-    if len(shape) == 1 and rank == 3:  # a scale of maps, C x 1 x 1
-        return (*shape, 1, 1), np.ravel
+    if len(shape) == 1 and rank in (3, 4):  # a scale of maps, C x 1 x 1, or of filters
+        return (*shape, *(rank - 1) * (1,)), np.ravel
     if len(shape) == 4:
         return (shape[3], shape[2], *shape[:2]), lambda v: v.transpose(2, 3, 1, 0)
     if len(shape) == 2 and (grid or rank == 4):

@@ -573,6 +573,15 @@ def ghostnet() -> Rows:
     return rows
 
 
+def nfnet() -> Rows:
+    """timm's; the gain of a branch is a parameter of the block itself."""
+    rows = {"stem.conv<i>": "stem_conv<i>", "final_conv": "last_conv1", "head.fc": "logits"}
+    parts = {"downsample.conv": "b1_conv1", "conv1": "b2_conv1", "conv2": "b2_conv2"}
+    parts |= {"conv2b": "b2_conv3", "conv3": "b2_conv4", "attn_last.fc<i>": "b2_b2_dense<i>"}
+    there, here = "stages.<stage-1>.<block-1>", "stage<stage>_block<block>"
+    return rows | within({there: here}, parts) | {there: f"{here}_b2_skipinit1"}
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -888,6 +897,7 @@ TABLES = {
     "timm MobileOne S0": mobileone(4),
     "timm MobileOne": mobileone(1),
     "timm GhostNet": ghostnet(),
+    "timm NFNet": nfnet(),
     "torchvision and timm ConvNeXt": convnext(),
     "timm FasterNet": fasternet(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},

@@ -25,6 +25,7 @@ NAMES = {
     "Conv2D": "conv",
     "GroupedConv2D": "conv",
     "SeparableConv2D": "sepconv",
+    "StandardizedConv2D": "standardised conv",
     "DepthwiseConv2D": "dwconv",
     "AveragePooling2D": "mean pool",
     "GlobalAveragePooling2D": "global mean pool",

@@ -21,9 +21,12 @@ class Example(NamedTuple):
 # What an option may be whose type does not list it, beside its default.
 VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
+    "alpha": (0.5,),
     "attention": ("eca_block", "cbam_block"),
     "cheap": (5,),
     "blur": (5,),
+    "beta": (0.5,),
+    "eps": (1e-3,),
     "first": (None, 5),
     "first_g": (1,),
     "gate": ("drop_path", "stochastic_depth"),
@@ -62,6 +65,8 @@ MORE = {
     "regnet_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",
     "mobileone_block": "x, 64, 2",
+    "nf_block": "x, 256, 2",
+    "ws_conv": "x, 32, 2",
     "res2net_block": "x, 64, 2",
     "selective_kernel": "x, 64, 2",
     "senet_block": "x, 256",

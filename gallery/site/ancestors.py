@@ -204,6 +204,11 @@ NODES = {
         With those, the depthwise kernel of the block stands only where the grid is halved.""",
         [By("conv(x, 64, k=1, n=BN)", "ghost_module(x, 64)"),
          By("mobilenet_v3_block(x, 32)", "ghost_bottleneck(x, 32, se=4)", (56, 56, 32))]),
+    "nfnet": Node("NFNet", "nfnet_f0", "resnext", """No norm. Kernels of mean 0, scaled to keep the
+        variance, stand for it; each activation is scaled too, and a gain that starts at 0 stands at
+        the end of each branch. There are two grouped 3x3 and squeeze-and-excitation.""",
+        [By("resnext_bottleneck_block(x, 256)", "nf_block(x, 256)", (56, 56, 256))],
+        ["preresnet", "se-resnet"]),
     "convnext": Node("ConvNeXt", "convnext_tiny", "resnet", """A ResNet rebuilt step by step after
         the transformers of its day: the depthwise kernel is 7x7 and comes first, the bottleneck is
         turned inside out, and of norms and activations one each is left in a block.""",

@@ -29,6 +29,7 @@ def test_table_holds_every_public_block():
 @every_case
 def test_weights_by_formula(i):
     kinds = {"gamma": "norm", "beta": "norm", "coefficient": "bias", "scale": "bias"}
+    kinds |= {"gain": "bias"}
     kinds |= {"moving_mean": "moving", "moving_variance": "moving"}
     found = dict.fromkeys(("kernel", "bias", "norm", "moving"), 0)
     for v in model_of(i).weights:

@@ -169,6 +169,21 @@ def test_densenet_layer_and_transition():
             {"b": 2, "block": lambda x, f, s=1: blocks.conv(x, f, s=s)},
             "conv conv Concatenate conv BN relu conv conv Concatenate conv BN relu",
         ),
+        (
+            blocks.nf_block,
+            (8,),
+            {"width": 2},
+            "gelu Rescaling std gelu Rescaling std gelu Rescaling std gelu Rescaling std "
+            "GlobalAveragePooling2D Dense Dense Multiply SkipInit Rescaling add",
+        ),
+        (
+            blocks.nf_block,
+            (16, 2),
+            {"width": 8, "a": "relu", "se": None},
+            "relu Rescaling std relu Rescaling std relu Rescaling std relu Rescaling std mean "
+            "SkipInit std Rescaling add",
+        ),
+        (blocks.ws_conv, (8,), {"n": BN}, "std BN relu"),
         (blocks.dark_block, (8,), {}, "conv BN LeakyReLU conv BN LeakyReLU add"),
         (
             blocks.csp_stage,

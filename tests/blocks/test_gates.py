@@ -36,6 +36,7 @@ CALLS = {
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],
     "fasternet_block": [((), {}, 1)],
+    "nf_block": [((8,), {"width": 4, "alpha": 1.0}, 1), ((12, 2), {"width": 2}, 1)],
     "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "inception_module": [((ROW,), {}, 4)],
     "bn_inception_module": [((ROW,), {}, 4), (((0, *ROW[1:]), 2), {}, 3)],

@@ -34,6 +34,7 @@ NAMES = [
         "repvgg_a0",
         "mobileone_s0",
         "ghostnet_0.5x",
+        "nfnet_f0",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
         "dla46_c",

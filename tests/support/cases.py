@@ -660,6 +660,35 @@ MOBILE = [
     ),
     call("ese_block", lambda x: blocks.ese_block(x))(8, 8, 8 * 8, biases=8),
     call("LayerScale", lambda x: blocks.LayerScale(0.1)(x))(8, 8, biases=8),
+    call("SkipInit", lambda x: blocks.SkipInit(0.1)(x))(8, 8, biases=1),
+    call("StandardizedConv2D", lambda x: blocks.StandardizedConv2D(16, 3, padding="same")(x))(
+        8, 16, 9 * 8 * 16, biases=16
+    ),
+    call("ws_conv", lambda x: blocks.ws_conv(x, 32))(8, 32, 9 * 8 * 32, gn=32),
+    call(
+        "ws_conv 5x5/2 g=4 BN",
+        lambda x: blocks.ws_conv(x, 16, 2, k=5, g=4, n=BN),
+    )(8, 16, 25 * 8 * 16 // 4, bn=16, size=half),
+    call(
+        "ws_conv gain p=1",
+        lambda x: blocks.ws_conv(x, 16, 2, p=1, n=None, gain=True),
+    )(8, 16, 9 * 8 * 16, biases=16 + 16, size=half),
+    call("nf_block", lambda x: blocks.nf_block(x, 8, width=2))(
+        8,
+        8,
+        8 * 4 + 2 * 9 * 4 * 2 + 4 * 8 + 2 * 8 * 4,
+        biases=2 * (4 + 4 + 4 + 8) + (4 + 8) + 1,
+    ),
+    call("nf_block /2 wider, no SE", lambda x: blocks.nf_block(x, 16, 2, r=4, width=4, se=None))(
+        8, 16, 8 * 4 + 2 * 9 * 4 * 4 + 4 * 16 + 8 * 16, biases=2 * (3 * 4 + 2 * 16) + 1, size=half
+    ),
+    call("nf_block path", lambda x: blocks.nf_block(x, 8, width=4, a="relu", gate=path))(
+        8,
+        8,
+        8 * 4 + 2 * 9 * 4 * 4 + 4 * 8 + 2 * 8 * 4,
+        biases=2 * (4 + 4 + 4 + 8) + (4 + 8) + 1,
+        noisy=True,
+    ),
     call("GlobalResponseNorm", lambda x: blocks.GlobalResponseNorm()(x))(8, 8, gn=8),
     call("convnext_block", lambda x: blocks.convnext_block(x))(
         8, 8, 49 * 8 + 2 * 8 * 32, biases=8 + 32 + 8 + 8, gn=8

@@ -122,6 +122,7 @@ def close(found, expected):
 def kinds(model):
     """A chain of layers in short, such as 'conv BN relu add'."""
     names = {"Conv2D": "conv", "BatchNormalization": "BN", "Add": "add", "GroupedConv2D": "gconv"}
+    names |= {"StandardizedConv2D": "std"}
     names |= {"DepthwiseConv2D": "dw", "SeparableConv2D": "sep", "ChannelShuffle": "shuffle"}
     names |= {"Dropout": "drop", "AveragePooling2D": "mean", "MaxPooling2D": "max"}
     return " ".join(
