@@ -41,6 +41,7 @@ NOTEBOOKS = {  # by the files of architectures/
     "efficientnet": "28_scaling",
     "efficientnet_v2": "28_scaling",
     "regnet": "29_design_spaces",
+    "convnext": "31_a_convnet_for_the_2020s",
     "attention": "27_attention_without_transformers",
     "selective_kernel": "27_attention_without_transformers",
 }
