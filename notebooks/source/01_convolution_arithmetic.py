@@ -52,14 +52,14 @@ def conv2d(image, kernel, **letters):
 # %% [markdown]
 # ## The operation
 #
-# A sensor reports a position $x(t)$ with noise. A weighted mean of its readings is less noisy;
-# recent readings get more weight:
+# A sensor reports a noisy position $x(t)$. A weighted mean of its readings is less noisy; recent
+# readings get more weight:
 #
 # $$s(t) = (x * w)(t) = \sum_a x(a)\, w(t - a)$$
 #
 # $x$ is the *input*, $w$ the *kernel*, $s$ the *feature map*. Here $w$ must be a probability
 # density: it must sum to one for $s$ to be a mean, and it must be zero for negative arguments, so
-# that it does not read the future. In general any function may be a kernel. Convolution commutes:
+# that it does not read the future. In general a kernel can be any function. Convolution commutes:
 # $x * w = w * x$.
 
 # %%
@@ -198,10 +198,10 @@ figure(fig, "A photo of a temple; its vertical edges, as pillars; its horizontal
 # | same | $(k - 1)/2$ | $m$ | $m$ |
 # | full | $k - 1$ | $m + (k - 1)$ | $m + n(k-1)$ |
 #
-# With *valid* the map shrinks until nothing is left, so the network must be shallow or its kernels
-# small. With *same* it may be as deep as you like, but fewer outputs read a pixel at the border
-# than a pixel in the middle. With *full* all pixels are read $k^2$ times, but the outputs at the
-# border have less information.
+# With *valid* padding the map shrinks until nothing is left, so the network must be shallow or its
+# kernels small. With *same* it can be as deep as you like, but fewer outputs read a pixel at the
+# border than one in the middle. With *full* every pixel is read $k^2$ times, but the outputs at the
+# border get less information.
 
 # %%
 m, k, depth = 12, 5, 2
@@ -231,8 +231,8 @@ figure(
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{js+m,\,ks+n,\,l}\, K_{m,n,l,i}, \qquad
 # \text{width } \left\lfloor \frac{W + 2p - k}{s} \right\rfloor + 1$$
 #
-# Stride $s$ is the convolution with stride 1 that keeps only every $s$-th output, at $1/s^2$ of the
-# cost. The skipped outputs are lost. TensorFlow's *same* gives $\lceil W/s \rceil$.
+# A convolution with stride $s$ is one with stride 1 that keeps only every $s$-th output, at $1/s^2$
+# of the cost. The skipped outputs are lost. TensorFlow's *same* gives $\lceil W/s \rceil$.
 
 # %%
 every = conv2d(grey, kernel := rng.normal(size=(3, 3)))
@@ -244,9 +244,9 @@ for size in range(5, 16):
         assert blocks.conv(i, 1, k, s, p="same").shape[1] == -(-size // s)
 
 # %% [markdown]
-# *Same* has a trap. With stride 2 on an even map one row of padding is enough. TensorFlow puts it
-# on the far side; Caffe and Torch pad one on each side. The sizes agree but the windows do not, so
-# run published weights with the padding of their training (`p="same"` or `p=1`).
+# *Same* has a trap. With stride 2 on a map of even size, one row of padding is enough. TensorFlow
+# puts it on the far side; Caffe and Torch pad one on each side. The sizes agree but the windows do
+# not, so run published weights with the padding they were trained with (`p="same"` or `p=1`).
 
 # %%
 ones = np.ones((8, 8))
@@ -315,11 +315,11 @@ assert costs["pooling"].macs == 0
 grid(["layer", "weights", "multiply-adds"], [[key, m.weights, m.macs] for key, m in costs.items()])
 
 # %% [markdown]
-# That is why the dense layers have most of the weights of a VGG: its first dense layer has
-# $25088 \times 4096$ weights, 44 times as many as its last convolution. Global mean pooling
-# (Network in Network) needs none and takes maps of any size. A dense layer on a map *is* a
-# convolution whose kernel is as large as the map (`blocks.dense_as_conv`), and that convolution
-# also slides; the notebook on applications uses this.
+# That is why dense layers hold most of VGG's weights: its first dense layer has $25088 \times 4096$
+# weights, 44 times as many as its last convolution. Global mean pooling (Network in Network) needs
+# none and takes maps of any size. A dense layer on a map *is* a convolution whose kernel is as
+# large as the map (`blocks.dense_as_conv`), and that convolution also slides; the notebook on
+# applications uses this.
 
 # %%
 assert 43 < 7 * 7 * 512 * 4096 / (3 * 3 * 512 * 512) < 44
@@ -337,7 +337,7 @@ assert np.allclose(flat(x), slid(x)[:, 0, 0], atol=1e-5)
 #
 # $$r_l = r_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i$$
 #
-# An output of one layer sees little, and an output of a deep layer sees nearly everything.
+# An output of the first layer sees little, and an output of a deep layer sees nearly everything.
 # `measure` computes the field from the graph; the gradient of one output with respect to the input
 # shows it.
 
@@ -367,8 +367,8 @@ grid(["layer", "sees", "pixels from one output to the next"], rows)
 # %% [markdown]
 # An output depends far less on the border of its field than on the middle. In a stack of $n$
 # averaging 3x3 layers the influence is a sum of $n$ independent steps. So it is nearly Gaussian,
-# with a deviation of $\sqrt{2n/3}$: the **effective** receptive field grows as $\sqrt n$, the one
-# of the formula as $n$.
+# with a deviation of $\sqrt{2n/3}$: the **effective** receptive field grows as $\sqrt n$, while the
+# formula's grows as $n$.
 
 # %%
 influence, depths, wide = np.ones(1), np.arange(1, 41), []
@@ -395,7 +395,8 @@ figure(
 # ## Why convolve: sparse interaction and sharing
 #
 # Each output reads $k$ inputs (sparse interaction), with the same $k$ weights at all positions
-# (parameter sharing). A locally connected layer has only the first property, a dense layer neither.
+# (parameter sharing). A locally connected layer has only the first property, a dense layer has
+# neither.
 
 # %%
 i = keras.Input((32, 32, 3))
@@ -463,10 +464,10 @@ grid(["g", "f(g(x)) differs from g(f(x)) by"], found.items())
 # %% [markdown]
 # ## Pooling: nearly invariant to small shifts
 #
-# A pool gives a summary of a window: its maximum, its mean, its $L^2$ norm, or a mean weighted by
-# the distance from the middle. It has no weights, and gives $\lfloor (N-W)/S \rfloor + 1$ outputs
-# for $N$ inputs with width $W$ and stride $S$. The maximum does not depend on its position in the
-# window. We predicted before the first run: when the digits move by one pixel, fewer than half as
+# A pool summarizes a window by its maximum, its mean, its $L^2$ norm, or a mean weighted by the
+# distance from the middle. It has no weights, and gives $\lfloor (N-W)/S \rfloor + 1$ outputs for
+# $N$ inputs with width $W$ and stride $S$. The maximum does not depend on its position in the
+# window. Before the first run we predicted: when the digits move by one pixel, fewer than half as
 # many non-blank values stay exactly equal under a 3x3 mean as under a 3x3 maximum.
 
 # %%
@@ -511,12 +512,12 @@ alone = [float(conv2d(np.rot90(grey, r), kernel).max()) for r in range(4)]
 assert np.ptp(answers) < 1e-5 < 0.01 < np.ptp(alone)
 
 # %% [markdown]
-# A network can also learn it. It has 8x8 kernels and takes the maximum of their answers
-# (`blocks.maxout` is this unit), to distinguish fives from other digits, each turned by 0, 90, 180
-# and 270 degrees. Nothing says which kernel is for which turn. Adam at 0.01, 60 epochs, batch 64,
-# seed 0. We predicted before the first run: with four kernels the test accuracy is at least 10
-# points above that of one kernel; and each turn has a kernel that wins most often (gives the
-# maximum): over the four turns there are at least three different ones.
+# A network can also learn it. Ours has 8x8 kernels and takes the maximum of their outputs
+# (`blocks.maxout` is this unit). It must distinguish fives from other digits, each turned by 0, 90,
+# 180 and 270 degrees; nothing tells it which kernel is for which turn. Training: Adam at 0.01, 60
+# epochs, batch size 64, seed 0. Before the first run we predicted: with four kernels the test
+# accuracy is at least 10 points above that of one kernel; and each turn has a kernel that wins most
+# often (gives the maximum): over the four turns there are at least three different ones.
 
 
 # %%
@@ -560,8 +561,8 @@ figure(
 
 # %% [markdown]
 # The first half holds. The second half is not reproduced: there are only two such kernels. Kernel 1
-# responds to the fives that lie on either side. Kernels 0 and 3, which are much alike, respond to
-# the upright and the upside-down ones. A five turned by 180 degrees looks much like a five, so two
+# responds to the fives that lie on either side. Kernels 0 and 3, which are very similar, respond to
+# the upright and upside-down ones. A five turned by 180 degrees looks much like a five, so two
 # kernels are enough.
 
 # %%
@@ -579,12 +580,12 @@ grid(["fives turned by", *(f"kernel {j} wins" for j in range(4)), "alike an upri
 # ## Convolution as a strong prior
 #
 # A convolution is a dense layer with an infinitely strong prior: the weights are equal at all
-# positions, and zero outside the window. A prior helps where it is true. One fixed permutation of
-# the pixels destroys what it assumes: this should not affect a dense network, but it should hurt a
-# convolutional one. We train on the first 300 training digits a network of two 3x3 convolutions and
-# one with a hidden layer: Adam at 0.003, 30 epochs, means of seeds 0 and 1. We predicted before the
-# first run: on true images the convolutional network is more accurate than the dense one; on
-# permuted images it loses at least 3 points, and the dense one less than 3.
+# positions, and zero outside the window. A prior helps where it is true. A fixed permutation of the
+# pixels destroys what the prior assumes: this should not affect a dense network, but it should hurt
+# a convolutional one. On the first 300 training digits we train a network of two 3x3 convolutions
+# and one with a hidden layer: Adam at 0.003, 30 epochs, means of seeds 0 and 1. Before the first
+# run we predicted: on true images the convolutional network is more accurate than the dense one; on
+# permuted images it loses at least 3 points, and the dense one loses less than 3.
 
 # %%
 x, y, test_x, test_y = digits(8)
@@ -622,10 +623,10 @@ assert abs(lost["dense"]) < 0.03
 grid(["network", "pixels", "test accuracy"], [[*key, v] for key, v in mean.items()])
 
 # %% [markdown]
-# Two of the three held. The convolutional network lost 2.9 points, not 3: on 8 x 8 pixels its last
-# layer, which reads the whole map, can undo much of the permutation. The ranking still holds: true
-# pixels favour the convolution, permuted ones the dense network. A dense network with equally
-# permuted weights is exactly unaffected:
+# Two of the three predictions held. The convolutional network lost 2.9 points, not 3: on 8 x 8
+# pixels its last layer, which reads the whole map, can undo much of the permutation. The ranking
+# still holds: true pixels favour the convolution, permuted ones the dense network. A dense network
+# with equally permuted weights is exactly unaffected:
 
 # %%
 wide, narrow = rng.normal(size=(64, 5)), rng.normal(size=(7, 64))
@@ -637,14 +638,14 @@ assert np.allclose(narrow[:, order] @ wide[order], narrow @ wide)
 # Older texts call convolution, activation and pooling the three stages of one layer; today each is
 # a layer. Without something nonlinear between them, a stack of convolutions is one convolution, and
 # depth adds nothing. The derivative of $\sigma(x) = 1/(1 + e^{-x})$ is at most $1/4$, and near zero
-# on both sides. That of tanh is at most 1. That of relu, $\max(x, 0)$, is exactly 1 where relu is
-# on; leaky relu, $\max(x, ax)$, has a small one where relu has none. Three variants differ in where
-# $a$ comes from. In leaky relu it is fixed. PReLU
-# ([arXiv:1502.01852](https://arxiv.org/abs/1502.01852)) learns it, one for each channel or one for
-# all. RReLU ([arXiv:1505.00853](https://arxiv.org/abs/1505.00853)) draws it anew for each unit and
-# each step, uniformly between two bounds, and takes their mean in inference: noise that
-# regularises. (Softmax, $e^{x_i} / \sum_j e^{x_j}$, turns the last layer's scores into a
-# distribution.) This is the effect on the gradient on its way through 20 layers:
+# far from the middle. That of tanh is at most 1. That of relu, $\max(x, 0)$, is exactly 1 where
+# relu is active; leaky relu, $\max(x, ax)$, has a small slope where relu has none. Three variants
+# differ in where $a$ comes from. In leaky relu it is fixed. PReLU
+# ([arXiv:1502.01852](https://arxiv.org/abs/1502.01852)) learns one for each channel or one for all.
+# RReLU ([arXiv:1505.00853](https://arxiv.org/abs/1505.00853)) draws it at random for each unit and
+# step, uniformly between two bounds, and uses their mean at inference: noise that regularizes.
+# (Softmax, $e^{x_i} / \sum_j e^{x_j}$, turns the last layer's scores into a distribution.) Here is
+# their effect on the gradient on its way through 20 layers:
 
 # %%
 at = tf.Variable(np.linspace(-5, 5, 201), dtype="float32")
@@ -722,9 +723,10 @@ print(f"a relu unit after it: {after[0]:.2f} on average, {after[1]:.2f} at test 
 #
 # $$y = \gamma\, \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta$$
 #
-# In use, running means replace $\mu$ and $\sigma^2$. So in training the output for one image
-# depends on the other images, and more strongly the fewer they are. Group norm takes both over some
-# channels of one image: no batch, no running means, the same in training and in use.
+# At inference, running means replace $\mu$ and $\sigma^2$. So in training the output for one image
+# depends on the other images of its batch, and the fewer they are, the more strongly. Group norm
+# takes both over some channels of a single image: it needs no batch and no running means, and does
+# the same in training and at inference.
 
 # %%
 x = rng.normal(2, 3, size=(16, 6, 6, 8)).astype("float32")
@@ -753,10 +755,11 @@ assert depends["group norm"][0] < 1e-6
 grid(["", *(f"batch of {n}" for n in sizes)], [["output moves by", *depends["batch norm"]]])
 
 # %% [markdown]
-# Does it matter? We train a net of two 3x3 convolutions (16, and 32 with stride 2), each with the
-# norm, and global mean pooling: Adam at 0.003, seed 0; 20 epochs of batch 64, 2 epochs of batch 2.
-# We predicted before the first run: at batch 64 the two are within 3 points of test accuracy, or
-# batch norm is ahead; at batch 2 group norm is ahead by at least 2 points.
+# Does it matter? We train a net of two 3x3 convolutions (16, and 32 with stride 2), each followed
+# by the norm, and global average pooling: Adam at 0.003, seed 0; 20 epochs with batch size 64, 2
+# epochs with batch size 2. Before the first run we predicted: at batch size 64 the two are within 3
+# points of test accuracy, or batch norm is ahead; at batch size 2 group norm is ahead by at least 2
+# points.
 
 # %%
 data, reached = digits(8), {}
@@ -774,16 +777,18 @@ assert min(reached[key, 64] - reached[key, 2] for key in ("batch norm", "group n
 grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items()])
 
 # %% [markdown]
-# The first half held, the second did not: at batch 2 batch norm was 1.4 points ahead in the run
-# shown. The means also cover positions, so even two images of 8 x 8 give 128 numbers per channel.
-# The paper found group norm's advantage on ImageNet, with deep networks and long training. What is
-# certain is the table before: it shows how much an image's output depends on the rest of its batch.
+# The first half held, the second did not: at batch size 2, batch norm was 1.4 points ahead in the
+# run shown. Its means also cover positions, so even two images of 8 x 8 give 128 numbers per
+# channel. The paper found group norm's advantage on ImageNet, with deep networks and long training.
+# What is certain is the previous table, which shows how much an image's output depends on the rest
+# of its batch.
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. ResNet begins with a 7x7 convolution of stride 2 and padding 3 on 224 x 224, and a 3x3 max pool
-#    of stride 2 and padding 1. How large is the map, and how many pixels does one position see?
+#    of stride 2 and padding 1. How large is the resulting map, and how many pixels wide is its
+#    receptive field?
 
 # %% tags=["exercise"]
 answer = ...  # (width of the map, pixels that one position sees)
@@ -841,7 +846,7 @@ check(answer, "4e074085")
 # answer = len(np.unique(kernel))
 # ```
 #
-# For those that equal themselves when rotated: three free numbers of nine.
+# For those that stay the same when rotated: three free numbers out of nine.
 # </details>
 #
 # 4. Take five 3x3 layers with a 2x2/2 pool after each of the first three. Which dilations reach the

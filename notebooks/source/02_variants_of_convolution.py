@@ -9,9 +9,9 @@
 #
 # What can a convolution give up, and what does that save? A convolution connects nearby positions,
 # shares its weights over all of them, and mixes all channels. Each variant gives up one of these,
-# or gets the same at a lower cost. For each variant we give the equation and the block, and compute
-# what is exactly true of it. The equations have the channels last: $V$ input, $Z$ output, $j, k$
-# position, $l$ input channel, $i$ output channel.
+# or gets the same at a lower cost. For each we give the equation and the block, and compute what is
+# exactly true of it. The equations have the channels last: $V$ is the input, $Z$ the output, $j, k$
+# the position, $l$ the input channel and $i$ the output channel.
 
 # %%
 import keras
@@ -51,9 +51,10 @@ def reads(net, channel):
 #
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{j+m,\,k+n,\,l}\, W_{j,k,m,n,l,i}$$
 #
-# Sparse, but not shared: suitable if a feature belongs to a position, as a mouth belongs to the
-# lower half of a face. With all kernels equal it is a convolution; otherwise moving the input does
-# not move the output. Each position also has its own bias.
+# The connections are sparse, but the weights are not shared. This suits features that belong to a
+# position, as a mouth belongs to the lower half of a face. If all kernels are equal it is a
+# convolution; otherwise, moving the input does not simply move the output. Each position also has
+# its own bias.
 
 # %%
 x = np.float32(rng.normal(size=(1, 8, 8, 2)))
@@ -74,9 +75,9 @@ code(blocks.local_conv)
 #
 # $$Z_{j,k,i} = \sum_{m,n,l} V_{j+m,\,k+n,\,l}\, W_{j \bmod t,\,k \bmod t,\,m,n,l,i}$$
 #
-# There are $t \times t$ kernels. Neighbours differ, and positions $t$ apart have the same kernel
-# again. $t = 1$ is a convolution, $t$ = the size of the output a local connection. Moving the input
-# by $t$ moves the output by $t$ as well.
+# There are $t \times t$ kernels. Neighbouring positions have different kernels, and positions $t$
+# apart have the same one. $t = 1$ gives a convolution; $t$ equal to the size of the output gives a
+# local connection. Moving the input by $t$ moves the output by $t$ as well.
 
 # %%
 tiled = built((11, 11, 2), blocks.tiled_conv, 3, tiles=2, a=None)
@@ -95,12 +96,12 @@ assert weights[9] == measure(keras.Model(i, blocks.local_conv(i, 3))).trainable 
 # ## Groups: not all channels
 #
 # The convolution splits the channels into $G$ groups, each with its own kernels. Weights and
-# multiply-adds are
+# multiply-adds fall by the factor $G$:
 #
 # $$G \cdot k^2\, \frac{C_I}{G}\, \frac{C_O}{G} = \frac{1}{G}\, k^2\, C_I C_O$$
 #
-# AlexNet used groups to run on two GPUs. It kept nearly all its weights, because most of them are
-# in the dense layers, but the multiply-adds fell by a third.
+# AlexNet used groups to run on two GPUs. It kept nearly all of its weights, because most of them
+# are in the dense layers, but its multiply-adds fell by a third.
 
 # %%
 whole, parts = (built((9, 9, 8), blocks.conv, 12, g=g, a=None) for g in (1, 4))
@@ -126,7 +127,7 @@ grid(["AlexNet", "weights", "multiply-adds"], [[k, m.weights, m.macs] for k, m i
 # %% [markdown]
 # ## Shuffled groups
 #
-# Groups that never mix are narrow networks side by side. Between two grouped layers
+# Groups that never mix are narrow networks side by side. Between two grouped layers,
 # `channel_shuffle` distributes the channels of each group over all groups, at no cost:
 #
 # $$\text{channel } i \text{ of group } j \;\to\; \text{place } i\,g + j$$
@@ -158,9 +159,9 @@ figure(
 # %% [markdown]
 # ## Small kernels
 #
-# $n$ kernels of width $k'$ see as much as one of width $k$ if $k - 1 = n (k' - 1)$. Two 3x3 have
-# 72 % of the weights of a 5x5, five have 37 % of an 11x11, and a relu follows each. 3x3 is the
-# smallest kernel with a middle: 1x1 sees no neighbour, and 2x2 needs padding on one side.
+# $n$ kernels of width $k'$ see as much as one of width $k$ if $k - 1 = n (k' - 1)$. Two 3x3 kernels
+# have 72 % of the weights of a 5x5, five have 37 % of an 11x11, and each is followed by a relu. 3x3
+# is the smallest kernel with a middle: 1x1 sees no neighbour, and 2x2 needs padding on one side.
 
 # %%
 for k, share in {5: 0.72, 7: 27 / 49, 11: 0.37}.items():
@@ -172,8 +173,8 @@ for k, share in {5: 0.72, 7: 27 / 49, 11: 0.37}.items():
 code(blocks.small_kernels)
 
 # %% [markdown]
-# Without the relus a stack is one large kernel, but not an arbitrary one: two 3x3 of one channel
-# have 18 numbers for the 25 of a 5x5.
+# Without the relus a stack is one large kernel, but not an arbitrary one: two 3x3 kernels of one
+# channel have 18 numbers, a 5x5 has 25.
 
 # %%
 first, second = rng.normal(size=(2, 3, 3))
@@ -187,7 +188,7 @@ assert np.allclose(twice, correlate2d(grey, one, "valid"))
 #
 # A 1xk and a kx1 have $2 k C^2$ weights instead of $k^2 C^2$, a share of $2/k$, and the same
 # receptive field. Inception v3's authors found that this works on maps of 12 to 20 pixels, but not
-# in the first layers. With one channel and no relu between, such a pair is a kernel of rank 1.
+# in the first layers. With one channel and no relu in between, such a pair is a kernel of rank 1.
 
 # %%
 i = keras.Input((17, 17, 32))
@@ -201,8 +202,8 @@ code(blocks.asymmetric_pair)
 # %% [markdown]
 # ## Several sizes at once
 #
-# A dog may fill the image or only a corner of it. Which kernel is right? GoogLeNet takes 1x1, 3x3
-# and 5x5 side by side. That is expensive, and most of the cost is the 5x5. So a 1x1 comes first and
+# A dog may fill the image or only a corner of it. Which kernel size is right? GoogLeNet uses 1x1,
+# 3x3 and 5x5 in parallel. That is expensive, mostly because of the 5x5. So a 1x1 comes first and
 # reduces the channels (see rank, below).
 
 # %%
@@ -233,14 +234,14 @@ k, b = mix.get_weights()
 assert np.allclose(mix(x), np.maximum(x @ k[0, 0] + b, 0), atol=1e-5)
 
 # %% [markdown]
-# **The bottleneck** is a 1x1 to fewer channels, the expensive $k \times k$ there, and a 1x1 back.
-# With $\sqrt C$ channels in the middle and $C$ around it, the ratio of its weights to those of one
-# $k \times k$ is
+# **The bottleneck** is a 1x1 to fewer channels, then the expensive $k \times k$ on these, and a 1x1
+# back. With $\sqrt C$ channels in the middle and $C$ around it, the ratio of its weights to those
+# of one $k \times k$ is
 #
 # $$\frac{2\, C^{3/2} + k^2\, C}{k^2\, C^2} = \frac{2}{k^2 \sqrt C} + \frac 1 C$$
 #
-# The two 1x1 dominate: for 3x3 the first term is the larger from $C = 21$ on. ($1/C$ alone, as is
-# sometimes written, is too small by a factor of 4.6 at 256 channels.)
+# The two 1x1 dominate: for 3x3 the first term is the larger one from $C = 21$ on. ($1/C$ alone, as
+# is sometimes written, is too small by a factor of 4.6 at 256 channels.)
 
 # %%
 rows = []
@@ -262,7 +263,8 @@ grid(["C", "weights", "of a 3x3", "first term", "second term"], rows)
 # lost, and keeping the largest singular values loses the least.
 #
 # An exact case: 64 kernels of 3x3 on an image of one channel. A window has 9 numbers, so the 64
-# channels have rank 9. A relu makes the rank full, and then each channel left out loses something.
+# channels have rank 9. A relu makes the rank full, and then leaving out any channel loses
+# something.
 
 # %%
 bank = np.float32(rng.normal(size=(3, 3, 1, 64)))
@@ -301,8 +303,8 @@ figure(
 
 # %% [markdown]
 # After the relu a quarter of the channels still keeps all but 8 % (expected: all but 5 %): maps of
-# real images have a low *effective* rank. Bottlenecks work because of this. Halving the size of a
-# map also loses information, which is why networks double the channels when they do so.
+# real images have a low *effective* rank. This is why bottlenecks work. Halving the size of a map
+# also loses information, which is why networks double the channels when they do so.
 
 # %%
 assert loss["relu"][16] < 0.1
@@ -385,9 +387,9 @@ code(blocks.se_block)
 #
 # $$Z_{j,k} = \sum_{m,n} V_{j + dm,\, k + dn}\, K_{m,n}$$
 #
-# It is a kernel of width $d(k-1) + 1$ with zeros between: 5 for 3x3 and $d = 2$. A network that
+# It is a kernel of width $d(k-1) + 1$ with zeros in between: 5 for 3x3 and $d = 2$. A network that
 # labels every pixel needs a wide view and full resolution. Pools would lose everything smaller than
-# the product of their strides (four pools of stride 2: objects below 16 pixels).
+# the product of their strides (with four pools of stride 2, objects below 16 pixels).
 
 # %%
 kernel = rng.normal(size=(3, 3))
@@ -406,8 +408,8 @@ code(blocks.dilated_stack)
 
 # %% [markdown]
 # **Gridding.** Three 3x3 with rate 2 see 13 pixels a side, but only every second one. With rates 1,
-# 2, 5 (hybrid dilated convolution) they see 17 without a hole. We count how often they read each
-# pixel, with all weights one:
+# 2 and 5 (hybrid dilated convolution) they see 17 without a hole. With all weights set to one, we
+# count how often they read each pixel:
 
 
 # %%
@@ -443,10 +445,11 @@ figure(
 )
 
 # %% [markdown]
-# When is there no hole? Let $M_n = r_n$ and $M_i = \max(M_{i+1} - 2 r_i,\; M_{i+1} - 2 (M_{i+1} -
-# r_i),\; r_i)$, the largest distance between pixels that are read. The paper asks for $M_2 \le k$.
-# A common divisor above 1 always leaves holes. Rates may exceed $k$: the last of (1, 2, 5) does. We
-# compare the rule with the count, for triples:
+# When are there no holes? Let $M_n = r_n$ and
+# $M_i = \max(M_{i+1} - 2 r_i,\; M_{i+1} - 2 (M_{i+1} - r_i),\; r_i)$, the largest distance between
+# pixels that are read. The paper asks for $M_2 \le k$. A common divisor above 1 always leaves
+# holes. Rates can exceed $k$, as the last of (1, 2, 5) does. We compare the rule with the count,
+# for triples:
 
 
 # %%
@@ -478,9 +481,10 @@ print(
 #
 # $$V * K = \mathcal F^{-1}\big(\mathcal F(V) \cdot \mathcal F(K)\big)$$
 #
-# Without zeros at the border it would be circular: the image wraps around. We count $5 n \log_2 n$
-# operations for a complex transform of $n$ numbers, and half of that for a real one. Then it pays
-# off from kernels of about 9 x 9 on. The 3x3 of today's networks are smaller.
+# Without zeros at the border it would be circular: the image would wrap around. We count
+# $5 n \log_2 n$ operations for a complex transform of $n$ numbers, and half of that for a real one.
+# By this count it pays off for kernels of about 9 x 9 or more. The 3x3 kernels of today's networks
+# are smaller.
 
 # %%
 kernel = rng.normal(size=(15, 15))
@@ -521,9 +525,9 @@ print(f"Fourier is cheaper from {crossing} x {crossing} on, a separable kernel f
 #
 # A kernel that is an outer product, $K = u\, v^\top$ (in $d$ dimensions
 # $u_1 \otimes \dots \otimes u_d$), equals $d$ convolutions of one dimension: $dk$ weights and
-# multiply-adds instead of $k^d$. A kernel has this form exactly if its rank is 1. Sobel's and
-# Gauss's kernels have rank 1, Laplace's does not. Any kernel is a sum of rank-many separable ones,
-# and the first few may be enough.
+# multiply-adds instead of $k^d$. A kernel has this form exactly if its rank is 1. The Sobel and
+# Gaussian kernels have rank 1, the Laplacian does not. Any kernel is a sum of rank-many separable
+# ones, and the first few may be enough.
 
 # %%
 sobel = np.outer([1, 2, 1], [-1, 0, 1])
@@ -569,8 +573,8 @@ code(blocks.spatial_sepconv)
 # %% [markdown]
 # ## All of them side by side
 #
-# One layer, from 28 x 28 x 64 to the same size (tiled and local have no padding and give 26 x 26).
-# The column *sees* leaves out what weighted channels know of the whole image.
+# Each is one layer, from 28 x 28 x 64 to the same size (tiled and local have no padding and give 26
+# x 26). The column *sees* does not count what weighted channels know of the whole image.
 
 # %%
 i = keras.Input((28, 28, 64))

@@ -7,7 +7,7 @@
 # %% [markdown]
 # # Applications
 #
-# What can a convolutional network do besides giving one label to one image of one size? It can
+# What can a convolutional network do besides giving one label to an image of a fixed size? It can
 # label every pixel, read images of any size, slide over a larger image at little cost, and read
 # data of one or three dimensions. We show each on small, real data.
 
@@ -27,8 +27,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A label for every pixel
 #
-# Leave out the layers that shrink a map, or undo them, and the network gives a tensor: the scores
-# of each class at each pixel. The difficulty is that the network must see far at full resolution.
+# Leave out the layers that shrink the map, or undo them, and the network outputs a score for each
+# class at each pixel. The difficulty is that the network must have a wide view at full resolution.
 # Here are three ways from 64 x 64 pixels to 64 x 64 labels:
 
 # %%
@@ -50,13 +50,13 @@ grid(["", "sees", "weights", "multiply-adds"], rows)
 # ### Guess, then mend
 #
 # Neighbouring pixels mostly have the same label. So the network makes a first guess of the labels,
-# then a better one from the image *and* the guesses around each pixel, again and again:
+# then a better one from the image *and* the guesses around each pixel, and so on:
 #
 # $$H^{(t)} = \max\big(U * X + W * Y^{(t-1)},\, 0\big), \qquad Y^{(t)} = V * H^{(t)},
 # \qquad Y^{(0)} = 0$$
 #
-# $U$, $V$, $W$ are the same kernels at each step: a recurrent network, unrolled. From two steps on,
-# more steps need no more weights, and each step sees further.
+# The kernels $U$, $V$ and $W$ are the same at each step: this is an unrolled recurrent network.
+# Beyond two steps, further steps add no weights, and each one sees further.
 
 # %%
 code(
@@ -91,11 +91,11 @@ grid(["steps", "sees", "weights", "multiply-adds"], rows)
 # %% [markdown]
 # **On digits.** We make scenes of 16 x 20 pixels, each with two handwritten digits of 8 x 8 at
 # random positions, and noise. Every pixel of ink (above 0.3) has the class of its digit, and every
-# other pixel is background: 11 classes. To recognise a digit from one of its pixels, the network
-# must see all of it. One 3x3 to 16 channels, then the head with 24 hidden channels; 2,000 training
-# scenes, 300 test scenes of held-out digits, Adam at 0.005, batch 32, 6 epochs, seed 0. We
-# predicted before the first run: the share of ink pixels with the right label is at least 10 points
-# higher with four steps (which see 19 pixels) than with one (7).
+# other pixel is background: 11 classes. To recognize a digit from one of its pixels, the network
+# must see all of it. It has one 3x3 convolution to 16 channels, then the head with 24 hidden
+# channels. Training: 2,000 scenes, and 300 test scenes of held-out digits; Adam at 0.005, batch
+# size 32, 6 epochs, seed 0. Before the first run we predicted: the share of ink pixels with the
+# right label is at least 10 points higher with four steps (which see 19 pixels) than with one (7).
 
 
 # %%
@@ -131,9 +131,9 @@ grid(["steps", "ink pixels right"], scores.items())
 # %% [markdown]
 # ### Then tidy up
 #
-# Once each pixel has a label, a simple assumption goes far: connected pixels are one object. Here
-# each connected patch of ink takes the label that most of its pixels have. We predicted before the
-# first run: this raises the share of correct pixels.
+# Once each pixel has a label, a simple assumption helps a lot: connected pixels belong to one
+# object. Here each connected patch of ink takes the label that most of its pixels have. Before the
+# first run we predicted: this raises the share of correct pixels.
 
 
 # %%
@@ -183,8 +183,8 @@ grid(["steps", "ink pixels right"], scores.items())
 #
 # A network of convolutions takes images of any size, because it applies its kernels as often as the
 # image requires. For one label per pixel it needs nothing else. For one label per image it must
-# turn the map into a fixed number of values: with a pool whose window grows with the map, such as
-# the global mean (a 1 x 1 result) or an adaptive pool (say 2 x 2).
+# turn the map into a fixed number of values. A pool whose window grows with the map does this, such
+# as global average pooling (a 1 x 1 result) or an adaptive pool (say 2 x 2).
 
 
 # %%
@@ -214,9 +214,9 @@ assert "shape" in refused  # a dense layer after Flatten knows one size only
 # %% [markdown]
 # A network that accepts a size need not be accurate at it: convolution is equivariant to shifts,
 # not to scale. We train the network above on digits of 12 x 12, and the same network on 8, 12 and
-# 16 in turn, with as many steps in all (24 epochs of batch 64, Adam at 0.003, seed 0). We predicted
-# before the first run: the first is at least 5 points less accurate at 20 pixels than at 12; the
-# second has the better mean over all sizes.
+# 16 in turn, with as many steps in all (24 epochs, batch size 64, Adam at 0.003, seed 0). Before
+# the first run we predicted: the first is at least 5 points less accurate at 20 pixels than at 12;
+# the second has the higher mean accuracy over all sizes.
 
 # %%
 sizes = (8, 10, 12, 14, 16, 20)
@@ -251,17 +251,17 @@ rows = [[key, *curve, mean[key]] for key, curve in curves.items()]
 grid(["trained on", *(f"{size} x {size}" for size in sizes), "mean"], rows)
 
 # %% [markdown]
-# Both held, the first by far: even 10 or 14 pixels are foreign to a net that has seen only 12. (The
-# norm is group norm for a reason. In a first run it was batch norm, and both claims held too. But
-# the running means of batch norm belonged to the last size that the network had seen.)
+# Both held, the first by a wide margin: even 10 or 14 pixels are foreign to a net that has seen
+# only 12. (There is a reason for group norm. In a first run the norm was batch norm, and both
+# claims held, too; but its running means belonged to the last size that the network had seen.)
 
 # %% [markdown]
 # ## Slid over a larger image
 #
 # A dense layer that reads a flattened $k \times k$ map is a $k \times k$ convolution
 # (`dense_as_conv`). In this form a classifier of 8 x 8 images gives a *map* of answers for a larger
-# image, one for each window. Each is exactly its answer for that window cut out (with *valid*
-# padding, so that no zeros enter). All of them cost a fraction of separate crops, because the
+# image, one for each window. With *valid* padding, so that no zeros enter, each is exactly the
+# answer for that window when cut out. Together they cost a fraction of separate crops, because the
 # windows share their work.
 
 # %%
@@ -318,10 +318,10 @@ grid(
 )
 
 # %% [markdown]
-# VGG's authors test on whole images this way. At 384 x 384 its last map is 12 x 12 instead of
-# 7 x 7. The first dense layer, as a 7x7 convolution, gives 6 x 6 answers, and their mean is the
-# network's answer. The windows lie on a grid of 32 pixels, the network's stride. 36 crops would
-# cost about 12 times as much. (The notebook on VGG shows it.)
+# VGG's authors test on whole images this way. At 384 x 384 its last map is 12 x 12 instead of 7
+# x 7. The first dense layer, run as a 7x7 convolution, gives 6 x 6 answers, and their mean is the
+# network's answer. The windows are 32 pixels apart, the network's total stride. 36 separate crops
+# would cost about 12 times as much, as the notebook on VGG shows.
 
 # %%
 assert 384 // 32 - 7 + 1 == 6
@@ -330,8 +330,8 @@ assert 36 * 224**2 / 384**2 == 12.25
 # %% [markdown]
 # ## What may vary, and what not
 #
-# The number of observations may vary: longer recordings, larger images. These are more of the same.
-# The values observed at each point may not vary: a network of three channels cannot take two.
+# The number of observations may vary: a longer recording or a larger image is more of the same. The
+# values observed at each point may not vary: a network of three channels cannot take two.
 
 # %%
 three = keras.Model(i := keras.Input((None, None, 3)), blocks.conv(i, 4))
@@ -342,9 +342,9 @@ except ValueError as error:
 assert "shape" in refused
 
 # %% [markdown]
-# It does not help either to put the columns of a table (age, income, height) in a row and convolve.
-# That claims that neighbouring columns belong together and that all positions are alike. Swap two
-# columns, which changes nothing about the data, and the features change.
+# Nor does it help to put the columns of a table (age, income, height) in a row and convolve. That
+# assumes that neighbouring columns belong together and that all positions are alike. If you swap
+# two columns, the data say the same, but the features change.
 
 # %%
 columns = np.float32(rng.normal(size=(1, 6, 1)))
@@ -361,7 +361,8 @@ assert not np.allclose(np.sort(row(columns), axis=1), np.sort(row(exchanged), ax
 # | two | a grey image; a spectrogram | a colour image |
 # | three | a scan of a body | a film: time, rows, columns, with three colours |
 #
-# The layer is the same, with as many sums as dimensions. A kernel of width $k$ has $k^d$ positions.
+# The layer is the same, with as many sums as there are dimensions. A kernel of width $k$ has $k^d$
+# positions.
 
 # %%
 cases = {
@@ -444,7 +445,7 @@ check(answer, "168624d9")
 # answer = "transposed convolution"
 # ```
 #
-# A transposed convolution by ones: the *full* convolution.
+# It is a transposed convolution with a kernel of ones: the *full* convolution.
 # </details>
 #
 # ## Read more

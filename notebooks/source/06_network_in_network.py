@@ -15,17 +15,17 @@
 # > **Paper** Section 1; Figure 1
 #
 # A convolution followed by relu asks one linear question of each patch: on which side of a plane
-# does it lie? The feature that a layer should find may have no such plane, and then many filters
-# must share the work. Why not slide something stronger than a plane over the image: a small
-# network? And with features this strong, does a network still need the dense layers at the end,
-# which have most of the weights and overfit?
+# does it lie? If no plane separates the feature that a layer should find, many filters must share
+# the work. Why not slide something stronger than a plane over the image: a small network? And with
+# features this strong, does a network still need dense layers at the end, which have most of the
+# weights and overfit?
 #
-# In the paper's words, a convolution is a *generalised linear model* (GLM) of its patch, which is
-# enough when the variants of a concept can be separated by a plane. Often they lie on a curved
-# surface. A maxout layer, the maximum of several planes, can follow any convex one, but the
-# variants need not fill a convex set either. So the paper asks for a *universal approximator* of
-# functions. Two are well known: radial basis networks and multilayer perceptrons. It takes the
-# perceptron, as that learns by backpropagation like the rest of the network, and can itself be
+# In the paper's words, a convolution is a *generalized linear model* (GLM) of its patch. That is
+# enough when a plane separates the variants of a concept, but often they lie on a curved surface. A
+# maxout layer, the maximum of several planes, can approximate any convex surface, but the variants
+# need not form a convex set either. So the paper asks for a *universal approximator* of functions.
+# Two are well known: radial basis networks and multilayer perceptrons. The paper chooses the
+# perceptron because it learns by backpropagation, like the rest of the network, and can itself be
 # deep.
 #
 # > **Seen** on Fashion-MNIST, three seeds: mean below dense by 8.72 ± 2.81 points of test accuracy,
@@ -69,7 +69,7 @@ picture(
 
 # %% [markdown]
 # The block equals this perceptron exactly. To show it, we cut the 28 x 28 patches of 5 x 5 pixels
-# out of an image, feed them to dense layers with the block's weights, and put the answers back in
+# out of an image, feed them to dense layers with the block's weights, and put the outputs back in
 # their positions.
 
 # %%
@@ -93,8 +93,9 @@ f"largest difference {difference:.0e} of values up to {one_by_one.max():.1f}"
 # %% [markdown]
 # > **Paper** Section 3.2
 #
-# The last block makes one map for each class. The head is the mean of each map: a layer without
-# parameters. The library computes it in float32, whatever the precision of the rest.
+# The last block makes one map for each class. The head is the mean of each map (global average
+# pooling): a layer without parameters. The library computes it in float32, whatever the precision
+# of the rest.
 
 # %%
 code(
@@ -105,7 +106,7 @@ code(
 # %% [markdown]
 # ## The table
 #
-# > **Paper** Figure 2; the widths are those of the authors' released network for CIFAR-10
+# > **Paper** Figure 2; the widths come from the authors' released network for CIFAR-10
 #
 # The paper's drawing has three blocks and gives no widths.
 
@@ -118,9 +119,8 @@ ends = [
 table("nin_cifar10", errata=["nin_cifar10: widths and pools"], ends=ends)
 
 # %% [markdown]
-# Six 1x1 convolutions replace the dense layers, with a fifth of the weights. A single dense layer
-# from the 8 x 8 x 192 maps to the ten classes would have more weights than an eighth of the
-# network.
+# Six 1x1 convolutions do the work of dense layers, with a fifth of the network's weights. A single
+# dense layer from the 8 x 8 x 192 maps to the ten classes would take more than an eighth of them.
 
 # %%
 nin = architectures.create("nin_cifar10")
@@ -141,9 +141,9 @@ grid(
 #
 # > **Paper** Tables 1 to 5
 #
-# The errors printed for CIFAR, SVHN and MNIST, in %; NIN beside other methods on CIFAR-10; and
-# three heads on the same body, the experiment that the claim below repeats on digits. We have not
-# trained on CIFAR.
+# Three tables follow: the errors printed for CIFAR, SVHN and MNIST, in %; NIN compared with other
+# methods on CIFAR-10; and three heads on the same body, the experiment that the claim below repeats
+# on digits. We have not trained on CIFAR.
 
 # %%
 accuracies("nin_cifar10")
@@ -159,19 +159,19 @@ as_printed("nin_cifar10", "Table 5")
 #
 # > **Paper** Section 4; Table 1 has the errors on CIFAR-10
 #
-# The paper makes two claims about the head. It is a *regulariser*: with the mean instead of a dense
+# The paper makes two claims about the head. It is a *regularizer*: with the mean instead of a dense
 # layer, the same body has a lower test error. And it is *readable*: each map of the last block
-# shows where in the image its class is, although the training gives only labels.
+# shows where in the image its class is, although training uses only labels.
 #
 # Training: the first 500 of scikit-learn's training digits, 16 x 16 pixels, so few that there is
-# something to regularise. The body: mlpconv blocks of 16-16-16 (5x5), 32-32-32 (3x3) and 32-32 maps
-# (3x3), then a 1x1 to ten maps, one pool, no dropout. Adam at 0.001, batch 32, 25 epochs, seed 0.
-# One network ends in the mean, the other in a dense layer on the same ten maps. Test: the 360 test
-# digits, and images of 16 x 32 with one test digit on the left and one of another class on the
-# right.
+# something to regularize; Adam at 0.001, batch size 32, 25 epochs, seed 0. The body: mlpconv blocks
+# of 16-16-16 (5x5), 32-32-32 (3x3) and 32-32 maps (3x3), then a 1x1 to ten maps, one pool, no
+# dropout. One network ends in the mean, the other in a dense layer on the same ten maps. Test: the
+# 360 test digits, and images of 16 x 32 with one test digit on the left and one of another class on
+# the right.
 #
-# We predicted before the first run: (1) with the mean, the test accuracy is higher and its gap to
-# the training accuracy smaller; (2) in at least 90 % of the wide images, the map of the left
+# Before the first run we predicted: (1) with the mean, the test accuracy is higher and its gap to
+# the training accuracy is smaller; (2) in at least 90 % of the wide images, the map of the left
 # digit's class is stronger in the left half than in the right, and the map of the right digit's
 # class the other way round.
 #
@@ -230,12 +230,12 @@ assert mean[1] < dense_head[1]  # as seen, not as predicted
 # %% [markdown]
 # **Half of (1) is reproduced.** The gap between training and test disappears with the mean, and is
 # 5 points with the dense layer. But the network with the mean is far less accurate: each position
-# gets a 64th of the gradient, and in 25 epochs of 500 digits the network has not learned them.
-# These few digits do not need so strong a regulariser.
+# gets a 64th of the gradient, and in 25 epochs of 500 digits the network has not learned them. For
+# these few digits the regularizer is too strong.
 #
-# For (2) the network should read most digits, so we train it further: all 1,437 digits, 20 epochs
-# at 0.003. (After the 25 epochs above, 80 % of the wide images had both digits in the correct
-# half.)
+# For (2) the network should read most digits, so we train it further on all 1,437 digits, for 20
+# epochs at 0.003. (After the 25 epochs above, 80 % of the wide images had both digits in the
+# correct half.)
 
 # %%
 reader = nets[blocks.gavgpool]
@@ -287,15 +287,16 @@ assert np.mean(found) >= 0.9
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network learns the first 5,000 images of Fashion-MNIST and is tested on all 10,000, with
-# seeds 0, 1 and 2. What we expected was written before the first run. A difference is one only if
-# its 95 % interval, over the seeds, leaves out zero. The band spans the seeds.
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
 #
 # #### A mean or dense layers as the head
 #
-# Two nets with the same six 3x3 convolutions. One ends in the mean over all places, the other in a
-# dense layer of 128 units on the flattened map, with six times as many weights. Both are then
-# tested on images shifted by three pixels as well.
+# Both nets have the same six 3x3 convolutions. One ends in the mean over all positions, the other
+# in a dense layer of 128 units on the flattened map, with six times as many weights. We also test
+# both on images shifted by three pixels.
 
 # %%
 claims.shown("pooling")
@@ -304,10 +305,10 @@ claims.shown("pooling")
 claims.curves("pooling", "test")
 
 # %% [markdown]
-# The first expectation is reversed: at this size the mean does not overfit, it underfits, and its
-# training loss is three times that of the dense layers. The second shows clearly. A head that
-# averages over places hardly notices where a thing stands; dense layers have learnt the places by
-# heart.
+# The first expectation is reversed: at this size the net with the mean underfits, and its training
+# loss is three times that of the net with dense layers. The second effect shows clearly. A head
+# that averages over positions hardly notices where an object is; dense layers have memorized the
+# positions.
 
 # %% [markdown]
 # ## Exercises
@@ -358,7 +359,7 @@ check(answer, "8c19106e")
 # ```
 #
 # Yes, as long as the maps are linear. So later networks take the mean first, which is cheaper. With
-# relu after the maps, as in the paper's block, no.
+# relu after the maps, as in the paper's block, they do not.
 # </details>
 #
 # 3. How many multiply-adds of the CIFAR-10 network are in its six 1x1 convolutions?

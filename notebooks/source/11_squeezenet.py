@@ -15,9 +15,9 @@
 #
 # > **Paper** Title and abstract; Table 2
 #
-# A smaller network is quicker to send to a car, and it fits into a chip's own memory. So reverse
-# the usual question: how few parameters are enough for the accuracy of AlexNet? And how few bits do
-# these need, once most weights are zero and the rest share a few values?
+# A smaller network is quicker to send to a car, and it fits into a chip's own memory. So the paper
+# reverses the usual question: how few parameters are enough for AlexNet's accuracy? And how few
+# bits do they need, once most weights are zero and the rest share a few values?
 
 # %%
 import math
@@ -57,8 +57,8 @@ code(
 )
 
 # %% [markdown]
-# A bypass adds the input where it has as many channels (simple), or its 1x1 convolution $W_b x$
-# (complex). The complex one:
+# A simple bypass adds the input where it has the right number of channels; a complex bypass adds
+# its 1x1 convolution $W_b x$. Here is the complex one:
 
 # %%
 code(blocks.fire_module, {"return": r"y + W_b x"}, bypass="complex")
@@ -72,7 +72,7 @@ picture(
 )
 
 # %% [markdown]
-# The effect of each of the two savings, from 128 to 128 channels (fire3):
+# Here is what each of the two savings brings, from 128 to 128 channels (fire3):
 
 # %%
 steps = {
@@ -91,7 +91,7 @@ grid(["layer", "weights"], costs.items())
 #
 # > **Paper** Table 1
 #
-# The paper's third strategy is to downsample late: fire2 to fire4 work on 55 x 55.
+# The paper's third strategy is to downsample late: fire2 to fire4 work on maps of 55 x 55.
 
 # %%
 table(
@@ -100,9 +100,9 @@ table(
 )
 
 # %% [markdown]
-# The right half of Table 1 is the pruned network. It keeps a part of each layer's weights, the
-# largest; biases stay. We quote the share of each layer from memory. It must add up to the total
-# printed in the paper, and it does, to the last weight.
+# The right half of Table 1 is the pruned network, which keeps only the largest weights of each
+# layer, and all biases. We quote each layer's share from memory. The kept weights must add up to
+# the total printed in the paper, and they do, to the last weight.
 
 # %%
 fractions = [1]  # conv1
@@ -137,10 +137,10 @@ grid(
 )
 
 # %% [markdown]
-# How many bytes is that? We use a simple code: one bit per weight that says whether we keep it, 6
-# bits per kept weight as an index into a list of 64 values for the layer, and that list. The paper,
-# with Deep Compression's own coding of the positions, reaches 0.47 MB, 510 times less than
-# AlexNet's 240 MB.
+# How many bytes is that? We use a simple code: one bit per weight says whether we keep it; 6 bits
+# per kept weight are an index into the layer's list of 64 values; and we store that list. With Deep
+# Compression's own coding of the positions the paper reaches 0.47 MB, 510 times less than AlexNet's
+# 240 MB.
 
 
 # %%
@@ -162,9 +162,9 @@ print(f"{sum(before) * 4 / 2**20:.2f} MB as float32, {small:.2f} MB pruned and w
 #
 # > **Paper** Tables 2 and 3
 #
-# AlexNet's accuracy is the aim: 57.2 % top-1 and 80.3 % top-5 in the paper's Table 2 (recalled).
-# The simple bypass adds no weight and gains the most. Rows in italics are weights that these
-# networks load, with torchvision's own figures. We have not trained on ImageNet.
+# The goal is AlexNet's accuracy: 57.2 % top-1 and 80.3 % top-5 in the paper's Table 2 (recalled).
+# The simple bypass adds no weights and gains the most. Rows in italics are published weights that
+# these networks load, with the figures torchvision reports. We have not trained on ImageNet.
 
 # %%
 accuracies(
@@ -177,19 +177,22 @@ accuracies(
 # %% [markdown]
 # ## The claim, shown
 #
-# > **Paper** Table 2: a third of the weights, of 6 bits each, does what all did in 32
+# > **Paper** Table 2: a third of the weights, with 6 bits each, is as accurate as all of them with
+# > 32
 #
 # We cannot show AlexNet's accuracy on ImageNet here, but we can show that pruning costs nothing. A
 # SqueezeNet of four Fire modules, 64 to 128 wide, learns scikit-learn's 1,437 training digits,
-# enlarged to 32 x 32: Adam at 0.003, batch 128, 40 epochs, seed 0. Then every layer but conv1 keeps
-# only the largest half of its weights, the rest stay at zero, and the network trains for 15 more
-# epochs; then again with a third, and with a tenth. Last, k-means replaces the kept weights of each
-# layer by 64 values. We predicted before the first run: with a third kept, and with 6 bits, the
-# accuracy on the 360 test digits is at most 2 points below that of the whole network; the largest
-# tenth of the whole network's weights *without* more training is at least 20 points below a tenth
-# with it; the coded network is at least 5 times smaller. (We ran two other designs before. One of
-# eight modules had not learned enough when we pruned it. One of four, half as wide, lost 1.7 to 3
-# points with a third kept, depending on the machine, and shrank only 4 times.)
+# enlarged to 32 x 32: Adam at 0.003, batch size 128, 40 epochs, seed 0. Then every layer but conv1
+# keeps only the largest half of its weights, the rest stay at zero, and the network trains for 15
+# more epochs. We repeat this with a third of the weights, and with a tenth. Last, k-means replaces
+# the kept weights of each layer by 64 values.
+#
+# Before the first run we predicted: with a third kept, and with 6 bits, the accuracy on the 360
+# test digits is at most 2 points below that of the whole network; keeping the largest tenth of the
+# weights *without* further training is at least 20 points worse than with it; the coded network is
+# at least 5 times smaller. (We had run two other designs before. One with eight modules had not
+# learned enough when we pruned it. One with four, half as wide, lost 1.7 to 3 points with a third
+# kept, depending on the machine, and shrank only by a factor of 4.)
 
 # %%
 data = digits(32)
@@ -278,8 +281,8 @@ grid(
 )
 
 # %% [markdown]
-# All of it holds. A third of the weights is even slightly more accurate than all of them, after
-# more training.
+# All predictions hold. After the additional training, the network with a third of its weights is
+# even slightly more accurate than the whole one.
 #
 # ## Exercises
 #
@@ -344,8 +347,8 @@ check(answer, "2b6a0bd1")
 # answer = later.macs
 # ```
 #
-# Hardly any parameters, but more than half of the multiply-adds. In return it gives up the third
-# strategy, downsampling late.
+# It saves hardly any parameters, but more than half of the multiply-adds. In return it gives up the
+# third strategy, downsampling late.
 # </details>
 #
 # ## Copy it

@@ -16,7 +16,7 @@
 # > **Paper** Abstract and section 1
 #
 # Residual networks had just shown that very deep networks train well with shortcuts. Inception
-# networks are deep as well, and train without them. Does a shortcut around each module help? And
+# networks are deep, too, and train without shortcuts. Does a shortcut around each module help? And
 # does the gain come from the shortcut or from the size? The paper compares a larger pure Inception
 # (v4) with Inception-ResNets of about the same cost: v1 costs as much as Inception v3, and v2 as
 # much as v4.
@@ -36,9 +36,9 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Section 3.3, Figure 20; the paths of module A of v2: Figure 16
 #
-# The block has parallel paths, as in any Inception module. A 1x1 without activation brings them
-# back to the width of the input. The block scales the result by a small constant and adds the
-# input.
+# The block has parallel paths, like any Inception module. A 1x1 convolution without activation
+# brings them back to the width of the input. The block scales the result by a small constant and
+# adds the input.
 
 # %%
 code(
@@ -62,8 +62,8 @@ picture(
 # %% [markdown]
 # > **Paper** Figures 4, 5 and 6; 7 and 8
 #
-# The modules of the pure network, v4. They are simpler than v3's, because all modules of a stage
-# are alike.
+# These are the modules of the pure network, v4. They are simpler than v3's, because all modules of
+# a stage are alike.
 
 # %%
 code(
@@ -101,8 +101,8 @@ table("inception_resnet_v1", errata=["inception_resnet_v1: drawn and ported"])
 # %% [markdown]
 # > **Paper** Figures 15 to 19: Inception-ResNet v2
 #
-# This is the released network, which differs from the paper's figures: it has another stem, and
-# twice the modules.
+# This is the released network. It differs from the paper's figures: it has another stem, and twice
+# as many modules.
 
 # %%
 table(
@@ -115,8 +115,8 @@ table(
 )
 
 # %% [markdown]
-# The pairs that the paper compares, with its errors on one crop (on the images that are not
-# blacklisted, see [errata](../docs/errata.md#inception_v4-resnets-errors-and-the-subset)).
+# These are the pairs that the paper compares, with its errors on one crop (only on images that are
+# not blacklisted; see [errata](../docs/errata.md#inception_v4-resnets-errors-and-the-subset)).
 
 # %%
 names = "inception_v3", "inception_resnet_v1", "inception_v4", "inception_resnet_v2"
@@ -138,8 +138,9 @@ grid(
 #
 # > **Paper** The tables of single-model errors: 1, 12 and 144 crops
 #
-# More crops help every network by about two points. Rows in italics are weights that the networks
-# load, with timm's own figures, on all validation images. We have not trained on ImageNet.
+# More crops help every network by about two points. Rows in italics are published weights that the
+# networks load, with the figures timm reports, on all validation images. We have not trained on
+# ImageNet.
 
 # %%
 accuracies("inception_v4", "inception_resnet_v1", "inception_resnet_v2")
@@ -149,16 +150,16 @@ accuracies("inception_v4", "inception_resnet_v1", "inception_resnet_v2")
 #
 # > **Paper** Section 3.3: scaling of the residuals
 #
-# The paper saw residual networks of more than 1,000 filters die: after some ten thousand steps the
-# layer before the mean pool gave only zeros, whatever the learning rate. Scaling the residuals by
-# 0.1 to 0.3 kept training stable. We run nothing as wide or as long. But we can show at once what
-# the scale does to the sum. Each branch normalises its input, so it adds about the same amount,
-# however large the sum already is.
+# In the paper, residual networks with more than 1,000 filters died: after some ten thousand steps
+# the layer before the mean pool put out only zeros, whatever the learning rate. Scaling the
+# residuals by 0.1 to 0.3 kept training stable. We do not run anything as wide or as long, but we
+# can show right away what the scale does to the sum. Each branch normalizes its input, so it adds
+# about the same amount, however large the sum already is.
 #
-# We take twenty blocks of 32 channels with fresh weights on 256 digits, batch norm on the
-# statistics of the batch, seed 0. We predicted before the first run: from the first block's input
-# to the last block's output the root mean square grows more than threefold at scale 1, and by less
-# than a quarter at scale 0.1.
+# We take twenty blocks of 32 channels with untrained weights and feed them 256 digits; batch norm
+# uses the statistics of the batch; seed 0. Before the first run we predicted: from the first
+# block's input to the last block's output the root mean square grows more than threefold at scale
+# 1, and by less than a quarter at scale 0.1.
 
 # %%
 PATHS = [[(1, 8)], [(1, 8), (3, 8)], [(1, 8), (3, 12), (3, 16)]]
@@ -199,9 +200,9 @@ grid(["scale", "growth over 20 blocks"], list(ends.items()))
 # > **Paper** Section 5 and its figures of error by epoch: residual Inceptions train faster
 #
 # We train the same blocks with the shortcut and without it (the branch alone, then relu), eight of
-# them on the digits of 8 x 8 pixels: Adam at 0.001, batch 128, 6 epochs, seed 0. We predicted
-# before the first run: after every epoch the training loss with the shortcut (scale 0.17) is lower
-# than without it; in the last epoch it is at most half.
+# them on the digits of 8 x 8 pixels: Adam at 0.001, batch size 128, 6 epochs, seed 0. Before the
+# first run we predicted: after every epoch the training loss with the shortcut (scale 0.17) is
+# lower than without it; in the last epoch it is at most half.
 
 
 # %%
@@ -241,7 +242,7 @@ figure(
 )
 
 # %% [markdown]
-# Result: the loss with the shortcut is equal after epoch 1, contrary to our prediction, and lower
+# Result: with the shortcut, the loss is equal after epoch 1, contrary to our prediction, and lower
 # after every other epoch. In the last epoch it is lower by a seventh, not by half. After these 72
 # steps the test accuracies differ widely: 0.72 with shortcuts, 0.22 without.
 
@@ -299,7 +300,8 @@ check(answer, "67b79a94")
 # answer = tuple(shape[-1] for shape in width.values())
 # ```
 #
-# v4, Inception-ResNet v1, and v2 as released: n + m plus the width of the pool's output.
+# For v4, for Inception-ResNet v1, and for v2 as released, it is n + m plus the width of the pool's
+# output.
 # </details>
 #
 # 3. What would the 1x7 and 7x1 pairs of `inception_v4_b` cost as 7x7 convolutions?

@@ -8,10 +8,10 @@
 # # Training at scale
 #
 # Does training at scale change what a network learns? Several devices, several machines, half
-# precision, batches that do not fit in memory, runs that are killed: none of them may. We try each
-# on a small network and scikit-learn's digits, with two virtual CPU devices, and compare the
-# weights with those of an uninterrupted run on one device. More cases, and what does not work:
-# [several devices and several machines](../docs/strategies.md).
+# precision, batches that do not fit in memory, runs that are killed: none of them should. We try
+# each with a small network on scikit-learn's digits and two virtual CPU devices, and compare the
+# weights with those of an uninterrupted run on one device. For more cases, and for what does not
+# work, see [several devices and several machines](../docs/strategies.md).
 
 # %%
 import os
@@ -40,12 +40,12 @@ assert two.num_replicas_in_sync == 2
 # %% [markdown]
 # ## The run that all others must equal
 #
-# The run: 512 digits of 8 x 8 pixels, batches of 64 in a fixed order, two epochs of SGD at 0.05
-# with momentum 0.9, which is 16 steps of a 3x3 and two residual blocks. Training amplifies rounding
-# errors: we predicted that a first run in float32 would agree to 1e-5, and two devices differed by
-# 5e-4. Was it rounding or a bug? Float64 tells the two apart. So all runs here use float64 unless
-# stated otherwise. Weights and moving statistics that should be equal agree to 1e-9, after training
-# has moved the weights by more than 0.01.
+# The reference run trains a 3x3 convolution and two residual blocks on 512 digits of 8 x 8 pixels,
+# in batches of 64 in a fixed order. Two epochs of SGD at 0.05 with momentum 0.9 make 16 steps.
+# Training amplifies rounding errors: we had predicted that a first run in float32 would agree to
+# 1e-5, but two devices differed by 5e-4. Was it rounding or a bug? Float64 tells the two apart. So
+# all runs here use float64 unless stated otherwise. Weights and moving statistics that should be
+# equal agree to 1e-9, after training has moved the weights by more than 0.01.
 
 # %%
 x, y, *_ = digits(8)
@@ -92,8 +92,8 @@ assert moved > 0.01
 # ## Several devices
 #
 # Each replica takes half of the batch, and the devices add up their gradients. Batch norm must take
-# its mean over both halves, or each replica has a network of its own: `norms.synchronize` sets this
-# for a built model. Without it the weights differ, by design.
+# its statistics over both halves, or each replica computes a different network; `norms.synchronize`
+# sets this for a built model. Without it the weights differ, by design.
 
 # %%
 code(norms.synchronize)
@@ -123,10 +123,10 @@ grid(["run", "largest difference from one device"], found.items())
 # %% [markdown]
 # ## Several machines
 #
-# We run two workers, here two processes of this machine. Each runs the same program. `cluster.find`
-# says which worker it is; the first is the chief, and in a real run only the chief writes files.
-# The workers read the model from a file, with its initial weights and its optimizer. `fit` gives
-# each worker its half of every batch.
+# We run two workers, here as two processes on one machine. Both run the same program.
+# `cluster.find` says which worker it is; the first is the chief, and in a real run only the chief
+# writes files. The workers read the model from a file, with its initial weights and its optimizer.
+# `fit` gives each worker its half of every batch.
 
 # %%
 PROGRAM = """
@@ -174,8 +174,9 @@ code(multiworker.Reduce.reduce)
 # ## A batch that does not fit
 #
 # `Accumulated` takes the batch in parts, one after the other, adds up their gradients and makes one
-# update: the memory of one part, the step of the whole batch. Without batch norm the result is the
-# same up to rounding. Batch norm sees only the parts, so with it the weights differ, by design.
+# update. It needs the memory of one part and takes the step of the whole batch. Without batch norm
+# the result is the same up to rounding. Batch norm sees only the parts, so with it the weights
+# differ, by design.
 
 # %%
 code(Accumulated.part_step)
@@ -196,9 +197,9 @@ assert found["4 parts"] > 1e-3
 #
 # With `mixed_bfloat16` the layers compute in 16 bits; the weights and the last layer stay in 32.
 # bfloat16 has the exponent of float32 and 8 bits of mantissa, so nothing overflows, and each result
-# is rounded to two or three digits. We predicted before the first run: the final weights differ
-# from those of the float64 run by less than half of the distance that training moved them, and by
-# more than 1e-5.
+# is rounded to two or three digits. Before the first run we predicted: the final weights differ
+# from those of the float64 run by less than half the distance that training moved them, and by more
+# than 1e-5.
 
 # %%
 keras.config.set_dtype_policy("mixed_bfloat16")
@@ -220,7 +221,7 @@ grid(
 )
 
 # %% [markdown]
-# All differences, compared with how far training moved the weights:
+# Here are all differences, compared with how far training moved the weights:
 
 # %%
 LEAST = 1e-17  # where a difference of 0 stands on the logarithmic axis
@@ -244,8 +245,8 @@ figure(
 #
 # `convbook train` writes checkpoints: weights, optimizer, order of the data, random state, history.
 # We train LeNet-5 on the digits for four epochs of three steps, with a checkpoint after each epoch
-# and after step 7. We end one run with SIGKILL once it has printed step 8, and start it again with
-# the same command; another run is not interrupted. We predicted before the first run: the final
+# and after step 7. We kill one run with SIGKILL once it has printed step 8, and start it again with
+# the same command; another run is not interrupted. Before the first run we predicted: the final
 # weights are bit-identical.
 
 # %%
@@ -304,7 +305,7 @@ figure(
 #
 # ## Exercises
 #
-# 1. With three devices and a batch of 64, what does the trainer say before it begins?
+# 1. With three devices and a batch size of 64, what does the trainer say before it begins?
 
 # %% tags=["exercise"]
 answer = ...  # the largest batch below 64 that it takes
