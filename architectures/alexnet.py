@@ -1,6 +1,6 @@
 """AlexNet.  ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012.
 
-And its author's later, narrower net of one column: One weird trick, arXiv:1404.5997.
+Also its author's later, narrower net with one column: One weird trick, arXiv:1404.5997.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ TABLE = (
     (384, 3, 1, 1, 2, False, False),
     (256, 3, 1, 1, 2, False, True),
 )
-# One weird trick, as torchvision and pytorchcv (alexnetb) have it: no groups, no LRN.
+# One weird trick, as in torchvision and pytorchcv (alexnetb): no groups, no LRN.
 ONE_COLUMN = (
     (64, 11, 4, 2, 1, False, True),
     (192, 5, 1, 2, 1, False, True),
@@ -40,14 +40,14 @@ RESPONSES = {  # how LRN differs; the paper's k is bias
 
 def body(x: Tensor, table: Sequence[Any], grouped: bool, *, pool: PoolPadding = "valid",
          response: Response = "paper") -> Tensor:  # fmt: skip
-    """Five convolutions, each with relu, then LRN, then overlapping pools where the table says.
+    """Five convolutions with relu; LRN and overlapping pooling follow where the table says.
 
     x (N, 227, 227, 3) -> (N, 6, 6, 256).
 
     Args:
         table: section 3.5 and Figure 2: filters, kernel, stride, padding, groups, LRN, max pool.
         grouped: conv2, 4 and 5 in the two groups of the paper's two GPUs.
-        pool: the padding of the pools; windows of Caffe and pytorchcv overhang ('ceil').
+        pool: padding of the pooling; in Caffe and pytorchcv windows overhang ('ceil').
         response: LRN's constants; Caffe and Torch divide its alpha by n, and Caffe's k is 1.
     """
     for i, (f, k, s, p, g, norm, pooled) in enumerate(table, 1):

@@ -5,7 +5,7 @@ from convbook.blocks.nasnet import AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION
 
 CELLS = AMOEBANET_A_NORMAL, AMOEBANET_A_REDUCTION
 
-# (N, F): cells a stage and filters of the first; the stem is the authors' code's, 32 filters.
+# (N, F): cells per stage and filters of the first; the stem follows the authors' code, 32 filters.
 NETS = {
     "amoebanet_a_6_190": imagenet(CELLS, 6, 190, 32, 331, {}),
     "amoebanet_a_6_448": imagenet(

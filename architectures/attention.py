@@ -13,13 +13,13 @@ from convbook.blocks.types import Norm, Tensor
 
 def bam_unit(x: Tensor, f: int, s: int, *, block: Callable[..., Tensor], n: Norm = BN,
              **letters: Any) -> Tensor:  # fmt: skip
-    """The block, after a BAM where it halves the grid: at the net's bottlenecks."""
+    """The block; a BAM precedes it where it halves the grid, at the net's bottlenecks."""
     x = x if s == 1 else bam_block(x, n=n, form="product")
     return block(x, f, s, n=n, **letters)
 
 
 def net(depth: int, bam: bool) -> Net:
-    """A ResNet of another block, with the stride in the 3x3, as in the authors' Torch code."""
+    """A ResNet with another block and the stride in the 3x3, as in the authors' Torch code."""
     block, f, depths = resnet.IMAGENET[depth]
     block = partial(bam_unit, block=block) if bam else partial(block, attention=cbam_block)
     table = (block, f, depths, resnet.IMAGENET_STEM)

@@ -10,7 +10,7 @@ from convbook.blocks.layers import BN, conv, maxpool, sepconv
 from convbook.blocks.types import Padding, PoolPadding, Tensor
 
 # Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool; stride.
-# Modules 4c and 4d are 608 wide as their rows are printed, 576 as their output size is: with a
+# Modules 4c and 4d are 608 wide by their printed rows, but 576 by their output size, which needs a
 # pool projection of 96.
 TABLE = (
     (
@@ -38,15 +38,15 @@ def body(x: Tensor, table: Sequence[Any], separable: bool = False, *, eps: float
          bias: bool | None = None, se: Ratio = None, drop_path: float | None = None,
          p: Padding = "same", pool_p: PoolPadding = "same",
          max_p: PoolPadding = "same") -> Tensor:  # fmt: skip
-    """Ten Inception modules in three stages, each but the last ending with stride 2.
+    """Ten Inception modules in three stages; each stage but the last ends with stride 2.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).
 
     Args:
         table: Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj; pool;
             stride.
-        separable: the first 7x7 depthwise with multiplier 8, then 1x1, as the paper's appendix and
-            TF-slim have it.
+        separable: the first 7x7 is depthwise with multiplier 8, then 1x1, as in the paper's
+            appendix and TF-slim.
     """
     n, rest = BN | {"epsilon": eps}, dict(p=p, pool_p=pool_p, max_p=max_p, bias=bias)
     if separable:
@@ -67,7 +67,7 @@ def body(x: Tensor, table: Sequence[Any], separable: bool = False, *, eps: float
 
 
 OPTIONS = dict(eps=1e-5, bias=None, se=None, drop_path=None)
-# pytorchcv pads on both sides, its means count the padding, and its max pools overhang.
+# pytorchcv pads on both sides, its average pooling counts the padding, its max pooling overhangs.
 STYLES = {"paper": {}, "torch": {"p": 1, "pool_p": 1, "max_p": "ceil"}}
 VARIANTS = {
     "conv_bias": {"options": {"bias": True}},

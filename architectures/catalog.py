@@ -79,7 +79,7 @@ def is_ratio(v: Any) -> bool:
 
 
 def names(aliases: bool = True) -> list[str]:
-    """The names that create takes, in the order of the papers; the friendly ones last."""
+    """The names that create takes, in order of the papers; friendly aliases last."""
     return [*NETS, *ALIASES] if aliases else [*NETS]
 
 
@@ -89,7 +89,7 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def find(name: str) -> tuple[str, Net]:
-    """(the paper's name, its row).  Raises ValueError with the nearest names."""
+    """(the paper's name, its row).  For an unknown name: a ValueError with the nearest names."""
     full = ALIASES.get(name, name) if isinstance(name, str) else None
     if full not in NETS:
         raise ValueError(unknown(name, names()))
@@ -103,23 +103,23 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
            **options: Any) -> keras.Model:  # fmt: skip
     """A network of the papers as a functional keras.Model that returns logits.
 
-    network: one of names().  input_shape (rows, columns, channels) and classes are the paper's
-    unless given; rows and columns may be None where the head pools, and with top=False, which
-    leaves out the head.  weights of the same network: the path of a .keras or .weights.h5 file;
-    'imagenet', those of keras.applications; or, as PyTorch's libraries name them, the path of a
-    .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights bring the options
-    they need, and the model knows how images are prepared for them: see graph.prepared.
-    of='torchvision/resnet50', the row of weights.published() that weights of a file are of, brings
-    its options too ('own': they are yours, and fit the options as they are).  adapt_channels=True
-    adapts another library's first kernel to images of other channels, as timm does.  name: the
-    model's, by default the network's; two of a kind in one model need two, and
+    network: one of names().  input_shape (rows, columns, channels) and classes default to the
+    paper's; rows and columns may be None if the head pools, or with top=False, which leaves out the
+    head.  weights of the same network: the path of a .keras or .weights.h5 file;
+    'imagenet', those of keras.applications; or, with names of PyTorch's libraries, the path of a
+    .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights set the options
+    they need, and the model knows how to preprocess images for them: see graph.prepared.
+    of='torchvision/resnet50', the row of weights.published() that describes a file's weights, sets
+    its options too ('own': your own weights, which fit the options as given).  adapt_channels=True
+    adapts another library's first kernel to images with other channels, as timm does.  name: of
+    the model, by default the network's; the same network twice in one model needs two names, and
     get_layer(model, 'left/stage1') then finds a layer of one.
 
-    features=True returns, without the head, a list of maps: the last at each stride, the smallest
-    stride first, the last of all what top=False returns.  The strides are 2, 4, 8, 16 and 32 in
-    networks for ImageNet, with 1 before them in VGG; without 2 in AlexNet and Network in Network,
-    without 32 in SqueezeNet; 1, 2 and 4 in those for CIFAR and in LeNet-5.  A convolution without
-    padding trims the map and begins no new stride: LeNet-5's maps are 28, 10 and 1 wide.
+    features=True leaves out the head and returns a list of maps: the last map at each stride, the
+    smallest stride first; the last entry is what top=False returns.  Networks for ImageNet have the
+    strides 2, 4, 8, 16 and 32, VGG also 1; AlexNet and Network in Network lack 2, SqueezeNet 32.
+    Networks for CIFAR and LeNet-5 have 1, 2 and 4.  A convolution without padding trims the map
+    without starting a new stride: LeNet-5's maps are 28, 10 and 1 wide.
 
     Options, the same for all nets (each net's own are in its file):
     variant     another reading or edition, by its name in facts.json
@@ -161,7 +161,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
 
 
 def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Model:
-    """The model with the known facts of its weights, for images of its size."""
+    """The model with what is known of its weights, for images of its size."""
     rows, columns, channels = model.input_shape[1:]
     preparation, names = known.preparation, known.class_names
     size = rows if rows and rows == columns else preparation.crop
@@ -177,7 +177,7 @@ def completed(name: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None:
-    """Raises ValueError for arguments of create that no network could take."""
+    """Raises ValueError for arguments of create that fit no network."""
     named = name is None or (isinstance(name, str) and name and "/" not in name)
     require(isinstance(top, bool), top=top, right="True or False")
     require(isinstance(features, bool), features=features, right="True or False")
@@ -188,7 +188,7 @@ def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None
 
 
 def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
-    """The row with a user's options in place of the paper's; its options are then final."""
+    """The row with a user's options in place of the paper's; the result is final."""
     left = {k for k, v in given.items() if k in OPTIONS and (v is None or v is False)}
     asked = {k: v for k, v in given.items() if k not in left}
     check_options(name, net, asked)
@@ -252,7 +252,7 @@ def build(name: str, net: Net, top: bool, a: str | None) -> keras.Model:
 
 
 def least_size(name: str, net: Net) -> int | None:
-    """The least size that the body takes, if that is more than what net.shape asks for; or None."""
+    """The smallest size that the body takes, if larger than the given one; else None."""
     rows, columns, channels = net.shape
     low, high = min(rows or 0, columns or 0), max(NETS[name].shape[:2])
     free = replace(net, shape=(None, None, channels))

@@ -1,4 +1,4 @@
-"""What all architectures share: the row of a catalog, the head, and gates and SE by option."""
+"""Shared by all architectures: the row of the catalog, heads, gates and SE by option."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,8 +53,8 @@ class Net:
     """A network as a row of data.
 
     body(x, *table, **options) -> features, or [features, auxiliary features from the input side
-    ...]; head(x, classes) -> logits.  options are those that a user may give, with the paper's
-    choices; a variant is the fields of the row that it changes; a style is the options it changes.
+    ...]; head(x, classes) -> logits.  options are those that a user may set, with the paper's
+    values; a variant lists the fields of the row that it changes, a style the options.
     """
 
     body: Callable[..., Features]
@@ -68,11 +68,11 @@ class Net:
 
 
 def gates(b: int, survival: float | None = None, drop_path: float | None = None) -> Iterator[Gate]:
-    """gate= for each of b blocks or modules in turn, from the input side; None where none is asked.
+    """gate= for each of b blocks or modules, from the input side; None without either option.
 
-    survival: stochastic depth, arXiv:1603.09382: the branch of block l is run with probability
-    1 - l/b (1 - survival).  drop_path: each sample loses a branch or path with probability
-    l/b drop_path, as NASNet's grows with depth.
+    survival: stochastic depth, arXiv:1603.09382; block l runs its branch with probability
+    1 - l/b (1 - survival).  drop_path: each sample drops a branch or path with probability
+    l/b drop_path, which grows with depth as in NASNet.
     """
     if survival is not None:
         require(drop_path is None, drop_path=drop_path, right=f"None beside survival={survival!r}")
@@ -85,7 +85,7 @@ def gates(b: int, survival: float | None = None, drop_path: float | None = None)
 
 
 def ratios(se: Ratio, stages: int) -> Iterator[int | None]:
-    """se= for each stage in turn: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
+    """se= for each stage: the ratio r, or None.  se is r, or (r, stages counted from 1)."""
     if not isinstance(se, (tuple, list)):
         require(se is None or is_whole(se), se=se, right=f"a ratio such as 16, or {PAIR}")
         return repeat(se)

@@ -26,15 +26,15 @@ def body(x: Tensor, depths: tuple[int, ...], csp: bool, slope: float, *,
          eps: float = 1e-5) -> Tensor:  # fmt: skip
     """3x3 32 -> stages of 64, 128, 256 ..., each with 3x3/2 before its blocks.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 1024).  YOLOv3, Table 1; the first stage of CSPDarknet-53 is
-    as wide in each half as in all, and its block narrows, as in the authors' code.
+    x (N, H, W, C) -> (N, H/32, W/32, 1024).  YOLOv3, Table 1; in the first stage of CSPDarknet-53
+    each half is as wide as the stage, and its block narrows, as in the authors' code.
     """
     n = BN | {"epsilon": eps}
     x = leaky_conv(x, 32, k=3, n=n, slope=slope)
     x = tap(x, "stem")
     for i, depth in enumerate(depths, 1):
         f, first = 32 * 2**i, i == 1
-        part = f // 2 if csp and not first else f  # of what the blocks read
+        part = f // 2 if csp and not first else f  # width that the blocks read
         if csp:
             kept, x = csp_halves(x, f, 2, width=2 * part, n=n, slope=slope)
         else:
@@ -48,7 +48,7 @@ def body(x: Tensor, depths: tuple[int, ...], csp: bool, slope: float, *,
 
 
 def net(row: Row) -> Net:
-    """torch_slope: PyTorch's own, with which timm's weights were trained."""
+    """torch_slope: PyTorch's default, used to train timm's weights."""
     variants = {"torch_slope": {"table": row._replace(slope=0.01)}}
     return Net(body, row, (256, 256, 3), options={"eps": 1e-5}, variants=variants)
 

@@ -22,7 +22,7 @@ CIFAR_BC = ((100, 12), (250, 24), (190, 40))
 def body(x: Tensor, depths: Sequence[int], f: int, bottleneck: int | None, compression: int,
          stem: int | Literal["imagenet"], *, eps: float = 1e-5, rate: float = 0.0,
          recompute: bool = False) -> Tensor:  # fmt: skip
-    """Dense blocks with transitions between, a last batch norm and relu.
+    """Dense blocks with transitions between them, then batch norm and relu.
 
     x (N, H, W, C) -> (N, H/32, W/32, C'), or with the CIFAR stem, a bare 3x3, (N, H/4, W/4, C').
 

@@ -1,6 +1,6 @@
 """EfficientNet, arXiv:1905.11946: one small network, scaled in width, depth and resolution at once.
 
-And the authors' Lite, for phones: no squeeze-and-excitation, relu6, ends that are not scaled.
+Also the authors' Lite, for phones: no squeeze-and-excitation, relu6, unscaled ends.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ TABLE = (
     (6, 5, 192, 4, 2),
     (6, 3, 320, 1, 1),
 )
-# The authors' code, of section 5.2: width, depth, resolution, dropout of the head.
+# The authors' code for section 5.2: width, depth, resolution, dropout of the head.
 SCALES = {
     "b0": (1.0, 1.0, 224, 0.2),
     "b1": (1.0, 1.1, 240, 0.2),
@@ -53,7 +53,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, a: str, se: int 
     Args:
         table: Table 1, scaled: expansion, kernel, channels, layers, first stride.
         stem, last: filters of the first and the last convolution.
-        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
+        p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
     n = BN_TF | {"momentum": 0.99, "epsilon": eps}
     gate = gates(sum(row[3] for row in table), survival, drop_path)

@@ -12,7 +12,7 @@ from convbook.blocks.mbconv import fused_mbconv_block, mbconv_block
 from convbook.blocks.mobilenet import rounded
 from convbook.blocks.types import Padding, Tensor
 
-# The authors' code, S as Table 4.  Of the stages of all networks: whether fused, expansion, first
+# The authors' code, S as in Table 4.  The stages of all networks: whether fused, expansion, first
 # stride.
 STAGES = (
     (True, 1, 1),
@@ -62,7 +62,7 @@ def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 128
 
 
 def scaled(table: Sequence[Any], width: float, depth: float) -> tuple[Any, ...]:
-    """Widths to multiples of 8, to the nearest in B; depths are rounded up."""
+    """Rounds widths to multiples of 8, in B to the nearest, and depths up."""
     near = nearest if table is B else rounded
     return tuple((near(f * width), ceil(b * depth)) for f, b in table)
 

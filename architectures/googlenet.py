@@ -32,7 +32,7 @@ RESPONSES = {"paper": (2.0, 1e-4), "caffe": (1.0, 1e-4 / 5)}  # k and alpha of L
 def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
     """7x7/2 64 -> pool -> 1x1 64 -> 3x3 192, with LRN where there is no batch norm.
 
-    separable: the first kernel as Table 1 counts it, depthwise with multiplier 8, then 1x1.
+    separable: the first convolution is depthwise with multiplier 8, then 1x1, as Table 1 counts it.
     """
     if separable:
         x = conv(dwconv(x, k=7, s=2, p=3, a=None, bias=False, multiplier=8), 64, k=1)
@@ -48,7 +48,7 @@ def stem(x: Tensor, n: Norm, separable: bool, response: Response) -> Tensor:
 def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int, last: int, *,
          aux: bool | None = None, se: Ratio = None, drop_path: float | None = None,
          separable: bool = False, response: Response = "paper") -> Features:  # fmt: skip
-    """Stem, then nine Inception modules in three stages, before each a pool.
+    """Stem, then nine Inception modules in three stages with pooling before each stage.
 
     x (N, H, W, C) -> (N, H/32, W/32, 1024).
 
@@ -57,7 +57,7 @@ def body(x: Tensor, table: Sequence[Sequence[tuple[int, ...]]], n: Norm, k: int,
         n: batch norm or None.
         k: the large kernel.
         last: the kernel of the last pool (2 in Torch).
-        aux: also the features of the heads after 4a and 4d.
+        aux: also returns the features of the heads after 4a and 4d.
         response: LRN's constants; Caffe's k is 1, and it divides alpha by n.
     """
     x = stem(x, n, separable, response)

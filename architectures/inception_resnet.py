@@ -17,9 +17,9 @@ from convbook.blocks.layers import BN_TF, conv, dense, gavgpool, maxpool, norm
 from convbook.blocks.types import Norm, PoolPadding, Tensor
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C: the authors' code
-# Stem, residual modules of A, B, C, how many, widths of the two reductions, and of a last 1x1.
+# Stem, numbers of residual modules A, B, C, widths of the two reductions and of a last 1x1.
 V1 = ("v1", (5, 10, 5), (192, 192, 256, 384), (256, 256, 256), None)  # Figures 14, 10 to 15
-V1_PCV = ("v1", (5, 10, 6), *V1[2:4], 0)  # pytorchcv's, after facenet: six C, the last in full
+V1_PCV = ("v1", (5, 10, 6), *V1[2:4], 0)  # pytorchcv's, after facenet: six C, the last unscaled
 V2 = ("v2", (10, 20, 10), (256, 256, 384, 384), (256, 288, 320), 1536)  # the authors' code
 V2_DRAWN = ("v4", (5, 10, 5), (256, 256, 384, 384), (256, 288, 320), None)  # Figures 15 to 19
 
@@ -57,7 +57,7 @@ def body(x: Tensor, stem_of: str, depths: tuple[int, ...], f_a: tuple[int, ...],
         for j in range(1, depth + 1 - in_full):
             x = inception_resnet_block(x, paths=kind, scale=scale, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
-        if in_full:  # The released v2 adds its last C in full, without a relu.
+        if in_full:  # The released v2 adds its last C unscaled, without a relu.
             x = inception_resnet_block(x, paths=kind, scale=1.0, n=n, a=None, gate=next(gate))
             x = tap(x, f"stage{i}_block{depth}")
         x = tap(x, f"stage{i}")

@@ -42,7 +42,7 @@ def body(x: Tensor, f_a: Sequence[int], f_b: Sequence[int], depth_c: int, *, n: 
     Args:
         f_a: the authors' code: width of each A module's pool projection.
         f_b: the authors' code: width of each B module's 7x7 paths.
-        aux: also the features of the head after the last B.
+        aux: also returns the features of the head after the last B.
     """
     n, heads = n | {"epsilon": eps}, []
     gate = gates(len(f_a) + len(f_b) + depth_c, None, drop_path)

@@ -15,7 +15,7 @@ from convbook.blocks.inception_v4 import (
 from convbook.blocks.layers import BN_TF
 from convbook.blocks.types import PoolPadding, Tensor
 
-# Figure 9: the stages' modules, how many, and the reduction before the next.
+# Figure 9: modules of each stage, their number, and the reduction before the next stage.
 TABLE = (
     (inception_v4_a, 4, reduction_a),
     (inception_v4_b, 7, reduction_b),

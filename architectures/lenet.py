@@ -13,7 +13,7 @@ from convbook.blocks.types import Tensor
 
 
 def uniform(fan_in: int) -> keras.initializers.Initializer:
-    """The paper's start for a layer whose units have fan_in inputs.  Section II-B, appendix A."""
+    """The paper's initialiser for a layer with fan_in inputs a unit.  Section II-B, appendix A."""
     return keras.initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
 

@@ -51,7 +51,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, *, eps: float = 1e-3, p: Pa
         table: expansion, kernel, channels, layers, first stride and ratio of squeeze-and-excitation
             of each stage.
         stem: filters of the first convolution.
-        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
+        p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
     n = BN_TF | {"momentum": 0.99, "epsilon": eps}
     gate = gates(sum(row[3] for row in table), survival, drop_path)

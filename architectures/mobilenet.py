@@ -8,7 +8,7 @@ from convbook.blocks.layers import BN_TF, conv
 from convbook.blocks.mobilenet import mobilenet_block
 from convbook.blocks.types import Act, Padding, Tensor
 
-# Table 1: filters, stride.  The last stride is 1; the table prints 2, which its sizes refute.
+# Table 1: filters, stride.  The last stride is 1; the table prints 2, which contradicts its sizes.
 V1 = (
     ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2))
     + 5 * ((512, 1),)

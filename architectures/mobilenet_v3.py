@@ -29,7 +29,7 @@ LARGE = (
     (5, 672, 160, 4, HS, 2),
     *2 * ((5, 960, 160, 4, HS, 1),),
 )
-# Table 2, the same of the small one.
+# Table 2: the same for the small network.
 SMALL = (
     (3, 16, 16, 4, RE, 2),
     (3, 72, 24, None, RE, 2),
@@ -50,10 +50,10 @@ def body(x: Tensor, table: Sequence[Any], last: int, *, eps: float = 1e-3, p: Pa
     x (N, H, W, C) -> (N, H/32, W/32, last).
 
     Args:
-        table: a stage is blocks of as many channels: kernel, expanded width, channels, ratio of
-            squeeze-and-excitation, activation, stride.
+        table: kernel, expanded width, channels, ratio of squeeze-and-excitation, activation and
+            stride of each block; blocks with equal channels form a stage.
         last: filters of the last convolution.
-        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
+        p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
     n = BN_TF | {"momentum": 0.99, "epsilon": eps}
     gate = gates(sum(len(stage) for stage in table), survival, drop_path)
@@ -75,7 +75,7 @@ def head(x: Tensor, classes: int, f: int) -> Tensor:
 
 
 def staged(table: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Sequence[Any]]]:
-    """(stage, block, row) of a table: a stage is blocks of as many channels."""
+    """(stage, block, row) of a table: blocks with equal channels form a stage."""
     for i, (_, rows) in enumerate(groupby(table, key=lambda row: row[2]), 1):
         for j, row in enumerate(rows, 1):
             yield i, j, row

@@ -13,11 +13,12 @@ from convbook.blocks.mbconv import fused_mbconv_block
 from convbook.blocks.types import Norm, Padding, Tensor
 from convbook.blocks.uib import uib_block
 
-# A block is the kernels of its two depthwise convolutions, and its expansion.  By the paper's names
-# and these kernels, at expansion 4: E is ExtraDW, C is ConvNext-like, FFN has no depthwise.
+# A block is given by the kernels of its two depthwise convolutions and its expansion.  In the
+# paper's names, with these kernels and expansion 4: E is ExtraDW, C is ConvNext-like, FFN has no
+# depthwise.
 E33, E35, E53, E55 = (3, 3, 4), (3, 5, 4), (5, 3, 4), (5, 5, 4)
 C3, C5, FFN = (3, None, 4), (5, None, 4), (None, None, 4)
-# A stage of the appendix is its channels and its blocks, the first of which has stride 2.
+# A stage of the appendix is its channels and its blocks; the first block has stride 2.
 S = (
     (96, (5, 5, 3), *4 * ((None, 3, 2),), C3),
     (128, (3, 3, 6), E55, (None, 5, 4), (None, 5, 3), *2 * ((None, 3, 4),)),
@@ -46,7 +47,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: No
             each block.
         stem: filters of the first convolution.
         pairs: filters of each pair; none for a fused MBConv of 48 channels.
-        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
+        p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
     gate = gates(sum(map(len, table)) - len(table), survival, drop_path)
     x = tap(conv(x, stem, k=3, s=2, p=p, n=n), "stem")
@@ -72,9 +73,9 @@ def head(x: Tensor, classes: int, n: Norm, rate: float) -> Tensor:
 
 def net(table: Sequence[Any], size: int, n: Norm, stem: int = 32, pairs: Sequence[Any] = (),
         rate: float = 0.2) -> Net:  # fmt: skip
-    """size: of the images; n, rate: the batch norm and the dropout of the authors' configuration.
+    """size: of the images; n, rate: batch norm and dropout of the authors' configuration.
 
-    timm pads as Torch does, and has its batch norm.
+    timm has Torch's padding and batch norm.
     """
 
     def row(n: Norm, p: Padding) -> dict[str, Any]:

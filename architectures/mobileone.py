@@ -1,4 +1,4 @@
-"""MobileOne: branches while it trains, a plain MobileNet once folded.  arXiv:2206.04040."""
+"""MobileOne: branches in training, a plain MobileNet after folding.  arXiv:2206.04040."""
 
 from collections.abc import Sequence
 

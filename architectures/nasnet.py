@@ -9,7 +9,7 @@ from convbook.blocks.layers import BN_TF, act, conv
 from convbook.blocks.nasnet import NASNET_A_NORMAL, NASNET_A_REDUCTION, PoolOf, cell
 from convbook.blocks.types import Tensor
 
-Table = tuple[Any, Any]  # the rows of a cell, and which of its states are concatenated
+Table = tuple[Any, Any]  # rows of a cell, and the states that it concatenates
 Cells = tuple[Table, Table | None]  # a normal cell and, if there is one, a reduction cell
 
 CELLS = NASNET_A_NORMAL, NASNET_A_REDUCTION
@@ -20,10 +20,10 @@ def plan(
 ) -> list[tuple[Table, int, int, str]]:
     """The cells in order: (rows and used states, filters, stride, name).
 
-    Section 3, Figure 2; TF-slim's code.  Three stages of normal cells; a reduction cell before the
-    second and the third, which have twice the filters of the one before; for ImageNet (stem
-    'imagenet') two more before the first.  Without a reduction cell, the first normal cell of a
-    stage has its stride.
+    Section 3, Figure 2; TF-slim's code.  Three stages of normal cells; a reduction cell precedes
+    the second and the third, which have twice the filters of the previous stage; for ImageNet
+    (stem 'imagenet') two more precede the first.  Without a reduction cell, the first normal cell
+    of a stage has the stride.
     """
     halving = reduction or normal
     stem_cells = [(halving, f // 4, 2, "stem_cell1"), (halving, f // 2, 2, "stem_cell2")]
@@ -47,17 +47,17 @@ def body(x: Tensor, tables: Cells, depth: int, f: int, stem: str, first: int, *,
     Args:
         skip: a cell after a reduction also reads the cell before the last two, not the last
             (NASNet-A large).
-        aux: also the features of a head on the second stage, scale times as wide.
-        drop_path: the last cell's, growing linearly from the first.
+        aux: also returns the features of a head on the second stage, scale times as wide.
+        drop_path: probability of the last cell, growing linearly from the first.
     """
     n, cells = BN_TF | {"epsilon": eps}, plan(*tables, depth, f, stem)
     stride, p = (2, "valid") if stem == "imagenet" else (1, "same")
     h_prev, h = None, tap(conv(x, first, k=3, n=n, a=None, s=stride, p=p), "stem")
-    heads, s_prev = [], 1  # by how much h_prev is larger than h
+    heads, s_prev = [], 1  # h_prev is s_prev times as large as h
     gate = gates(len(cells), None, drop_path)
     # Each cell with its filters and stride, NASNet's Figure 2.
     for (rows, used), width, s, name in cells:
-        reduces = s == 2 and width > f  # and is none of the stem
+        reduces = s == 2 and width > f  # and is not in the stem
         if aux and reduces and width == 4 * f:
             widths = int(128 * scale), int(768 * scale)
             heads = [tap(aux_head_v3(act(h, "relu"), classes=None, f=widths, k=None, n=n), "aux1")]
@@ -73,7 +73,7 @@ def head(x: Tensor, classes: int) -> Tensor:
 
 
 OPTIONS = dict(eps=1e-3, aux=None, drop_path=None)
-# The padding of pools with a stride counts in keras.applications, and that of means in timm.
+# keras.applications counts the padding of all pooling with a stride, timm that of averages only.
 STYLES = {"paper": {}, "keras": {"pool_p": "zeros"}, "torch": {"pool_p": "zeros in means"}}
 AUX = {"with_aux": {"options": {"aux": True}}}
 

@@ -12,8 +12,8 @@ from convbook.blocks.layers import avgpool, maxpool
 from convbook.blocks.nin import mlpconv
 from convbook.blocks.types import PoolPadding, Tensor
 
-# Kernel, stride, padding and widths of each mlpconv block, then its pool and dropout; the last
-# block ends in one map a class and belongs to the head.
+# Kernel, stride, padding and widths of each mlpconv block, then its pooling and dropout; the last
+# block ends in one map per class and belongs to the head.
 CIFAR10 = (
     (5, 1, 2, (192, 160, 96), "max", True),
     (5, 1, 2, (192, 192, 192), "avg", True),
@@ -31,11 +31,11 @@ def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tens
     """mlpconv blocks, each with a 3x3/2 pool; the last block is in the head.
 
     x (N, 32, 32, 3) -> (N, 8, 8, 192), or (N, 224, 224, 3) -> (N, 6, 6, 384).  The paper says max
-    pooling everywhere; its released CIFAR net has a mean after the second block.
+    pooling everywhere; its released CIFAR net has average pooling after the second block.
 
     Args:
         table: the authors' released net: kernel, stride, padding, widths, pool after it, dropout.
-        pool: padding of the pools, by default overhanging, as in Caffe.
+        pool: padding of the pooling, by default overhanging, as in Caffe.
     """
     for i, (k, s, p, widths, kind, drop) in enumerate(table[:-1], 1):
         x = mlpconv(x, widths, k=k, s=s, p=p)
@@ -46,7 +46,7 @@ def body(x: Tensor, table: Sequence[Any], *, pool: PoolPadding = "ceil") -> Tens
 
 
 def head(x: Tensor, classes: int, last: tuple[Any, ...]) -> Tensor:
-    """The last mlpconv block and the global mean of its maps, one a class: no dense layer."""
+    """The last mlpconv block and the global mean of its maps, one per class: no dense layer."""
     k, s, p, widths, _, _ = last
     return maps_head(mlpconv(x, (*widths[:-1], classes), k=k, s=s, p=p))
 

@@ -13,7 +13,7 @@ from convbook.blocks.preresnet import preact_block
 from convbook.blocks.resnet import bottleneck_block
 from convbook.blocks.types import Tensor
 
-# Width after the first stage, blocks a stage, ratio of the bottleneck (None: two 3x3).
+# Width after the first stage, blocks per stage, ratio of the bottleneck (None: two 3x3).
 IMAGENET = {
     18: (64, (2, 2, 2, 2), None),
     34: (64, (3, 4, 6, 3), None),
@@ -28,7 +28,7 @@ CIFAR = {110: (16, None), 164: (64, 4), 1001: (64, 4)}  # width, ratio; sections
 def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[int, int, int],
          stem_n: bool, *, eps: float = 1e-5, keras: bool = False,
          **letters: Any) -> Tensor:  # fmt: skip
-    """Units with batch norm and relu before each convolution, one more of both last.
+    """Units with batch norm and relu before each convolution, and both once more at the end.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).
 
@@ -36,8 +36,8 @@ def body(x: Tensor, f: int, depths: Sequence[int], r: int | None, stem: tuple[in
         depths: units in each stage.
         stem: kernel, stride and filters of the first convolution.
         stem_n: whether batch norm and relu come after it, which the paper's text leaves open.
-        keras: as keras.applications' ResNetV2, with biases, the stride in the last unit of a
-            stage, and a pool that takes zeros in.
+        keras: keras.applications' ResNetV2, with biases, the stride in the last unit of a stage,
+            and pooling that reads padded zeros.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
     if stem_n:

@@ -45,8 +45,8 @@ def stages(w0: int, wa: float, wm: float, depth: int, width: int,
            up: bool = False) -> tuple[tuple[int, int, int], ...]:  # fmt: skip
     """(blocks, filters, width of a group) of each stage.
 
-    Widths grow linearly with depth, and become w0 times a power of wm, then a multiple of 8, last
-    one of a group's width: see grouped.
+    Widths grow linearly with depth; each is rounded to w0 times a power of wm, then to a multiple
+    of 8, then of a group's width: see grouped.
     """
     linear = [w0 + wa * j for j in range(depth)]
     powers = [round(log(u / w0, wm)) for u in linear]
@@ -56,9 +56,9 @@ def stages(w0: int, wa: float, wm: float, depth: int, width: int,
 
 
 def grouped(w: int, width: int, up: bool) -> int:
-    """w to the nearest multiple of a group's width: halves to an even number of groups.
+    """w rounded to the nearest multiple of a group's width; halves to an even number of groups.
 
-    up: halves upwards, and nothing below 90 % of w, as in torchvision.
+    up: halves round up, and no result is below 90 % of w, as in torchvision.
     """
     if not up:
         return width * round(w / width)
@@ -88,7 +88,7 @@ def body(x: Tensor, table: Sequence[tuple[int, int, int]], se: int | None, *, ep
 
 
 def net(rule: Rule, se: int | None, variant: bool) -> Net:
-    """variant: whether torchvision has another network for it, since it rounds widths up."""
+    """variant: whether torchvision's network differs, because it rounds widths up."""
     other = {"torchvision": {"table": (stages(*rule, up=True), se)}} if variant else {}
     return Net(body, (stages(*rule), se), options=OPTIONS, variants=other)
 

@@ -1,4 +1,4 @@
-"""RepVGG: branches while it trains, a plain net of 3x3s once folded.  arXiv:2101.03697."""
+"""RepVGG: branches in training, a plain net of 3x3s after folding.  arXiv:2101.03697."""
 
 from collections.abc import Sequence
 

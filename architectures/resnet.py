@@ -1,4 +1,4 @@
-"""ResNet and the plain nets beside it.  Deep Residual Learning, arXiv:1512.03385."""
+"""ResNet and its plain counterparts.  Deep Residual Learning, arXiv:1512.03385."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ IMAGENET = {
 IMAGENET_STEM = (7, 2, 64)
 CIFAR = (20, 32, 44, 56, 110, 1202)  # section 4.2: 6n + 2 layers, n blocks in each of 3 stages
 
-# What can be chosen, and what the paper chose: sections 3.3, 3.4 and 4.1; eps as in its Caffe nets.
+# The options, with the paper's values: sections 3.3, 3.4 and 4.1; eps as in its Caffe nets.
 # pool: padding of the stem's pooling, 1 as in Torch and Keras, 'ceil' as in Caffe.
 COMMON = dict(bias=None, eps=1e-5)
 RESIDUAL = COMMON | dict(shortcut="B", se=None, survival=None, drop_path=None)
@@ -30,7 +30,7 @@ STYLES = {"paper": {}, "torch": {}, "keras": {"eps": 1.001e-5}}  # all three pad
 def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int], *, n: Norm,
            se: Ratio = None, survival: float | None = None, drop_path: float | None = None,
            late: bool = False, **letters: Any) -> Tensor:  # fmt: skip
-    """Stages of blocks, each twice as wide and half as large as the one before.
+    """Stages of blocks; each stage is twice as wide and half as large as the previous one.
 
     x (N, H, W, C) -> (N, H/8, W/8, 8f) in four stages.  late: the stride is in the last block of
     a stage, not in the first of the next, and its shortcut takes every second pixel.
@@ -51,15 +51,15 @@ def stages(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int
 def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int],
          stem: tuple[int, int, int], *, pool: PoolPadding = 1, eps: float = 1e-5,
          shortcut: Shortcut | None = None, **letters: Any) -> Tensor:  # fmt: skip
-    """A convolution, then stages of blocks, each twice as wide as the one before.
+    """A convolution, then stages of blocks; each stage is twice as wide as the previous one.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f), or with the CIFAR stem (N, H/4, W/4, 4f).  Without a
-    shortcut, the plain net.
+    shortcut it is the plain net.
 
     Args:
         depths: blocks in each stage, Table 1 or section 4.2.
-        stem: kernel, stride and filters of the first convolution; a max pool after it where it
-            strides.
+        stem: kernel, stride and filters of the first convolution; max pooling follows if it has a
+            stride.
     """
     n, (k, s, width) = BN | {"epsilon": eps}, stem
     x = tap(conv(x, width, k=k, s=s, p=k // 2, n=n, bias=letters.get("bias")), "stem")

@@ -14,7 +14,7 @@ DEPTHS = (18, 34, 50)  # section 4.2 has 50; the others are timm's
 
 def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int], *,
          pool: PoolPadding = 1, eps: float = 1e-5, **letters: Any) -> Tensor:  # fmt: skip
-    """Three 3x3 in place of the 7x7 (Figure 2b), then ResNet's stages.
+    """Three 3x3 instead of the 7x7 (Figure 2b), then ResNet's stages.
 
     x (N, H, W, C) -> (N, H/32, W/32, 8f).
 

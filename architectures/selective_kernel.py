@@ -1,4 +1,4 @@
-"""SKNet and SK-ResNet: ResNeXt and ResNet whose kernels are chosen.  arXiv:1903.06586."""
+"""SKNet and SK-ResNet: ResNeXt and ResNet that choose their kernels.  arXiv:1903.06586."""
 
 from convbook.architectures import resnet
 from convbook.architectures.common import Net
@@ -6,7 +6,7 @@ from convbook.blocks.selective_kernel import sk_basic_block, sk_block
 
 
 def net(depth: int) -> Net:
-    """SKNet of the depths of ResNet; below 50 layers timm's SK-ResNet."""
+    """SKNet with ResNet's depths; below 50 layers timm's SK-ResNet."""
     _, f, depths = resnet.IMAGENET[depth]
     block = sk_basic_block if depth < 50 else sk_block
     table = (block, f, depths, resnet.IMAGENET_STEM)

@@ -15,7 +15,7 @@ from convbook.blocks.types import Gate, Norm, PoolPadding, Tensor
 
 def body(x: Tensor, depths: Sequence[int], *, eps: float = 1e-5, se: Ratio = 16,
          pool: PoolPadding = "ceil", **options: Any) -> Tensor:  # fmt: skip
-    """SENet-154: three 3x3 in place of the 7x7, then stages of senet_block.
+    """SENet-154: three 3x3 instead of the 7x7, then stages of senet_block.
 
     x (N, H, W, C) -> (N, H/32, W/32, 2048).
 
@@ -38,7 +38,7 @@ def head(x: Tensor, classes: int) -> Tensor:
 
 
 def se_resnet(depth: int) -> Net:
-    """The authors' Caffe nets: stride in the first 1x1, an overhanging pool in the stem."""
+    """The authors' Caffe nets: stride in the first 1x1, overhanging pooling in the stem."""
     table = (bottleneck_block, 256, resnet.IMAGENET[depth][2], resnet.IMAGENET_STEM)
     options = resnet.BOTTLENECK | {"se": 16, "pool": "ceil"}
     return Net(resnet.body, table, options=options, styles=STYLES)

@@ -8,8 +8,8 @@ from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.shufflenet import Order, shufflenet_unit
 from convbook.blocks.types import Tensor
 
-# Table 1: filters of stage 2 for each number of groups g; stages 3 and 4 are twice as wide as the
-# one before.
+# Table 1: filters of stage 2 for each number of groups g; stages 3 and 4 are twice as wide as
+# the previous one.
 WIDTHS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 UNITS = (4, 8, 4)  # of stages 2 to 4; the first of each has stride 2
 
@@ -30,7 +30,7 @@ def body(x: Tensor, table: Sequence[tuple[int, int]], g: int, stem: int = 24, *,
     x = tap(maxpool(x, k=3, s=2, p=1), "stem_pool1")
     for i, (f, depth) in enumerate(table, 1):
         for j in range(1, depth + 1):
-            first = 1 if i == j == 1 else None  # not grouped on so few channels: section 3.2
+            first = 1 if i == j == 1 else None  # too few channels to group: section 3.2
             s = 2 if j == 1 else 1
             x = shufflenet_unit(x, f, s, g=g, n=n, first_g=first, order=order)
             x = tap(x, f"stage{i}_block{j}")

@@ -27,7 +27,7 @@ def body(x: Tensor, widths: Sequence[int], units: Sequence[int], *, eps: float =
     Args:
         widths: Table 5: filters of stages 2 to 4, then of the last 1x1.
         units: of each stage; the first has stride 2.
-        pool: the padding of the max pool; pytorchcv's windows overhang ('ceil').
+        pool: padding of the max pooling; pytorchcv's windows overhang ('ceil').
     """
     n = BN | {"epsilon": eps}
     x = tap(conv(x, 24, k=3, s=2, p=1, n=n), "stem")

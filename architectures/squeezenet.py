@@ -13,7 +13,7 @@ from convbook.blocks.types import PoolPadding, Tensor
 # Table 1: conv1 (filters, kernel), then fire modules by their width; a 3x3/2 max pool before each
 # group.  Input 227: the printed 224 does not give conv1's 111 x 111.
 V1_0 = ((96, 7), (128, 128, 256), (256, 384, 384, 512), (512,))
-KEPT = ((1, 2), (2, 1), (2, 3), (3, 1))  # modules that a simple bypass goes around
+KEPT = ((1, 2), (2, 1), (2, 3), (3, 1))  # modules with a simple bypass
 V1_1 = ((64, 3), (128, 128), (256, 256), (384, 384, 512, 512))
 
 
@@ -25,7 +25,7 @@ def body(x: Tensor, first: tuple[int, int], *groups: tuple[int, ...],
     x (N, 227, 227, 3) -> (N, 13, 13, 512).
 
     Args:
-        groups: widths of the fire modules, a pool before each group.
+        groups: widths of the fire modules; pooling precedes each group.
         bypass: 'simple' adds x around the modules that keep the width, 'complex' also a 1x1 of x
             around the others (Figure 2).
     """

@@ -10,7 +10,7 @@ NETS = {
     "stochastic_depth_resnet1202_cifar": resnet.cifar(
         1202, resnet.RESIDUAL | {"shortcut": "A"} | HALF
     ),
-    # The authors took fb.resnet.torch's net, whose stride is in the 3x3.
+    # The authors used the network of fb.resnet.torch, with the stride in the 3x3.
     "stochastic_depth_resnet152": resnet.imagenet(
         152, resnet.BOTTLENECK | {"stride_on": "3x3"} | HALF
     ),

@@ -46,7 +46,7 @@ def net(letter: str, respond: bool = False, **more: Any) -> Net:
 
 NETS = {f"vgg_{letter}": net(letter) for letter in "A"}
 NETS |= {"vgg_A_LRN": net("A", respond=True), **{f"vgg_{letter}": net(letter) for letter in "BCDE"}}
-# Not the paper's: batch norm; in torchvision's the convolutions before it keep their bias.
+# The paper has no batch norm; in torchvision's networks the convolutions before it keep biases.
 NORMED: dict[str, Any] = dict(
     options={"eps": 1e-5, "bias": None}, variants={"conv_bias": {"options": {"bias": True}}}
 )

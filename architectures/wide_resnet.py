@@ -11,7 +11,7 @@ CIFAR = ((16, 10), (28, 10), (40, 8))  # depth, and how much wider all stages ar
 
 
 def net(depth: int, width: int) -> Net:
-    """ResNet whose bottlenecks are width times as wide, with the stride in the 3x3."""
+    """ResNet with bottlenecks width times as wide and the stride in the 3x3."""
     _, f, depths = resnet.IMAGENET[depth]
     table = (partial(bottleneck_block, r=4 // width), f, depths, resnet.IMAGENET_STEM)
     options = resnet.BOTTLENECK | {"stride_on": "3x3", "pool": 1}

@@ -29,13 +29,13 @@ Order = Literal["pool first", "LRN first"]
 
 def body(x: Tensor, table: Sequence[Any], *, order: Order = "pool first",
          alpha: float = 1e-4) -> Tensor:  # fmt: skip
-    """Five convolutions, each with relu; overlapping pools, then LRN, where the table says.
+    """Five convolutions with relu; overlapping pooling, then LRN, follow where the table says.
 
     x (N, 224, 224, 3) -> (N, 6, 6, 256).
 
     Args:
         table: Figure 3: filters, kernel, stride, padding, max pool and LRN, max pool alone.
-        order: 'LRN first' as pytorchcv, and AlexNet, have it.
+        order: 'LRN first' as in pytorchcv and in AlexNet.
         alpha: of the LRN.
     """
     for i, (f, k, s, p, responds, pools) in enumerate(table, 1):

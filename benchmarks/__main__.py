@@ -3,7 +3,7 @@
 python -m benchmarks                 the list
 python -m benchmarks NAME            one, kept in benchmarks/results/NAME.json
 python -m benchmarks NAME --help     its options
-python -m benchmarks NAME --quick    at toy size, to see that it runs; kept only with --out
+python -m benchmarks NAME --quick    at toy size, to check that it runs; kept only with --out
 python -m benchmarks all             all, each in a process of its own
 """
 
@@ -41,14 +41,14 @@ def main(argv):
     if argv[0] not in NAMES:
         print(f"{argv[0]}: there is no such benchmark; there are {', '.join(NAMES)}, or all")
         return 2
-    logging.getLogger("tensorflow").setLevel("ERROR")  # each net is traced anew: it warns of that
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns because each net is traced again
     benchmark = import_module(f"benchmarks.measurements.{argv[0]}")
     carry_out(argv[0], benchmark, parsed(benchmark, argv), argv)
     return 0
 
 
 def listing():
-    """All benchmarks with what each is, read without importing them."""
+    """All benchmarks with a summary of each, read without importing them."""
     lines = ["python -m benchmarks NAME [--help], or all:", ""]
     for name in NAMES:
         text = (Path(__file__).parent / "measurements" / f"{name}.py").read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def listing():
 
 
 def parsed(benchmark, argv):
-    """The options that a benchmark names in OPTIONS, {name: (full, quick, help)}."""
+    """The options in a benchmark's OPTIONS, {name: (full, quick, help)}."""
     parser = argparse.ArgumentParser(f"python -m benchmarks {argv[0]}")
     parser.add_argument("--quick", action="store_true", help="at toy size")
     parser.add_argument("--out", help="the JSON file to write")
@@ -77,7 +77,7 @@ def parsed(benchmark, argv):
 
 
 def carry_out(name, benchmark, options, argv):
-    """Prints the rows of a benchmark as they come, and keeps them; returns them."""
+    """Prints, keeps and returns the rows of a benchmark."""
     run, start, rows = kept.about(name, argv), time.perf_counter(), []
     print(f"{name}: {run['cores']} cores, {run['date']}", flush=True)
     for row in benchmark.run(options):
@@ -87,7 +87,7 @@ def carry_out(name, benchmark, options, argv):
     run["versions"] = kept.versions()
     run["options"] = {key: getattr(options, key) for key in benchmark.OPTIONS}
     run["seconds"] = time.perf_counter() - start
-    if options.out and not all("skipped" in row for row in rows):  # what was kept may be of a GPU
+    if options.out and not all("skipped" in row for row in rows):  # kept rows may come from a GPU
         kept.write(options.out, run, rows)
         print(f"  kept in {options.out}")
         if Path(options.out).resolve().parent == kept.RESULTS:

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: what benchmarks/results holds, as a page."""
+"""Writes the results in benchmarks/results as the page docs/benchmarks.md."""
 
 import ast
 import json
@@ -33,7 +33,7 @@ def page(folder=RESULTS):
 
 
 def summary(runs):
-    """Markdown of the targets of each run, and of the rows that missed theirs."""
+    """Markdown of each run's targets and of the rows that missed theirs."""
     lines = ["| benchmark | targets met | missed |", "| --- | --- | --- |"]
     for run in runs:
         name, rows = run["benchmark"], [row for row in run["rows"] if "target" in row]
@@ -45,14 +45,14 @@ def summary(runs):
 
 
 def measured(row):
-    """What a row with a target measured, in words."""
+    """The measurement of a row with a target, in words."""
     if "ratio" in row:
         return f"{row['ratio']:.3f} of {row['against']}"
     return spelled(row["seconds"]).strip()
 
 
 def section(run):
-    """What a benchmark is, the run that was kept, and its rows."""
+    """A benchmark's description, its kept run and the rows."""
     code = (ROOT / "benchmarks" / "measurements" / f"{run['benchmark']}.py").read_text(
         encoding="utf-8"
     )
@@ -71,7 +71,7 @@ def section(run):
 
 
 def wide_table(rows):
-    """Markdown of rows that have columns of their own."""
+    """Markdown of the rows with their own columns."""
     head = list(dict.fromkeys(name for row in rows for name in row["columns"]))
     grid = [("what", *head), ("---",) * (len(head) + 1)]
     grid += [(row["what"], *(row["columns"].get(name, "") for name in head)) for row in rows]
@@ -79,7 +79,7 @@ def wide_table(rows):
 
 
 def plain_table(rows):
-    """Markdown of the rows, without columns that none has."""
+    """Markdown of the rows, without empty columns."""
     grid = [COLUMNS, *map(cells, rows)]
     used = [any(each) for each in zip(*grid[1:], strict=True)]
     grid = [[cell for cell, use in zip(row, used, strict=True) if use] for row in grid]
@@ -104,7 +104,7 @@ def cells(row):
 
 
 def pictures(run):
-    """The pictures that a run drew."""
+    """The pictures of a run."""
     names = [row["note"] for row in run["rows"] if row["what"] == "picture"]
     text = f"{run['benchmark']}: the figures of the table"
     return [line for name in names for line in ("", f"![{text}](../benchmarks/results/{name})")]

@@ -1,7 +1,7 @@
-"""Attention of convolutional networks: what each channel and each place weighs, read off the map.
+"""Attention in convolutional networks: weights for channels and positions, computed from the map.
 
-Each is a function from a map to the same map weighed.  In a residual block it comes last in the
-branch: basic_block(x, f, attention=eca_block).
+Each block multiplies a map by such weights or adds a context to it.  In a residual block it comes
+last in the branch: basic_block(x, f, attention=eca_block).
 """
 
 from typing import Literal
@@ -20,10 +20,10 @@ def eca_block(x: Map, *, k: Whole | None = None) -> Tensor:
     x (N, H, W, C) -> the same shape.  ECA-Net, arXiv:1910.03151.
 
     Args:
-        k: neighbours that decide on a channel, an odd number; by default (log2 C + 1) / 2, cut to
-            a whole number and made odd, as in the authors' code.
+        k: how many neighbouring channels set a channel's weight, an odd number; by default
+            (log2 C + 1) / 2, truncated and made odd, as in the authors' code.
     """
-    k = k or x.shape[-1].bit_length() // 4 * 2 + 1  # that many bits: log2 C + 1, cut
+    k = k or x.shape[-1].bit_length() // 4 * 2 + 1  # bit_length: log2 C + 1, truncated
     require(k % 2 == 1, k=k, right="an odd number, so that as many neighbours are on each side")
     m = ops.expand_dims(gavgpool(x), -1)
     m = layers.Conv1D(1, k, padding="same", use_bias=False, activation="sigmoid")(m)
@@ -40,8 +40,8 @@ def bam_block(x: Map, *, r: Whole = 16, d: Whole = 4, n: Norm = BN,
 
     Args:
         d: dilation of the 3x3.
-        form: 'sum' is the paper's; 'product' the authors' code, which multiplies the two, and has
-            n after all layers but the last of each.
+        form: 'sum' is the paper's; 'product' is the authors' code, which multiplies the two and has
+            n after every layer of each except the last.
     """
     c, product = x.shape[-1], form == "product"
     require(r <= c, r=r, right=f"a reduction from 1 to C={c}")
@@ -62,8 +62,8 @@ def cbam_block(x: Map, *, r: Whole = 16, k: Whole = 7, n: Norm = BN) -> Tensor:
     """x * sigmoid(channels) -> * sigmoid(places), each from means and maxima.
 
     x (N, H, W, C) -> the same shape; r is a reduction.  CBAM, arXiv:1807.06521.
-    Channels are dense C/r relu -> dense C, the same for means and maxima, added; places are a kxk
-    of the channels' maximum and mean, in the order of the authors' code.
+    Channels are dense C/r relu -> dense C, shared by means and maxima, then added; places are a kxk
+    on the channels' maximum and mean, in the order of the authors' code.
 
     Args:
         n: after the kxk, as in the authors' code; the paper's equation has None.
@@ -82,7 +82,7 @@ def global_context_block(x: Map, *, r: Whole = 16, n: Norm = LN) -> Tensor:
     """x + (mean weighed by a softmax over all places -> dense C/r n relu -> dense C).
 
     x (N, H, W, C) -> the same shape; r is a reduction.  The GC block of GCNet, arXiv:1904.11492.
-    The authors' code has a bias before the softmax, which takes it away.
+    The authors' code has a bias before the softmax, which cancels it.
     """
     c = x.shape[-1]
     require(r <= c, r=r, right=f"a reduction from 1 to C={c}")
@@ -96,8 +96,8 @@ def global_context_block(x: Map, *, r: Whole = 16, n: Norm = LN) -> Tensor:
 def coordinate_block(x: Map, *, r: Whole = 32, n: Norm = BN) -> Tensor:
     """x * sigmoid(rows) * sigmoid(columns): 1x1s of the means over columns and over rows.
 
-    x (N, H, W, C) -> the same shape, of known rows and columns; r is a reduction, to 8 channels at
-    least.  Coordinate attention, arXiv:2103.02907; hard swish after the 1x1 that both share, as in
+    x (N, H, W, C) -> the same shape, rows and columns known; r is a reduction, to at least 8
+    channels.  Coordinate attention, arXiv:2103.02907; hard swish after the shared 1x1, as in
     the authors' code.
     """
     _, h, w, c = x.shape

@@ -1,4 +1,4 @@
-"""Bad input is refused: each argument by its type, the rest by one line in a block."""
+"""Checks of arguments: each by its type, other conditions by one line in the block."""
 
 import inspect
 from collections.abc import Callable
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def require(good: object, *, right: str, **given: Any) -> None:
-    """Raises ValueError if not good: names the one argument given, its value, what is right."""
+    """Raises ValueError if not good; it names the argument given, its value and what is right."""
     if not good:
         ((name, value),) = given.items()
         value = dict(value) if isinstance(value, MappingProxyType) else value
@@ -26,7 +26,7 @@ def require(good: object, *, right: str, **given: Any) -> None:
 
 
 def rule_of(hint: Any) -> Rule | None:
-    """The rule that a type hint carries; that of a union is met by any of its parts."""
+    """The rule of a type hint; a value meets a union's rule if it meets that of one part."""
     if get_origin(hint) is Annotated:
         return next((part for part in hint.__metadata__ if isinstance(part, Rule)), None)
     if get_origin(hint) is Literal:
@@ -57,9 +57,9 @@ def either(hints: list[Any]) -> Rule | None:
 
 
 def plain(v: Any, is_pair: bool = False) -> Any:
-    """v, or the int of a whole number of another library, which not all of Keras takes.
+    """v; a whole number of another library as an int, because parts of Keras take no other.
 
-    is_pair: a size along rows and columns, which is one number if both are the same.
+    is_pair: v is a size along rows and columns; two equal sizes become one number.
     """
     if is_pair and isinstance(v, (tuple, list)) and v[0] == v[1]:
         v = v[0]
@@ -68,7 +68,7 @@ def plain(v: Any, is_pair: bool = False) -> Any:
 
 @cache
 def rules_of(block: Callable[..., Any]) -> dict[str, Rule]:
-    """{argument: the rule that its type carries}."""
+    """{argument: the rule of its type}."""
     hints = hints_of(block, include_extras=True)
     for hint in [hint for hint in hints.values() if get_origin(hint) is Unpack]:
         hints |= hints_of(get_args(hint)[0], include_extras=True)
@@ -84,7 +84,7 @@ def pairs_of(block: Callable[..., Any]) -> set[str]:
 
 
 def checked(block: Callable[P, R]) -> Callable[P, R]:
-    """The block, which then refuses what the types of its arguments do not allow."""
+    """The block, with a check of each argument against its type."""
 
     kinds = inspect.Parameter
     parameters = inspect.signature(block).parameters.items()

@@ -13,7 +13,7 @@ from convbook.blocks.types import Gate, Map, Norm, Number, Tensor, Whole, is_num
 
 @keras.saving.register_keras_serializable("convbook")
 class LayerScale(layers.Layer):
-    """x times a trainable number for each channel, all of which start at value.
+    """x times one trainable factor per channel; all start at value.
 
     x (N, ..., C) -> the same shape.  CaiT, arXiv:2103.17239, equation 6.
     """
@@ -79,8 +79,8 @@ def convnext_block(x: Map, *, r: Whole = 4, n: Norm = LN, scale: Number | None =
     biases.
 
     Args:
-        scale: where the branch's trainable factors start (LayerScale); None for none.
-        gate: gate(x, branch) is what is added to x, such as drop_path.
+        scale: initial value of the branch's trainable factors (LayerScale); None for no factors.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.
     """
 
     def branch(x):
@@ -99,7 +99,7 @@ def convnext_v2_block(x: Map, *, r: Whole = 4, n: Norm = LN, gate: Gate = None) 
     x (N, H, W, C) -> the same shape.  ConvNeXt V2, arXiv:2301.00808, Figure 5, right.
 
     Args:
-        gate: gate(x, branch) is what is added to x, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.
     """
 
     def branch(x):

@@ -1,4 +1,4 @@
-"""Darknet's residual blocks, and stages that only half of the channels go through.  CSPNet."""
+"""Darknet's residual blocks, and stages that process only half of the channels.  CSPNet."""
 
 from functools import partial
 
@@ -49,7 +49,7 @@ def csp_stage(x: Map, f: Whole, s: Pair = 2, *, b: Whole = 1, block: Branch | No
     Figure 2 (b); the authors' code has the first 1x1 as two, one for each half.
 
     Args:
-        block: what is repeated, a function from tensor to tensor that keeps the width / 2
+        block: the block to repeat, a function from tensor to tensor that keeps the width / 2
             channels; None: dark_block with r=1.
         width: of both halves together; None: f.
         slope: of the leaky relu below 0.

@@ -14,14 +14,14 @@ def dense_block(x: Map, f: Whole = 32, b: Whole = 5, *, n: Norm = None, r: Whole
     """b times: x = [x, 3x3 f of x]; with n, [x, n relu 3x3 f of x].
 
     x (N, H, W, C) -> (N, H, W, C + b f); f is the growth rate.  arXiv:1608.06993, section 3 and
-    Figure 1.  Without n a biased convolution and relu, the idea in its barest form; n=BN is the
-    paper's pre-activated layer.
+    Figure 1.  Without n each layer is a convolution with bias and relu, the idea in its simplest
+    form; n=BN gives the paper's pre-activation layer.
 
     Args:
         r: DenseNet-B's expansion, 4 in the paper: n relu 1x1 rf before each 3x3.
         rate: the paper's dropout after each layer.
-        recompute: training keeps only what convolutions return, so that memory grows with b and
-            not with its square (arXiv:1707.06990); n must be batch norm.
+        recompute: training keeps only the outputs of convolutions, so memory grows with b, not with
+            its square (arXiv:1707.06990); n must be batch norm.
     """
     if recompute:
         batch_norm = n is not None and not {"groups", "axis", "renorm"} & n.keys()

@@ -35,7 +35,7 @@ def fasternet_block(x: Map, *, r: Whole = 2, part: Whole = 4, n: Norm = BN, a: A
 
     Args:
         part: one channel in so many is convolved by the 3x3.
-        gate: gate(x, branch) is what is added to x, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.
     """
 
     def branch(x):

@@ -40,7 +40,7 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
         width: of the first ghost module, in place of rC.
         se: the ratio of the squeeze-and-excitation, of rC to its width, which is a multiple of 4;
             a hard sigmoid makes its weights; None for none.
-        gate: gate(x, branch) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(k % 2 == 1, k=k, right="odd, as its padding keeps the size")
     c, width = x.shape[-1], width or r * x.shape[-1]

@@ -12,9 +12,9 @@ class GroupedConv2D(layers.Conv2D):
 
     x (N, H, W, C) -> (N, H', W', filters); kernel (k, k, C / groups, filters).
     AlexNet, section 3.5, split its channels over two GPUs; ResNeXt, arXiv:1611.05431, Figure 3c.
-    On TensorFlow Keras sends every grouped convolution through XLA, which on a CPU is too slow to
-    train with; here TensorFlow's own kernel runs it, or, where that has no gradient, one
-    convolution a group.  The other backends run Keras' layer as it is.
+    On TensorFlow, Keras runs every grouped convolution through XLA, which is too slow on a CPU for
+    training.  This layer uses TensorFlow's own kernel, or one convolution per group if that kernel
+    has no gradient.  On the other backends it is Keras' layer unchanged.
     """
 
     _direct: dict[Any, bool] = {}  # whether TensorFlow's kernel has a gradient here, by data type
@@ -42,7 +42,7 @@ class GroupedConv2D(layers.Conv2D):
 
         if dtype not in cls._direct:
             image, kernel = (1, 3, 3, 4), (3, 3, 2, 4)
-            with tf.init_scope():  # out of the graph being traced; it stops gradient tapes
+            with tf.init_scope():  # outside the traced graph; it also pauses gradient tapes
                 x, w = tf.ones(image, dtype), tf.ones(kernel, dtype)
                 letters = dict(out_backprop=x, strides=[1, 1, 1, 1], padding="SAME")
                 try:

@@ -36,7 +36,7 @@ def chain(x: Tensor, *rows: tuple[int, Pair], n: Norm = BN_TF, bias: bool | None
 
 def follow(x: Tensor, path: Any, *, n: Norm, p: PoolPadding, pool_p: PoolPadding = "same",
            max_p: PoolPadding | None = None, bias: bool | None = None) -> Tensor:  # fmt: skip
-    """x at the end of a path, as parallel takes them."""
+    """x after a path of parallel."""
     for step in path:
         if isinstance(step, list):
             x = layers.concatenate([follow(x, way, n=n, p=p, bias=bias) for way in step])
@@ -53,7 +53,7 @@ def follow(x: Tensor, path: Any, *, n: Norm, p: PoolPadding, pool_p: PoolPadding
 
 
 def meet(ends: Sequence[Tensor]) -> bool:
-    """Whether paths end in one size, as far as it is known."""
+    """Whether all paths end in the same size, as far as sizes are known."""
     sizes = zip(*(m.shape[1:3] for m in ends), strict=True)
     return all(len({*found} - {None}) < 2 for found in sizes)
 
@@ -65,14 +65,14 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
     """Every path a chain of convolutions and pools of x; their ends concatenated.
 
     x (N, H, W, C) -> (N, H/s, W/s, sum of the ends).  A step is (k, f) or (k, f, s), a convolution;
-    'avg' or 'max', a 3x3/1 pool; ('max', s); or a list of paths, into which the chain splits.
+    'avg' or 'max', a 3x3/1 pool; ('max', s); or a list of paths where the chain splits.
 
     Args:
-        p: of what has a stride; all else pads 'same'.
-        pool_p: of the mean pool.
-        max_p: of a max pool with a stride, if not p.
-        bias: of the convolutions, by default only where there is no n.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        p: padding of the layers with a stride; all others pad 'same'.
+        pool_p: padding of the average pooling.
+        max_p: padding of max pooling with a stride, if not p.
+        bias: of the convolutions, by default only without n.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(paths, paths=paths, right="one or more lists of steps")
     gate = gate or run
@@ -110,7 +110,7 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
     Args:
         k: the large kernel, 3 in torchvision's net.
         se: the ratio of a squeeze-and-excitation after it (arXiv:1709.01507, Figure 2).
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(is_row(f, 1, 6) or is_whole(f, 3), f=f, right="a row of six, or at least 3")
     require(is_row(f) or is_whole(f, r), r=r, right=f"a reduction from 1 to f={f}")
@@ -139,11 +139,11 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
     Args:
         pool: 'avg' or 'max'.
         p: of the convolutions with a stride.
-        pool_p: of the mean pool.
-        max_p: of a max pool with a stride.
-        bias: of the convolutions, by default only where there is no n.
+        pool_p: padding of the average pooling.
+        max_p: padding of max pooling with a stride.
+        bias: of the convolutions, by default only without n.
         se: the ratio of a squeeze-and-excitation after it (arXiv:1709.01507, Figure 2).
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(len(f) == 6 and all(f[1:5]), f=f, right="six widths, of which #1x1 and pool may be 0")
     f1, r3, f3, rd, fd, fp = f
@@ -173,7 +173,7 @@ def aux_head(x: Map, *, classes: Whole | None = 1000, f: Whole = 128, units: Who
     """5x5/3 mean -> 1x1 f -> dense units -> dropout -> dense classes: logits for an extra loss.
 
     x (N, H, W, C), sizes known -> (N, classes), float32.  GoogLeNet, arXiv:1409.4842, section 5:
-    after modules 4a and 4d, where H = W = 14; its loss counts 0.3; left out in inference.
+    after modules 4a and 4d, where H = W = 14.  Its loss has weight 0.3; inference leaves it out.
 
     Args:
         classes: None leaves the last layer out: (N, units).

@@ -1,6 +1,6 @@
 """Modules of Inception v3.  Rethinking the Inception Architecture, arXiv:1512.00567.
 
-The paper draws the modules and leaves their widths out; these are the authors' code (TF-slim).
+The paper draws the modules without their widths, which come from the authors' code (TF-slim).
 """
 
 from keras import layers
@@ -33,8 +33,8 @@ def inception_v3_a(x: Map, f: Whole = 64, *, n: Norm = BN_TF, pool_p: Around = "
     which has two 3x3 in place of the code's 5x5.
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     gate = gate or run
     one = gate(x, lambda x: conv(x, 64, k=1, n=n))
@@ -51,7 +51,7 @@ def inception_v3_reduction_a(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -
     x (N, H, W, C) -> (N, (H - 1)/2, (W - 1)/2, 480 + C).  arXiv:1512.00567, Figure 10.
 
     Args:
-        p: of what has a stride.
+        p: padding of the layers with a stride.
     """
     one = conv(x, 384, k=3, s=2, p=p, n=n)
     threes = chain(x, (64, 1), (96, 3), n=n)
@@ -68,8 +68,8 @@ def inception_v3_b(x: Map, f: Whole | Row = 192, *, n: Norm = BN_TF, pool_p: Aro
     pair gives the long path's 1x1 its own.  arXiv:1512.00567, Figure 6, with n = 7.
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(is_whole(f) or is_row(f, 1, 2), f=f, right="a whole number or a pair")
     f, first = f if isinstance(f, (tuple, list)) else (f, f)
@@ -89,7 +89,7 @@ def inception_v3_reduction_b(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -
     x (N, H, W, C) -> (N, (H - 1)/2, (W - 1)/2, 512 + C).  Authors' code; not drawn in the paper.
 
     Args:
-        p: of what has a stride.
+        p: padding of the layers with a stride.
     """
     short = conv(x, 192, k=1, n=n)
     short = conv(short, 320, k=3, s=2, p=p, n=n)
@@ -112,8 +112,8 @@ def inception_v3_c(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
     Figure 7.
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     gate = gate or run
     one = gate(x, lambda x: conv(x, 320, k=1, n=n))
@@ -129,8 +129,8 @@ def aux_head_v3(x: Map, *, classes: Whole | None = 1000, f: Row = (128, 768), k:
     """5x5/3 mean -> 1x1 128 -> 5x5 768, valid -> global mean -> dense classes.
 
     x (N, H, W, C) -> logits (N, classes), float32.  arXiv:1512.00567, section 4 and Figure 8: on
-    the last 17x17 module, where the 5x5 leaves one position; left out in inference.  k=None takes
-    in the whole map, as NASNet's code does.
+    the last 17x17 module, where the 5x5 leaves one position; inference leaves it out.  k=None
+    covers the whole map, as in NASNet's code.
 
     Args:
         classes: None leaves the last layer out: (N, 768).

@@ -22,7 +22,7 @@ from convbook.blocks.types import (
     is_path,
 )
 
-# The paths of the residual modules, (kernel, filters) a convolution; Figures 10, 11 and 13 (v1)
+# The paths of the residual modules, (kernel, filters) per convolution; Figures 10, 11 and 13 (v1)
 # and 16, 17 and 19 (v2).
 RESIDUAL_PATHS = {
     "v1 A": [[(1, 32)], [(1, 32), (3, 32)], [(1, 32), (3, 32), (3, 32)]],
@@ -52,7 +52,7 @@ def inception_resnet_block(x: Map, *, paths: Any = "v2 A", scale: Number = 0.17,
         paths: a key of RESIDUAL_PATHS, or paths as parallel takes them.
         scale: 0.17, 0.10, 0.20 for A, B, C in the authors' code (the paper: 0.1 to 0.3).
         a: None leaves out the last relu, as the code's last C module does.
-        gate: gate(x, branch) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(is_known(paths), paths=paths, right=f"{', '.join(RESIDUAL_PATHS)}, or a list of paths")
     paths = RESIDUAL_PATHS[paths] if isinstance(paths, str) else paths
@@ -73,7 +73,7 @@ def inception_v4_stem(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -> Tenso
     x (N, 299, 299, 3) -> (N, 35, 35, 384).  Inception v4, arXiv:1602.07261, Figure 3.
 
     Args:
-        p: 'same' keeps the sizes of small images up.
+        p: padding; 'same' keeps the maps of small images large enough.
     """
     x = conv(x, 32, k=3, s=2, p=p, n=n)
     x = conv(x, 32, k=3, p=p, n=n)
@@ -93,8 +93,8 @@ def inception_v4_a(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
     x (N, H, W, C) -> (N, H, W, 384), at 35x35.  Inception v4, arXiv:1602.07261, Figure 4.
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     gate = gate or run
     one = gate(x, lambda x: conv(x, 96, k=1, n=n))
@@ -113,8 +113,8 @@ def inception_v4_b(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
     path is 1x1 192 -> 7x1 192 -> 1x7 224 -> 7x1 224 -> 1x7 256 (the authors' code).
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     deep_rows = (192, 1), (192, (7, 1)), (224, (1, 7)), (224, (7, 1)), (256, (1, 7))
     gate = gate or run
@@ -134,8 +134,8 @@ def inception_v4_c(x: Map, *, n: Norm = BN_TF, pool_p: Around = "same",
     Inception v4, arXiv:1602.07261, Figure 6, in the order of the authors' code.
 
     Args:
-        pool_p: of the mean pool; 1 counts the padding, as Torch does.
-        gate: gate(x, path) is what is concatenated, such as drop_path.
+        pool_p: padding of the average pooling; 1 counts the padding, as Torch does.
+        gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     deep_rows = (384, 1), (448, (3, 1)), (512, (1, 3))
     gate = gate or run
@@ -155,7 +155,7 @@ def reduction_a(x: Map, f: Row = (192, 224, 256, 384), *, n: Norm = BN_TF,
     v4 (192, 224, 256, 384), Inception-ResNet v1 (192, 192, 256, 384), v2 (256, 256, 384, 384).
 
     Args:
-        p: of what has a stride.
+        p: padding of the layers with a stride.
     """
     require(len(f) == 4, f=f, right="four widths, (k, l, m, n) of Table 1")
     one = conv(x, f[3], k=3, s=2, p=p, n=n)
@@ -173,7 +173,7 @@ def reduction_b(x: Map, f: Row = (192, 192, 256, 320), *, n: Norm = BN_TF,
     Figure 8.
 
     Args:
-        p: of what has a stride.
+        p: padding of the layers with a stride.
     """
     require(len(f) == 4, f=f, right="four widths, (f1, f2, f3, f4)")
     short = conv(x, f[0], k=1, n=n)
@@ -192,7 +192,7 @@ def inception_resnet_reduction_b(x: Map, f: Row = (256, 288, 320), *, n: Norm = 
     arXiv:1602.07261, Figures 12 (v1: 256, 256, 256) and 18 (v2).
 
     Args:
-        p: of what has a stride.
+        p: padding of the layers with a stride.
     """
     require(len(f) == 3, f=f, right="three widths, (f1, f2, f3)")
     wide = conv(x, f[0], k=1, n=n)

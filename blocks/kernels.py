@@ -1,4 +1,4 @@
-"""Variants of one convolution: what stands in place of a large dense kernel."""
+"""Variants of one convolution: replacements for a large dense kernel."""
 
 from math import prod
 from typing import Any
@@ -47,8 +47,8 @@ def multi_size(x: Map, f: Whole = 32, *, k: Row = (1, 3, 5), n: Norm = None) -> 
 def spatial_sepconv(x: Map, *, k: Whole = 3, s: Pair = 1, a: Act = "relu") -> Tensor:
     """kx1 depthwise -> 1xk depthwise, linear between: per channel the outer product of two vectors.
 
-    x (N, H, W, C) -> (N, H/s, W/s, C); 2k weights a channel in place of k*k.  The Sobel kernels
-    are of this kind; a kernel is if and only if its rank is 1.
+    x (N, H, W, C) -> (N, H/s, W/s, C); 2k weights per channel instead of k*k.  It can
+    represent the kernels of rank 1 and no others, such as the Sobel kernels.
 
     Args:
         a: after the second.
@@ -94,7 +94,7 @@ def maxout(x: Map, f: Whole = 32, *, c: Whole = 2, k: Pair = 3) -> Tensor:
 
 
 def shapes(weights: Any) -> Any:
-    """The shapes of arrays, and what is none as it is."""
+    """The shapes of arrays; anything else unchanged."""
     if not isinstance(weights, (tuple, list)):
         return weights
     return type(weights)(getattr(w, "shape", w) for w in weights)
@@ -120,8 +120,8 @@ def dense_as_conv(x: Map, f: Whole, *, k: Pair = 7, a: Act = "relu", weights: An
 
     Args:
         a: at the end.
-        weights: those of the Dense layer (get_weights()), kernel (k k C, f), to give the equal
-            convolution.
+        weights: weights of the Dense layer (get_weights()), kernel (k k C, f), to make the same
+            function of it.
     """
     require(holds(x, k, 1, "valid"), x=tuple(x.shape), right=f"of at least {pair(k)} pixels")
     layer = layers.Conv2D(f, k, padding="valid", activation=a)

@@ -8,8 +8,8 @@
     d  dilation rate                 b  depth: number of layers in a block
 
 k, s and d are an int or a pair (rows, columns).  p is 'same' (TensorFlow's: the odd row goes to
-the far side, and pools never count it), 'valid', or an int or a pair: so many rows and columns on
-each side, as Caffe and Torch pad.  Everything is channels-last.
+the far side, and pools never count it), 'valid', or an int or a pair: that many rows and columns
+on each side, as Caffe and Torch pad.  Everything is channels-last.
 """
 
 import inspect
@@ -46,7 +46,7 @@ LN = MappingProxyType({"axis": (-1,), "epsilon": 1e-6})  # of each pixel, arXiv:
 
 
 def pair(v: Any) -> tuple[Any, Any]:
-    """v as (rows, columns); a single value stands for both."""
+    """v as (rows, columns); a single value serves for both."""
     return tuple(v) if hasattr(v, "__len__") else (v, v)
 
 
@@ -85,7 +85,7 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
 
 
 def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor, Any]:
-    """x and what is left for Keras to pad: p pixels a side become zeros, or 'same' where equal."""
+    """x and the padding left to Keras: p pixels per side become zeros, or 'same' where equal."""
     require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
     if isinstance(p, str):
         return x, p
@@ -102,9 +102,9 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
     x (N, H, W, C) -> (N, H/s, W/s, f).
 
     Args:
-        bias: by default only where there is no n.
-        init: the kernel's, by default He's variance (arXiv:1502.01852) beside an n, else Glorot's,
-            drawn evenly: a truncated normal takes half of a network's build.
+        bias: by default only without n.
+        init: initialiser of the kernel, by default He's (arXiv:1502.01852) with n, else Glorot's,
+            both uniform, because a truncated normal takes half of a network's build time.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
@@ -128,7 +128,7 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
     x (N, H, W, C) -> (N, H/s, W/s, f).  Xception, arXiv:1610.02357, section 3.1.
 
     Args:
-        bias: of the 1x1, by default only where there is no n.
+        bias: of the 1x1, by default only without n.
         multiplier: depthwise kernels for each channel.
         init: of both kernels, by default as for conv.
     """
@@ -151,8 +151,8 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
     x (N, H, W, C) -> (N, H/s, W/s, C).  MobileNet, arXiv:1704.04861, section 3.1.
 
     Args:
-        bias: by default only where there is no n.
-        multiplier: kernels for each channel, which make as many channels of it.
+        bias: by default only without n.
+        multiplier: kernels, so output channels, for each input channel.
         init: as for conv.
     """
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
@@ -173,7 +173,7 @@ def dense(x: Vector, f: Whole, a: Act = "relu", *, bias: bool = True,
 
 
 def overhang(k: Pair, s: Pair) -> list[tuple[int, int]]:
-    """How far the last window of a pool may reach over the far sides, to begin inside."""
+    """How far a pool's last window may overhang the far sides if it must begin inside."""
     return [(0, min(i, j) - 1) for i, j in zip(pair(k), pair(s), strict=True)]
 
 
@@ -189,8 +189,8 @@ def edge(x: Tensor, sides: Sequence[tuple[int, int]]) -> Tensor:
 def maxpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor:
     """kxk/s max.  x (N, H, W, C) -> (N, H/s, W/s, C).
 
-    An int p repeats the border, which gives what Torch's padding with -inf gives; p='ceil' pads
-    the far side, so that the last window may overhang, as Caffe does.
+    An int p repeats the border, with the same result as Torch's padding with -inf; p='ceil' pads
+    the far side so that the last window may overhang, as in Caffe.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")
@@ -204,8 +204,8 @@ def maxpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
 def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor:
     """kxk/s mean.  x (N, H, W, C) -> (N, H/s, W/s, C).
 
-    An int p pads with zeros that count, as Torch does; 'same' never counts what it pads, nor does
-    'ceil', which pads the far side, so that the last window may overhang, as Caffe does.
+    An int p pads with zeros that count, as in Torch.  'same' never counts its padding, nor does
+    'ceil', which pads the far side so that the last window may overhang, as in Caffe.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")

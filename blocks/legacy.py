@@ -1,4 +1,4 @@
-"""What files saved by earlier versions hold: names of before, a layer that has since changed."""
+"""Support for files saved by earlier versions: former names, a layer that has since changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from keras import layers, ops
 
 
 def known_as(package: str, *found: type | Callable[..., Any]) -> None:
-    """Lets Keras find classes and functions of ours under `package>NAME` too, when it loads."""
+    """Lets Keras also find our classes and functions under `package>NAME` when it loads a file."""
     objects = keras.saving.get_custom_objects()
     objects |= {f"{package}>{of.__name__}": of for of in found}
 
@@ -17,10 +17,10 @@ def known_as(package: str, *found: type | Callable[..., Any]) -> None:
 class StochasticDepth(layers.Wrapper):
     """a(shortcut + branch(x)) with probability survival in training, else the shortcut alone.
 
-    Today's gate gives what is added, and the sum stands in the block; this one adds it itself.
-    branch is a functional keras.Model.  Called with x, the shortcut is x itself and goes on as it
-    is; called with [shortcut, x], a(shortcut) goes on.  In inference the result is a(shortcut +
-    survival * branch(x)).
+    Today's gate returns the summand and the block adds it; this one adds it itself.  branch is a
+    functional keras.Model.  Called with x, the shortcut is x itself, unchanged if the branch is
+    dropped; called with [shortcut, x], a dropped branch leaves a(shortcut).  In inference the
+    result is a(shortcut + survival * branch(x)).
     """
 
     def __init__(self, branch: keras.Model, survival: float, a: Any = None, seed: int | None = None,

@@ -20,7 +20,7 @@ from convbook.blocks.types import (
     is_row,
 )
 
-# Table I: the maps of S2 that each of the 16 maps of C3 looks at.
+# Table I: the maps of S2 that each of the 16 maps of C3 reads.
 C3 = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
@@ -28,7 +28,7 @@ C3 = (
     (0, 1, 2, 3, 4, 5),
 )  # fmt: skip
 
-# The codes of the ten digits, 7 x 12 as in Figure 3, in our own hand: the paper's are a drawing.
+# The codes of the ten digits, 7 x 12 as in Figure 3, drawn by us: the paper has only a picture.
 DIGITS = """
 .......  .......  .......  .......  .......  .......  .......  .......  .......  .......
 ..###..  ...#...  ..###..  .#####.  ....##.  #######  ..####.  #######  ..###..  ..###..
@@ -66,7 +66,7 @@ class Subsample(layers.Layer):
         self.pool_size = self.strides = (k, k)
 
     def build(self, shape: Any) -> None:
-        k = self.pool_size[0]  # a mean to start with
+        k = self.pool_size[0]  # starts as an average
         start = keras.initializers.Constant(1 / k**2)
         self.coefficient = self.add_weight((shape[-1],), start, name="coefficient")
         self.bias = self.add_weight((shape[-1],), "zeros", name="bias")
@@ -87,7 +87,7 @@ class Subsample(layers.Layer):
 
 @keras.saving.register_keras_serializable("convbook")
 class RadialBasis(layers.Layer):
-    """Minus the squared distance to each of the fixed codes, one a class: nothing is trained."""
+    """Minus the squared distance to each of the fixed codes, one per class; no weights."""
 
     def __init__(self, codes: Any, **kwargs: Any):
         super().__init__(**kwargs)

@@ -10,7 +10,7 @@ from convbook.blocks.types import WHOLE, Act, Map, Tensor, Whole, is_whole
 
 
 class Unshared(layers.Layer):
-    """What locally connected and tiled convolution have in common: a kernel chosen by position."""
+    """The base of locally connected and tiled convolution: the position selects the kernel."""
 
     def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, *,
                  activation: Any = None, **kwargs: Any):  # fmt: skip
@@ -25,7 +25,7 @@ class Unshared(layers.Layer):
         require(good, x=tuple(shape), right=f"of at least {(k, k)} pixels")
 
     def add_kernels(self, rows: int, cols: int, channels: int) -> None:
-        """rows x cols kernels, each with a bias a filter, initialised as a convolution's."""
+        """rows x cols kernels, each with a bias per filter, initialised as in a convolution."""
         area = self.kernel_size**2
         limit = (6 / (area * (channels + self.filters))) ** 0.5  # Glorot, fans of one kernel
         shape = (rows, cols, area * channels, self.filters)

@@ -14,7 +14,7 @@ class LocalResponseNorm(layers.Layer):
     """x / (bias + alpha * sum of squares over size neighbouring channels) ** beta.
 
     x (N, H, W, C) -> the same shape.  AlexNet, section 3.3.  alpha multiplies the sum, as in the
-    paper; Caffe and Torch divide it by size: give alpha / size for their result.
+    paper; Caffe and Torch divide it by size: pass alpha / size for their result.
     """
 
     def __init__(self, size: int = 5, bias: float = 2.0, alpha: float = 1e-4, beta: float = 0.75,
@@ -45,7 +45,7 @@ def lrn(
     constants (the paper's k is bias, its n is size).
 
     Args:
-        alpha: multiplies the sum, as in the paper; Caffe and Torch divide it by size, and their
-            bias is 1: give bias=1.0 and alpha / size for their result.
+        alpha: multiplies the sum, as in the paper; Caffe and Torch divide it by size and have a
+            bias of 1: pass bias=1.0 and alpha / size for their result.
     """
     return LocalResponseNorm(size, bias, alpha, beta)(x)

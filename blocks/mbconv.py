@@ -23,11 +23,11 @@ def mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: Whole = 3, p
 
     Args:
         a: after the first 1x1, the depthwise and the squeeze; 'relu6' in EfficientNet-Lite.
-        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        p: 'same', or Torch's padding: 1 for a 3x3, 2 for a 5x5.
         se: the ratio of the squeeze-and-excitation, of C to its width; None for none, as in
             EfficientNet-Lite.
-        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
-            has no gate.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
+            that adds nothing has no gate.
     """
     return inverted_residual_block(x, f, s, r=r, k=k, p=p, n=n, a=a, se=se, gate=gate)
 
@@ -43,11 +43,11 @@ def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole 
 
     Args:
         a: after the kxk and inside the squeeze.
-        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        p: 'same', or Torch's padding: 1 for a 3x3, 2 for a 5x5.
         se: the ratio of a squeeze-and-excitation after the kxk, of C to its width, as in the
             figure; None for none, as in all of the paper's networks.
-        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
-            has no gate.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
+            that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
     c = x.shape[-1]

@@ -30,8 +30,8 @@ def mobilenet_block(x: Map, f: Whole = 32, s: Pair = 1, *, p: Padding = "same", 
 def inv_residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
     """x + (1x1 rf relu -> separable 3x3 f, linear), with biases: r is an expansion.
 
-    x (N, H, W, f) -> the same shape.  The idea in its barest form, MobileNetV2, arXiv:1801.04381,
-    Figure 3b, without batch norm and with nothing inside the separable convolution.
+    x (N, H, W, f) -> the same shape.  The idea in its simplest form, MobileNetV2, arXiv:1801.04381,
+    Figure 3b, without batch norm and without anything inside the separable convolution.
 
     See also: inverted_residual_block, the paper's own.
     """
@@ -52,11 +52,11 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: W
 
     Args:
         a: after the first 1x1 and the depthwise.
-        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        p: 'same', or Torch's padding: 1 for a 3x3, 2 for a 5x5.
         se: the ratio of a squeeze-and-excitation after the depthwise, of C to its width, with a
             inside (MnasNet, arXiv:1807.11626); None for none.
-        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
-            has no gate.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
+            that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
     c = x.shape[-1]
@@ -94,12 +94,12 @@ def mobilenet_v3_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Wh
 
     Args:
         a: after the first 1x1 and the depthwise: 'hard_silu', the paper's h-swish, or 'relu'.
-        p: 'same', or 1 of a 3x3 and 2 of a 5x5, as Torch pads.
+        p: 'same', or Torch's padding: 1 for a 3x3, 2 for a 5x5.
         width: of the first 1x1, in place of rC.
-        se: the ratio of the squeeze-and-excitation, of rC to its width, which is a multiple of 8;
-            a hard sigmoid makes its weights; None for none.
-        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
-            has no gate.
+        se: the ratio of the squeeze-and-excitation, of rC to its width, a multiple of 8; its
+            weights come from a hard sigmoid.  None for none.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
+            that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
     c = x.shape[-1]

@@ -1,4 +1,4 @@
-"""Branches in a depthwise and in a pointwise half.  MobileOne, arXiv:2206.04040."""
+"""Branches in a depthwise half and a pointwise half.  MobileOne, arXiv:2206.04040."""
 
 from keras import layers
 
@@ -14,11 +14,11 @@ def mobileone_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, n: Norm = BN
     """b 3x3/s depthwise n, + 1x1/s depthwise n, + x n, relu -> b 1x1 f n, + x n, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); x n stands only where the shape stays.  MobileOne,
-    arXiv:2206.04040, Figure 3, whose k is b: with batch norm convbook.architectures.fold makes one
-    depthwise 3x3 and one 1x1 of the branches.
+    arXiv:2206.04040, Figure 3, where b is called k: with batch norm
+    convbook.architectures.fold turns the branches into one depthwise 3x3 and one 1x1.
 
     Args:
-        b: how many convolutions are added in each half.
+        b: how many convolutions each half adds.
         se: the ratio of a squeeze-and-excitation after both additions, as in S4's last blocks.
     """
     paths = [dwconv(x, 3, s, 1, a=None, n=n) for _ in range(b)] + [dwconv(x, 1, s, a=None, n=n)]

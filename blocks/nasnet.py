@@ -13,8 +13,8 @@ Op = Literal["sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"]
 PoolOf = Literal["same", "zeros", "zeros in means"]
 Stride = Annotated[int, Rule(lambda v: is_whole(v) and v <= 2, "1 or 2")]
 
-# A cell: rows of (op, input, op, input), whose results are added, and the states concatenated.
-# h is the cell before, h_prev the one before that; a number is the result of that row.
+# A cell: rows of (op, input, op, input), which add two results, and the states to concatenate.  h
+# is the previous cell, h_prev the one before it; a number is the result of that row.
 NASNET_A_NORMAL = (
     (
         ("sep5", "h", "sep3", "h_prev"),
@@ -74,7 +74,7 @@ def follows(h: Tensor, h_prev: Tensor | None, s_prev: int = 1) -> bool:
 
 
 def are_rows(rows: Any) -> bool:
-    """Whether each is (op, input, op, input) of known operations and of what is there by then."""
+    """Whether each is (op, input, op, input), with known operations and earlier inputs."""
     good = isinstance(rows, (tuple, list)) and len(rows) > 0
     return good and all(
         isinstance(row, (tuple, list))
@@ -86,14 +86,14 @@ def are_rows(rows: Any) -> bool:
 
 
 def are_states(used: Any, done: int, named: tuple[str, ...] = ("h", "h_prev")) -> bool:
-    """Whether each is named so, or is the number of one of so many rows that are done."""
+    """Whether each is one of the names, or the number of an earlier row."""
     numbers = [i for i in used if not isinstance(i, str)]
     good = all(is_whole(i, 0) and i < done for i in numbers)
     return good and all(i in named for i in used if isinstance(i, str))
 
 
 def are_used(used: Any, rows: Any, s: int) -> bool:
-    """Whether a cell of stride s can concatenate these states: all are of one size."""
+    """Whether a cell of stride s can concatenate these states: all have the same size."""
     good = isinstance(used, (tuple, list)) and len(used) > 0
     return good and are_states(used, len(rows), ("h", "h_prev") if s == 1 else ())
 
@@ -149,16 +149,16 @@ def is_even(size: int | None) -> bool:
 
 @keras.saving.register_keras_serializable("convbook")
 class SamePadding(layers.Layer):
-    """The zeros that 'same' pads for a 3x3/2 window, also where rows and columns are unknown.
+    """The zeros that 'same' pads for a 3x3/2 window, even if rows and columns are unknown.
 
-    x (N, H, W, C) -> a row more at the far side, and one at the near side where H is odd; the
-    same for columns.
+    x (N, H, W, C) -> one more row at the far side, and one at the near side if H is odd; the same
+    for columns.
     """
 
     def call(self, x: Any) -> Any:
         _, h, w, _ = ops.shape(x)
         x = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
-        top, left = 1 - h % 2, 1 - w % 2  # what an even size has too many
+        top, left = 1 - h % 2, 1 - w % 2  # 1 for an even size: one row less
         return x[:, top:, left:]
 
     def compute_output_shape(self, shape: Any) -> Any:
@@ -171,9 +171,9 @@ class SamePadding(layers.Layer):
 def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     """relu -> [1x1/2 f/2, 1x1/2 f/2 of x shifted by one pixel], concatenated -> n.
 
-    x (N, H, W, C) -> (N, H/2, W/2, f): halves the grid but reads two pixels of every four.  Not in
-    the NASNet paper; the authors' code (TF-slim, factorized_reduction), which asks for an even f.
-    Here an odd f (AmoebaNet's stems) has both halves rounded down and a channel of zeros.
+    x (N, H, W, C) -> (N, H/2, W/2, f): halves the grid and reads two pixels of every four.  Not in
+    the NASNet paper, but in the authors' code (TF-slim, factorized_reduction), which needs an even
+    f.  Here an odd f (AmoebaNet's stems) rounds both halves down and adds a channel of zeros.
     """
     require(f > 1, f=f, right="a whole number of at least 2, as its half is taken")
     x = act(x, "relu")
@@ -186,7 +186,7 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
 
 
 def pool_of_cell(x: Tensor, op: str, s: int, pool_p: PoolOf) -> Tensor:
-    """A cell's 3x3/s 'avg3' or 'max3', whose padding counts where pool_p says so."""
+    """A cell's 3x3/s 'avg3' or 'max3'; pool_p says whether its padding counts."""
     zeros = pool_p == "zeros" or (op == "avg3" and pool_p == "zeros in means")
     if s > 1 and zeros:
         x, p = SamePadding()(x), "valid"
@@ -196,16 +196,16 @@ def pool_of_cell(x: Tensor, op: str, s: int, pool_p: PoolOf) -> Tensor:
 
 
 def same_mean(x: Tensor) -> str:
-    """'same', or for PyTorch 'ceil' where that is the same: on maps of even sizes.
+    """'same', or 'ceil' for PyTorch on maps of even sizes, where both are the same.
 
-    Keras 3.15 on PyTorch counts an edge of an even map twice (its pull request 23233 mends that).
+    Keras 3.15 on PyTorch counts an edge of an even map twice (its pull request 23233 fixes that).
     """
     even = all(map(is_even, x.shape[1:3]))
     return "ceil" if even and keras.backend.backend() == "torch" else "same"
 
 
 def operation(x: Tensor, op: str, f: int, s: int, *, fits: bool, n: Norm, pool_p: PoolOf) -> Tensor:
-    """What cell_op gives, where fits says whether C is f."""
+    """The result of cell_op; fits says whether C is f."""
     require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
     if op == "none":
         return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
@@ -223,12 +223,12 @@ def cell_op(x: Map, op: Op, f: Whole, s: Stride = 1, *, n: Norm = BN_TF,
     """One operation of a cell: sep3 to sep7, avg3, max3, none or 1x7_7x1, at stride s.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  NASNet, arXiv:1707.07012, section A.4: a separable
-    convolution is done twice, relu before and n after each; where C is not f (in a first cell),
-    the others are followed by a 1x1.  TF-slim's and the TPU models' code.
+    convolution runs twice, relu before and n after each; where C is not f (in a first cell), a 1x1
+    follows the others.  TF-slim's and the TPU models' code.
 
     Args:
-        pool_p: padding of pools with a stride; 'zeros' pads as 'same' with zeros that count, as
-            keras.applications does, 'zeros in means' does so for means only, as timm.
+        pool_p: padding of pools with a stride; 'zeros' pads like 'same' with zeros that count, as
+            in keras.applications; 'zeros in means' does so for average pooling only, as in timm.
     """
     return operation(x, op, f, s, fits=x.shape[-1] == f, n=n, pool_p=pool_p)
 
@@ -239,14 +239,14 @@ def cell(h_prev: Map | None, h: Map, f: Whole, s: Stride = 1, *, rows: Any, used
          pool_p: PoolOf = "same") -> Tensor:  # fmt: skip
     """For each row (op, input, op, input) the sum of two operations; the used states concatenated.
 
-    h (N, H, W, C), h_prev (N, H, W, C') -> (N, H/s, W/s, f len(used)), both first brought to f
+    h (N, H, W, C), h_prev (N, H, W, C') -> (N, H/s, W/s, f len(used)), both first projected to f
     filters.  NASNet, arXiv:1707.07012, Figure 4; AmoebaNet, arXiv:1802.01548, Figure 5.  The stride
     acts on operations that read h or h_prev.
 
     Args:
-        h_prev: None takes h as it is, as a first cell does.
+        h_prev: None uses h in its place, as in a first cell.
         s_prev: 2 where h_prev is twice as large as h, as after a reduction.
-        gate: gate(x, op) is what is added, such as drop_path; an identity has none.
+        gate: a function such as drop_path; gate(x, op) returns what is added; no identity has one.
         pool_p: padding of pools with a stride, as cell_op has it.
     """
     require(are_rows(rows), rows=rows, right="rows (op, input, op, input), see cell_op")
@@ -283,7 +283,7 @@ def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Str
                        n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """NASNet-A's normal cell, of the cell before, h, and the one before that, h_prev.
 
-    h, h_prev (N, H, W, C) -> (N, H, W, 6f), both first brought to f filters.  NASNet,
+    h, h_prev (N, H, W, C) -> (N, H, W, 6f), both first projected to f filters.  NASNet,
     arXiv:1707.07012, Figure 4, left.  The authors' code concatenates h_prev with all five sums; the
     figure does not show it.
 
@@ -291,7 +291,7 @@ def nasnet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: Str
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
-        gate: gate(x, op) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, op) returns what is added.
     """
     rows, used = NASNET_A_NORMAL
     return cell(h_prev, h, f, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
@@ -302,14 +302,14 @@ def nasnet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """NASNet-A's reduction cell, of the cell before, h, and the one before that, h_prev.
 
-    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 4f), both first brought to f filters.  NASNet,
+    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 4f), both first projected to f filters.  NASNet,
     arXiv:1707.07012, Figure 4, right.
 
     See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
-        gate: gate(x, op) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, op) returns what is added.
     """
     rows, used = NASNET_A_REDUCTION
     return cell(h_prev, h, f, 2, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
@@ -320,15 +320,15 @@ def amoebanet_normal_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_prev: 
                           n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """AmoebaNet-A's normal cell, of the cell before, h, and the one before that, h_prev.
 
-    h, h_prev (N, H, W, C) -> (N, H, W, 4f), both first brought to f filters.  AmoebaNet,
-    arXiv:1802.01548, Figure 5, left; operations and concatenation are the authors' code, as only
-    they give the published counts.
+    h, h_prev (N, H, W, C) -> (N, H, W, 4f), both first projected to f filters.  AmoebaNet,
+    arXiv:1802.01548, Figure 5, left; operations and concatenation follow the authors' code, because
+    only they give the published counts.
 
     See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
-        gate: gate(x, op) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, op) returns what is added.
     """
     rows, used = AMOEBANET_A_NORMAL
     return cell(h_prev, h, f, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)
@@ -339,14 +339,14 @@ def amoebanet_reduction_cell(h_prev: Map | None, h: Map, f: Whole = 32, *, s_pre
                              n: Norm = BN_TF, gate: Gate = None) -> Tensor:  # fmt: skip
     """AmoebaNet-A's reduction cell, of the cell before, h, and the one before that, h_prev.
 
-    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 5f), both first brought to f filters.  AmoebaNet,
+    h, h_prev (N, H, W, C) -> (N, H/2, W/2, 5f), both first projected to f filters.  AmoebaNet,
     arXiv:1802.01548, Figure 5, right.
 
     See also: cell.
 
     Args:
         s_prev: 2 after a reduction cell, where h_prev is twice as large as h.
-        gate: gate(x, op) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, op) returns what is added.
     """
     rows, used = AMOEBANET_A_REDUCTION
     return cell(h_prev, h, f, 2, rows=rows, used=used, s_prev=s_prev, n=n, gate=gate)

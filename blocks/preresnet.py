@@ -1,4 +1,4 @@
-"""Residual units and what stands around their addition.  Identity Mappings, arXiv:1603.05027."""
+"""Residual units and the layers around their addition.  Identity Mappings, arXiv:1603.05027."""
 
 from functools import partial
 from typing import Literal
@@ -36,16 +36,16 @@ def preact_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: No
                  gate: Gate = None) -> Tensor:  # fmt: skip
     """n relu 3x3/s f -> n relu 3x3 f, + shortcut; nothing follows the addition.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1603.05027, Figures 1b and 4e.  Where the shortcut is
-    a projection it reads the activated x, as in the authors' Torch code; the paper does not say.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1603.05027, Figures 1b and 4e.  If the shortcut is a
+    projection, it reads the activated x, as in the authors' Torch code; the paper does not say.
 
     Args:
         r: the reduction of a bottleneck: n relu 1x1/s f/r -> n relu 3x3 f/r -> n relu 1x1 f.
-        stride_on: of a bottleneck, '3x3' has the stride in the 3x3.
+        stride_on: '3x3' puts the stride of a bottleneck in the 3x3.
         shortcut: see shortcut_path; None leaves the shortcut out.
-        bias: in what is added, where no batch norm follows.
+        bias: of the last convolution and the projection, which no batch norm follows.
         se: the ratio of a squeeze-and-excitation after the branch.
-        gate: gate(x, branch) is what is added, such as drop_path; x is activated.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.  x is activated.
     """
     require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")
     require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")

@@ -1,4 +1,4 @@
-"""Dense layers whose cheap parts are computed again in the backward pass."""
+"""Dense layers that recompute their cheap parts in the backward pass."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from convbook.blocks.types import Tensor
 
 @keras.saving.register_keras_serializable("convbook")
 class Recompute(layers.Wrapper):
-    """Runs branch, a keras.Model of dense layers, and keeps only what its convolutions return.
+    """Runs branch, a keras.Model of dense layers, and keeps only the outputs of its convolutions.
 
-    x (N, H, W, C) -> what branch makes of it.  branch is any number of dense layers, each of
-    BN relu convolution once or in turn, then dropout if any, then [all before, the result]; a
-    dense_block with n=BN.  Memory-Efficient Implementation of DenseNets, arXiv:1707.06990.
+    x (N, H, W, C) -> branch(x).  branch is any number of dense layers, each of BN relu convolution
+    one or more times, then dropout if any, then [all before, the result]; a dense_block with n=BN.
+    Memory-Efficient Implementation of DenseNets, arXiv:1707.06990.
 
-    In training, each concatenation, batch norm and relu is thrown away and computed again when the
-    gradient comes.  Not so the mean and variance of a map, which are the same in every
-    concatenation: they are computed once, and moving statistics move once.  On TensorFlow this
-    saves memory in model.fit, but not in eager calls nor under XLA, which Keras takes by itself on
-    a GPU: compile(jit_compile=False).  On JAX and PyTorch it is left to keras.remat.  In inference
-    branch runs as it is.
+    Training discards each concatenation, batch norm and relu, and recomputes them for the gradient.
+    It computes the mean and variance of a map only once, because they are the same in every
+    concatenation, and updates moving statistics once.  On TensorFlow this saves memory in
+    model.fit, but not in eager calls or under XLA, which Keras chooses by default on a GPU: use
+    compile(jit_compile=False).  On JAX and PyTorch keras.remat does it.  Inference runs branch
+    unchanged.
     """
 
     @property
@@ -32,7 +32,7 @@ class Recompute(layers.Wrapper):
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return self.layer(x, training=False)
-        maps: list[Any] = [x]  # whose concatenation is x
+        maps: list[Any] = [x]  # their concatenation is x
         moments: list[Any] = []
         for convolutions, dropouts, concatenate in dense_layers(self.layer):
             m, read, known = x, maps, moments
@@ -52,7 +52,7 @@ class Recompute(layers.Wrapper):
 def dense_layers(branch: Any) -> list[tuple[Any, Any, Any]]:
     """(convolutions, dropouts, concatenation) of each dense layer of a model, in order.
 
-    convolutions: (norm, activation, convolution) once or in turn; dropouts: one or none.
+    convolutions: (norm, activation, convolution), one or more; dropouts: one or none.
     """
     found: list[tuple[Any, Any, Any]] = []
     before: list[Any] = []
@@ -70,10 +70,10 @@ def dense_layers(branch: Any) -> list[tuple[Any, Any, Any]]:
 def affine(norm: Any, maps: Sequence[Any], moments: list[Any]) -> tuple[Any, Any]:
     """The scale and shift by which norm normalises the concatenated maps in training.
 
-    moments: (mean, variance) of each channel of the first maps, to which those of the others are
-    added.  The moving statistics move, unless norm is frozen, which then normalises by them.
+    moments: (mean, variance) of each channel of the first maps; those of the others are appended.
+    Moving statistics are updated, unless norm is frozen: then it normalises by them.
     """
-    dtype = keras.backend.result_type(maps[0].dtype, "float32")  # as Keras' layer has it
+    dtype = keras.backend.result_type(maps[0].dtype, "float32")  # as in Keras' layer
     mean, variance = (ops.cast(v, dtype) for v in (norm.moving_mean, norm.moving_variance))
     if norm.trainable:
         for x in maps[len(moments) :]:
@@ -88,7 +88,7 @@ def affine(norm: Any, maps: Sequence[Any], moments: list[Any]) -> tuple[Any, Any
 
 
 def activated(conv: Any, a: Any, x: Any, *, maps: Sequence[Any], scale: Any, shift: Any) -> Any:
-    """conv(a(scale * x + shift)), of which only maps are kept, whose concatenation x is."""
+    """conv(a(scale * x + shift)), keeping only maps, which concatenate to x."""
 
     def run(x, scale, shift, kernel):
         x = ops.cast(ops.cast(x, scale.dtype) * scale + shift, kernel.dtype)
@@ -111,12 +111,12 @@ def activated(conv: Any, a: Any, x: Any, *, maps: Sequence[Any], scale: Any, shi
 
         return run(x, *others), backward
 
-    # Of a variable convert_to_tensor of Keras may give the variable, not its value.
+    # Given a variable, Keras' convert_to_tensor may return the variable, not its value.
     return once(x, *map(tf.convert_to_tensor, others))
 
 
 def recomputed(x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
-    """branch(x), of dense layers that keep only what their convolutions return; see Recompute.
+    """branch(x); its dense layers keep only the outputs of their convolutions; see Recompute.
 
     branch is a function from tensor to tensor.
     """

@@ -1,4 +1,4 @@
-"""A bottleneck that is no narrower inside, its 3x3 in groups of one width.  arXiv:2003.13678."""
+"""A bottleneck as wide inside as outside, its 3x3 in groups of one width.  arXiv:2003.13678."""
 
 from keras import layers
 
@@ -20,7 +20,7 @@ def regnet_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole = 16, se: Whole 
     Args:
         width: channels of a group.
         se: squeeze-and-excitation after the 3x3, C/se wide, C of x; 4 in RegNetY.
-        gate: gate(x, branch) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     c = x.shape[-1]
     require(f % width == 0, width=width, right=f"a divisor of f={f}, which falls into groups")

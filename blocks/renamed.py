@@ -1,6 +1,6 @@
-"""Layers and functions that files saved by earlier versions name otherwise, and that mean the same.
+"""Layers and functions with another name, but the same meaning, in files of earlier versions.
 
-A loaded model that is saved again has the names of today.
+A loaded model that is saved again has today's names.
 """
 
 from convbook.blocks.grouped import GroupedConv2D

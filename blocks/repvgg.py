@@ -1,4 +1,4 @@
-"""Linear branches that are one convolution once trained.  RepVGG, arXiv:2101.03697."""
+"""Linear branches that fold into one convolution after training.  RepVGG, arXiv:2101.03697."""
 
 from keras import layers
 
@@ -12,7 +12,7 @@ def repvgg_block(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 1, n: Norm = BN) -
     """3x3/s f n, + 1x1/s f n, + x n where the shape stays, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  RepVGG, arXiv:2101.03697, Figure 2 and equation 1: with
-    batch norm convbook.architectures.fold makes one 3x3 of the branches.
+    batch norm convbook.architectures.fold turns the branches into one 3x3.
     """
     m = conv(x, f, k=3, s=s, p=1, g=g, n=n, a=None)
     m1 = conv(x, f, k=1, s=s, g=g, n=n, a=None)

@@ -17,11 +17,11 @@ def res2net_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 4, width: Whole =
     relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1904.01169, Figure 2b and equation 1, where c is s
-    and width is w.  The equation keeps the first part, the authors' code the last, as here.  Where
-    the shape changes, their code adds no part to the next and pools the one that it keeps.
+    and width is w.  The equation keeps the first part, the authors' code and this block the last.
+    If the shape changes, their code adds no part to the next one, and pools the kept part.
 
     Args:
-        c: parts, each with its own 3x3 but for the one that is kept.
+        c: number of parts; each has its own 3x3, except the kept one.
         width: channels of a part.
         g: groups of each 3x3; 8 in Res2NeXt.
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.

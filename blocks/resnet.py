@@ -31,9 +31,9 @@ def bottleneck(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
 def residual_block(x: Map, f: Whole = 32, r: Whole = 4) -> Tensor:
     """x + (1x1 f/r -> 3x3 f/r -> 1x1 f), each with bias and relu: r is a reduction.
 
-    x (N, H, W, f) -> the same shape.  The idea in its barest form, arXiv:1512.03385, Figures 2 and
-    5.  Its last relu comes before the addition, which Identity Mappings (arXiv:1603.05027, Table 2)
-    found harmful.
+    x (N, H, W, f) -> the same shape.  The idea in its simplest form, arXiv:1512.03385, Figures 2
+    and 5.  Its last relu comes before the addition, which Identity Mappings (arXiv:1603.05027,
+    Table 2) found harmful.
 
     See also: bottleneck_block, the paper's own, with batch norm and the relu after the addition.
     """
@@ -53,7 +53,7 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
         shortcut: 'A', every s-th pixel, padded with zero channels; 'B', a projection where the
             shape changes; 'C', a projection everywhere; 'D', as 'B' but after an sxs/s mean
             (ResNet-D, arXiv:1812.01187, Figure 2c).
-        bias: of the projection, by default only where there is no n.
+        bias: of the projection, by default only without n.
     """
     if shortcut == "A":
         c = x.shape[-1]
@@ -70,11 +70,11 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
 class Residual(TypedDict, total=False):
     """How a residual block is composed; every residual block takes these keywords.
 
-    shortcut: see shortcut_path; None leaves the shortcut out, which is the plain net.
-    bias: of the convolutions, by default only where there is no n.
+    shortcut: see shortcut_path; None leaves the shortcut out, as in the plain nets.
+    bias: of the convolutions, by default only without n.
     se: the ratio of a squeeze-and-excitation after the branch.
-    attention: what weighs the branch, a block such as eca_block.
-    gate: gate(x, branch) is what is added, such as drop_path.
+    attention: a block such as eca_block that weights the branch.
+    gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
 
     shortcut: Shortcut | None
@@ -135,7 +135,7 @@ def bottleneck_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, n: Norm = B
     first 1x1, as in the paper and its Caffe nets.
 
     Args:
-        stride_on: '3x3' has the stride where Torch has it ("v1.5").
+        stride_on: '3x3' puts the stride where Torch has it ("v1.5").
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")

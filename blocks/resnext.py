@@ -18,10 +18,10 @@ def resnext_block(x: Map, f: Whole = 32, r: Whole = 2, c: Whole = 4) -> Tensor:
     """x + the sum of c paths 1x1 f/(cr) -> 3x3 f/(cr) -> 1x1 f: r is a reduction.
 
     x (N, H, W, f) -> the same shape; bias and relu after each convolution.  arXiv:1611.05431,
-    Figure 3a, in its barest form.
+    Figure 3a, in its simplest form.
 
-    See also: resnext_bottleneck_block, the paper's own, with batch norm and a linear end of the
-    paths.
+    See also: resnext_bottleneck_block, the paper's own, with batch norm and paths that end
+    linearly.
     """
     require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
     require(c * r <= f, r=r, right=f"a reduction from 1 to f/c={f // c}")
@@ -42,8 +42,8 @@ def aggregate(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 32, width: Whole = 4,
     in the authors' code; width is the paper's d.
 
     Args:
-        form: of three equal ones: 'sum', c paths 1x1 width -> 3x3 width -> 1x1 f added (Figure
-            3a); 'concat', the paths' 3x3 concatenated before one 1x1 (b); 'grouped' (c).
+        form: one of three equivalent forms: 'sum', c paths 1x1 width -> 3x3 width -> 1x1 f added
+            (Figure 3a); 'concat', the paths' 3x3 concatenated before one 1x1 (b); 'grouped' (c).
     """
     if form == "grouped":
         m = conv(x, c * width, k=1, n=n)

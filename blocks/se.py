@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation: every channel weighted by what the whole image shows."""
+"""Squeeze-and-excitation: weights for the channels, computed from the whole image."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from convbook.blocks.types import Act, Branch, Gate, Map, Norm, Pair, Tensor, Wh
 def se_block(x: Map, f: Whole | None = None, r: Whole = 16) -> Tensor:
     """x * (global mean -> dense f/r relu -> dense f sigmoid), r a reduction.
 
-    x (N, H, W, f) -> the same shape; f is read off x if not given.
+    x (N, H, W, f) -> the same shape; f defaults to the channels of x.
     SENet, arXiv:1709.01507, Figures 1 and 2, equations 2 to 4; both layers have a bias, as in the
     authors' Caffe definition (their text writes none).
     """
@@ -30,8 +30,8 @@ def se_block(x: Map, f: Whole | None = None, r: Whole = 16) -> Tensor:
 def squeeze_excite(x: Tensor, width: int, a: Act = "relu", weigh: Act = "sigmoid") -> Tensor:
     """x * (global mean -> dense width a -> dense C weigh): se_block as later networks have it.
 
-    x (N, H, W, C) -> the same shape.  weigh makes weights of numbers;
-    it is a hard sigmoid in MobileNetV3.
+    x (N, H, W, C) -> the same shape.  weigh is the function that
+    gives the weights, a hard sigmoid in MobileNetV3.
     """
     m = gavgpool(x)
     m = dense(m, width, a=a)
@@ -40,7 +40,7 @@ def squeeze_excite(x: Tensor, width: int, a: Act = "relu", weigh: Act = "sigmoid
 
 
 def excited(gate: Gate, r: int | None) -> Callable[[Tensor, Branch], Tensor]:
-    """The gate, of a branch followed by a squeeze-and-excitation of ratio r, if there is an r."""
+    """The gate, with a squeeze-and-excitation of ratio r after the branch if r is given."""
     if r is None:
         return gate or run
     return lambda x, branch: (gate or run)(x, lambda x: se_block(branch(x), r=r))
@@ -49,7 +49,7 @@ def excited(gate: Gate, r: int | None) -> Callable[[Tensor, Branch], Tensor]:
 def attended(
     gate: Callable[[Tensor, Branch], Tensor], attention: Branch | None
 ) -> Callable[[Tensor, Branch], Tensor]:
-    """The gate, of a branch followed by an attention, if there is one."""
+    """The gate, with the attention, if any, after the branch."""
     if attention is None:
         return gate
     return lambda x, branch: gate(x, lambda x: attention(branch(x)))
@@ -61,11 +61,11 @@ def senet_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 64, width: Whole = 
     """1x1 c width/2 -> 3x3/s c width in c groups -> 1x1 f -> squeeze-and-excitation, + x, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  SENet-154, arXiv:1709.01507, appendix: a ResNeXt block
-    whose first 1x1 is halved and whose projection is a 3x3/2 where the grid is halved, else a 1x1.
+    with half the width in its first 1x1; its projection is a 3x3/2 if it halves the grid, else 1x1.
 
     Args:
         se: the ratio of the squeeze-and-excitation; None for none.
-        gate: gate(x, branch) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(width % 2 == 0, width=width, right="an even whole number, as its half is taken")
     require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")

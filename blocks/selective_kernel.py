@@ -1,4 +1,4 @@
-"""Paths of several kernels, among which each channel chooses.  SKNet, arXiv:1903.06586."""
+"""Paths with several kernels; each channel chooses among them.  SKNet, arXiv:1903.06586."""
 
 from typing import Unpack
 
@@ -19,13 +19,13 @@ def selective_kernel(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 32, r: Whole =
     global mean of the sum -> dense f/r n relu -> dense 2f, a number for each path and channel.
 
     Args:
-        least: the least width of f/r, the paper's L.
+        least: minimum of f/r, the paper's L.
         split: each path reads half of the channels, as in timm's SK-ResNets.
     """
     require(s in (1, 2, (1, 1), (2, 2)), s=s, right="1 or 2, of which the dilation is a multiple")
     require(not split or x.shape[-1] % 2 == 0, split=split, right="False where C is odd")
     one, two = ops.split(x, 2, -1) if split else (x, x)
-    # Of every second pixel a 3x3 at dilation 1 is the whole map's at 2.
+    # On every second pixel a 3x3 at dilation 1 equals one at dilation 2 on the whole map.
     d = 2 if s in (1, (1, 1)) else 1
     two = two if d == 2 else avgpool(two, k=1, s=s, p="valid")
     paths = [conv(one, f, k=3, s=s, p=1, g=g, n=n), conv(two, f, k=3, p=d, d=d, g=g, n=n)]
@@ -65,7 +65,7 @@ def sk_basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
     """SK convolution/s f, of halves -> 3x3 f, + shortcut, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  timm's SK-ResNet-18 and 34, after arXiv:1903.06586: each
-    path of the SK convolution reads half of the channels, so that weights do not grow.
+    path of the SK convolution reads half of the channels, so it adds no weights.
 
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.

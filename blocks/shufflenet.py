@@ -1,4 +1,4 @@
-"""Grouped 1x1 convolutions whose channels are shuffled.  ShuffleNet, arXiv:1707.01083."""
+"""Grouped 1x1 convolutions with a channel shuffle.  ShuffleNet, arXiv:1707.01083."""
 
 from typing import Any, Literal
 
@@ -14,10 +14,10 @@ Order = Literal["shortcut first", "branch first"]
 
 @keras.saving.register_keras_serializable("convbook")
 class ChannelShuffle(layers.Layer):
-    """Deals the channels of g groups out in turn: channel i of group j goes to place i g + j.
+    """Interleaves the channels of g groups: channel i of group j moves to place i g + j.
 
-    x (N, H, W, C) -> the same shape; g must divide C.  A layer, since a reshape of tensors with
-    two unknown sizes cannot be written in the graph.
+    x (N, H, W, C) -> the same shape; g must divide C.  A layer, because a graph cannot express the
+    reshape of a tensor with two unknown sizes.
     """
 
     def __init__(self, groups: int, **kwargs: Any):
@@ -42,7 +42,7 @@ class ChannelShuffle(layers.Layer):
 
 @checked
 def channel_shuffle(x: Map, *, g: Whole = 4) -> Tensor:
-    """The channels of g groups dealt out in turn, so that the next groups read all of these.
+    """The channels of g groups interleaved, so that each of the next groups reads them all.
 
     x (N, H, W, C) -> the same shape.  ShuffleNet, arXiv:1707.01083, Figure 1c and section 3.1.
     """
@@ -58,7 +58,7 @@ def shufflenet_unit(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 3, r: Whole = 4
 
     x (N, H, W, C) -> (N, H/s, W/s, f), C = f where s = 1; r is a reduction.  ShuffleNet,
     arXiv:1707.01083, Figure 2b; with s=2, Figure 2c: the branch has f - C filters and is
-    concatenated to a 3x3/2 mean of x.
+    concatenated with a 3x3/2 mean of x.
 
     Args:
         first_g: groups of the first 1x1 (1 in the first unit of stage 2, section 3.2).

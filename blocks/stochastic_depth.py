@@ -1,4 +1,4 @@
-"""Gates: branches that are left out at random in training.  gate(x, branch) is what is added."""
+"""Gates drop branches at random in training.  gate(x, branch) returns what the block adds."""
 
 from typing import Any, Literal
 
@@ -25,9 +25,9 @@ class StochasticDepth(layers.Wrapper):
     """branch(x) with probability survival in training, else zeros; in inference survival times it.
 
     branch is a functional keras.Model, survival a probability in (0, 1].  One draw serves the whole
-    mini-batch.  On TensorFlow a branch that is not drawn is not computed, and its batch norms do
-    not move, unless its output has other rows or columns than x and these are unknown: that one is
-    computed and multiplied by 0, as the other backends do with all.
+    mini-batch.  TensorFlow does not compute a dropped branch, and its batch norms keep their
+    statistics.  Exception: if its output has other rows or columns than x and these are unknown,
+    it is computed and multiplied by 0, as the other backends do with every branch.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class StochasticDepth(layers.Wrapper):
         return ops.cond(drawn, lambda: self.branch(x, training=True), zeros)
 
     def shape_of_zeros(self, x: Any) -> Any:
-        """The shape of branch(x) as far as x tells; None if it does not."""
+        """The shape of branch(x), as far as that of x determines it; else None."""
         _, *sizes, c = self.compute_output_shape(x.shape)
         if None in sizes:
             odd = (*x.shape[:1], 97, 101, *x.shape[3:])
@@ -75,7 +75,7 @@ class StochasticDepth(layers.Wrapper):
 
 
 def run(x: Tensor, branch: Branch) -> Tensor:
-    """branch(x): the gate that is always open."""
+    """branch(x): the gate that never drops."""
     return branch(x)
 
 

@@ -1,4 +1,4 @@
-"""The types of the letters; each carries what a value must be, which blocks.checks enforces."""
+"""The types of the letters; each carries a rule for its values, which blocks.checks enforces."""
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
@@ -23,7 +23,7 @@ def is_row(v: Any, least: int = 1, length: int | None = None) -> bool:
 
 
 def is_step(step: Any) -> bool:
-    """Of a path of parallel: a convolution, a pool, or a list of paths into which it splits."""
+    """A step of a path of parallel: a convolution, a pool, or a list of paths where it splits."""
     if isinstance(step, str):
         return step in ("avg", "max")
     if isinstance(step, list):
@@ -45,7 +45,7 @@ def is_number(v: Any) -> bool:
 
 
 def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
-    """Whether v is a function, or a name that get of Keras knows."""
+    """Whether v is a function, or a name that Keras' get knows."""
     try:
         return callable(v) or (isinstance(v, str) and callable(get(v)))
     except ValueError:
@@ -53,7 +53,7 @@ def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
 
 
 def is_keyword(named: tuple[Any, Any]) -> bool:
-    """Whether a normalisation takes the value of this keyword, if it has one of that name."""
+    """Whether this value suits the normalisation, if it has a keyword of this name."""
     name, value = named
     if name in ("epsilon", "momentum"):
         return is_number(value) and value >= 0
@@ -85,7 +85,7 @@ def is_probability(v: Any) -> bool:
 
 
 class Rule:
-    """What a value must be: a test, and the words that say it."""
+    """A rule for a value: a test, and its description in words."""
 
     def __init__(self, test: Callable[[Any], bool], words: str):
         self.test, self.words = test, words

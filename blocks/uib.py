@@ -14,16 +14,16 @@ def uib_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, first: Whole | Non
     """3x3 depthwise n -> 1x1 rC n a -> kxk/s depthwise n a -> 1x1 f n, + x where the shape stays.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  MobileNetV4, arXiv:2404.10518, Figure 4: either depthwise
-    may be left out.  Both are there in its extra depthwise, k alone in the inverted bottleneck,
-    first alone in a block like ConvNeXt's, neither in a feed-forward network.
+    is optional.  The extra depthwise block has both, the inverted bottleneck k alone, the block
+    like ConvNeXt's first alone, the feed-forward network neither.
 
     Args:
         a: after the first 1x1 and the depthwise of k.
         first: the kernel of the depthwise before the first 1x1; None for none.
-        k: the kernel of the depthwise between the 1x1s; None for none: then first strides.
-        p: 'same', or 1: as Torch pads, 1 of a 3x3 and 2 of a 5x5.
-        gate: gate(x, branch) is what is added to x, such as drop_path; a block that adds nothing
-            has no gate.
+        k: the kernel of the depthwise between the 1x1s; None for none: then first has the stride.
+        p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
+        gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
+            that adds nothing has no gate.
     """
     require(p in ("same", 1), p=p, right="'same' or 1, which keep the size")
     require(s == 1 or first or k, s=s, right="1 without a depthwise convolution")

@@ -30,9 +30,9 @@ def osa_block(x: Map, f: Whole, *, width: Whole = 128, b: Whole = 5, n: Norm = B
     Args:
         width: filters of each 3x3.
         b: how many 3x3s.
-        separable: depthwise 3x3s with a 1x1 each, after a 1x1 width where C is another.
+        separable: each 3x3 is depthwise with a 1x1, after a 1x1 width if C differs from width.
         ese: ese_block at the end, as in VoVNetV2 (arXiv:1911.06667).
-        identity: x is added, as in VoVNetV2; C must be f.
+        identity: adds x, as in VoVNetV2; C must be f.
     """
     c = x.shape[-1]
     require(not identity or c == f, f=f, right=f"C={c}, the channels of x, which is added")

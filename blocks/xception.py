@@ -22,7 +22,7 @@ def extreme_inception(x: Map, f: Whole = 32, *, k: Pair = 3, a: Act = "relu", mi
         a: at the end.
         middle: None leaves out the non-linearity between the two, which the paper found better
             (Figure 10).
-        first: 'depthwise' turns the order round: kxk depthwise middle -> 1x1 f n a.
+        first: 'depthwise' reverses the order: kxk depthwise middle -> 1x1 f n a.
     """
     if first == "1x1":
         return dwconv(conv(x, f, k=1, a=middle), k=k, n=n, a=a)
@@ -42,7 +42,7 @@ def xception_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 2, n: Norm = BN_
         lead: False leaves out the first relu, as the paper's first block does.
         p: of the pool; 1 pads as Torch does.
         widths: filters of each separable convolution, if not all f.
-        gate: gate(x, branch) is what is added, such as drop_path.
+        gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(not widths or widths[-1] == f, widths=widths, right=f"a row that ends with f={f}")
     b = len(widths) if widths else b

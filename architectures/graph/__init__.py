@@ -1,9 +1,9 @@
-"""Tools that read the graph of any functional or Sequential Keras model, whoever built it.
+"""Tools that read the graph of any functional or Sequential Keras model, no matter who built it.
 
 calls(model)                   its calls in order, each after the calls it depends on
-all_layers(model)              its layers, those in nested models and in gates too
+all_layers(model)              its layers, including those in nested models and gates
 get_layer(model, name)         one of them
-tap(x, name)                   x, under a name by which get_layer finds it
+tap(x, name)                   x, with a name for get_layer
 flat(model)                    the same model without nesting
 measure(model)                 weights, multiply-adds and sizes, layer by layer
 fold(model)                    its inference form: batch norms in the kernels

@@ -1,4 +1,4 @@
-"""Multiply-adds of one layer or operation, from the shapes of what it reads and makes."""
+"""Multiply-adds of one layer or operation, from the shapes of its inputs and outputs."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from keras import layers
 
 from convbook.architectures.graph.private import layers_within
 
-Shape = tuple[Any, ...]  # whole numbers, and None for what is not known
+Shape = tuple[Any, ...]  # whole numbers, and None for unknown sizes
 CONVOLUTIONS = (
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
     *(layers.SeparableConv1D, layers.SeparableConv2D, layers.Dense),
@@ -36,10 +36,10 @@ Correlate Kron Logdet Slogdet"""
 def multiply_adds(
     op: Any, shapes: Sequence[Shape], result: Shape, operands: Iterable[Any]
 ) -> int | None:
-    """Multiply-adds of a call for all of a batch; None where op must be opened to tell.
+    """Multiply-adds of a call for a whole batch; None if op must be opened to count.
 
-    shapes: of the tensors that op reads, result: of the first that it makes.
-    operands: what it is called with, tensors or weights.
+    shapes: of the tensors that op reads, result: of its first output.
+    operands: the arguments of the call, tensors or weights.
     """
     if any(None in shape for shape in (*shapes, result)):
         return 0 if is_plain(op) else None
@@ -73,7 +73,7 @@ def is_plain(op: keras.Operation) -> bool:
 
 
 def slid(op: keras.Operation, shape: Shape, result: Shape) -> int:
-    """Each kernel of a convolution or dense layer is used once at every position."""
+    """A convolution or dense layer uses each kernel once at every position."""
     return positions(op, shape if isinstance(op, TRANSPOSED) else result) * sum(
         math.prod(w.shape) for w in kernels(op)
     )

@@ -1,7 +1,7 @@
-"""Linear branches of one tensor that are added: as one convolution.  RepVGG, arXiv:2101.03697, 3.3.
+"""Merges added linear branches of one tensor into one convolution.  RepVGG, arXiv:2101.03697, 3.3.
 
 A branch is a convolution, or the tensor itself; either may be scaled and shifted.  The convolution
-whose window holds the windows of the others takes their kernels into its own.
+whose window contains all other windows absorbs their kernels.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ KINDS = (layers.Conv2D, GroupedConv2D, layers.DepthwiseConv2D)
 
 
 class Branch(NamedTuple):
-    """What is added: a convolution of x, or x itself, whose scale and shift then stand here."""
+    """A summand: a convolution of x, or x itself with this scale and shift."""
 
     x: Tensor
     op: Any = None
@@ -46,13 +46,13 @@ class Branch(NamedTuple):
 
     @property
     def grid(self) -> tuple[Any, ...]:
-        """What branches must have in common: strides, and pixels more than a 1x1 would give."""
+        """What branches must share: strides, and the extra pixels compared with a 1x1."""
         more = tuple(a + b - k + 1 for (a, b), k in zip(self.zeros, self.size, strict=True))
         return tuple(self.op.strides if self.op else (1, 1)), more
 
 
 def is_simple(op: Any) -> bool:
-    """Whether the window of a convolution is where its size and stride say, at every size of x."""
+    """Whether size and stride alone place the convolution's window, for every size of x."""
     if type(op) not in KINDS or tuple(op.dilation_rate) != (1, 1):
         return False
     if getattr(op, "depth_multiplier", 1) != 1:
@@ -63,7 +63,7 @@ def is_simple(op: Any) -> bool:
 
 
 def widest(branches: Sequence[Branch]) -> Branch | None:
-    """Of branches that are added, the one whose kernel can take in all others; None if none can."""
+    """The added branch whose kernel can absorb all others; None if none can."""
     ops = [b.op for b in branches if b.op]
     if not (ops and branches[1:] and all(is_simple(op) and kind(op) == kind(ops[0]) for op in ops)):
         return None

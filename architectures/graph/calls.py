@@ -21,7 +21,7 @@ class Call(namedtuple("Call", "op inputs outputs")):
     arguments: tuple[Any, Any] = (), {}
 
     def given(self, tensors: dict[int, Any]) -> tuple[Any, Any]:
-        """(args, kwargs) of the call, with tensors[id] in the place of each symbolic tensor."""
+        """(args, kwargs) of the call, with tensors[id] in place of each symbolic tensor."""
         return filled(self.arguments, tensors)
 
 
@@ -29,7 +29,7 @@ Opened = namedtuple("Opened", "calls inputs outputs")
 
 
 def filled(arguments: Any, tensors: dict[int, Any]) -> Any:
-    """Arguments of any structure, with tensors[id] in the place of each symbolic tensor."""
+    """Arguments of any structure, with tensors[id] in place of each symbolic tensor."""
     symbolic = keras.KerasTensor
     return keras.tree.map_structure(
         lambda x: tensors[id(x)] if isinstance(x, symbolic) else x, arguments
@@ -48,11 +48,11 @@ def has_calls(model: keras.Model) -> bool:
 
 
 def calls(model: keras.Model) -> list[Call]:
-    """The calls of a functional or Sequential model, every call after those it needs.
+    """The calls of a functional or Sequential model, each after the calls it needs.
 
     Returns a list of Call(op, inputs, outputs): the operation (a Layer, a nested model or a
-    keras.ops operation; an InputLayer has no inputs) and the symbolic tensors it reads and makes.
-    A layer that is called twice gives two calls.  Nested models are one call; ask again for theirs.
+    keras.ops operation; an InputLayer has no inputs) and its symbolic inputs and outputs.  A layer
+    called twice gives two calls.  A nested model is one call; calls(nested) returns its own.
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
     nodes = nodes_by_depth(model)
@@ -65,15 +65,15 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
     """The calls inside an operation; None if they cannot be seen.
 
     op: a Layer or keras.Operation whose call is made of layers and keras.ops.  args, kwargs: of
-    its call, symbolic tensors of known shapes among them.  run: a layer in op that is run in its
-    place, such as the cell of a recurrent layer.  Returns Opened(calls, inputs, outputs); op keeps
-    no trace of it and no state moves.
+    its call, symbolic tensors of known shapes among them.  run: a layer in op to run instead,
+    such as the cell of a recurrent layer.  Returns Opened(calls, inputs, outputs); op and its state
+    stay unchanged.
     """
     symbolic = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
     inputs = {id(x): keras.Input(batch_shape=x.shape, dtype=x.dtype, name="x") for x in symbolic}
     args, kwargs = filled((args, kwargs), inputs)
     run = run or op.call
-    kwargs.pop("training", None)  # Keras hands it on to every layer
+    kwargs.pop("training", None)  # Keras passes it to every layer
     if "training" in inspect.signature(run).parameters:
         kwargs["training"] = False
     before = [(nodes, len(nodes)) for x in layers_within(op) for nodes in node_lists(x)]
@@ -83,7 +83,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
             outputs = keras.tree.flatten(run(*args, **kwargs))
         outputs = [x for x in outputs if x is not None]
         return Opened(leading_to(outputs), [inputs[id(x)] for x in symbolic], outputs)
-    except Exception:  # other people's code can raise anything on tensors without values
+    except Exception:  # foreign code can raise anything on tensors without values
         return None
     finally:
         for nodes, length in before:
@@ -91,7 +91,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
 
 
 def leading_to(outputs: Iterable[keras.KerasTensor]) -> list[Call]:
-    """The calls that lead to symbolic tensors, every call after those it needs."""
+    """The calls that lead to symbolic tensors, each after the calls it needs."""
     done: dict[Any, None] = {}
     waiting = [node_of(x) for x in outputs]
     while waiting:

@@ -24,7 +24,7 @@ def passes(op: Any) -> bool:
 
 
 def scaling(model: keras.Model) -> keras.Operation | None:
-    """The operation that scales the images of a model before anything else is done; or None."""
+    """The operation that scales a model's images before anything else; or None."""
     reached = {id(x) for x in model.inputs}
     for call in calls(model):
         if not any(id(x) in reached for x in call.inputs):
@@ -48,12 +48,12 @@ def is_arithmetic(call: Any) -> bool:
 
 
 def answers_probabilities(model: keras.Model) -> bool:
-    """Whether a model's first output comes of a softmax, in a nested model too."""
+    """Whether a model's first output comes from a softmax, even in a nested model."""
     return ends_in(model, lambda op: is_softmax(op) or type(op).__name__ == "Softmax")
 
 
 def ends_in_sigmoid(model: keras.Model) -> bool:
-    """Whether a model's first output comes of a sigmoid, in a nested model too."""
+    """Whether a model's first output comes from a sigmoid, even in a nested model."""
     sigmoid = keras.activations.sigmoid
     return ends_in(model, lambda op: getattr(op, "activation", None) is sigmoid
                    or type(op).__name__ == "Sigmoid")  # fmt: skip

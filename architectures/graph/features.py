@@ -17,9 +17,9 @@ Maps = dict[int, list[Call]]  # the calls that make a map of a stride, in order
 def pyramid(body: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     """The model whose outputs are a body's last maps at each stride, the smallest stride first.
 
-    Of each stride it is the last tap; but where the next stride begins with a tapped pool, as in
-    VGG, it is what that pool reads, and where there is no tap, the last map that all paths go
-    through.  shape: of an image, for the sizes that the body leaves open.
+    For each stride this is the last tap.  If the next stride begins with a tapped pool, as in VGG,
+    it is the input of that pool; without a tap, the last map on all paths.  shape: of an image, for
+    the sizes that the body leaves open.
     """
     body = keras.Model(body.input, body.outputs[0], name=body.name)
     known, graph = Walk(body, shape).known, calls(body)
@@ -33,7 +33,7 @@ def pyramid(body: keras.Model, shape: tuple[int, ...]) -> keras.Model:
 
 
 def by_stride(made_by: Iterable[Call], known: dict[int, Any]) -> Maps:
-    """Calls by the stride of the map that they make; those that make none are left out."""
+    """Calls by the stride of their output map; calls without one are left out."""
     maps: Maps = {}
     for call in made_by:
         _, field = known[id(call.outputs[0])]
@@ -43,9 +43,9 @@ def by_stride(made_by: Iterable[Call], known: dict[int, Any]) -> Maps:
 
 
 def through(graph: list[Call], end: keras.KerasTensor) -> Iterator[Call]:
-    """The calls whose output all paths to end go through, but for paddings, which make no map."""
+    """The calls on all paths to end, without paddings, which make no map."""
     uses = Counter([id(end), *(id(x) for call in graph for x in call.inputs)])
-    waiting: set[int] = set()  # tensors that are made and not yet read by all who read them
+    waiting: set[int] = set()  # tensors with readers that are still to come
     for call in graph:
         uses.subtract(id(x) for x in call.inputs)
         waiting = {x for x in waiting | {id(x) for x in call.outputs} if uses[x]}

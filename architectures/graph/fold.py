@@ -25,8 +25,8 @@ from convbook.blocks.stochastic_depth import StochasticDepth
 from convbook.blocks.types import Tensor
 
 Models = dict[Any, keras.Model | None]  # {operation: the functional model that it runs}
-Change = Any  # Affine, which outputs are put through, or Merged
-Changes = dict[Any, list[Change]]  # {convolution: what is done to it, in turn}
+Change = Any  # an Affine that follows the outputs, or Merged
+Changes = dict[Any, list[Change]]  # {convolution: its changes, in order}
 # Exactly these classes: a subclass may compute something else.
 LINEAR = (*CONVOLUTIONS, GroupedConv2D, StandardizedConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -37,21 +37,22 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
     """A new functional model with the outputs of model(x, training=False) and fewer operations.
 
     A batch norm, LayerScale or Rescaling is folded into the convolutions or dense layer before it,
-    if their outputs are linear and go nowhere else; a concatenation of them may stand between.
-    Convolutions of one tensor that are added, and the tensor itself, are one, as in RepVGG: that
-    whose window holds the windows of the others.
-    A convolution whose kernel is standardised becomes one with that kernel.
-    Dropout, drop path and noise go.  A gate becomes its branch, times the probability of survival.
+    if their outputs are linear and go nowhere else; a concatenation of them may come between.
+    Added convolutions of one tensor, and the tensor itself, become one, as in RepVGG: the one whose
+    window contains all other windows.
+    A convolution with a standardised kernel becomes an ordinary one with that kernel.
+    Dropout, drop path and noise disappear.  A gate becomes its branch times the survival
+    probability.
 
-    outputs: what to keep of several: a name, or a list of names, which are the keys where the
-    model has a dictionary, else the names of the layers (model.output_names).  By default all
-    are kept, in the structure that they have; but of create(..., aux=True) the first, since the
-    auxiliary heads are for training.
+    outputs: which of several outputs to keep: a name or a list of names, the keys if the model
+    returns a dictionary, else names of layers (model.output_names).  By default all are kept, in
+    their structure; of create(..., aux=True) only the first, because the auxiliary heads are for
+    training.
 
-    Whatever cannot be folded exactly stays: above all a batch norm that reads a sum, a pool or a
-    tensor that others read too, as in pre-activated nets.  Layers that stay keep their names; gates
-    and nested models stay nested: get_layer finds the layers in them, flat takes them out.  The
-    result has weights of its own and is not compiled; trained further, it is another network.
+    What cannot be folded exactly stays, above all a batch norm that reads a sum, a pool or a shared
+    tensor, as in pre-activation nets.  Layers that stay keep their names; gates and nested models
+    stay nested: get_layer finds their layers, flat removes the nesting.  The result has its own
+    weights and is not compiled; if you train it further, it becomes another network.
 
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input
     shape), and for outputs that it does not have.
@@ -65,7 +66,7 @@ def fold(model: keras.Model, outputs: str | Sequence[str] | None = None) -> kera
 
 
 def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
-    """The output, or the structure of outputs, of a model that is asked for."""
+    """The requested output of a model, or structure of outputs."""
     named = model.output
     if not isinstance(named, dict):
         named = dict(zip(model.output_names, model.outputs, strict=True))
@@ -80,24 +81,24 @@ def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
 
 
 def has_auxiliary_heads(model: keras.Model) -> bool:
-    """Whether a model's outputs are those of a network of ours with auxiliary heads."""
+    """Whether a model's outputs are those of one of our networks with auxiliary heads."""
     first, *rest = model.output_names
     heads = rest and all(re.fullmatch(r"aux\d+_(logits|softmax)", name) for name in rest)
     return isinstance(model.output, list) and first in ("logits", "probabilities") and heads
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """A new functional model of a single graph: it contains what gates and nested models held.
+    """A new functional model with a single graph, without gates or nested models.
 
     Its outputs are those of model(x, training=False): a gate becomes its branch, times the
-    probability of survival.  Any layer's output can become an output of a model, which is not so
-    for nested layers:
+    probability of survival.  Unlike with nested layers, any layer's output can
+    become an output of a model:
 
         net = flat(create("resnet50", survival=0.5))
         maps = keras.Model(net.input, net.get_layer("stage2_block3_b2_conv1").output)
 
-    Layers keep their names; a name that occurs in several nested models has theirs before it, as
-    in left_stage1.  The result has weights of its own and is not compiled.  Raises ValueError for
+    Layers keep their names; a name that occurs in several nested models gets theirs as a prefix, as
+    in left_stage1.  The result has its own weights and is not compiled.  Raises ValueError for
     a model that has no graph (subclassed, or Sequential without input shape).
     """
     calls(model)
@@ -126,9 +127,9 @@ def flat(model: keras.Model) -> keras.Model:
 def paths_of(
     model: keras.Model, models: Models, path: tuple[str, ...] = ()
 ) -> dict[Any, tuple[str, ...]]:
-    """{operation: names of the nested models around it}, of all that a model holds.
+    """{operation: names of the nested models around it}, for every operation of a model.
 
-    models: {operation: the functional model that it runs, or None}, to which all are added.
+    models: {operation: the functional model that it runs, or None}; this adds them.
     """
     paths: dict[Any, tuple[str, ...]] = {}
     for op in dict.fromkeys(call.op for call in calls(model) if call.inputs):
@@ -156,7 +157,7 @@ def laid(
 
 
 def nested(op: Any) -> keras.Model | None:
-    """The functional model that an operation runs in inference; None if it runs no such model."""
+    """The functional model that an operation runs in inference; None if it runs none."""
     if isinstance(op, (StochasticDepth, GateOfOld)):
         times = layers.Rescaling(op.survival, dtype=op.dtype_policy, name=f"{op.name}_survival")
         m = times(op.branch.output)
@@ -185,7 +186,7 @@ def take(copy: keras.Layer, weights: Sequence[np.ndarray]) -> None:
 
 
 def rebuilt(model: keras.Model) -> keras.Model:
-    """A functional model as its plan has it."""
+    """A functional model made by its plan."""
     changes, gone = plan(calls(model), model.outputs)
     made: dict[Any, Any] = {}
 
@@ -227,21 +228,21 @@ def weights_of(op: Any) -> list[np.ndarray]:
 
 
 class Source(NamedTuple):
-    """A convolution or dense layer that channels of a tensor come from, and how many."""
+    """A convolution or dense layer that makes channels of a tensor, and their number."""
 
     op: Any
     filters: int
 
 
 class Merged(NamedTuple):
-    """The branches that a convolution takes in, with their changes, and that of the convolution."""
+    """The branches that a convolution absorbs, with their changes, and its own branch."""
 
     own: Branch
     others: list[tuple[Branch, list[Change]]]
 
 
 def plan(graph: Sequence[Call], outputs: Iterable[Tensor]) -> tuple[Changes, dict[Any, int]]:
-    """What each convolution is changed by; {what is left out: which of its inputs it hands on}."""
+    """The changes of each convolution; {left-out operation: the input that it passes on}."""
     made = Plan(graph, outputs)
     return made.changes, made.gone
 
@@ -256,7 +257,7 @@ class Plan:
         self.gone: dict[Any, int] = {}
         self.sources: dict[int, list[Source]] = {}  # of a tensor, by its id, where it has no others
         self.branches: dict[Any, Branch] = {}  # {convolution, or what scales a tensor: the branch}
-        self.scaled: dict[int, Any] = {}  # {tensor: what scales and shifts another to it}
+        self.scaled: dict[int, Any] = {}  # {tensor: the scale and shift that make it}
         self.padded: dict[int, tuple[Tensor, Any]] = {}  # {tensor: (the same without zeros, these)}
         for call in graph:
             self.take(*call)
@@ -284,12 +285,12 @@ class Plan:
             self.sources[id(y)] = before
 
     def before(self, inputs: Sequence[Tensor]) -> list[Source]:
-        """What makes all channels of tensors that nothing else reads."""
+        """The layers that make all channels of tensors without other readers."""
         alone = all(self.uses[id(x)] == 1 and id(x) in self.sources for x in inputs)
         return [source for x in inputs for source in self.sources[id(x)]] if alone else []
 
     def without_zeros(self, op: Any, x: Tensor) -> Branch:
-        """A convolution as a branch of what is read by the layers of zeros before it."""
+        """A convolution as a branch of the tensor before its layers of zeros."""
         pads = NONE
         while id(x) in self.padded:
             x, more = self.padded[id(x)]
@@ -297,7 +298,7 @@ class Plan:
         return Branch(x, op, pads)
 
     def scale(self, op: Any, x: Tensor, y: Tensor, found: Affine, before: list[Source]) -> None:
-        """Folds a scale and shift into what is before it, or notes them."""
+        """Folds a scale and shift into the layers before it, or notes them."""
         if before:
             self.gone[op] = 0
             for source, share in zip(before, shares(before, *found), strict=True):
@@ -306,7 +307,7 @@ class Plan:
             self.branches[op], self.scaled[id(y)] = Branch(x, affine=found), op
 
     def add(self, op: Any, inputs: Sequence[Tensor], y: Tensor) -> list[Source]:
-        """Merges branches that are added, if one of them can take in the others."""
+        """Merges added branches, if one of them can absorb the others."""
         makers = [self.maker(x) for x in inputs]
         branches = [
             self.branches[m] if m else Branch(x) for m, x in zip(makers, inputs, strict=True)
@@ -322,7 +323,7 @@ class Plan:
         return [Source(own.op, y.shape[-1])]
 
     def maker(self, x: Tensor) -> Any:
-        """The convolution that alone makes x, or what scales another tensor to it; else None."""
+        """The convolution that alone makes x, or the scale and shift that make it; else None."""
         if self.uses[id(x)] != 1:
             return None
         sources = self.sources.get(id(x), ())
@@ -330,7 +331,7 @@ class Plan:
 
 
 def shares(sources: Sequence[Source], scale: Any, shift: Any) -> Iterator[Affine]:
-    """(scale, shift) of the channels of each source in turn."""
+    """(scale, shift) of the channels of each source."""
     ends = np.cumsum([source.filters for source in sources])[:-1]
     return zip(np.split(scale, ends), np.split(shift, ends), strict=True)
 
@@ -364,8 +365,8 @@ def number(v: Any) -> np.ndarray:
 
 
 def changed(op: Any, changes: Iterable[Change]) -> list[np.ndarray]:
-    """The weights of a convolution, with a bias, changed in turn."""
-    kernels: list[Any] = [*map(number, weights_of(op)), *[0] * (not op.use_bias)]
+    """The weights of a convolution, with a bias, after all changes."""
+    kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
     bias = kernels.pop()
     for change in changes:
         if isinstance(change, Merged):

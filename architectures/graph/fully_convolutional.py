@@ -1,4 +1,4 @@
-"""A classifier as the equal fully convolutional network, which takes images of any size.
+"""A classifier as the equivalent fully convolutional network, for images of any size.
 
 OverFeat, arXiv:1312.6229, section 3.5; VGG's dense evaluation, arXiv:1409.1556, section 3.2.
 """
@@ -20,19 +20,19 @@ PLAIN = (layers.Activation, layers.Dropout, layers.Identity, layers.ReLU)  # val
 
 
 def fully_convolutional(model: keras.Model) -> keras.Model:
-    """A network of the same weights: images (N, H, W, C) -> logits (N, H', W', classes).
+    """A network with the same weights: images (N, H, W, C) -> logits (N, H', W', classes).
 
-    Of an image of the model's own size it says in one position what the model says; of a larger
-    one, in each position what it says of a window of that size, all windows at once.  Flatten and
-    dense become a convolution as large as the map that was flattened, later dense layers 1x1
-    convolutions, a global pool one over a map of that size; a softmax at the end is left out.
+    For an image of the model's own size it gives the model's logits at one position; for a larger
+    image, at each position the logits of a window of that size, all windows at once.  Flatten and
+    dense become a convolution as large as the flattened map, later dense layers 1x1 convolutions, a
+    global pool a pool over a map of that size; a softmax at the end is left out.
 
-    Where convolutions pad, a window cut out sees zeros beyond its edge, here the image; so the two
-    are equal only without padding (or at the image's own edges).  What looks at the whole map,
-    such as squeeze-and-excitation, looks at the whole image here.
+    If convolutions pad, a cut-out window sees zeros beyond its edge, but here the image, so the two
+    are equal only without padding (or at the image's own edges).  Layers that read the whole map,
+    such as squeeze-and-excitation, read the whole image here.
 
-    model: functional or Sequential, of known size; of several outputs, the first.  The weights are
-    copied.  Raises ValueError for a head of other layers.
+    model: functional or Sequential, of known size; of several outputs, the first.  Weights are
+    copied.  Raises ValueError for a head with other layers.
     """
     end, head = head_of(model)
     h, w, _ = end.inputs[0].shape[1:]
@@ -77,9 +77,9 @@ def head_of(model: keras.Model) -> tuple[Call, list[keras.Operation]]:
 
 
 def slid(op: Any, x: Tensor, k: tuple[int, int], name: str) -> tuple[Tensor, tuple[int, int]]:
-    """(x, k) after op of the head, done at each position.
+    """(x, k) after op of the head, applied at each position.
 
-    k: rows and columns of the map that a vector of the model's head still stands for.
+    k: rows and columns of the map that a vector of the model's head still represents.
     """
     if type(op) in POOLS:
         return POOLS[type(op)](k, 1, "valid", dtype=op.dtype_policy)(x), (1, 1)

@@ -1,4 +1,4 @@
-"""Names of layers: taps that the architectures set, and stable names for all the rest."""
+"""Names of layers: taps that the architectures set, and stable names for all others."""
 
 import weakref
 from collections import Counter, defaultdict
@@ -34,14 +34,14 @@ KINDS = {  # Keras' class: what a layer of it is called; else the class's name i
 }
 TAPS: weakref.WeakKeyDictionary[Any, str] = (
     weakref.WeakKeyDictionary()
-)  # tapped layer: how the names of the layers before it begin
+)  # tapped layer: prefix for the layers before it
 
 
 def tap(x: Tensor, name: str) -> Tensor:
-    """x, under a name by which model.get_layer(name).output finds it again.
+    """x, with a name for model.get_layer(name).output.
 
-    It is the name of the layer that made x, or of an Identity added where that layer has weights
-    (so that weights have the same names in all nets), a tap already, or no name of a layer.
+    The name goes to the layer that made x.  An Identity takes it if that layer has weights (so that
+    weights have the same names in all nets), is a tap already, or cannot have a layer's name.
     """
     op = maker(x)
     if name != getattr(op, "name", None):
@@ -61,12 +61,12 @@ def inside(op: Any) -> keras.Model | None:
 
 
 def block_of(op: Any) -> keras.Model | None:
-    """As inside, but of a gate saved before, which adds its shortcut itself, the whole block."""
+    """Like inside; for a gate of earlier files, which adds its shortcut itself, the whole block."""
     return summed(op, op.branch.output) if isinstance(op, GateOfOld) else inside(op)
 
 
 def summed(gate: Any, m: Tensor) -> keras.Model:
-    """The functional model of the block that a gate saved before runs; m: what its branch makes."""
+    """The functional model of the block in a gate of earlier files; m: its branch's output."""
     x, of = gate.branch.input, dict(dtype=gate.dtype_policy)
     shortcut = keras.Input(m.shape[1:], dtype=m.dtype) if isinstance(gate.input, list) else x
     y = layers.Add(**of, name=f"{gate.name}_add")([shortcut, m])
@@ -84,10 +84,10 @@ class Place(NamedTuple):
 
 
 def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
-    """{operation: how its name begins}: its first tap, and its branches b1, b2 ... within.
+    """{operation: its prefix}: its first tap, and the branches b1, b2 ... in it.
 
-    An operation belongs to the first tap it leads to, or to root.  Where several tensors are
-    merged there, what leads to the merge by its second input only is in branch b2, and so on.
+    An operation belongs to the first tap it leads to, or to root.  If several tensors merge there,
+    operations that reach the merge only through its second input are in branch b2, and so on.
     graph: the model's calls().
     """
     starts: dict[Any, str] = {}
@@ -106,7 +106,7 @@ def prefixes(graph: Sequence[Call], root: str) -> dict[keras.Operation, str]:
 
 
 def owner(uses: Sequence[Place], root: str) -> Place:
-    """Where an operation belongs whose outputs are used there: to the first tap of these."""
+    """The place of an operation, from the places that use its outputs: the first tap."""
     if not uses:
         return Place(float("inf"), root, ())
     first = min(use.position for use in uses)
@@ -115,13 +115,13 @@ def owner(uses: Sequence[Place], root: str) -> Place:
 
 
 def common_prefix(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """What all paths begin with."""
+    """The common beginning of all paths."""
     columns = zip(*paths, strict=False)
     return tuple(column[0] for column in takewhile(lambda column: len({*column}) == 1, columns))
 
 
 def kind(op: keras.Operation) -> str:
-    """What an operation is called: conv, bn, pool, relu ...; never ends in a digit."""
+    """The short name of an operation: conv, bn, pool, relu ...; never ends in a digit."""
     name = type(op).__name__
     if isinstance(op, layers.Activation):
         name = getattr(op.activation, "__name__", name)
@@ -129,17 +129,17 @@ def kind(op: keras.Operation) -> str:
 
 
 def rename(op: keras.Operation, name: str) -> None:
-    """Gives an operation a name, and its weights the paths they would have had with it."""
+    """Renames an operation, and its weights as if it had always had that name."""
     op.name = name
     for v in getattr(op, "weights", ()):
-        # A saved model would come back with other paths.
+        # A saved model would load with other paths.
         set_path(v, "/".join([name, *v.path.split("/")[1:]]))
 
 
 def name_layers(
     model: keras.Model, root: str = "head", counts: Counter[tuple[str, str]] | None = None
 ) -> None:
-    """Renames all layers of a new model but its taps: the same names at every build.
+    """Renames all layers of a new model except its taps: the same names at every build.
 
     '{tap}_{branches}_{kind}{number}', as stage2_block3_b2_conv1: see prefixes; numbers count from
     1 for each beginning and kind.  Layers in a gate are named as if the gate were not there.
@@ -162,27 +162,27 @@ def name_layers(
 def one_name() -> AbstractContextManager[Any]:
     """A scope in which TensorFlow's own variables all have one name; Keras' keep theirs.
 
-    TensorFlow prepares its operation anew for a variable of a new name, and that takes three
-    quarters of the time of making one.
+    TensorFlow prepares an operation for each new name of a variable, which takes three quarters of
+    the time of creating one.
     """
     if keras.backend.backend() != "tensorflow":
         return nullcontext()
     import tensorflow as tf
 
     def named(make, **letters):
-        # A graph would take two variables of a name for one; with the slash no scope goes before.
+        # A graph would take two variables of one name for one; the slash prevents a scope prefix.
         return make(**letters | ({"name": "variable/"} if tf.executing_eagerly() else {}))
 
     return tf.variable_creator_scope(named)
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers of a model, those in nested models and in gates included."""
+    """The layers of a model, including those in nested models and gates."""
     return [layer for _, layer in located(model)]
 
 
 def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.Layer]]:
-    """Yields (path, layer) for all layers: a path is the names of what a layer is in, and its."""
+    """Yields (path, layer) for all layers; a path is the names around a layer, and its own."""
     for layer in model.layers:
         yield within + layer.name, layer
         if inner := inside(layer):
@@ -190,10 +190,10 @@ def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.L
 
 
 def get_layer(model: keras.Model, name: str) -> keras.Layer:
-    """model.get_layer(name) that sees into gates and nested models too.
+    """model.get_layer(name) that also looks into gates and nested models.
 
-    Where nested models have layers of the same name, name has theirs before it: left/stage1.  To
-    make an output of what is inside, lay it open first: get_layer(flat(model), name).output.
+    If nested models have layers of the same name, put theirs in front: left/stage1.  To use an
+    inner layer as an output, flatten the model first: get_layer(flat(model), name).output.
     Raises ValueError for a name that no layer has, or several have.
     """
     by_path = dict(located(model))

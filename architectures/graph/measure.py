@@ -26,13 +26,13 @@ RESAMPLING = ("GetItem", "Resiz", "UpSampling")  # the step changes with the siz
 SEQUENCES = (layers.TimeDistributed, layers.RNN)
 COUNTS = ("weights", "trainable", "total", "macs", "activation_bytes")
 Row = namedtuple("Row", "stage weights trainable total macs activation_bytes uncounted shape field")
-# What an output position sees of the input, in pixels, and the pixels from one to the next;
+# The input pixels that an output position sees, and the pixels from one position to the next;
 # alive until the map is flattened or pooled as a whole.
 Field = namedtuple("Field", "size step alive")
 
 
 class Measure(dict):
-    """A dictionary whose keys are attributes too."""
+    """A dictionary with its keys as attributes."""
 
     def __getattr__(self, key: str) -> Any:
         try:
@@ -64,11 +64,11 @@ def measure(model: keras.Model) -> Measure:
     stages              the same for each stage, by the beginnings of the layers' names: stem,
                         stage1 ... head.  The input is in no stage; output_shape is the last one
 
-    What works value by value (activations, sums, products of maps), normalisations, pools,
-    resizing, look-ups in tables and whatever moves values are no multiply-adds: 0, and not listed.
-    Nor is what a layer computes of its weights alone.
+    Elementwise operations (activations, sums, products of maps), normalisation, pooling, resizing,
+    table look-ups and moving values count 0 and are not listed.  Neither does what a layer computes
+    from its weights alone.
 
-    All of it sees into nested models and gates, and into layers whose call is made of layers and
+    measure looks into nested models and gates, and into layers whose call consists of layers and
     keras.ops.  Raises ValueError if sizes are unknown.
     """
     walk = Walk(model)
@@ -94,10 +94,10 @@ def summary(rows: Sequence[Row], shape: Any, field: Field, images: int) -> Measu
 
 
 class Walk:
-    """A walk through a model and all that is nested in it, for one image or a batch of its own.
+    """A walk through a model and its nested parts, for one image or its own batch.
 
     rows: a Row for each call, in order.  known: {id of a tensor: (its shape, batch included, and
-    its Field)}.  shape: of one image, for sizes that the model's input does not tell.
+    its Field)}.  shape: of one image, for sizes that the model's input leaves open.
     """
 
     def __init__(self, model: keras.Model, shape: Shape | None = None):
@@ -110,7 +110,7 @@ class Walk:
     def walk(
         self, graph: Iterable[Call], stage: str | None = None, within: str = ""
     ) -> Iterator[Row]:
-        """Yields Rows; what is nested in a call belongs to its stage.
+        """Yields Rows; nested calls belong to the stage of the outer call.
 
         within: the names of the layers that were opened to get here, each with a slash after it.
         """
@@ -121,7 +121,7 @@ class Walk:
                 yield from self.visit(call, stage, within)
 
     def visit(self, call: Call, stage: str, within: str) -> Iterator[Row]:
-        """Yields a Row for a call, after those of what is nested in it."""
+        """Yields a Row for a call, after the Rows of its nested calls."""
         model = block_of(call.op)
         if model is not None:
             block = Opened(calls(model), model.inputs, model.outputs)
@@ -135,16 +135,16 @@ class Walk:
         yield self.row(call, stage, 0 if inner else macs, within)
 
     def met(self, call: Call) -> list[tuple[Shape, Field]]:
-        """Shapes and Fields of what a call reads."""
+        """Shapes and Fields of a call's inputs."""
         return [self.known[id(x)] for x in call.inputs]
 
     def given(self, call: Call) -> tuple[Any, Any]:
-        """The arguments of a call, its tensors with the shapes that they are known to have."""
+        """The arguments of a call, its tensors with their known shapes."""
         known = zip(call.inputs, self.met(call), strict=True)
         return call.given({id(x): keras.KerasTensor(shape, x.dtype) for x, (shape, _) in known})
 
     def alone(self, call: Call) -> int | None:
-        """What a call makes becomes known; returns its multiply-adds, None if it must be opened."""
+        """Notes a call's outputs; returns its multiply-adds, None if it must be opened."""
         args, kwargs = self.given(call)
         shapes, fields = zip(*self.met(call), strict=True) if call.inputs else ((), ())
         made = shapes_of(call, shapes, args, kwargs, self.shape)
@@ -153,7 +153,7 @@ class Walk:
         return multiply_adds(call.op, shapes, made[0], args)
 
     def opened(self, call: Call) -> Opened | None:
-        """What is in a layer or operation; steps in time are taken as so many images more."""
+        """The calls in a layer or operation; steps in time count as further images."""
         op, (args, kwargs) = call.op, self.given(call)
         if isinstance(op, SEQUENCES):
             x = next(x for x in keras.tree.flatten((args, kwargs)) if hasattr(x, "shape"))
@@ -169,7 +169,7 @@ class Walk:
         return opened(op, args, kwargs)
 
     def nested(self, call: Call, inner: Opened, stage: str, within: str) -> Iterator[Row]:
-        """Yields the Rows of what is in a call; what they make becomes known as what it makes."""
+        """Yields the Rows of the calls in a call, and notes their outputs as its own."""
         met, op = self.met(call), call.op
         if isinstance(op, SEQUENCES):
             met = [(tuple(x.shape), step_of(op, met[0][1])) for x in inner.inputs]
@@ -184,10 +184,10 @@ class Walk:
             self.known |= {id(x): it for x, it in zip(call.outputs, made, strict=True)}
 
     def row(self, call: Call, stage: str, macs: int | None, within: str, own: bool = True) -> Row:
-        """The Row of a call; own: whether what it makes is a map of its own."""
+        """The Row of a call; own: whether its output is a new map."""
         op, (made, field) = call.op, self.known[id(call.outputs[0])]
         if macs is None and isinstance(op, CONVOLUTIONS + TRANSPOSED) and None not in made:
-            macs = slid(op, self.met(call)[0][0], made)  # a subclass, as far as is known
+            macs = slid(op, self.met(call)[0][0], made)  # a subclass, as far as known
         weights = fresh(getattr(op, "weights", ()), self.counted)
         own = own and not within and not isinstance(op, layers.Identity)
         return Row(
@@ -211,7 +211,7 @@ def stage_of(op: keras.Operation) -> str:
 
 
 def fresh(weights: Iterable[Any], seen: set[int]) -> list[Any]:
-    """The weights that have not been seen, which from now on have been."""
+    """The weights not seen before; marks them as seen."""
     new = {id(w): w for w in weights if id(w) not in seen}
     seen.update(new)
     return list(new.values())
@@ -230,7 +230,7 @@ def read_by(call: Call) -> list[keras.Variable]:
 
 def shapes_of(call: Call, shapes: Sequence[Shape], args: Any, kwargs: Mapping[str, Any],
               image: Shape | None = None) -> list[Shape]:  # fmt: skip
-    """The shapes, batch included, of what a call makes of tensors of these shapes."""
+    """The shapes, batch included, of a call's outputs for inputs of these shapes."""
     op, built = call.op, [batched(x.shape) for x in call.outputs]
     if isinstance(op, layers.InputLayer):
         if image:
@@ -241,13 +241,13 @@ def shapes_of(call: Call, shapes: Sequence[Shape], args: Any, kwargs: Mapping[st
                 f"model: its input {unknown} has unknown sizes: give it an input shape"
             )
         return built
-    if type(op) is layers.EinsumDense:  # Keras knows its sizes as far as its author gave them
+    if type(op) is layers.EinsumDense:  # Keras knows only the sizes that its author gave
         sizes, made = letters(op.equation, [shapes[0], op.kernel.shape])
         return [tuple(sizes[letter] for letter in made)]
     same = [batched(x.shape) for x in call.inputs] == list(shapes)
     if isinstance(op, keras.Layer) and same and not any(None in shape for shape in built):
         return built
-    # Operations may have folded the batch into other dimensions, which the model cannot tell.
+    # Operations may have folded the batch into other dimensions; the model cannot show that.
     made = keras.tree.flatten(op.compute_output_spec(*args, **kwargs))
     return [tuple(x.shape) for x in made if x is not None]
 
@@ -257,19 +257,19 @@ def filled(size: int | None, given: int | None) -> int | None:
 
 
 def batched(shape: Shape) -> Shape:
-    """A shape with a batch of one where it has an unknown one."""
+    """A shape with a batch of one in place of an unknown one."""
     return tuple(shape[:1] and (shape[0] or 1,)) + tuple(shape[1:])
 
 
 def step_of(op: keras.Operation, field: Field) -> Field:
-    """The Field of one step in time; a recurrent layer sees all that went before."""
+    """The Field of one step in time; a recurrent layer sees all earlier steps."""
     if isinstance(op, layers.RNN):
         return Field((), (), False)
     return Field(field.size[1:], field.step[1:], field.alive)
 
 
 def field_of(call: Call, fields: Sequence[Field], shapes: Sequence[Shape], result: Shape) -> Field:
-    """The Field of what a call makes of tensors of these fields and shapes."""
+    """The Field of a call's output for inputs with these fields and shapes."""
     op, n = call.op, len(result) - 2
     if not fields:
         return Field((1,) * n, (1,) * n, n > 0)

@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 class OnnxModel:
-    """The ONNX model of a file.  Raises ImportError without onnx, ValueError for what is none."""
+    """The ONNX model of a file.  Raises ImportError without onnx, ValueError for other files."""
 
     def __init__(self, path: str | Path):
         try:
@@ -47,7 +47,7 @@ class OnnxModel:
         return n, h, w, c
 
     def answer(self, x: np.ndarray) -> np.ndarray:
-        """What it answers to images (N, rows, columns, channels), each by itself."""
+        """Its outputs for images (N, rows, columns, channels), each run separately."""
         run, name = runner(self.proto), self.entry.name
         n = self.input_shape[0] or 1  # that it is made for
         batches = [np.repeat(one[None].transpose(0, 3, 1, 2), n, 0) for one in x]

@@ -1,13 +1,13 @@
-"""Weights from elsewhere: which entry of theirs is which weight of ours, and its layout.
+"""Loads weights of other libraries: matches their entries with our weights and layouts.
 
 from_torch(model, state)     a state dict of torchvision, timm or pytorchcv
 from_keras(model, source)    a model of keras.applications
 from_model(model, source)    any Keras model of the same network, matched by its structure
-published()                  whose weights fit which network, with which options
-prepared_as(of)              how their library prepares images for them, and the classes' names
-Preparation(...)             the same of weights of your own; prepared(model, it, names) is a model
-                             that keeps both when it is saved; deployed(model) is one of Keras'
-                             own layers, from image to probabilities
+published()                  the published weights that fit each network, with their options
+prepared_as(of)              the preprocessing of their library, and the classes' names
+Preparation(...)             the same for your own weights; prepared(model, it, names) is a model
+                             that keeps both when saved; deployed(model) has only Keras' own
+                             layers, from image to probabilities
 """
 
 from convbook.architectures.graph.prepared import prepared

@@ -1,4 +1,4 @@
-"""Weights of other libraries: which of their entries is which weight of ours, and its layout."""
+"""Weights of other libraries: matches their entries with our weights and layouts."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,23 +35,22 @@ KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = None,
                adapt_channels: bool = False) -> keras.Model:  # fmt: skip
-    """The weights of the same network elsewhere into model, which is changed in place and returned.
+    """Loads weights of the same network from another library into model; changes and returns it.
 
-    state: a mapping of names to arrays in PyTorch's layout, as torchvision, timm or pytorchcv name
-    them, or a checkpoint around it.  num_batches_tracked is left out, heads where the model has
-    none, and what no network of the library reads; every other entry is used exactly once and every
-    weight gets one, or the state is refused whole: ValueError names the first entry that differs,
-    and the model stays as it was.
-    of: the row of published() that the weights are of, as 'torchvision/resnet50'.  A model of
-    create that lacks options of every row under such names is refused, unless of is 'own', which
-    says that the weights are your own.
-    adapt_channels: the first kernel is adapted to the channels of the model's images, by the sum
-    or by repeating, as timm does.
+    state: a mapping of names to arrays in PyTorch's layout, with the names of torchvision, timm or
+    pytorchcv, or a checkpoint that contains it.  It skips num_batches_tracked, heads if
+    the model has none, and entries that no network of the library reads.  A missing or extra entry
+    is an error: ValueError names the first one, and the model stays unchanged.
+    of: the row of published() for the weights, as 'torchvision/resnet50'.  It is an error if a
+    model of create lacks the options of every row with such names, unless of is 'own': then the
+    weights are your own.
+    adapt_channels: adapts the first kernel to the channels of the model's images, by summing or
+    repeating, as timm does.
     """
     state = state_of(state)
     tables = torch_names.TABLES
     if of not in (None, OWN):
-        row(of)  # refuses what is not there
+        row(of)  # raises for an unknown row
         tables = {label: rows for label, rows in tables.items() if names(label, of)}
     grids = flattened(model)
 
@@ -67,12 +66,12 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
 def from_keras(
     model: keras.Model, source: keras.Model, adapt_channels: bool = False
 ) -> keras.Model:
-    """The weights of a keras.applications model into model, changed in place and returned.
+    """Loads the weights of a keras.applications model into model; changes and returns it.
 
-    source: that model, or one in which it is nested.  The same network with style='keras' (and
-    a='softmax', if source has it) gives the same answers.  A bias before a batch norm, where ours
-    has none, is taken off that norm's moving mean.  adapt_channels and ValueError: as of
-    from_torch.
+    source: that model, or one that contains it.  The same network with style='keras' (and
+    a='softmax', if source has it) gives the same outputs.  If source has a bias before a batch norm
+    and ours has none, it is subtracted from the norm's moving mean.  adapt_channels and ValueError:
+    as in from_torch.
     """
     state = keras_state(source)
 
@@ -134,7 +133,7 @@ class Reading:
         self.targets: dict[str, Target] = {}  # {entry: (our layer, the library's name of a weight)}
 
     def by(self, tables: Mapping[str, Mapping[str, str]]) -> str:
-        """Fills targets by the table that is nearest to the state and the model; its label."""
+        """Fills targets by the table closest to the state and the model; returns its label."""
 
         def each():
             return ((at, translated(self.state, rows, self.roles)) for at, rows in tables.items())
@@ -148,7 +147,7 @@ class Reading:
             listed = [v for v in tables[label].values() if "<" not in v and not self.left_out(v)]
             known = [layer in self.found for layer in listed]
             covered = 2 * sum(known) - len(known)
-            nearly = fits > 0.9 * len(self.state)  # but for some entries more, or misnamed
+            nearly = fits > 0.9 * len(self.state)  # except some extra or misnamed entries
             return (fits, covered) if fitting else (nearly, covered, fits, len(rows))
 
         label = max(read, key=nearness)
@@ -172,7 +171,7 @@ class Reading:
         return f": the state has batch norms, and {self.model.name} has none" if strange else ""
 
     def left_out(self, layer: str) -> bool:
-        """Whether a layer is of a head that the model does not have, or of none."""
+        """Whether a layer belongs to a head that the model lacks, or to no network."""
         if layer == UNREAD:
             return True
         if layer.startswith("aux"):
@@ -180,7 +179,7 @@ class Reading:
         return layer.startswith(("head", "logits")) and "logits" not in self.found
 
     def place(self, target: Target) -> tuple[Any, Any]:
-        """(our layer, its weight); None for what is not there."""
+        """(our layer, its weight); None if there is none."""
         (name, _, attribute), role = target[0].partition("."), target[1]
         layer = self.found.get(name)
         keys = [attribute] if attribute else self.roles[role]
@@ -188,7 +187,7 @@ class Reading:
         return layer, next((weight for weight in weights if weight is not None), None)
 
     def biases_into_means(self) -> None:
-        """A bias before a batch norm, where ours has none, off that norm's moving mean."""
+        """Subtracts a bias that ours lacks from the moving mean of the norm after it."""
         entries = {target: entry for entry, target in self.targets.items()}
         for entry, (name, role) in [*self.targets.items()]:
             mean = entries.get((re.sub(r"conv(\d+)$", r"bn\1", name), "moving_mean"))
@@ -200,7 +199,7 @@ class Reading:
                 del self.targets[entry]
 
     def take(self) -> keras.Model:
-        """Assigns every entry to its place, or none."""
+        """Assigns all entries, or none."""
         values = {}
         for entry, target in self.targets.items():
             value, (layer, weight) = self.state[entry], self.place(target)

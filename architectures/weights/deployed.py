@@ -1,4 +1,4 @@
-"""A network for whoever has not this package: of Keras' own layers, from image to probabilities."""
+"""A network for use without this package: Keras' own layers, from image to probabilities."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from convbook.blocks.grouped import GroupedConv2D
 
 
 def deployed(model: keras.Model, preparation: Preparation | None = None) -> keras.Model:
-    """The network with the preparation of its images, in Keras' own layers alone.
+    """The network with its preprocessing, in Keras' own layers only.
 
-    x (N, H, W, C), of values from 0 to 255, of any size -> probabilities (N, classes).  Saved, it
-    loads wherever Keras is.  preparation: by default the model's own.  The square of the short
-    side is resized and its centre cut out, where a Preparation resizes the whole image, to whole
-    values, or cuts first: answers differ by what that does.  The weights are the model's own, but
-    of networks with gates or groups.
+    x (N, H, W, C), values from 0 to 255, any size -> probabilities (N, classes).  Once saved, it
+    loads wherever Keras is installed.  preparation: by default the model's own.  It resizes the
+    square of the short side and crops its centre, while a Preparation resizes the whole image, to
+    whole values, or crops first; outputs differ accordingly.  It shares the model's weights, except
+    for networks with gates or groups.
 
     Raises ValueError for a model without a preparation, and for a layer that is not Keras' own.
     """
@@ -32,7 +32,7 @@ def deployed(model: keras.Model, preparation: Preparation | None = None) -> kera
     network = keras.Model(model.inputs[0], model.outputs[0], name=f"{model.name}_network")
     network = of_keras(network)
     i = keras.Input((None, None, own.channels), dtype="float32", name="images")
-    # Keras' Resizing has training=True by default, which what follows would take over
+    # Keras' Resizing has training=True by default, which later layers would inherit
     x = network(prepared_by_layers(i, own), training=False)
     if not answers_probabilities(network):
         x = layers.Softmax(dtype="float32", name="probabilities")(x)
@@ -45,7 +45,7 @@ def is_deployed(model: keras.Model) -> bool:
 
 
 def prepared_by_layers(x: keras.KerasTensor, p: Preparation) -> keras.KerasTensor:
-    # Of an odd margin the centre lies between two pixels, unless there are twice as many
+    # With an odd margin the centre lies between two pixels, unless there are twice as many
     fine = 2 if p.first == "crop" and (p.short - p.crop) % 2 else 1
     whole = dict(crop_to_aspect_ratio=True, antialias=True, dtype="float32", name="resized")
     x = layers.Resizing(fine * p.short, fine * p.short, p.interpolation, **whole)(x)

@@ -1,7 +1,7 @@
 """Names of layers in keras.applications: tables of rows, see patterns.
 
-Layers that Keras named by itself, conv2d_17 or batch_normalization_17, are auto.conv1, auto.bn1 and
-so on here, in the order in which keras.applications made them.
+Layers with automatic names, such as conv2d_17 or batch_normalization_17, are auto.conv1, auto.bn1
+and so on here, in the order in which keras.applications created them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,9 +1,9 @@
-"""How the libraries prepare images for their published weights, and the names of the classes.
+"""The libraries' preprocessing for their published weights, and the names of the classes.
 
 preparations.json: {library: {its name: {tag: [short, crop, interpolation, mode, classes]}}}, the
 library's own choice of weights first.  torchvision: the transforms of its weights; its GoogLeNet
-and Inception v3 change what they are given to 'tf' by themselves.  timm: pretrained_cfg, at that of
-its two sizes which is the network's.  pytorchcv: the data sets of its repository.
+and Inception v3 convert their input to 'tf' themselves.  timm: pretrained_cfg, at the network's own
+size of its two.  pytorchcv: the data sets of its repository.
 keras.applications, entered by our names: the modes of preprocess_input; it says nothing of sizes,
 and 8/7 of the input is the custom of the others.  class_names.json: {classes: their names}.
 """
@@ -24,7 +24,7 @@ ROOM = files("convbook.architectures.weights")
 
 
 class Known(NamedTuple):
-    """Facts that come with weights; of: whose they are, or the path of their file."""
+    """Facts that come with weights; of: their source, or the path of their file."""
 
     of: str
     preparation: Preparation

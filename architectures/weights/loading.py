@@ -125,7 +125,7 @@ def load_ours(model: keras.Model, path: Any) -> None:
 
 
 def difference(model: keras.Model, path: Any) -> str | None:
-    """The first weight in which a file and a model differ; None if that cannot be told."""
+    """The first weight in which a file and a model differ; None if unknown."""
     found = stored(path)
     here = [layer for layer in all_layers(model) if layer.weights and not inside(layer)]
     for layer in here if found else []:
@@ -160,9 +160,9 @@ def stored(path: Any) -> dict[str, list[tuple[int, ...]]]:
 
 
 def load_body(model: keras.Model, path: Any) -> None:
-    """Reads the weights of a body of ours from a file of it or of the whole network.
+    """Reads the weights of one of our bodies from its file or a file of the whole network.
 
-    By the names of the layers where the file has them: auxiliary heads change their order.
+    Uses the layers' names if the file has them, because auxiliary heads change the order.
     """
     if str(path).endswith(".keras"):
         whole = opened(path)
@@ -199,13 +199,13 @@ def fetched(name: str) -> str:
     hub = extra("huggingface_hub", name)
     try:
         return hub.hf_hub_download(name, "model.safetensors")
-    except Exception as error:  # its errors have no common class but this
+    except Exception as error:  # its errors share no other class
         why = f"the hub could not be reached, or has no such weights: {short(error)}"
         raise ValueError(f"weights={name!r}: {why}") from error
 
 
 def safetensors(path: Any) -> dict[str, Any]:
-    """{name: array} of a file; a format that holds numbers only, so that nothing in it is run."""
+    """{name: array} of a file; the format holds only numbers, so nothing in it can run."""
     failure = extra("safetensors", path).SafetensorError
     try:
         return extra("safetensors.numpy", path).load_file(path)

@@ -24,14 +24,14 @@ Shape = tuple[int, ...]
 SIZES = (128, 161)  # of the images on which both models must agree, where the models leave it open
 CLOSE = 1e-5  # of the largest answer
 SCALING = ("multiply", "rescaling", "normalization")
-ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # what a layer without such a weight computes
+ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # defaults of a layer without such a weight
 
 
 def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Model:
     """Loads the weights of source into model, the same network; model is changed and returned.
 
-    source: a functional Keras model, whatever its layers are called: of keras.applications,
-    KerasHub, kimm or your own; or the path of an .onnx file, with onnx installed.
+    source: a functional Keras model with any names of layers, from keras.applications, KerasHub,
+    kimm or your own; or the path of an .onnx file, if onnx is installed.
 
     Every node of one graph must have a partner in the other: the same operation with the same
     options, after the same nodes and before the same.  Then the outputs for random images, of two
@@ -83,7 +83,7 @@ def refuse_scaling(ours: Graph, theirs: Graph) -> None:
 
 
 def sizes(model: keras.Model, source: keras.Model | OnnxModel) -> list[tuple[int, ...]]:
-    """The shapes of the images that both are tried on.  Raises ValueError."""
+    """The shapes of the test images for both models.  Raises ValueError."""
     here, there = tuple(model.input_shape[1:]), tuple(source.input_shape[1:])
     if any(a != b for a, b in zip(here, there, strict=True) if a and b):
         raise ValueError(f"input_shape={here}: the source has {there}")
@@ -94,7 +94,7 @@ def sizes(model: keras.Model, source: keras.Model | OnnxModel) -> list[tuple[int
 def moved(ours: Graph, pairs: Pairs) -> dict[int, np.ndarray]:
     """{id of a weight of ours: its value}.
 
-    A bias before a batch norm, where ours has none, is taken off that norm's moving mean.
+    A bias before a batch norm that ours lacks is subtracted from the norm's moving mean.
     """
     values: dict[int, np.ndarray] = {}
     biases: dict[int, np.ndarray] = {}
@@ -155,7 +155,7 @@ def apart(
 
 
 def refuse_features(model: keras.Model, source: keras.Model, pairs: Pairs, shape: Shape) -> None:
-    """Raises ValueError if what the last layer with weights reads differs."""
+    """Raises ValueError if the inputs of the last layer with weights differ."""
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")
     last = next(pair for pair in reversed(pairs) if pair[0].weights)
     ours, theirs = (
@@ -170,7 +170,7 @@ def refuse_features(model: keras.Model, source: keras.Model, pairs: Pairs, shape
 def first_apart(
     model: keras.Model, source: keras.Model | OnnxModel, pairs: Pairs, shape: Shape
 ) -> str:
-    """Words on the first layer whose output differs; '' if nothing says which."""
+    """A message about the first layer with another output; '' if unknown."""
     if isinstance(source, OnnxModel):
         return ""
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype("float32")

@@ -1,4 +1,4 @@
-"""Whose weights a state holds, by its names, and whether a model has the options they need."""
+"""The source of a state's weights, by its names, and a check of the options they need."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from convbook.architectures.weights.published import APPLICATIONS, published, ro
 
 Options = Mapping[str, Any]
 OWN = "own"  # of= for the user's own weights under a library's names
-TRAINING = {"survival", "drop_path", "rate", "aux", "recompute"}  # what does not change answers
+TRAINING = {"survival", "drop_path", "rate", "aux", "recompute"}  # do not change outputs
 
 
 class Made(NamedTuple):
-    """What create made: the network, all its options, and those that others of them set."""
+    """A model of create: the network, all its options, and those set by other options."""
 
     network: str
     options: Options
@@ -47,7 +47,7 @@ def check(model: keras.Model, naming: str, of: str | None = None) -> None:
 
 
 def lacking_options(made: Made, key: str, needs: Options, lacks: Options) -> str:
-    """What a model lacks for the weights of a row, and the words to give."""
+    """The options that a model lacks for the weights of a row, and the message."""
     has = words({k: made.options.get(k) for k in lacks})
     needs = {k: v for k, v in needs.items() if k != "classes"}
     give = f"give create({made.network!r}, {words(needs)})"

@@ -1,11 +1,10 @@
-"""How the tables of names are written: a module of another library beside a layer of ours.
+"""The notation of the tables of names: a module of another library and our layer.
 
 "layer<stage>.<block-1>": "stage<stage>_block<block>" is a row: layer2.0 there is stage2_block1
 here.  <stage> is a number, the same here and there; <block-1> is a number there, and block, one
-more, here, since the library counts from 0; <kind> is conv or bn.  All else of a module is a
-regular expression in which . is a dot.  What is two modules there and one layer here ends in the
-attribute, as sepconv1.pointwise_kernel.  The first row that fits holds, so that exceptions come
-first.
+more, here, since the library counts from 0; <kind> is conv or bn.  The rest of a module is a
+regular expression in which . is a dot.  Two modules there that form one layer here end in the
+attribute, as sepconv1.pointwise_kernel.  The first matching row applies, so exceptions come first.
 """
 
 import re
@@ -26,7 +25,7 @@ class Row(NamedTuple):
     counted_from_0: frozenset[str]  # the fields that are one less there
 
     def layer(self, module: str) -> str | None:
-        """Our layer of a module, or None if the row does not fit it."""
+        """Our layer for a module, or None if the row does not match."""
         match = self.pattern.fullmatch(module)
         if match is None:
             return None
@@ -49,7 +48,7 @@ def compiled(there: str, here: str) -> Row:
 
 
 def layer_of(module: str, table: Mapping[str, str]) -> str | None:
-    """Our layer of a module there, by the first row that fits; None if the table has no row."""
+    """Our layer for a module there, by the first matching row; None without one."""
     layers = (compiled(*row).layer(module) for row in table.items())
     return next((layer for layer in layers if layer), None)
 

@@ -33,15 +33,15 @@ class Preparation:
     preparation(x) prepares an image x (H, W, C), or a batch of one size (N, H, W, C).
 
     Args:
-        short: the short side is resized to as many pixels, the other in proportion.
-        crop: pixels a side of the square that is cut out of the centre.
-        interpolation: 'bilinear' or 'bicubic', over all the pixels that one is made of.
+        short: resizes the short side to this many pixels, the other in proportion.
+        crop: side of the centre crop in pixels.
+        interpolation: 'bilinear' or 'bicubic', over all source pixels of each new pixel.
         order: of the channels: 'RGB', 'BGR' or 'grey'; images come as RGB or grey.
-        scale: what values are multiplied by.
-        mean: of each channel in that order, or of each pixel too; it is subtracted after that.
-        std: of each channel; it divides what is left.
-        first: 'resize', as Pillow and the libraries do, to whole values; or 'crop', as training
-            here does: the square is cut out of the image as it is, and then resized.
+        scale: factor of the values.
+        mean: of each channel in that order, or of each pixel too; subtracted after scaling.
+        std: of each channel; divides the difference.
+        first: 'resize', to whole values, as in Pillow and the libraries; or 'crop', as in training
+            here: crops the square from the original image, then resizes it.
     """
 
     short: int
@@ -81,7 +81,7 @@ class Preparation:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Those that a mean may have."""
+        """The sizes that a mean may have."""
         return [(self.channels,), (self.crop, self.crop, self.channels)]
 
     def __call__(self, x: Any) -> Tensor:
@@ -120,7 +120,7 @@ class Preparation:
         return replace(self, crop=size, short=max(round(self.short * size / self.crop), size))
 
     def words(self) -> str:
-        """All of it in a line."""
+        """All settings in one line."""
         mean = "the mean of each pixel" if self.per_pixel else numbers(self.mean)
         x = f"values from 0 to {255 * self.scale:g} less {mean}, divided by {numbers(self.std)}"
         sides = f"short side {self.short}, centre {self.crop} x {self.crop}, {self.interpolation}"
@@ -151,7 +151,7 @@ def numbers(v: Any) -> str:
 
 
 def refuse_images(x: Any, channels: int) -> None:
-    """Raises ValueError for what are no images with values from 0 to 255."""
+    """Raises ValueError unless these are images with values from 0 to 255."""
     shape = tuple(np.shape(x))
     good = len(shape) in (3, 4) and shape[-1] == channels and 0 not in shape
     right = f"images (H, W, {channels}) or (N, H, W, {channels}), of values from 0 to 255"
@@ -180,7 +180,7 @@ def mode(name: str, crop: int) -> Preparation:
 
 
 def short_side(crop: int) -> int:
-    """256 for the usual 224, and for 227, as Caffe's networks have it; else in proportion."""
+    """256 for the usual 224 and for the 227 of Caffe's networks; else in proportion."""
     return 256 if crop == 227 else round(crop * 8 / 7)
 
 

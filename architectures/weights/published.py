@@ -1,4 +1,4 @@
-"""Published weights: which network and options they fit, in published.json.
+"""Published weights, and the network and options that each fits, in published.json.
 
 {library: {its name: [ours, options of create]}}; under keras.applications, which is entered by our
 names, {ours: [its function, arguments of it, options of create]}.

@@ -1,24 +1,24 @@
-"""The best batch: the one of most images a second, of those that memory takes."""
+"""The best batch: of those that fit in memory, the one with the most images per second."""
 
 import re
 
 from benchmarks.frame.pairs import clocked
 
-THOUSAND = 1000  # images, whose seconds are kept
+THOUSAND = 1000  # images; their seconds are kept
 FULL = r"out of memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED|can't allocate memory"
 KINDS = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 
 
 def is_full(error):
-    """Whether the error says that memory ran out: TensorFlow, JAX and PyTorch raise their own."""
+    """Whether the error means out of memory: TensorFlow, JAX and PyTorch raise different ones."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return bool(kinds & KINDS) or re.search(FULL, str(error), re.IGNORECASE) is not None
 
 
 def rates(net, work, batches, steps):
-    """{batch: images a second}, of one timing after an unseen one.
+    """{batch: images per second}, from one timing after a warm-up.
 
-    A batch that memory does not take ends the list.
+    A batch that does not fit in memory ends the list.
     """
     seen = {}
     for batch in batches:
@@ -34,9 +34,9 @@ def rates(net, work, batches, steps):
 
 
 def timing(net, work, batch, steps):
-    """A side that returns the seconds of 1000 images, in so many steps of so many images.
+    """A side that returns the seconds for 1000 images, in steps of one batch each.
 
-    work: 'step' or 'predict', of the net; all of it is over before the clock stops.
+    work: 'step' or 'predict', of the net; all work is finished before the clock stops.
     """
     net.at(batch)
 

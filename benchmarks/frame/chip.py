@@ -1,4 +1,4 @@
-"""The chip: its name, its precision and its limits of arithmetic and memory."""
+"""The chip: its name, its precision, its arithmetic and memory limits."""
 
 import math
 import re
@@ -15,8 +15,8 @@ from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.measure import Walk
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# TFLOP/s in float32, TF32 and bfloat16, of dense matrices, and GB/s, as recalled from NVIDIA's data
-# sheets (which print TF32 and bfloat16 with sparsity, twice as much): look up before you quote
+# TFLOP/s in float32, TF32 and bfloat16 for dense matrices, and GB/s, recalled from NVIDIA's data
+# sheets (which print TF32 and bfloat16 with sparsity, twice as much): look them up before quoting
 PEAKS = {
     "H200 NVL": (60, 417.5, 835.5, 4800),
     "H200": (67, 494.5, 989.5, 4800),
@@ -30,13 +30,13 @@ PEAKS = {
     "L4": (30.3, 60, 121, 300),
     "A10": (31.2, 62.5, 125, 600),
 }
-# flops {precision: multiplications and additions a second}, bandwidth in bytes a second
+# flops {precision: multiplications and additions per second}, bandwidth in bytes per second
 Chip = namedtuple("Chip", "name source flops bandwidth")
-Layer = namedtuple("Layer", "macs maps kernel")  # numbers in input and output, and in the weights
+Layer = namedtuple("Layer", "macs maps kernel")  # numbers: in input and output, in weights
 
 
 def name():
-    """The name of the GPU that Keras' backend runs on; empty where it runs on none."""
+    """The name of the GPU that Keras' backend runs on; empty without a GPU."""
     backend = keras.backend.backend()
     if backend == "torch":
         import torch
@@ -54,10 +54,10 @@ def name():
 
 
 def allow_tf32(allowed):
-    """Whether products of float32 numbers may take TF32, with its 10 bits of fraction.
+    """Sets whether products of float32 numbers may use TF32, with its 10-bit fraction.
 
-    On GPUs that have it TensorFlow and JAX take it unless told not to; PyTorch takes it in
-    convolutions and not in matrix products.  JAX's networks are compiled anew by it.
+    On GPUs that have it, TensorFlow and JAX use it by default; PyTorch uses it in convolutions but
+    not in matrix products.  On JAX this recompiles networks.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -74,7 +74,7 @@ def allow_tf32(allowed):
 
 
 def chip(precisions, side):
-    """The Chip, by its data sheet; one that PEAKS does not know is measured.  side: of matrices."""
+    """The Chip, from its data sheet; if PEAKS lacks it, measured.  side: of the matrices."""
     gpu = name()
     for part, (*flops, bandwidth) in PEAKS.items():
         if re.search(rf"\b{part}\b", gpu):
@@ -92,7 +92,7 @@ def spelled(chip):
 
 
 def seconds(precision, side, work, times=10):
-    """The median time of work on two square matrices; each reads what the one before gave."""
+    """The median time of work on two square matrices; each call reads the previous result."""
     allow_tf32(precision != "float32")
     dtype = "bfloat16" if precision == "bfloat16" else "float32"
     x = ops.cast(keras.random.normal((side, side), stddev=side**-0.5), dtype)
@@ -101,7 +101,7 @@ def seconds(precision, side, work, times=10):
         y, start = x, time.perf_counter()
         for _ in range(times):
             y = work(y, x)
-        ops.convert_to_numpy(ops.cast(y[0, 0], "float32"))  # so that the work is over
+        ops.convert_to_numpy(ops.cast(y[0, 0], "float32"))  # waits for the work
         seen.append((time.perf_counter() - start) / times)
     return median(seen[1:])
 
@@ -118,11 +118,11 @@ def layers(model):
 
 
 def least(model_layers, chip, precision, batch, training):
-    """The seconds that an image takes at least: the sum over the layers.
+    """A lower bound for the seconds of an image: the sum over the layers.
 
-    Each layer takes the longer of its arithmetic and of reading its input and kernel and writing
-    its output once, everything else being fused into them.  Training does each three times: forward
-    and for both gradients, which read and write the same three arrays.
+    Each layer takes the longer of two times: its arithmetic, or reading its input and kernel and
+    writing its output once; everything else is fused into these.  Training does each three times,
+    forward and for both gradients, which read and write the same three arrays.
     """
     size, flops = 2 if precision == "bfloat16" else 4, chip.flops[precision]
     each = (

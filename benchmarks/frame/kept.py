@@ -1,4 +1,4 @@
-"""What is kept of a run: its rows with the versions, cores, command and date, as JSON."""
+"""Keeps a run: its rows with versions, cores, command and date, as JSON."""
 
 import datetime
 import json
@@ -18,12 +18,12 @@ def cores():
 
 
 def load_average():
-    """The processes that wanted to run in the last minute, or None where it is not known."""
+    """The load average of the last minute, or None if unknown."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def versions():
-    """{package: version} of those that are there and loaded, and Python's."""
+    """{package: version} of the loaded packages, and Python's."""
     numbers = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -35,7 +35,7 @@ def versions():
 
 
 def about(name, argv):
-    """What must be known of a run to repeat it; called when it begins."""
+    """What it takes to repeat a run; called at its start."""
     now = datetime.datetime.now(datetime.UTC)
     return {
         "benchmark": name,
@@ -43,7 +43,7 @@ def about(name, argv):
         "date": now.isoformat(timespec="seconds"),
         "cores": cores(),
         "processor": platform.machine(),
-        # Before the run, and after: above the cores, others ran meanwhile
+        # Before and after the run: above the number of cores, other jobs ran too
         "load": [load_average()],
     }
 
@@ -60,7 +60,7 @@ def rounded(value):
 
 
 def write(path, run, rows):
-    """The last run, whatever it gave: a file that is there is replaced."""
+    """Writes the run, replacing an existing file, whatever the result."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.dumps(rounded(row)) for row in rows]

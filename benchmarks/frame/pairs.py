@@ -1,6 +1,6 @@
 """The frame of a benchmark: both sides in interleaved pairs, their ratio, and rows to keep.
 
-A side is a function that does its work once and returns the seconds that it took.  Ratios are ours
+A side is a function that does its work once and returns the seconds.  Ratios are ours
 over theirs, so below 1 is faster.
 """
 
@@ -9,15 +9,15 @@ from statistics import median
 
 import numpy as np
 
-ENDS, DRAWS = (0.05, 0.95), 2000  # of the interval, and how often the pairs are drawn again
+ENDS, DRAWS = (0.05, 0.95), 2000  # of the interval, and number of resamplings
 
 
 class Differs(ValueError):
-    """The two sides do not compute the same thing, so that their times must not be compared."""
+    """The two sides compute different things, so their times must not be compared."""
 
 
 def clocked(work, clock=time.perf_counter, times=1):
-    """A side: does work() so many times and returns the seconds of one."""
+    """A side: runs work() that many times and returns the seconds of one call."""
 
     def side():
         start = clock()
@@ -31,7 +31,7 @@ def clocked(work, clock=time.perf_counter, times=1):
 def interleaved(ours, theirs, pairs):
     """[(seconds of ours, seconds of theirs)], run as A B, B A, A B ...
 
-    Whatever slows the machine down for a while so meets both sides.
+    So a temporary slowdown of the machine affects both sides.
     """
     times = []
     for i in range(pairs):
@@ -50,7 +50,7 @@ def ratio(times):
 
 
 def drawn(times):
-    """The ratios of as many pairs, drawn with replacement: (DRAWS,), the same at every call."""
+    """The ratios of resampled pairs, drawn with replacement: (DRAWS,), equal at every call."""
     times = np.asarray(times, float)
     picked = np.random.default_rng(0).integers(0, len(times), (DRAWS, len(times)))
     ours, theirs = np.median(times[picked], axis=1).T
@@ -58,19 +58,19 @@ def drawn(times):
 
 
 def interval(values):
-    """(low, high): the middle 90 % of what was drawn."""
+    """(low, high): the middle 90 % of the draws."""
     return tuple(np.quantile(values, ENDS).tolist())
 
 
 def judged(row, target):
-    """The row with its target, an upper bound, which is met when the interval touches it."""
+    """The row with its target, an upper bound; it is met if the interval touches it."""
     if target is None:
         return row
     return row | {"target": target, "met": row["interval"][0] <= target}
 
 
 def compare(what, ours, theirs, pairs, against, target=None, **known):
-    """The row of a comparison; each side runs once before, unseen.  known: kept with the row."""
+    """The row of a comparison, after a warm-up of each side.  known: kept with the row."""
     ours(), theirs()
     return compared(what, interleaved(ours, theirs, pairs), against, target, **known)
 
@@ -83,14 +83,14 @@ def compared(what, times, against, target=None, **known):
 
 
 def together(what, rows, against, target=None):
-    """The median of the ratios of several rows; its interval draws the pairs of each again."""
+    """The median of the ratios of several rows; its interval resamples the pairs of each."""
     each = np.median([drawn(row["times"]) for row in rows], axis=0)
     row = {"what": what, "against": against, "ratio": median(row["ratio"] for row in rows)}
     return judged(row | {"interval": interval(each), "rows": len(rows)}, target)
 
 
 def alone(what, times, target=None, **known):
-    """The row of something with no other side: the median of its seconds, with its interval."""
+    """The row of a single side: the median of its seconds, with its interval."""
     each = drawn([(t, 1.0) for t in times])
     row = {"what": what, "seconds": median(times), "interval": interval(each)}
     return judged(row, target) | known | {"times": list(times)}
@@ -101,7 +101,7 @@ def skipped(what, why):
 
 
 def line(row):
-    """A row as a line of the table that is printed: seconds of ours and theirs, then the ratio."""
+    """A row as a line of the printed table: our seconds, theirs, then the ratio."""
     if "skipped" in row:
         return f"{row['what']:<32} skipped: {row['skipped']}"
     each, (low, high) = row.get("seconds", []), row.get("interval", (0, 0))

@@ -39,7 +39,7 @@ def imported():
 
 
 def side(make, name, size):
-    """A side that builds a network with nothing before it; the forgetting is not timed."""
+    """A side that builds a network in a cleared session; clearing is not timed."""
 
     def built():
         keras.backend.clear_session()
@@ -51,7 +51,7 @@ def side(make, name, size):
 
 
 def counts(name, size):
-    """{macs} of both, which must be the same."""
+    """{macs} of both, which must be equal."""
     ours, theirs = (architectures.measure(make(name, size)).macs for make in (nets.ours, nets.twin))
     if ours != theirs:
         raise Differs(f"{name}: {ours} multiply-adds are not {theirs}: not the same network")
@@ -60,7 +60,7 @@ def counts(name, size):
 
 def run(options):
     names = nets.twins(options.nets)
-    imported()  # what Python compiles, and the files that the system keeps at hand
+    imported()  # warm-up: compiles the files and fills the file cache
     times = [imported() for _ in range(options.imports)]
     yield alone("import blocks after keras", times, IMPORT)
     seen = []

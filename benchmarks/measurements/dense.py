@@ -2,7 +2,7 @@
 
 VGG-16 sees an image of 384 pixels as 6 x 6 windows of 224, 32 pixels apart (arXiv:1409.1556,
 section 3.2): once through its fully convolutional network, once as 36 images.  Its convolutions
-pad, so a window that is cut out sees zeros where the whole image has pixels, and the two differ;
+pad, so a cut-out window sees zeros where the whole image has pixels, and the results differ;
 only the head, slid over the last map, gives the same.  Without padding (the same kernels, windows
 of 404 pixels of an image of 564) the two are equal.
 """
@@ -52,16 +52,16 @@ OPTIONS = {
 
 
 def one_by_one(model, image, size):
-    """What a model says of each window of an image (1, H, W, C): (windows, classes)."""
+    """A model's logits for each window of an image (1, H, W, C): (windows, classes)."""
     tops = range(0, image.shape[1] - size + 1, STEP)
     cut = [image[:, t : t + size, l : l + size] for t in tops for l in tops]
     return np.concatenate([model.predict_on_batch(window) for window in cut])
 
 
 def head_slid(model, dense, image):
-    """The same, but windows are cut out of the last map, and the model's own head is run on them.
+    """The same, but the windows are cut from the last map and the model's own head runs on them.
 
-    The model's head begins with its flatten; dense has the same layers before it, for any size.
+    The head begins with the model's flatten; dense has the layers before it, for any size.
     """
     names = [layer.name for layer in model.layers]
     flat = next(i for i, l in enumerate(model.layers) if isinstance(l, keras.layers.Flatten))

@@ -48,7 +48,7 @@ NETS = {  # ours: timm's
     "efficientnet_b0": "efficientnet_b0",
     "mobilenet_v3_small_1.0_224": "mobilenetv3_small_100",
 }
-UNLIKE = ("efficientnet_b0",)  # keras.applications' without its weights prepares images otherwise
+UNLIKE = ("efficientnet_b0",)  # without its weights keras.applications preprocesses differently
 QUICK = {"mobilenet_v2_0.35_224": "mobilenetv2_035"}
 PEERS = NETS | QUICK
 OPTIONS = {
@@ -59,11 +59,11 @@ OPTIONS = {
     "matrix": (2048, 64, "rows of the matrices whose product is timed"),
     "files": ("build/deploy", "", "the folder of files and of what is measured, to go on from"),
 }
-TARGET = 1.0  # of a peer's time, at most
-PRODUCT, LIMIT = 0.9, 1.11  # at least of the matrix product's speed, so at most of its time
-LEAST = 0.02  # seconds of a timing: what is quicker runs several times
-UNSEEN = 0.1  # seconds: what is quicker runs once before, as another side had the caches
-CLOSE = 1e-3  # the most by which answers in float32 differ
+TARGET = 1.0  # maximum share of a peer's time
+PRODUCT, LIMIT = 0.9, 1.11  # minimum share of the matrix product's speed, maximum of its time
+LEAST = 0.02  # minimum seconds of a timing: quicker sides run several times
+UNSEEN = 0.1  # seconds: quicker sides warm up, because another side filled the caches
+CLOSE = 1e-3  # largest allowed difference of outputs in float32
 FASTEST = Path(__file__).parents[2] / "training" / "export" / "fastest.json"
 
 
@@ -85,19 +85,19 @@ def run(options):
 
 
 def write(results):
-    """Writes what export says, of a run that was kept."""
+    """Writes the advice of export from a kept run."""
     FASTEST.write_text(json.dumps(fastest(results), indent=1) + "\n", encoding="utf-8")
 
 
 def absent():
-    """{runtime or peer: the package that it lacks}."""
+    """{runtime or peer: the missing package}."""
     found = {title: runtime.missing() for title, runtime in RUNTIMES.items()}
     found["timm"] = None if timm() else "timm or PyTorch"
     return {title: missing for title, missing in found.items() if missing}
 
 
 class Done:
-    """The rows of the nets that were measured before a run was interrupted."""
+    """The rows that an interrupted run measured."""
 
     def __init__(self, path, options):
         self.path = path
@@ -133,7 +133,7 @@ def rows_of_net(name, options, limits, folder):
 
 
 def networks(name, size, options):
-    """(our model, {peer: its network}, what is known of them).  Raises Differs."""
+    """(our model, {peer: its network}, facts about them).  Raises Differs."""
     options.batch, model, peers, known = 1, None, {}, {}
     if name in APPLICATIONS and name not in UNLIKE:
         mine, theirs, both = against_keras(name, options, fused=False)
@@ -142,11 +142,11 @@ def networks(name, size, options):
     if PEERS[name] and timm():
         import torch
 
-        torch.manual_seed(0)  # files that were kept have the same weights
+        torch.manual_seed(0)  # kept files have the same weights
         net = TorchNet(timm().create_model(PEERS[name]), size, 1)
         of_network = published()[f"timm/{PEERS[name]}"][1]
         model = from_torch(architectures.create(name, (size, size, 3), **of_network), net.state)
-        same(KerasNet(model, 1), net, macs=False)  # the answers decide
+        same(KerasNet(model, 1), net, macs=False)  # only outputs are compared
         peers["timm"] = net.module
     if model is None:
         fresh()
@@ -156,9 +156,9 @@ def networks(name, size, options):
 
 
 def shift(model):
-    """Gives a network biases as trained ones have, none of them 0.
+    """Gives a network nonzero biases, like trained ones.
 
-    TensorFlow leaves out a constant 0 that is added, and then does not fuse what comes after it.
+    TensorFlow removes the addition of a constant 0, and then does not fuse the operation after it.
     """
     rng = np.random.default_rng(0)
     for weight in model.weights:
@@ -167,9 +167,9 @@ def shift(model):
 
 
 def runtimes(files, x, right):
-    """({title: side}, {title: difference of its answers}, {title: why it cannot be}).
+    """({title: side}, {title: difference of its outputs}, {title: why it is impossible}).
 
-    right: the network's answers.  A difference is a share of the largest answer.
+    right: the network's outputs.  Differences are relative to the largest output.
     """
     sides, differences, without = {}, {}, {}
     for title, runtime in RUNTIMES.items():
@@ -189,7 +189,7 @@ def runtimes(files, x, right):
 
 
 def theirs(network, peers, x):
-    """{title: side} of what ours are set beside."""
+    """{title: side} of the peers."""
     sides = {"TensorFlow, variables": with_variables(network, x)}
     if "keras.applications" in peers:
         sides["keras.applications"] = with_variables(peers["keras.applications"], x)
@@ -226,14 +226,14 @@ def timed(work, times=1):
 
 
 def bound_by_product(model, limits, batch):
-    """Whether PRODUCT of the least time of a net is arithmetic, by the sizes of its layers."""
+    """Whether arithmetic is at least PRODUCT of a net's minimum time, by its layers' sizes."""
     layers = chip.layers(model)
     arithmetic = sum(2 * layer.macs for layer in layers) / limits.flops["float32"]
     return bool(arithmetic >= PRODUCT * chip.least(layers, limits, "float32", batch, False))
 
 
 def judged(what, times, matrix, known):
-    """The row of all sides, and the fastest of ours beside each peer and the matrix product."""
+    """The row of all sides, and our fastest against each peer and the matrix product."""
     seconds = {title: median(each) for title, each in times.items()}
     speeds = {t: 2 * known["macs"] * known["batch"] / s / 1e9 for t, s in seconds.items()}
     speeds["matrix product"] = 2 * matrix**3 / seconds["matrix product"] / 1e9
@@ -259,7 +259,7 @@ def judged(what, times, matrix, known):
 
 
 def note_of(peer, known):
-    """What is to be said of a peer whose network is of another form."""
+    """A note about a peer with another form of the network."""
     theirs = known.get(f"macs of {peer}", known["macs"])
     if theirs == known["macs"]:
         return {}
@@ -267,7 +267,7 @@ def note_of(peer, known):
 
 
 def fastest(results):
-    """What export says of a run that was kept: {cores, date, nets: {net: {batch: {side: s}}}}."""
+    """The advice of export from a kept run: {cores, date, nets: {net: {batch: {side: s}}}}."""
     nets = {}
     for row in results["rows"]:
         if "medians" in row:

@@ -23,7 +23,7 @@ OPTIONS = {
     "steps": (10, 1, "steps that are timed together, as their draws differ"),
 }
 TARGET = 0.8
-NEVER = 1e-9  # a probability to survive
+NEVER = 1e-9  # survival probability
 
 
 def gates(model):
@@ -43,7 +43,7 @@ def run(options):
     theirs = side(architectures.create(options.net))
 
     def gated(survival, never=None):
-        """never: the number of a stage of which no block is drawn."""
+        """never: the number of a stage that drops all its blocks."""
         model = architectures.create(options.net, survival=survival)
         model.set_weights(theirs.model.get_weights())
         for gate in [] if never is None else gates(model)[never]:
@@ -51,7 +51,7 @@ def run(options):
         return side(model)
 
     mine = gated(options.survival)
-    known = same(gated(1.0), theirs)  # with every block drawn, the same network
+    known = same(gated(1.0), theirs)  # without drops, the same network
     known |= {"batch": options.batch, "survival": options.survival}
     expected = 1.0
     for i, stage in enumerate(gates(mine.model)):

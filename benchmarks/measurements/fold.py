@@ -27,14 +27,14 @@ def run(options):
 
 
 def folded(plain, options):
-    """Our side folded, and what is known of it.  Raises Differs."""
+    """Our side folded, and facts about it.  Raises Differs."""
     side = KerasNet(fold(plain.model), options.batch)
-    # It has fewer layers and so may have fewer multiply-adds: the answers decide alone
+    # It has fewer layers, so perhaps fewer multiply-adds: only outputs are compared
     return side, same(side, plain, 1e-5, macs=False)
 
 
 def rows_of_net(name, options):
-    """A net folded beside itself, and beside its twin.  Raises Differs."""
+    """A folded net against itself unfolded, and against its twin.  Raises Differs."""
     plain, theirs, known = nets.against_keras(name, options, fused=False)
     ours, new = folded(plain, options)
     sides = {"ours, plain": plain, "keras.applications": theirs}
@@ -46,7 +46,7 @@ def rows_of_net(name, options):
 
 
 def row_torch(peer, options):
-    """A net folded beside timm's, as timm gives it.  Raises Differs."""
+    """A folded net against timm's as it is.  Raises Differs."""
     plain, theirs, known = nets.against_torch(peer, options, fused=False)
     ours, new = folded(plain, options)
     return nets.row(peer, options, "predict", "timm", TORCH, ours, theirs, known | new)

@@ -1,10 +1,10 @@
-"""Images a second on a GPU, on any backend, beside timm's and the chip's limit.
+"""Images per second on a GPU, on any backend, against timm's and the chip's limit.
 
-Each side takes its best batch.  Seconds are those of 1000 images, as the batches may differ.  tf32
-is float32 whose products may be taken in TF32 on both sides; bfloat16 is Keras' mixed_bfloat16
-beside PyTorch's autocast.  jit_compile is Keras': XLA on TensorFlow, always on JAX; on PyTorch auto
-is none and true is torch.compile of the whole step, which breaks Keras' graph into many pieces.
-timm is in channels_last, under torch.compile unless jit_compile is false.
+Each side uses its best batch.  Seconds are for 1000 images, because the batches may differ.  tf32
+is float32 with products in TF32 on both sides; bfloat16 is Keras' mixed_bfloat16 against PyTorch's
+autocast.  jit_compile is Keras': XLA on TensorFlow, always on JAX; on PyTorch auto is none and true
+is torch.compile of the whole step, which breaks Keras' graph into many pieces.  timm runs in
+channels_last, under torch.compile unless jit_compile is false.
 """
 
 import keras
@@ -42,7 +42,7 @@ OPTIONS = {
     "matrix": (8192, 64, "rows of the matrices that measure a chip with no data sheet"),
 }
 TARGET = 1.0  # of timm's time
-ROUNDED = 0.1  # the most that answers may differ in what is timed; in float32 it is that of same
+ROUNDED = 0.1  # largest allowed difference in the timed precision; in float32 that of same
 
 
 def run(options):
@@ -65,11 +65,11 @@ def run(options):
             for work in works:
                 about = known | rounding | {"precision": precision}
                 yield measured(f"{name} {work} {precision}", nets, work, options, limits, about)
-            del nets  # so that the next ones have its memory
+            del nets  # frees the memory for the next nets
 
 
 def create(name, size, precision="float32"):
-    """Our network, as timm has it if it does, under Keras' policy for the precision."""
+    """Our network, in timm's form if timm has it, under Keras' policy for the precision."""
     options = published()[f"timm/{PEERS[name]}"][1] if PEERS[name] else {}
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
@@ -80,7 +80,7 @@ def create(name, size, precision="float32"):
 
 
 def peer(name, options, batch):
-    """(timm's network or None, what is known of both).  Raises Differs, in float32."""
+    """(timm's network or None, facts about both).  Raises Differs, in float32."""
     fresh()
     empty()
     chip.allow_tf32(False)
@@ -95,7 +95,7 @@ def peer(name, options, batch):
 
 
 def sides(name, module, precision, options, batch):
-    """([ours, and timm's if there is one], {rounding: how far their answers then differ})."""
+    """([ours, and timm's if there is one], {rounding: difference of their outputs})."""
     fresh()
     chip.allow_tf32(precision != "float32")
     size = size_of(name, options.size)
@@ -131,7 +131,7 @@ def measured(what, nets, work, options, limits, known):
 
 
 def spelled(row):
-    """Images a second, batch and share of the limit, ours / theirs."""
+    """Images per second, batch and share of the limit, ours / theirs."""
     shares = " / ".join(f"{share:.1%}" for share in row["share"])
     speeds = " / ".join(f"{speed:.0f}" for speed in row["images_per_second"])
     return f"{speeds} images/s at {' / '.join(map(str, row['batch']))}, {shares} of the limit"

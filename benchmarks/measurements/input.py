@@ -31,7 +31,7 @@ TARGET = 0.5
 
 
 def photographs(n):
-    """n encoded windows of scikit-learn's two photographs, each its own."""
+    """n different encoded windows of scikit-learn's two photographs."""
     import numpy as np
     from sklearn.datasets import load_sample_image
 
@@ -62,9 +62,9 @@ def write(root, n):
 
 
 def pipeline(name, options):
-    """A side: the seconds of a training batch of a data set, made and thrown away.
+    """A side: the seconds to load and discard a training batch of a data set.
 
-    It begins anew each time, so that nothing is made in advance while the other side runs.
+    It starts again each time, so that nothing is loaded in advance while the other side runs.
     """
     part = data.load(name, options.size, 3).train
     recipe = argparse.Namespace(batch_size=options.batch, seed=0, augmentation=RECIPE)
@@ -75,7 +75,7 @@ def pipeline(name, options):
             data.training_batches(part, options.steps + 2, CLASSES, recipe, statistics=statistics)
         )
         for _ in range(2):
-            next(batches)  # traced, and the buffers filled
+            next(batches)  # traces, and fills the buffers
         start = time.perf_counter()
         for _ in range(options.steps):
             next(batches)
@@ -87,7 +87,7 @@ def pipeline(name, options):
 def run(options):
     with tempfile.TemporaryDirectory() as folder:
         home = os.environ.get("KERAS_HOME")
-        os.environ["KERAS_HOME"] = folder  # the check's verdict goes with the images
+        os.environ["KERAS_HOME"] = folder  # keeps the result of the check with the images
         try:
             yield from rows_of_folder(folder, options)
         finally:

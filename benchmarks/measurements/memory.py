@@ -26,7 +26,7 @@ OPTIONS = {
     "batch": (64, 4, "images a step"),
     "whole": (100, 7, "the deepest plain net that takes the whole batch"),
 }
-TARGETS = {100: (0.3, 1.1)}  # of the plain net's peak and time, at this depth
+TARGETS = {100: (0.3, 1.1)}  # share of the plain net's peak and time, at this depth
 STATUS, AGAINST = Path("/proc/self/status"), "the plain net"
 
 
@@ -44,7 +44,7 @@ def run(options):
 
 
 def both(depth, options):
-    """The rows of a depth: the step's time, where both take the same batch, and the peak."""
+    """The rows of a depth: the peak, and the time of a step if both use the same batch."""
     times = 1 if depth <= options.whole else 4
     least, longest = TARGETS.get(depth, (None, None))
     job = {"depth": depth, "batch": options.batch, "recompute": True}
@@ -67,7 +67,7 @@ def both(depth, options):
 
 
 class Net:
-    """A net in a process of its own, which trains a step when told; it ends with the block."""
+    """A net in its own process, which trains a step on request and ends with the block."""
 
     def __init__(self, job):
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}

@@ -42,7 +42,7 @@ def run(options):
 
 
 def by_operation(network, x, runs):
-    """({operation: [seconds of all of a run]}, {operation: how many there are})."""
+    """({operation: [total seconds per run]}, {operation: number})."""
     spec = tf.TensorSpec(x.shape, "float32")
     call = formats.with_constants(network).get_concrete_function(spec)
     v1 = tf.compat.v1
@@ -60,7 +60,7 @@ def by_operation(network, x, runs):
                     kind = node.timeline_label.partition(" = ")[2].partition("(")[0]
                     spent = node.op_end_rel_micros - node.op_start_rel_micros
                     found[kind or node.node_name].append(spent / 1e6)
-            if i >= 3:  # of the first, TensorFlow rewrites the graph
+            if i >= 3:  # TensorFlow rewrites the graph in the first runs
                 for kind, each in found.items():
                     times[kind].append(sum(each))
                     often[kind] = len(each)
@@ -68,7 +68,7 @@ def by_operation(network, x, runs):
 
 
 def laid_open(call, x):
-    """What a concrete function answers to x, its operations laid in this graph."""
+    """The output of a concrete function for x, with its operations inlined in this graph."""
     known = call.graph.as_graph_def()
     return tf.graph_util.import_graph_def(
         known, {call.inputs[0].op.name: x}, [call.outputs[0].name], name=""

@@ -25,14 +25,14 @@ OPTIONS = {
 
 
 def kind(op):
-    """What a layer is counted as: its class, with the kernel of a convolution."""
+    """The kind of a layer: its class, with the kernel of a convolution."""
     k = getattr(op, "kernel_size", None)
     name = type(op).__name__.replace("GroupedConv2D", "Conv2D").removeprefix("Fused")
     return f"{name} {'x'.join(map(str, k))}" if k else name
 
 
 def same_work(call):
-    """What layers must have in common to take the same time: kind, stride and shapes."""
+    """What makes layers take the same time: kind, stride and shapes."""
     op, ins, outs = call
     letters = [getattr(op, key, None) for key in ("strides", "groups", "padding", "use_bias")]
     return kind(op), str(letters), str([tuple(x.shape) for x in (*ins, *outs)])
@@ -66,7 +66,7 @@ def seconds(call, batch, runs):
 
 
 def by_kind(model, batch, runs):
-    """{kind: (seconds of all, calls)}."""
+    """{kind: (total seconds, calls)}."""
     graph, seen = [c for c in calls(model) if c.inputs], {}
     often = Counter(map(same_work, graph))
     for call in graph:

@@ -53,7 +53,7 @@ def sweep(options):
 
 
 def steps(depth, size, batch, times):
-    """(multiply-adds of a step forward, seconds of each step)."""
+    """(multiply-adds of a forward step, seconds of each step)."""
     fresh()
     net = KerasNet(architectures.create(f"resnet{depth}_cifar", (size, size, 3)), batch)
     step = clocked(net.step)
@@ -79,10 +79,10 @@ def picture(rows, out):
 
 
 def distributed(options):
-    """Rows of two virtual devices and of two workers, each beside one device.
+    """Rows of two virtual devices and of two workers, each against one device.
 
-    The target is for distribution itself, each batch norm by the batch of its own replica; that of
-    all replicas, which takes two rounds of messages for each norm, is the trainer's default.
+    The target is for distribution itself, with each batch norm on the batch of its own replica.
+    The trainer's default, the batch of all replicas, costs two rounds of messages per norm.
     """
     threads = kept.cores()
     job = dict(net=options.net, batch=options.total, steps=options.steps, threads=threads)

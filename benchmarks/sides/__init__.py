@@ -1,4 +1,4 @@
-"""The sides of a comparison of networks, Keras' and PyTorch's, and whether both are the same.
+"""The sides of a comparison of networks, Keras' and PyTorch's, and a check that both agree.
 
 Both have macs, says(x), step() and predict(), on the same images and labels, in float32.
 """
@@ -15,7 +15,7 @@ from keras import ops
 from benchmarks.frame.pairs import Differs
 from convbook import architectures
 
-RATE, MOMENTUM = 1e-4, 0.9  # so small that the loss stays finite whatever the weights
+RATE, MOMENTUM = 1e-4, 0.9  # small enough to keep the loss finite for any weights
 
 
 def images(batch, size, channels=3):
@@ -25,7 +25,7 @@ def images(batch, size, channels=3):
 
 
 class KerasNet:
-    """A model that returns logits, compiled without XLA unless told."""
+    """A model that returns logits, compiled without XLA by default."""
 
     def __init__(self, model, batch, jit_compile=False):
         self.model = model
@@ -37,7 +37,7 @@ class KerasNet:
         self.at(batch)
 
     def at(self, batch):
-        """So many images a step from now on."""
+        """Sets the number of images per step."""
         _, size, _, channels = self.model.input_shape
         x, y = images(batch, size, channels)
         self.x, classes = ops.convert_to_tensor(x), self.model.output_shape[-1]
@@ -51,16 +51,16 @@ class KerasNet:
         return ops.convert_to_numpy(self.model(x, training=False))
 
     def step(self):
-        self.model.train_on_batch(self.x, self.y)  # returns the loss, so the step is over
+        self.model.train_on_batch(self.x, self.y)  # returns the loss, so the step is finished
 
     def predict(self):
-        self.model.predict_on_batch(self.x)  # returns NumPy's array
+        self.model.predict_on_batch(self.x)  # returns a NumPy array
 
 
 class Clock(keras.callbacks.Callback):
-    """seconds: of the steps of the last fit, without what Keras does before and after them.
+    """seconds: the steps of the last fit, without Keras' work before and after them.
 
-    At the end it waits for the tuner of its data, which sleeps twice as long each time.
+    At its end fit waits for the tuner of its data, which sleeps twice as long each time.
     """
 
     def on_train_begin(self, logs=None):
@@ -71,7 +71,7 @@ class Clock(keras.callbacks.Callback):
 
 
 class TorchNet:
-    """A module that returns logits, in PyTorch's default layout, not compiled either."""
+    """A module that returns logits, in PyTorch's default layout, not compiled."""
 
     def __init__(self, module, size, batch):
         import torch
@@ -87,7 +87,7 @@ class TorchNet:
 
     @property
     def macs(self):
-        """Each kernel is used once at every position, as architectures.measure counts."""
+        """Counts each kernel once per position, as architectures.measure does."""
         counts, kinds = [], (self.torch.nn.Conv2d, self.torch.nn.Linear)
 
         def count(layer, inputs, out):
@@ -122,9 +122,9 @@ class TorchNet:
 
 
 def same(ours, theirs, tolerance=1e-4, macs=True, images=1):
-    """{macs, difference} of two nets of the same weights; Differs if they are not the same.
+    """{macs, difference} of two nets with the same weights; raises Differs if they disagree.
 
-    difference: of the answers to so many images, as a share of the largest.
+    difference: of the outputs for that many images, relative to the largest.
     """
     known = {"macs": ours.macs}
     if macs and theirs.macs != known["macs"]:
@@ -139,10 +139,10 @@ def same(ours, theirs, tolerance=1e-4, macs=True, images=1):
 
 @cache
 def timm():
-    """The package timm, or None where it or PyTorch is not installed.
+    """The package timm, or None if it or PyTorch is not installed.
 
-    torchvision, which it imports, may be built for CUDA beside a PyTorch for CPUs; its operators,
-    which no network here runs, are then declared by their names.
+    It imports torchvision, which may be built for CUDA while PyTorch is for CPUs; then we declare
+    torchvision's operators by name, since no network here runs them.
     """
     for _ in range(20):
         try:

@@ -1,6 +1,6 @@
-"""The sides of the comparison of runtimes: a network's files, and what runs each of them.
+"""The sides of the comparison of runtimes: a network's files, and the runtime of each.
 
-A side is made of Files and images (N, H, W, C); it answers them when it is called, on all cores.
+A side takes Files and images (N, H, W, C); each call computes their outputs on all cores.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from benchmarks.frame.kept import cores
 from benchmarks.sides.gpu import TimmNet
 from convbook.training.export import formats, int8
 
-SHOWN = 8  # images of noise that show int8 its ranges: no time depends on them
+SHOWN = 8  # noise images to calibrate int8: they do not affect times
 PACKAGES = ("tensorflow", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime", "openvino")
 
 
 class Files:
-    """A network folded, and its files, each made when it is asked for and kept for the next run.
+    """A folded network and its files, each written on first use and kept for the next run.
 
-    A network of another graph, or files of other versions, have another folder.
+    Another graph, or other versions of the packages, use another folder.
     """
 
     def __init__(self, model, folder):
@@ -38,7 +38,7 @@ class Files:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, name, make):
-        """The path of a file, which make(path) writes if it is not there."""
+        """The path of a file; make(path) writes it if it is missing."""
         path = self.folder / name
         if not path.exists():
             make(aside := path.with_name(f"aside-{name}"))
@@ -71,7 +71,7 @@ class Files:
         return self.path("int8.onnx", self.write_onnx_int8)
 
     def write_onnx_int8(self, path):
-        """Weights by channel, as signed numbers; what layers answer as unsigned ones."""
+        """Weights per channel, signed; outputs of layers unsigned."""
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
         shown = ({"images": x} for (x,) in self.shown(1))
@@ -82,7 +82,7 @@ class Files:
 
 
 def versions():
-    """{package: version} of those that make and run files."""
+    """{package: version} of those that write and run files."""
     return {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))}
 
 
@@ -107,7 +107,7 @@ def by_litert(files, x, precision):
 
     try:
         run = allocated(Interpreter(files.litert(1, precision), num_threads=cores()), x)
-    except (RuntimeError, ValueError):  # some reshape is of a batch of 1
+    except (RuntimeError, ValueError):  # a reshape has a fixed batch of 1
         run = allocated(Interpreter(files.litert(len(x), precision), num_threads=cores()), x)
     (first,), (last,) = ([d["index"] for d in each] for each in details(run))
 
@@ -121,7 +121,7 @@ def by_litert(files, x, precision):
 
 
 def allocated(run, x):
-    """An interpreter for a batch, which has run once."""
+    """An interpreter for a batch, after one warm-up run."""
     ((first,), _) = details(run)
     run.resize_tensor_input(first["index"], x.shape)
     run.allocate_tensors()
@@ -143,7 +143,7 @@ def by_onnxruntime(files, x, precision):
 
 
 def by_openvino(files, x, precision):
-    """In float32, where it would by itself take bfloat16."""
+    """In float32; its default would be bfloat16."""
     import openvino
 
     core = openvino.Core()
@@ -167,7 +167,7 @@ def by_torch(module, x):
 
 
 class Runtime(NamedTuple):
-    """What runs a file: the packages that it and the file's writing need, and its side."""
+    """A runtime: the packages needed to write and run its file, and its side."""
 
     packages: tuple[str, ...]
     side: Any
@@ -179,7 +179,7 @@ class Runtime(NamedTuple):
         return next(absent, None)
 
 
-ONNX = ("tf2onnx", "onnx", "onnxruntime")  # the last one checks and quantises it
+ONNX = ("tf2onnx", "onnx", "onnxruntime")  # the last one checks and quantises the file
 RUNTIMES = {
     "TensorFlow": Runtime((), by_tensorflow, ("float32",)),
     "LiteRT": Runtime(("ai-edge-litert",), by_litert),

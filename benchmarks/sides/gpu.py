@@ -1,7 +1,7 @@
 """The sides of the GPU's comparison: Keras' network on any backend, and timm's.
 
-As those of benchmarks.sides, with their data on the device, at(batch), which changes the batch, and
-wait(), after which the work told before is over.
+Like those of benchmarks.sides, with data on the device; at(batch) changes the batch, and wait()
+waits for all work.
 """
 
 import gc
@@ -17,14 +17,14 @@ JIT = {"auto": "auto", "true": True, "false": False}  # Keras' jit_compile
 
 
 def empty():
-    """Gives back what no array holds any more, so that another batch and the other side fit."""
+    """Frees unused memory, so that another batch and the other side fit."""
     gc.collect()
     if torch := sys.modules.get("torch"):
         torch.cuda.empty_cache()
 
 
 def forget():
-    """Forgets what torch.compile made: after some eight batches and modes it would run plainly."""
+    """Clears the cache of torch.compile, which gives up after about eight batches and modes."""
     if "torch._dynamo" in sys.modules:
         sys.modules["torch"].compiler.reset()
 
@@ -34,7 +34,7 @@ def our_net(model, batch, jit):
 
 
 class OurNet(KerasNet):
-    """Keras' train_on_batch and predict_on_batch, which return numbers, so that they are over."""
+    """Keras' train_on_batch and predict_on_batch; they return numbers, so the work is finished."""
 
     def at(self, batch):
         self.x = self.y = None
@@ -46,7 +46,7 @@ class OurNet(KerasNet):
 
 
 class JaxNet(OurNet):
-    """Keras' stateless calls, always jitted; the state stays on the device, as it does in fit."""
+    """Keras' stateless calls, always jitted; the state stays on the device, as in fit."""
 
     def __init__(self, model, batch, jit_compile):
         import jax
@@ -57,7 +57,7 @@ class JaxNet(OurNet):
         self.answer = jax.jit(lambda state, x: model.stateless_call(*state, x, training=False)[0])
 
     def at(self, batch):
-        """The state begins anew, as a copy: a step takes the memory of the one before."""
+        """Copies the initial state: a step reuses the memory of the previous state."""
         self.state = self.out = None
         super().at(batch)
         model, optimizer = self.model, self.model.optimizer
@@ -91,7 +91,7 @@ class JaxNet(OurNet):
 
 
 class TimmNet(TorchNet):
-    """channels_last, under torch.compile if told, and under autocast in bfloat16."""
+    """channels_last, optionally under torch.compile, and under autocast in bfloat16."""
 
     def __init__(self, module, size, batch, precision, compiled):
         import torch

@@ -1,4 +1,4 @@
-"""Every network that another library has too, beside it: for training and inference."""
+"""Every network that another library also has, against it: for training and inference."""
 
 import gc
 import logging
@@ -27,11 +27,11 @@ OPTIONS = {
 }
 OWN_SIZE = OPTIONS | {"size": (0, *OPTIONS["size"][1:])}
 EACH, MEDIAN, TORCH = 1.03, 0.95, 1.1  # the targets
-FEW = 4  # rows of a process
+FEW = 4  # rows per process
 
 
 def chosen(text, known):
-    """The names in text, in order.  Raises ValueError for one that is not known."""
+    """The names in text, in order.  Raises ValueError for an unknown name."""
     names = [*known] if text == "all" else text.split(",")
     for name in names:
         if name not in known:
@@ -40,7 +40,7 @@ def chosen(text, known):
 
 
 def twins(text):
-    """Names of ours with a twin; of all, those whose twins differ in more than the image's size."""
+    """Our names with a twin; of all, those whose twins differ in more than the image's size."""
     if text != "all":
         return chosen(text, APPLICATIONS)
     unlike = {}
@@ -51,40 +51,40 @@ def twins(text):
 
 
 def size_of(name, size=0):
-    """The size of an image: the one given, or the net's own."""
+    """The given size of an image, or the net's own."""
     return size or architectures.create(name).input_shape[1]
 
 
 def ours(name, size):
-    """Our network, as keras.applications has it, that returns logits."""
+    """Our network in the form of keras.applications, with logits."""
     return architectures.create(name, (size, size, 3), **APPLICATIONS[name][2])
 
 
 def twin(name, size):
-    """The same of keras.applications, with its own first weights."""
+    """The network of keras.applications, with its own initial weights."""
     function, arguments, _ = APPLICATIONS[name]
     arguments = arguments | {"weights": None, "input_shape": (size, size, 3)}
     return getattr(keras.applications, function)(**arguments, classifier_activation=None)
 
 
 def fuse(model):
-    """Batch norms by training.devices.norms, as the trainer has them."""
+    """Batch norms of training.devices.norms, as in the trainer."""
     from convbook.training.devices.norms import (
-        fuse,  # it needs TensorFlow, which what else is here does not
+        fuse,  # needs TensorFlow, unlike the rest of this file
     )
 
     fuse(model)
 
 
 def fresh():
-    """Forgets the networks before, so that each net has the whole memory."""
+    """Frees earlier networks, so that each net has the whole memory."""
     keras.backend.clear_session()
     gc.collect()
     keras.utils.set_random_seed(0)
 
 
 def against_keras(name, options, fused=True):
-    """Our side and theirs, of the same weights; and what is known of both.  Raises Differs.
+    """Our side and theirs, with the same weights; and facts about both.  Raises Differs.
 
     fused: ours with fuse.
     """
@@ -113,9 +113,9 @@ def against_torch(peer, options, fused=True):
 
 @contextmanager
 def apart():
-    """do(work, *arguments) gives what work returns in a process that ends after a FEW of them.
+    """do(work, *arguments) returns work's result from a process that ends after FEW calls.
 
-    TensorFlow keeps the weights of what it trained.
+    TensorFlow keeps the weights of trained networks in memory.
     """
     letters = {"mp_context": get_context("spawn"), "max_tasks_per_child": FEW}
     with ProcessPoolExecutor(1, initializer=quiet, **letters) as pool:
@@ -123,12 +123,12 @@ def apart():
 
 
 def quiet():
-    """Each net is traced anew, of which TensorFlow warns."""
+    """Silences TensorFlow's warning that each net is traced again."""
     logging.getLogger("tensorflow").setLevel("ERROR")
 
 
 def beside_torch(options, do, work, *arguments):
-    """The rows of do(work, peer, options, *arguments) for each of timm's, if there is timm."""
+    """The rows of do(work, peer, options, *arguments) for each network of timm, if installed."""
     if timm() is None:
         yield skipped("PyTorch's", "timm or PyTorch is not installed")
         return
@@ -138,7 +138,7 @@ def beside_torch(options, do, work, *arguments):
 
 
 def rows_of_all(options, work):
-    """The rows of all nets against keras.applications and of its peers against timm.
+    """The rows of all nets against keras.applications, and of the peers against timm.
 
     work: 'step' or 'predict', of the sides.
     """
@@ -152,12 +152,12 @@ def rows_of_all(options, work):
 
 
 def row_keras(name, options, work):
-    """The row of a net beside keras.applications.  Raises Differs."""
+    """The row of a net against keras.applications.  Raises Differs."""
     return row(name, options, work, "keras.applications", EACH, *against_keras(name, options))
 
 
 def row_torch(peer, options, work, target=TORCH):
-    """The row of a net beside timm's.  Raises Differs."""
+    """The row of a net against timm's.  Raises Differs."""
     return row(peer, options, work, "timm", target, *against_torch(peer, options))
 
 

@@ -1,4 +1,4 @@
-"""Processes of benchmarks/sides/worker.py that train when told, as a side of a comparison."""
+"""Processes of benchmarks/sides/worker.py that train on request, as a side of a comparison."""
 
 import json
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Processes:
-    """One process, or as many workers, that train together; they end with the block."""
+    """One process, or several workers, that train together and end with the block."""
 
     def __init__(self, job, workers=1):
         job = {"replicas": 1, "together": True} | job | {"workers": here(workers)}
@@ -22,7 +22,7 @@ class Processes:
 
     def begun(self, job, index):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
-        keep.pop("TF_NUM_INTRAOP_THREADS", None)  # it would outweigh the job's threads
+        keep.pop("TF_NUM_INTRAOP_THREADS", None)  # it would override the job's threads
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         keep |= {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         command = [sys.executable, "-m", "benchmarks.sides.worker", json.dumps(job), str(index)]
@@ -37,7 +37,7 @@ class Processes:
             for process in self.running:
                 print(file=process.stdin, flush=True)
         except BrokenPipeError:
-            pass  # it has ended, which the next lines tell
+            pass  # it has ended; the next lines report it
         lines = [self.answer(process) for process in self.running]
         losses, seconds = zip(*(map(float, line.split()[1:]) for line in lines), strict=True)
         return losses[0], max(seconds)
@@ -47,7 +47,7 @@ class Processes:
         return self.step()[1]
 
     def answer(self, process):
-        """The next line that begins with loss; TensorFlow prints others."""
+        """The next line that begins with loss; TensorFlow prints other lines."""
         for line in process.stdout:
             if line.startswith("loss "):
                 return line

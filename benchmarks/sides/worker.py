@@ -1,9 +1,10 @@
-"""A process that trains when told: python -m benchmarks.sides.worker JOB INDEX, JOB being JSON.
+"""A process that trains on request: python -m benchmarks.sides.worker JOB INDEX, JOB is JSON.
 
 JOB: workers (["host:port", ...], of which this is number INDEX), replicas (virtual devices of a
 worker that is alone), threads, net, batch (of all replicas together), steps, and together: whether
-batch norms take the batch of all replicas.  For each line on standard input it trains so many steps
-and prints a line: the loss and the seconds, without what Keras does before and after the steps.
+batch norms use the batch of all replicas.  For each line on standard input it trains that
+many steps and prints a line: the loss and the seconds, without Keras' work before and after the
+steps.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ SECONDS = 120  # for all workers to start
 
 
 def devices(job, workers):
-    """The strategy of a process, after its threads and virtual devices are set."""
+    """Sets a process's threads and virtual devices; returns its strategy."""
     tf.config.threading.set_intra_op_parallelism_threads(job["threads"])
     if workers:
         return strategy.choose(workers, seconds=SECONDS)

@@ -1,4 +1,4 @@
-"""docs/errata.md: its code is run, and each of its figures is computed or quoted."""
+"""docs/errata.md: its code runs, and each of its figures is computed or quoted."""
 
 import ast
 import re
@@ -15,8 +15,8 @@ from convbook.architectures.graph.measure import Measure
 PAGE = (ROOT / "docs" / "errata.md").read_text(encoding="utf-8")
 INTRODUCTION, *PARTS = re.split(r"^### (.+)\n", PAGE, flags=re.M)
 SECTIONS = dict(zip(PARTS[::2], PARTS[1::2], strict=True))
-# Printed figures that no entry of the facts has: NASNet's Table 2, ResNet's abstract, AmoebaNet's,
-# Identity Mappings' Table 2.
+# Printed figures that the facts lack: NASNet's Table 2, ResNet's abstract, AmoebaNet's, Identity
+# Mappings' Table 2.
 QUOTED = "1538 10.9 2.35 22.6 4.93 3.57 97.87 7.84 "
 QUOTED += Path(architectures.__file__).with_name("facts.json").read_text(encoding="utf-8")
 UNITS = {"M": 1e6, "G": 1e9, "MiB": 2**20 / 4}  # weights, multiply-adds, numbers of four bytes
@@ -33,7 +33,7 @@ def prose(text):
 
 
 def count(name, **options):
-    """The page's count; read off the facts where test_papers.py holds the built network to them."""
+    """The page's count; taken from the facts if test_papers.py compares them with the network."""
     variant, facts = options.get("variant"), architectures.facts(name)
     table = {None: facts} | facts.get("variants", {})
     if {*options} <= {"variant"} and variant in table and variant in (None, *NETS[name].variants):
@@ -43,7 +43,7 @@ def count(name, **options):
 
 
 def run(text):
-    """Runs a section's code as a reader would, behind the introduction's; yields its equations."""
+    """Runs a section's code as a reader would, after the introduction's; yields its equations."""
     scope = {}
     exec(code(INTRODUCTION), scope)
     scope["count"] = count
@@ -58,13 +58,13 @@ def run(text):
 
 @pytest.mark.parametrize("title", [title for title, text in SECTIONS.items() if code(text)])
 def test_what_the_page_computes_is_so(title):
-    """Every equation of a section holds: the networks it takes are built, or proven elsewhere."""
+    """Every equation of a section holds, for networks built here or proven elsewhere."""
     for line, (first, *others) in run(SECTIONS[title]):
         assert others == [first] * len(others), f"{line}: {first}, {others}"
 
 
 def literals(text):
-    """The numbers on the sides of a section's equations, which the test above proves equal."""
+    """The numbers in a section's equations, which the test above proves equal."""
     found = [n.value for n in ast.walk(ast.parse(code(text))) if isinstance(n, ast.Constant)]
     return {n for n in found if type(n) in (int, float)}
 
@@ -99,7 +99,7 @@ def test_networks_and_options_that_it_names_exist():
 
 
 def test_every_disagreement_of_the_facts_has_its_section():
-    """A heading for a network of each erratum; the name of each variant; no anchor twice."""
+    """Each erratum has a heading for its network, each variant its name; no anchor repeats."""
     named = {title.partition(":")[0] for title in SECTIONS}
     assert named - {*NETS} == {"Conventions"}
     for name, facts in all_facts().items():

@@ -1,6 +1,6 @@
-"""A table of small calls of every public block, with what each must have by its formula.
+"""A table of small calls of every public block, each with its formulas for weights and sizes.
 
-Nothing here imports TensorFlow: the table also serves the other backends.
+Nothing here imports TensorFlow, because the table also serves the other backends.
 """
 
 from collections import namedtuple
@@ -37,7 +37,7 @@ def valid(n):
 
 
 # build: from the input tensors to the output tensor.  c: channels of the input, or of each input
-# and how many times n its size is.  f: channels of the result.  weights, biases, bn, gn: kernel
+# with its size as a multiple of n.  f: channels of the result.  weights, biases, bn, gn: kernel
 # elements, biases, channels with batch norm, channels with group norm.  size: the output's height
 # (or a pair: height, width) from the input's; FLAT is (N, f).  n: the input's height and width.
 # fixed: H and W must be known.  noisy: a random layer acts in training.
@@ -49,7 +49,7 @@ Case = namedtuple(
 
 
 def call(title, build):
-    """The beginning of a case: "NAME what is special", a function of the input tensors."""
+    """The start of a case: "NAME what is special", a function of the input tensors."""
     name, _, note = title.partition(" ")
     return partial(Case, name, note, build)
 
@@ -69,7 +69,7 @@ def ghost(c, f):
 
 
 def twice(ks, f):
-    """Weights of NASNet's separable convolutions of sizes ks, each done twice, f -> f."""
+    """Weights of NASNet's separable convolutions of sizes ks, each run twice, f -> f."""
     return sum(2 * separable(k, f, f) for k in ks)
 
 
@@ -934,8 +934,8 @@ LENET = [
 CASES = VOCABULARY + RESNET + RESNEXT + DENSENET + INCEPTION + KERNELS + MOBILE + NASNET
 CASES += LARGE + LENET
 NAMES = [f"{case.name} {case.note}".strip().replace(" ", "_") for case in CASES]
-# What is public but no block: constants, tables, a list of numbers; radial_basis, of flat input,
-# has its own tests.
+# Public names that are not blocks: constants, tables, a list of numbers; radial_basis, with flat
+# input, has its own tests.
 NO_BLOCKS = {"BN", "BN_TF", "GN", "LN", "survivals", "radial_basis"} | {
     n for n in blocks.__all__ if n.isupper()
 }
@@ -951,12 +951,12 @@ def zeros(initializer, shape, dtype=None, **_):
     return keras.ops.zeros(shape, dtype)
 
 
-# Draws no weights at random where they are replaced: that takes a fifth of the time to build
+# Draws no random weights if they are replaced: drawing takes a fifth of the build time
 undrawn = patch.object(keras.initializers.VarianceScaling, "__call__", zeros)
 
 
 def build(case, height, width):
-    """The model of one case at this size, to be filled; None is a size not known."""
+    """The model of one case at this size, without values; None for an unknown size."""
     inputs = [keras.Input(shape) for shape in shapes(case, height, width)]
     with undrawn:
         return keras.Model(inputs, case.build(*inputs))

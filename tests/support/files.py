@@ -1,4 +1,4 @@
-"""Tiny data sets of the formats that the trainer reads, made by the tests; a network to train."""
+"""Tiny data sets in the formats that the trainer reads, and a network to train."""
 
 import io
 import pickle
@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-# For tests of runs rather than of a network: the paper's connections of C3 take TensorFlow more
-# than half of a short run to trace
+# For tests of runs, not of a network: tracing the paper's connections of C3 takes TensorFlow more
+# than half of a short run
 LENET = ["lenet5", "--option", "variant=c3_fully_connected_softmax"]
 
 
 def picture(seed, h=20, w=24, channels=3):
-    """A smooth image (h, w, channels), uint8, other for each seed."""
+    """A smooth image (h, w, channels), uint8, different for each seed."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (4, 5, 3), "uint8")).resize((w, h))
     return np.asarray(small)[..., :channels]
@@ -43,7 +43,7 @@ def pil(x, mode, format):
 
 
 def animated_png(x):
-    """A PNG with the chunk that says there are two frames."""
+    """A PNG with the chunk that announces two frames."""
     data = png(x)
     chunk = b"acTL" + struct.pack(">II", 2, 0)
     return (
@@ -78,7 +78,7 @@ def records(path, pairs, **told):
 
 
 def mnist(home, n, seed=0):
-    """datasets/mnist.npz as keras.datasets keeps it: n to train, 10 to test, labels in turn."""
+    """datasets/mnist.npz as keras.datasets stores it: n to train, 10 to test, cycling labels."""
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 256, (n + 10, 28, 28), "uint8")
     y = np.arange(n + 10).astype("uint8") % 10

@@ -1,4 +1,4 @@
-"""Where things are, and how another interpreter finds what is beside this file."""
+"""Paths, and an environment in which another interpreter finds the files of this folder."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,6 @@ DATA = ROOT / "tests" / "data"
 
 
 def finding(*folders):
-    """An environment in which Python also imports what is in this folder, and in others."""
+    """An environment in which Python also imports from this folder and from others."""
     paths = [*folders, Path(__file__).parent, ROOT, os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}

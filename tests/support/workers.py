@@ -1,7 +1,7 @@
-"""One process of a run on several workers: python workers.py JOB INDEX, JOB being JSON.
+"""One process of a run on several workers: python workers.py JOB INDEX, where JOB is JSON.
 
 JOB: workers (["host:port", ...]), task (the name of a function here), out (a folder), and replicas,
-the virtual devices if there is but one worker.  What the task returns goes to OUT/INDEX.json.
+the virtual devices if there is only one worker.  The task's result goes to OUT/INDEX.json.
 """
 
 import json
@@ -23,7 +23,7 @@ VALIDATION = 47  # not a multiple of 2 or 3; the batches of 24 give 24 and 23
 
 
 class Images(keras.metrics.Metric):
-    """How many images were seen."""
+    """How many images it has seen."""
 
     def __init__(self):
         super().__init__(name="images")
@@ -75,7 +75,7 @@ def take(x, y):
 
 
 def train(devices, job, index):
-    """Trains on shares, then on arrays as Keras cuts them; evaluates and predicts in both ways."""
+    """Trains on shares, then on arrays that Keras splits; evaluates and predicts in both ways."""
     x, y = map(tf.constant, digits())
     count = BATCH * STEPS * EPOCHS
     training, steps = strategy.each_once(devices, count, BATCH, take(x, y))
@@ -99,12 +99,12 @@ def train(devices, job, index):
     arrays = model.evaluate(*numpy, batch_size=BATCH, verbose=0, return_dict=True)
     again = model.predict(numpy[0], batch_size=BATCH, verbose=0)
     weights = model.get_weights()
-    if strategy.is_chief(devices):  # alone, which must not wait for the others
+    if strategy.is_chief(devices):  # alone: it must not wait for the others
         model.save(f"{job['out']}/{index}.keras")
-    # The last batch of 23 falls into unequal shares: replicas count alike, images do not
+    # The last batch of 23 splits into unequal shares: replicas have equal weight, images do not
     model.fit(*numpy, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
     uneven = np.concatenate([w.ravel() for w in model.get_weights()])
-    # In two parts a step, but one device: it shows that parts make no difference either
+    # Two parts per step on one device: parts make no difference either
     model = compiled(devices, sgd, None, None if devices.num_replicas_in_sync == 1 else 2)
     model.fit(training, steps_per_epoch=STEPS, shuffle=False, verbose=0)
     accumulated = model.get_weights()
@@ -120,8 +120,8 @@ def train(devices, job, index):
 
 
 def overflow(devices, x, y):
-    """Weights and loss scale after a step in which only the last image, so the last replica,
-    overflows, and after one in which none does."""
+    """Weights and loss scale after a step in which only the last image, and so the last replica,
+    overflows, and after a step without overflow."""
     bad = tf.tensor_scatter_nd_update(x[:BATCH], [[BATCH - 1, 0, 0, 0]], [np.inf])
     model = compiled(devices, lambda: multiworker.LossScaleOptimizer(sgd(), initial_scale=8.0))
     norms.synchronize(model, False)  # else every replica would see it
@@ -135,7 +135,7 @@ def overflow(devices, x, y):
 
 
 def die(devices, job, index):
-    """Worker 1 is killed in its third step; the others are to end by themselves."""
+    """Kills worker 1 in its third step; the others must end by themselves."""
     x, y = digits()
     model = compiled(devices, sgd)
 

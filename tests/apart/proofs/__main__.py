@@ -1,8 +1,8 @@
-"""python -m tests.apart.proofs [NAME ...]: proves the networks, each in an interpreter of its own.
+"""python -m tests.apart.proofs [NAME ...]: proves the networks, each in its own interpreter.
 
-Each row is kept as soon as it is there; rows that passed and whose code is the same since are left
-alone, so an interrupted run goes on where it was.  A network that other code makes as it was, the
-same graph of the same layers, keeps its row.
+Each row is kept at once.  Rows that passed with the present code stay, so an interrupted run
+resumes where it stopped.  A network keeps its row if changed code makes the same graph of the same
+layers.
 """
 
 import argparse
@@ -52,10 +52,10 @@ def main(argv=None):
 
 
 def one(name):
-    """Proves a network here, unless other code makes the same; its row is the last line printed."""
+    """Proves a network here, unless changed code makes the same graph; prints its row last."""
     from .digest import digest
 
-    code = digest(name)  # as of before it is built, should a file change meanwhile
+    code = digest(name)  # before building, in case a file changes meanwhile
     from .graph import graph
     from .prove import prove
 
@@ -67,9 +67,9 @@ def one(name):
 
 
 def apart(name, limit, running):
-    """The row of a network, from a process group of its own, which is ended at the limit.
+    """The row of a network, from its own process group, which is killed at the limit.
 
-    running: the set that the process is in while it runs.
+    running: the set that holds the process while it runs.
     """
     command = [sys.executable, "-m", "tests.apart.proofs", "--one", name]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

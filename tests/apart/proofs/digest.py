@@ -1,4 +1,4 @@
-"""digest(name): of all the code that a network is built from, comments and docstrings left out."""
+"""digest(name): of all code that builds a network, without comments and docstrings."""
 
 import ast
 import hashlib
@@ -14,7 +14,7 @@ ALWAYS = ("architectures.catalog", "architectures.common", "architectures.graph.
 
 
 def path(module):
-    """The file of one of our modules; None where it is none, but a name within one."""
+    """The file of one of our modules; None for a name within a module."""
     at = ROOT / module.replace(".", "/")
     found = [file for file in (at.with_suffix(".py"), at / "__init__.py") if file.exists()]
     return found[0] if found and module.split(".")[0] in ROOMS else None
@@ -26,7 +26,7 @@ def tree(module):
 
 
 def imports(module):
-    """The modules of ours that a module imports."""
+    """Our modules that a module imports."""
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
@@ -38,7 +38,7 @@ def imports(module):
 
 
 def closure(module, known=()):
-    """A module and all of ours that it imports, in a set."""
+    """The set of a module and all our modules that it imports."""
     known = {*known, module}
     for other in imports(module):
         if other not in known:
@@ -57,7 +57,7 @@ def code(node):
 
 
 def is_docstring(node):
-    """A string that stands by itself."""
+    """Whether a node is a string on its own."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -71,7 +71,7 @@ def of_module(module):
 
 
 def digest(name):
-    """Of the family's file, what it imports of blocks/ and architectures/, and what builds it."""
+    """Of the family's file, its imports from blocks/ and architectures/, and the catalog."""
     name = ALIASES.get(name, name)
     family = next(family.__name__ for family in FAMILIES if name in family.NETS)
     modules = sorted(closure(family.removeprefix(PACKAGE)).union(ALWAYS))

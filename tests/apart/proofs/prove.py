@@ -23,24 +23,24 @@ from convbook.architectures.catalog import NETS
 GOAL, STEPS = 0.05, 200  # a training loss, and the steps to reach it
 LEAST_STEPS = 10  # a block with a gate is not run in every step
 CLASSES, RATE = 10, 1e-3  # Adam's rate
-# Nets without batch norm learn at a lower rate, or lose maps that a relu ends for good; so does the
-# deepest without shortcuts.
+# Nets without batch norm, and the deepest without shortcuts, need a lower rate: at a higher one
+# some maps die in a relu for good.
 RATES = dict.fromkeys(("vgg", "alexnet", "zfnet"), 1e-4) | dict.fromkeys(
     ("googlenet", "nin", "squeezenet", "plain110"), 3e-4
 )
-# Nets that end in a relu, a map for each class, start their last bias here: from 0 some classes die
+# Nets that end in a relu with one map per class start their last bias here: from 0 some classes die
 # in the first steps and stay dead.
 LAST_BIAS = {"nin": 1.0, "squeezenet": 1.0}
-# The deepest net without batch norm starts from kernels this much wider: from Glorot's each relu
-# halves the signal's variance, from He's (arXiv:1502.01852) it stays.
+# Scales the kernels of the deepest net without batch norm: with Glorot's initialisation each relu
+# halves the signal's variance, with He's (arXiv:1502.01852) it stays.
 WIDER = {"vgg_E": 2**0.5}
 # In the deepest nets without shortcuts, and with pre-activation, batch norm and relu make gradients
-# grow at each layer, by arXiv:1902.08129; the less, the more of each map a relu lets through, which
-# betas of 1 see to.
+# grow at each layer (arXiv:1902.08129).  They grow less if a relu passes more of each map, as with
+# betas of 1.
 BETA = {"plain110_cifar": 1.0, "preresnet1001_cifar": 1.0}
-# Inputs are 32 x 32, and 8 x 8, the digits' own size, for CIFAR's nets, which shrink a map 4 times;
-# else the least that the design allows.  SqueezeNet 1.1's last map is 1 x 1 at 32, and dropout
-# before the last relu hides too much of it; NIN has dropout too.
+# Inputs are 32 x 32, or 8 x 8, the digits' own size, for CIFAR's nets, which shrink a map 4 times;
+# otherwise the smallest that the design allows.  At 32 the last map of SqueezeNet 1.1 is 1 x 1, and
+# dropout before the last relu hides too much of it; NIN has dropout too.
 SIZES = {
     "alexnet_one_column": 63,
     "alexnet": 67,
@@ -52,16 +52,16 @@ SIZES = {
     "inception": 75,
 }
 MOVED = 1e-7  # what float32 resolves near 1
-GRADIENT = 1e-4  # of its kernel's: a bias before batch norm has 1e-5, from rounding alone
-# Biases that no loss depends on: of the released net's last residual module, which has no relu, and
-# so lie before a linear convolution and its batch norm, which takes their mean out.
+GRADIENT = 1e-4  # relative to its kernel's: rounding gives a bias before batch norm 1e-5
+# Biases that no loss depends on.  The last residual module of the released net has no relu, so a
+# linear convolution and batch norm follow its bias, and batch norm cancels it.
 CANCELLED = {("inception_resnet_v2", "stage3_block10_b2_conv1/bias")}
-CANCELLED |= {  # before batch norm, in BAM as its authors have it
+CANCELLED |= {  # before batch norm, in the authors' BAM
     ("bam_resnet18", f"stage{i}_block1_b2_b2_{layer}/bias")
     for i in (2, 3, 4)
     for layer in ("b1_conv1", "b1_conv2", "b1_conv3", "b2_dense1")
 }
-SAME = 1e-4  # of the largest answer: what may change on loading
+SAME = 1e-4  # relative to the largest output: allowed change on loading
 ROOT = Path(__file__).parents[3]
 
 
@@ -104,7 +104,7 @@ def digits(shape):
 
 
 class Enough(keras.callbacks.Callback):
-    """Ends the training at GOAL, or where the loss is no number."""
+    """Ends the training at GOAL, or if the loss is not finite."""
 
     def on_epoch_end(self, epoch, logs):
         done = logs["loss"] < GOAL and epoch + 1 >= LEAST_STEPS
@@ -112,8 +112,8 @@ class Enough(keras.callbacks.Callback):
 
 
 def fit(model, x, y, rate=RATE):
-    """Fits one batch with Adam.  The loss of each step, as fit reports it: that of the batch before
-    the step's update, in training mode, so with batch statistics, dropout and gates."""
+    """Fits one batch with Adam.  The loss of each step, as fit reports it: before the step's
+    update, in training mode, so with batch statistics, dropout and gates."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate), loss)
     options = dict(batch_size=len(x), epochs=STEPS, shuffle=False, verbose=0)
@@ -121,12 +121,12 @@ def fit(model, x, y, rate=RATE):
 
 
 def still(model, before):
-    """The paths of the weights that did not move.  before: all of them, before fit.
+    """The paths of the weights that did not move.  before: all weights before fit.
 
-    Adam moves a weight by about its rate however small the gradient, so a bias must have had one
-    above rounding too: the root of Adam's second moment, beside its kernel's.  (The beta of a batch
-    norm may have none, by design: where a linear convolution and batch norm follow, as in MobileNet
-    v2 and ShuffleNet, they cancel it.)
+    Adam moves a weight by about its rate even for a tiny gradient, so the gradient of a bias must
+    also exceed rounding: we compare the root of Adam's second moment with the kernel's.  (The beta
+    of a batch norm may have no gradient by design: a linear convolution and batch norm after it, as
+    in MobileNet v2 and ShuffleNet, cancel it.)
     """
     left = {
         w.path
@@ -144,7 +144,7 @@ def still(model, before):
 
 
 def learn(model, folder, rate=RATE):
-    """Fits the digits, and keeps in folder the model, its export, and what it answers to them."""
+    """Fits the digits, and keeps in folder the model, its export and its outputs."""
     began = time.time()
     before = [keras.ops.convert_to_numpy(w) for w in model.weights]
     x, y = digits(model.input_shape[1:])
@@ -168,8 +168,8 @@ def learn(model, folder, rate=RATE):
 
 
 def reload(root):
-    """{name: differences after loading and after the export}, of all folders of root, from one
-    fresh interpreter."""
+    """{name: differences after loading and after export} for all folders of root, from one fresh
+    interpreter."""
     command = [sys.executable, Path(__file__).with_name("reload.py"), root]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
     done = subprocess.run(command, capture_output=True, text=True, env=env)
@@ -179,7 +179,7 @@ def reload(root):
 
 
 def failures(row):
-    """What a row fails in, in words."""
+    """The failures of a row, in words."""
     checks = {
         f"the loss is {row['loss']:.3f} after {STEPS} steps": row["steps"] is not None,
         f"weights do not move: {', '.join(row['still'])}": row["moved"] == row["weights"],
@@ -190,7 +190,7 @@ def failures(row):
 
 
 def prove_all(makers):
-    """{name: row} of {name: function that builds the model}; all are loaded by one interpreter."""
+    """{name: row} of {name: function that builds the model}; one interpreter loads them all."""
     rows = {}
     with TemporaryDirectory() as root:
         for name, make in makers.items():
