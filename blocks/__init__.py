@@ -21,7 +21,7 @@ from convbook.blocks.convnext import (
     convnext_block,
     convnext_v2_block,
 )
-from convbook.blocks.csp import csp_stage, dark_block, leaky_conv
+from convbook.blocks.csp import csp_stage, dark_block, leaky_bottleneck, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.dla import dla_block, dla_root, dla_tree
 from convbook.blocks.fasternet import fasternet_block, pconv
@@ -222,6 +222,7 @@ __all__ = [
     "inception_v4_stem",
     "inv_residual_block",
     "inverted_residual_block",
+    "leaky_bottleneck",
     "leaky_conv",
     "local_conv",
     "lrn",

@@ -10,16 +10,16 @@ from convbook.blocks.types import Branch, Map, Norm, Pair, Rate, Tensor, Whole
 
 
 @checked
-def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, n: Norm = BN,
+def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, g: Whole = 1, n: Norm = BN,
                slope: Rate = 0.1) -> Tensor:  # fmt: skip
-    """kxk/s f -> n -> leaky relu, with k // 2 pixels of padding.
+    """kxk/s f in g groups -> n -> leaky relu, with k // 2 pixels of padding.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  Darknet's layer, YOLOv3, arXiv:1804.02767.
 
     Args:
         slope: of the leaky relu below 0.
     """
-    m = conv(x, f, k=k, s=s, p=k // 2, n=n, a=None)
+    m = conv(x, f, k=k, s=s, p=k // 2, g=g, n=n, a=None)
     return layers.LeakyReLU(negative_slope=slope)(m)
 
 
@@ -38,6 +38,25 @@ def dark_block(x: Map, f: Whole = 32, *, r: Whole = 2, n: Norm = BN,
     m = leaky_conv(x, f // r, k=1, n=n, slope=slope)
     m = leaky_conv(m, f, k=3, n=n, slope=slope)
     return layers.add([x, m])
+
+
+@checked
+def leaky_bottleneck(x: Map, f: Whole = 32, *, r: Whole = 2, g: Whole = 1, n: Norm = BN,
+                     slope: Rate = 0.1) -> Tensor:  # fmt: skip
+    """1x1 f/r -> 3x3 f/r in g groups -> 1x1 f, + x, each with n and a leaky relu, the last after x.
+
+    x (N, H, W, f) -> the same shape.  CSPResNet-50's and CSPResNeXt-50's block, CSPNet,
+    arXiv:1911.11929, section 4.
+
+    Args:
+        slope: of the leaky relu below 0.
+    """
+    require(x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, the channels of x, which is added")
+    require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
+    m = leaky_conv(x, f // r, k=1, n=n, slope=slope)
+    m = leaky_conv(m, f // r, k=3, g=g, n=n, slope=slope)
+    m = conv(m, f, k=1, n=n, a=None)
+    return layers.LeakyReLU(negative_slope=slope)(layers.add([x, m]))
 
 
 @checked

@@ -27,7 +27,7 @@ IDEAS = {
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
-        dark_block Darknet-53 GhostNet dla_block blur_block BlurPool""",
+        dark_block Darknet-53 GhostNet leaky_bottleneck dla_block blur_block BlurPool""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
@@ -64,7 +64,7 @@ IDEAS = {
         senet_block ResNeXt RegNet ShuffleNet AlexNet""",
     "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
         inception_module fire_module mlpconv transition_block resnext_bottleneck_block
-        regnet_block res2net_block""",
+        regnet_block res2net_block leaky_bottleneck""",
     "paths branch parallel tower multi inception split": """parallel inception_module
         naive_inception_module bn_inception_module inception_v3_a inception_v3_b inception_v3_c
         inception_v4_a inception_v4_b inception_v4_c inception_resnet_block grid_reduction
@@ -203,7 +203,7 @@ PAPERS = {
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),
     "Darknet-53": Paper("darknet53", "darknet53"),
-    "CSPNet": Paper("cspdarknet53", "cspdarknet53"),
+    "CSPNet": Paper("cspdarknet53", "csp"),
     "ShuffleNet": Paper("shufflenet_v1_g3_1x", "shufflenet"),
     "MnasNet": Paper("mnasnet_a1_1.0", "mnasnet"),
     "ShuffleNet V2": Paper("shufflenet_v2_1x", "shufflenet_v2"),

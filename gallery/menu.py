@@ -111,6 +111,7 @@ MENU = {
     "res2net_block": Row("parts, each 3x3 reads the one before", "Res2Net", 2019, "x, 32"),
     "osa_block": Row("3x3s in a row, joined once", "VoVNet", 2019, "x, 64, width=32"),
     "ese_block": Row("squeeze-and-excitation in one layer", "VoVNetV2", 2019),
+    "leaky_bottleneck": Row("a bottleneck with leaky relus", "CSPNet", 2019, "x, 32"),
     "leaky_conv": Row("a convolution, a norm, a leaky relu", "Darknet-53", 2018, "x, 64"),
     "dark_block": Row("1x1 down, 3x3 up, and x", "Darknet-53", 2018, "x, 32"),
     "csp_stage": Row("half goes through blocks, half around", "CSPNet", 2019, "x, 64"),

@@ -691,6 +691,7 @@ DARK |= within(
         "conv_transition.<kind>": "<kind>1",
     },
 )
+CSP_RESNET = {"stages.0.conv_exp.<kind>": "stage1_block1_<kind>1"} | DARK  # nothing halves it
 PCV_DARK = PCV_STEM | {"features.stage<stage>.unit1.<kind>": "stage<stage>_block1_<kind>1"}
 for i in range(1, 9):
     unit, block = f"features.stage<stage>.unit{i + 1}", f"stage<stage>_block{i}_b2"
@@ -907,6 +908,7 @@ TABLES = {
     **{f"timm DLA-{name}": timm_dla(*row) for name, row in DLA.items()},
     **{f"pytorchcv DLA-{name}": pcv_dla(*row) for name, row in DLA.items()},
     "timm Darknet-53 and CSPDarknet-53": DARK,
+    "timm CSPResNet": CSP_RESNET,
     "pytorchcv Darknet-53": PCV_DARK,
     "torchvision ShuffleNet V2": {
         "conv1.0": "stem_conv1",

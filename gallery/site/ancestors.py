@@ -182,6 +182,9 @@ NODES = {
     "cspnet": Node("CSPDarknet-53", "cspdarknet53", "darknet-53", """Half of a stage's channels go
         around its blocks and meet the other half at its end, so that narrow blocks do.""",
         [By("darknet53", "cspdarknet53")], ["densenet"]),
+    "cspresnet": Node("CSPResNet-50", "cspresnet50", "resnet", """ResNet's bottlenecks, with leaky
+        relus, on half of a stage's channels; the other half goes around them.""",
+        [By("bottleneck_block(x, 256)", "leaky_bottleneck(x, 256)", (56, 56, 256))], ["cspnet"]),
     "regnetx": Node("RegNetX", "regnet_x_4gf", "resnext", """A space of networks, not one network:
         ResNeXt's bottleneck without its neck, groups of one width in all stages, and stages whose
         widths follow a line.""",

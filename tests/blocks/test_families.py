@@ -184,6 +184,12 @@ def test_densenet_layer_and_transition():
             "SkipInit std Rescaling add",
         ),
         (blocks.ws_conv, (8,), {"n": BN}, "std BN relu"),
+        (
+            blocks.leaky_bottleneck,
+            (8,),
+            {"g": 2},
+            "conv BN LeakyReLU gconv BN LeakyReLU conv BN add LeakyReLU",
+        ),
         (blocks.dark_block, (8,), {}, "conv BN LeakyReLU conv BN LeakyReLU add"),
         (
             blocks.csp_stage,

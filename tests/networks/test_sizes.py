@@ -39,6 +39,7 @@ NAMES = [
         "ese_vovnet19b_dw",
         "dla46_c",
         "cspdarknet53",
+        "cspresnet50",
         "bam_resnet18",
         "sk_resnet18",
         "convnext_v2_atto",

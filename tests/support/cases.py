@@ -635,6 +635,13 @@ MOBILE = [
     call("leaky_conv slope", lambda x: blocks.leaky_conv(x, 24, 2, k=5, slope=0.01))(
         8, 24, 25 * 8 * 24, bn=24, size=half
     ),
+    call("leaky_conv g", lambda x: blocks.leaky_conv(x, 24, g=4))(8, 24, 9 * 8 * 24 // 4, bn=24),
+    call("leaky_bottleneck", lambda x: blocks.leaky_bottleneck(x, 16))(
+        16, 16, 2 * 16 * 8 + 9 * 8 * 8, bn=8 + 8 + 16
+    ),
+    call("leaky_bottleneck r g", lambda x: blocks.leaky_bottleneck(x, 16, r=1, g=4, slope=0.01))(
+        16, 16, 2 * 16 * 16 + 9 * 16 * 16 // 4, bn=3 * 16
+    ),
     call("dark_block", lambda x: blocks.dark_block(x, 16))(16, 16, 16 * 8 + 9 * 8 * 16, bn=8 + 16),
     call("dark_block r", lambda x: blocks.dark_block(x, 16, r=1, slope=0.01))(
         16, 16, 16 * 16 + 9 * 16 * 16, bn=16 + 16
