@@ -366,7 +366,7 @@ def number(v: Any) -> np.ndarray:
 
 def changed(op: Any, changes: Iterable[Change]) -> list[np.ndarray]:
     """The weights of a convolution, with a bias, after all changes."""
-    kernels: list[Any] = [*map(number, op.weights), *[0] * (not op.use_bias)]
+    kernels: list[Any] = [*map(number, weights_of(op)), *[0] * (not op.use_bias)]
     bias = kernels.pop()
     for change in changes:
         if isinstance(change, Merged):
