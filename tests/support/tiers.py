@@ -39,7 +39,7 @@ SLOW = {
     },
     "test_architectures": {
         "test_features_of_every_network*": "a network of each kind: FEATURES",
-        "test_features_are_the_networks_own_maps?[!r]*": "those of ResNets",
+        "test_features_are_the_networks_own_maps?[!rv]*": "those of ResNets and VGG",
         "test_resnet_1202_in_a_fresh_interpreter": "its counts",
         "test_counts_and_sizes_are_the_papers?resnet1202_cifar-option_B?": "the paper's option",
         "test_saving*": "files of each layer in test_saved, of blocks in test_blocks",
