@@ -273,7 +273,7 @@ as_printed("repvgg_a0", "Table 6")
 # We stack eight blocks of 16 filters and train on scikit-learn's 1,437 training digits (8 x 8):
 # Adam at 0.001, batch 128, 8 epochs, seed 0; once 3x3 alone, once with the 1x1 and the identity. A
 # first try with 30 blocks took minutes (its loss was 1.88 for 3x3 alone, 1.92 with a 1x1, 1.22 with
-# the identity and 1.64 with both); then we predicted, before the first run with eight:
+# the identity and 1.64 with both); before the first run with eight we predicted:
 #
 # 1. With its branches the net has the lower training loss.
 # 2. Folded after its training, it names the same digit for every test image.
@@ -414,7 +414,7 @@ check(answer, "ef2d127d")
 # ```
 #
 # The window grows by two pixels with each 3x3. So a stack *without* relu is no deeper than one
-# layer: it is the relu behind each addition that keeps RepVGG's 22 blocks apart.
+# layer: it is the relu after each addition that keeps RepVGG's 22 blocks apart.
 # </details>
 #
 # ## Copy it

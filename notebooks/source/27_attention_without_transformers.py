@@ -92,7 +92,7 @@ picture(
 
 # %% [markdown]
 # **BAM** answers both questions side by side and adds the answers; its window is wide by dilation.
-# It stands between the stages, three in a network, and is itself added to the input.
+# It sits between the stages, three in a network, and is itself added to the input.
 
 # %%
 code(
@@ -271,7 +271,7 @@ grid(["network", "parameters"], [[name, n] for name, n in of.items()])
 # > **Paper** Coordinate attention, section 3: a global mean forgets where things are
 #
 # Shuffle the places of a map. Whoever reads only a mean of each channel cannot notice: its gates
-# stay as they were. We predicted before the first run: SE, ECA and global context do not notice;
+# stay as they were. Before the first run we predicted: SE, ECA and global context do not notice;
 # CBAM, BAM and coordinate attention do. We measure how far the output of the shuffled map is from
 # the shuffled output, as a part of the output's size, on random weights.
 

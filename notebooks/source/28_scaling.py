@@ -240,8 +240,8 @@ figure(
 # > **Paper** EfficientNet: section 3.3: each step of phi costs about a factor of two
 #
 # Training eight nets for each choice is beyond a notebook; the arithmetic of the choice is not. We
-# count B0 scaled by powers of one factor alone, and by all three. We predicted before the first
-# run:
+# count B0 scaled by powers of one factor alone, and by all three. Before the first run we
+# predicted:
 #
 # 1. Each of depth $\times 2$, width $\times \sqrt 2$ and resolution $\times \sqrt 2$ makes the
 #    multiply-adds 1.8 to 2.2 times as many.

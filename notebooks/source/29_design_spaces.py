@@ -218,10 +218,10 @@ figure(
 # good? We draw 48 networks of three stages, a block each, on the digits of 8 x 8, with widths of 8
 # to 64 channels in groups of 8. To train each would take too long, so we score as the [NASNet
 # notebook](20_nasnet_pnasnet.ipynb) does: a linear classifier on the *untrained* last map, its mean
-# over each quarter, fitted on 500 digits and tested on 500 others. We predicted before the first
-# run: the networks whose widths never fall have a lower median error than the others. A warning: a
-# wide last stage has more features for the classifier, so this is the easy half of the paper's
-# claim.
+# over each quarter, fitted on 500 digits and tested on 500 others. Before the first run we
+# predicted: the networks whose widths never fall have a lower median error than the others. A
+# warning: a wide last stage has more features for the classifier, so this is the easy half of the
+# paper's claim.
 
 # %%
 keras.utils.set_random_seed(0)

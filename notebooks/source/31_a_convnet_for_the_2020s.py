@@ -20,7 +20,7 @@
 # In 2021 transformers overtook convolutional networks on ImageNet. Was it attention that won? Or
 # all the small choices that came with it: how long to train, where to put a norm, how wide to be?
 # The authors take a [ResNet-50](10_resnet.ipynb) and change one thing at a time, towards a
-# transformer, but never add attention. At the end stands ConvNeXt. In this notebook we walk the
+# transformer, but never add attention. ConvNeXt is where they end. In this notebook we walk the
 # same road and compute the cost of each step.
 #
 # **Seen** here: eleven of twelve printed costs in every digit. That fewer norms learn better does
