@@ -21,7 +21,7 @@ NOTEBOOKS = {  # by the files of architectures/
     "inception_v3": "09_inception_v2_v3",
     "resnet": "10_resnet",
     "wide_resnet": "10_resnet",
-    "resnet_d": "10_resnet",
+    "resnet_d": "30_bag_of_tricks",
     "squeezenet": "11_squeezenet",
     "inception_v4": "12_inception_v4",
     "inception_resnet": "12_inception_v4",
