@@ -24,6 +24,7 @@ from convbook.blocks.convnext import (
 from convbook.blocks.csp import csp_stage, dark_block, leaky_bottleneck, leaky_conv
 from convbook.blocks.densenet import dense_block, transition_block
 from convbook.blocks.dla import dla_block, dla_root, dla_tree
+from convbook.blocks.dpn import dpn_block
 from convbook.blocks.fasternet import fasternet_block, pconv
 from convbook.blocks.ghostnet import ghost_bottleneck, ghost_module
 from convbook.blocks.grouped import GroupedConv2D
@@ -193,6 +194,7 @@ __all__ = [
     "dla_block",
     "dla_root",
     "dla_tree",
+    "dpn_block",
     "drop_path",
     "dwconv",
     "eca_block",

@@ -27,7 +27,8 @@ IDEAS = {
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
-        dark_block Darknet-53 GhostNet leaky_bottleneck dla_block blur_block BlurPool""",
+        dark_block Darknet-53 GhostNet leaky_bottleneck dla_block dpn_block
+        DPN blur_block BlurPool""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
@@ -61,7 +62,7 @@ IDEAS = {
         MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
         resnext_two_layer_block regnet_block channel_shuffle shufflenet_unit grouped_sepconv
-        senet_block ResNeXt RegNet ShuffleNet AlexNet""",
+        senet_block dpn_block ResNeXt RegNet ShuffleNet AlexNet DPN""",
     "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
         inception_module fire_module mlpconv transition_block resnext_bottleneck_block
         regnet_block res2net_block leaky_bottleneck""",
@@ -74,7 +75,7 @@ IDEAS = {
         Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
         osa_block VoVNet VoVNetV2 csp_stage CSPNet ghost_module GhostNet
-        dla_root dla_tree DLA""",
+        dla_root dla_tree DLA dpn_block DPN""",
     "aggregation aggregate tree root hierarchical deep": "dla_tree dla_root dla_block DLA",
     "search automl nas neural architecture evolution": """cell nasnet_normal_cell
         nasnet_reduction_cell amoebanet_normal_cell amoebanet_reduction_cell normal_cell cell_op
@@ -190,6 +191,7 @@ PAPERS = {
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
+    "DPN": Paper("dpn92", "dpn"),
     "DLA": Paper("dla34", "dla"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),
     "MobileOne": Paper("mobileone_s0", "mobileone"),

@@ -116,6 +116,7 @@ MENU = {
     "dark_block": Row("1x1 down, 3x3 up, and x", "Darknet-53", 2018, "x, 32"),
     "csp_stage": Row("half goes through blocks, half around", "CSPNet", 2019, "x, 64"),
     "uib_block": Row("a depthwise before, one between, or none", "MobileNetV4", 2024, "x, 32"),
+    "dpn_block": Row("an addition and a join, side by side", "DPN", 2017, "x, 24, growth=8"),
     "dla_block": Row("3x3, 3x3, its shortcut a max and 1x1", "DLA", 2017, "x, 32"),
     "dla_root": Row("maps joined, 1x1, relu", "DLA", 2017, "x, 32"),
     "dla_tree": Row("blocks whose ends meet at roots", "DLA", 2017, "x, 32, b=2"),

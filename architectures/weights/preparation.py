@@ -20,6 +20,7 @@ MODES: dict[str, dict[str, Any]] = {  # as keras.applications calls them
     "torch": dict(mean=MEAN, std=STD),
     # of EfficientNetV2, and of pytorchcv:
     "128": dict(scale=1 / 128, mean=(1.0, 1.0, 1.0)),
+    "dpn": dict(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3),
     "cifar": dict(mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
 }
 INTERPOLATIONS, ORDERS, FIRST = ("bilinear", "bicubic"), ("RGB", "BGR", "grey"), ("resize", "crop")

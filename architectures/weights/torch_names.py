@@ -680,6 +680,24 @@ def pcv_dla(levels: Sequence[int], root: str) -> Rows:
 
 DLA = {"34 and DLA-46": ((1, 2, 2, 1), "{root}"), "60": ((1, 2, 3, 1), "{root}")}
 DLA |= {"102": ((1, 3, 4, 1), "{root}_b1"), "169": ((2, 3, 5, 1), "{root}_b1")}
+# A block that projects does so last: its batch norm and its convolution are the fourth.
+DPN = {"features.conv1_1.<kind>": "stem_<kind>1", "features.conv5_bn_ac.bn": "last_bn1"}
+DPN |= {"classifier": "logits"}
+DPN_BOTH = {"c1x1_a.<kind>": "<kind>1", "c3x3_b.<kind>": "<kind>2"}
+DPN_BLOCK = DPN_BOTH | {"c1x1_w_s(?:1|2).<kind>": "<kind>4", "c1x1_c.<kind>": "<kind>3"}
+# Where the last 1x1 is in two, both are behind the projection.
+DPN_BOTH |= {"c1x1_c1": "b1_b2_conv1", "c1x1_c2": "b3_conv1"}
+SPLIT_FIRST = DPN_BOTH | {"c1x1_w_s(?:1|2).<kind>": "<kind>3", "c1x1_c.bn": "bn4"}
+SPLIT_BLOCK = DPN_BOTH | {"c1x1_c.bn": "bn3"}
+DPN_STAGES = {f"features.conv{i + 1}_<block>": f"stage{i}_block<block>" for i in range(1, 5)}
+DPN_FIRST = {f"features.conv{i + 1}_1": f"stage{i}_block1" for i in range(1, 5)}
+DPN_SPLIT = DPN | within(DPN_FIRST, SPLIT_FIRST) | within(DPN_STAGES, SPLIT_BLOCK)
+DPN |= within(DPN_STAGES, DPN_BLOCK)
+PCV_DPN = {"features.init_block.<kind>": "stem_<kind>1", "output.classifier": "logits"}
+PCV_DPN |= {"features.final_block.activ.bn": "last_bn1"}
+PCV_DPN |= within(PCV_UNITS, {"conv_proj.<kind>": "<kind>4", "conv<i>.<kind>": "<kind><i>"})
+
+
 DARK = {"stem.conv1.<kind>": "stem_<kind>1", "head.fc": "logits"}  # timm's
 DARK |= within(
     {"stages.<stage-1>": "stage<stage>"},
@@ -905,6 +923,9 @@ TABLES = {
     "timm Res2Net-D": res2net(4, d=True),
     "timm VoVNetV2": vovnet(5),
     "timm VoVNetV2 with separable convolutions": vovnet(3, separable=True),
+    "timm DPN": DPN,
+    "timm DPN-68b": DPN_SPLIT,
+    "pytorchcv DPN": PCV_DPN,
     **{f"timm DLA-{name}": timm_dla(*row) for name, row in DLA.items()},
     **{f"pytorchcv DLA-{name}": pcv_dla(*row) for name, row in DLA.items()},
     "timm Darknet-53 and CSPDarknet-53": DARK,

@@ -15,7 +15,7 @@ from convbook.gallery.show.values import Function, Run
 BLOCKS = "convbook.blocks"
 # Parameters that stay parameters: sizes, rates, and tensors.
 SIZES = {"b", "c", "classes", "d", "f", "g", "hidden", "k", "r", "s", "steps", "units", "width"}
-SIZES |= {"alpha", "beta", "codes", "rate", "scale", "size", "survival", "table", "tiles"}
+SIZES |= {"alpha", "beta", "codes", "growth", "rate", "scale", "size", "survival", "table", "tiles"}
 SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen"}
 # Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}

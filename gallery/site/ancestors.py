@@ -170,6 +170,9 @@ NODES = {
         squeeze-and-excitation in one dense layer, which narrows nothing.""",
         [By("osa_block(x, 256)", "osa_block(x, 256, ese=True, identity=True)", (56, 56, 256))],
         ["se-resnet", "resnet"]),
+    "dpn": Node("DPN", "dpn92", "resnext", """ResNeXt's bottleneck, whose last 1x1 makes two parts:
+        one is added to some channels, as in ResNet, one joined to the rest, as in DenseNet.""",
+        [By("preact_block(x, 256)", "dpn_block(x, 256)", (56, 56, 256))], ["densenet"]),
     "dla": Node("DLA", "dla34", "resnet", """Stages that are trees of residual blocks: a 1x1 reads
         the ends of two blocks and of the trees before, so that deep layers see shallow ones by a
         short path.""",

@@ -29,7 +29,7 @@ FAMILIES = {  # of blocks, by their files
     "Aggregated and gated": "resnext se attention selective_kernel",
     "Inception": "inception inception_v3 inception_v4",
     "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",
-    "Dense and squeezed": "densenet dla squeezenet",
+    "Dense and squeezed": "densenet dpn dla squeezenet",
     "Found by search": "nasnet",
     "After 2018": "res2net vovnet csp regnet repvgg mobileone ghostnet convnext"
     " standardized nfnet fasternet uib",

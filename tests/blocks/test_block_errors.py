@@ -39,6 +39,7 @@ NEEDS = {
     "csp_stage": {"f": 8},
     "dark_block": {"f": 8},
     "dla_block": {"f": 8},
+    "dpn_block": {"f": 8},
     "dla_root": {"f": 8},
     "dla_tree": {"f": 8},
     "leaky_bottleneck": {"f": 8},
@@ -250,6 +251,7 @@ CALLS = [
     (lambda x: blocks.leaky_bottleneck(x, 9), "f=9: f must be C=8, the channels of x"),
     (lambda x: blocks.leaky_bottleneck(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
     (lambda x: blocks.csp_stage(x, 8, width=7), "width=7: width must be even"),
+    (lambda x: blocks.dpn_block(x, 8, width=6, g=4), "width=6: width must be a multiple of g=4"),
     (lambda x: blocks.dla_block(x, 8, g=2), "g=2: g must be 1 without a width"),
     (lambda x: blocks.dla_root(x, 9, shortcut=True), "f=9: f must be C=8, the channels of x"),
     (

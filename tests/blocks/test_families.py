@@ -155,6 +155,12 @@ def test_densenet_layer_and_transition():
             "conv BN relu conv BN relu Concatenate conv BN relu GlobalAveragePooling2D Dense "
             "Multiply add",
         ),
+        (
+            blocks.dpn_block,
+            (8,),
+            {"growth": 2, "width": 4, "g": 2},
+            "BN relu conv BN relu gconv BN BN relu relu conv conv add Concatenate",
+        ),
         (blocks.dla_block, (8,), {}, "conv BN relu conv BN add relu"),
         (
             blocks.dla_block,

@@ -37,6 +37,7 @@ NAMES = [
         "nfnet_f0",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
+        "dpn68",
         "dla46_c",
         "cspdarknet53",
         "cspresnet50",

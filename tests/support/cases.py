@@ -594,6 +594,22 @@ MOBILE = [
         biases=16,
         bn=3 * 4 + 16,
     ),
+    call("dpn_block", lambda x: blocks.dpn_block(x, 12, growth=4, width=16, g=4))(
+        8,
+        12 + 3 * 4,
+        8 * (12 + 2 * 4) + 8 * 16 + 9 * 16 * 16 // 4 + 16 * (12 + 4),
+        bn=2 * 8 + 2 * 16,
+    ),
+    call("dpn_block x", lambda x: blocks.dpn_block(x, 4, growth=4, width=8, g=2))(
+        8, 8 + 4, 8 * 8 + 9 * 8 * 8 // 2 + 8 * (4 + 4), bn=3 * 8
+    ),
+    call("dpn_block split", lambda x: blocks.dpn_block(x, 4, 2, width=8, g=2, split=True))(
+        8,
+        4 + 3 * 16,
+        8 * (4 + 2 * 16) + 8 * 8 + 9 * 8 * 8 // 2 + 8 * 4 + 8 * 16,
+        bn=4 * 8,
+        size=half,
+    ),
     call("dla_block", lambda x: blocks.dla_block(x, 16))(
         8, 16, 9 * 8 * 16 + 9 * 16 * 16 + 8 * 16, bn=3 * 16
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from convbook.architectures import (
     attention,
     dla,
+    dpn,
     facts,
     fasternet,
     mobileone,
@@ -43,6 +44,7 @@ SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}
 SCALED |= {"ghostnet_0.5x", "ghostnet_1.3x"}
 SCALED |= {name for name in dla.NETS if name != "dla46_c"}
 SCALED |= {"cspresnext50"}  # of cspresnet50's stages, in groups
+SCALED |= {name for name in dpn.NETS if name != "dpn68"}
 SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
