@@ -37,7 +37,8 @@ PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 ince
 inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool stochastic_depth
 senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
 mobilenet_v2 shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet dpn
-dla repvgg mobileone nfnet ghostnet res2net vovnet csp csp_resnet convnext fasternet mobilenet_v4"""
+dla repvgg mobileone nfnet ghostnet res2net resnest vovnet csp csp_resnet convnext fasternet
+mobilenet_v4"""
 FAMILIES = [
     import_module(f"convbook.architectures.{paper}") for paper in PAPERS.split()
 ]  # in their order

@@ -113,6 +113,7 @@ from convbook.blocks.refine import refinement_head
 from convbook.blocks.regnet import regnet_block
 from convbook.blocks.repvgg import repvgg_block
 from convbook.blocks.res2net import res2net_block
+from convbook.blocks.resnest import resnest_block, splat_conv
 from convbook.blocks.resnet import (
     basic_block,
     bottleneck,
@@ -256,6 +257,7 @@ __all__ = [
     "repvgg_block",
     "res2net_block",
     "residual_block",
+    "resnest_block",
     "resnext_block",
     "resnext_bottleneck_block",
     "resnext_two_layer_block",
@@ -271,6 +273,7 @@ __all__ = [
     "sk_block",
     "small_kernels",
     "spatial_sepconv",
+    "splat_conv",
     "ws_conv",
     "stochastic_depth",
     "subsample",

@@ -28,10 +28,12 @@ IDEAS = {
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
         dark_block Darknet-53 GhostNet leaky_bottleneck dla_block dpn_block
-        DPN blur_block BlurPool""",
+        DPN blur_block BlurPool
+        resnest_block ResNeSt""",
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
-        selective_kernel sk_block sk_basic_block mbconv_block mobilenet_v3_block regnet_block
+        selective_kernel sk_block sk_basic_block splat_conv resnest_block mbconv_block
+        mobilenet_v3_block regnet_block ResNeSt
         SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet ese_block VoVNetV2
         GhostNet""",
     "spatial place where position": "cbam_block bam_block coordinate_block CBAM BAM",
@@ -85,7 +87,8 @@ IDEAS = {
     "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
         inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels Inception-v3
         Inception-v4""",
-    "select selective choose dynamic kernel": "selective_kernel sk_block sk_basic_block SKNet",
+    "select selective choose dynamic kernel": """selective_kernel sk_block sk_basic_block SKNet
+        splat_conv resnest_block ResNeSt""",
     "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
         res2net_block Res2Net""",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
@@ -118,8 +121,8 @@ IDEAS = {
     "stem entry beginning": "inception_v4_stem",
     "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
         ShuffleNet-V2""",
-    "split half partial part": """shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net pconv
-        fasternet_block FasterNet""",
+    "split half partial part radix": """shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net pconv
+        fasternet_block FasterNet splat_conv""",
     "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
     "letters convolution conv dense pooling padding vocabulary helper": "letters",
 }
@@ -201,6 +204,7 @@ PAPERS = {
         title="Micro-Batch Training with Batch-Channel Normalization and Weight Standardization",
     ),
     "NFNet": Paper("nfnet_f0", "nfnet"),
+    "ResNeSt": Paper("resnest50", "resnest"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),

@@ -1,6 +1,5 @@
 """Weights of other libraries: matches their entries with our weights and layouts."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -10,6 +9,7 @@ from keras import layers
 
 from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.private import maker
 from convbook.architectures.weights import keras_names, torch_names
 from convbook.architectures.weights.origin import OWN, check, names
 from convbook.architectures.weights.patterns import UNREAD, layer_of
@@ -39,8 +39,9 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
 
     state: a mapping of names to arrays in PyTorch's layout, with the names of torchvision, timm or
     pytorchcv, or a checkpoint that contains it.  It skips num_batches_tracked, heads if
-    the model has none, and entries that no network of the library reads.  A missing or extra entry
-    is an error: ValueError names the first one, and the model stays unchanged.
+    the model has none, and entries that no network of the library reads.  A bias that ours lacks
+    is subtracted from the moving mean of the batch norm after it.  A missing or extra entry is an
+    error: ValueError names the first one, and the model stays unchanged.
     of: the row of published() for the weights, as 'torchvision/resnet50'.  It is an error if a
     model of create lacks the options of every row with such names, unless of is 'own': then the
     weights are your own.
@@ -60,6 +61,7 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     read = Reading(model, state, ROLES, fit, axis=1, adapt=adapt_channels)
     naming = read.by(tables)
     check(model, naming, of)
+    read.biases_into_means()
     return read.take()
 
 
@@ -188,9 +190,14 @@ class Reading:
 
     def biases_into_means(self) -> None:
         """Subtracts a bias that ours lacks from the moving mean of the norm after it."""
-        entries = {target: entry for entry, target in self.targets.items()}
+        self.state = dict(self.state)
+        means = {
+            maker(layer.input).name: entry
+            for entry, (name, role) in self.targets.items()
+            if role in ("moving_mean", "running_mean") and (layer := self.found.get(name))
+        }
         for entry, (name, role) in [*self.targets.items()]:
-            mean = entries.get((re.sub(r"conv(\d+)$", r"bn\1", name), "moving_mean"))
+            mean = means.get(name)
             if role == "bias" and mean and getattr(self.found.get(name), "bias", True) is None:
                 bias, before = self.state[entry], self.state[mean]
                 if bias.shape != before.shape:

@@ -530,6 +530,22 @@ def sk_resnet(deep: bool) -> Rows:
     return {"<kind><i>": "stem_<kind><i>", **within(RESNET_BLOCKS, rows), "fc": "logits"}
 
 
+def resnest() -> Rows:
+    """timm's, whose second convolution is the split attention."""
+    rows = {"conv2.fc<i>": "b2_dense<i>", "conv2.conv": "b2_conv2", "conv2.bn0": "b2_bn2"}
+    rows |= {"conv2.bn1": "b2_bn3", "bn3": "b2_bn4", "<kind><i>": "b2_<kind><i>"}
+    rows |= {"downsample.1": "b1_conv1", "downsample.2": "b1_bn1"}
+    return STEM_D | within(RESNET_BLOCKS, rows) | {"fc": "logits"}
+
+
+def pcv_resnest() -> Rows:
+    rows = {"body.conv2.conv.<kind>": "b2_<kind>2", "body.conv2.att.conv<i>": "b2_dense<i>"}
+    rows |= {"body.conv2.att.bn": "b2_bn3", "body.conv3.bn": "b2_bn4"}
+    rows |= {"body.conv<i>.<kind>": "b2_<kind><i>", "identity_block.conv.<kind>": "b1_<kind>1"}
+    stem = {"features.init_block.conv<i>.<kind>": "stem_<kind><i>", "output.fc": "logits"}
+    return stem | within(PCV_UNITS, rows)
+
+
 def repvgg() -> Rows:
     """timm's: each branch by what it is."""
     blocks = {"stem": "stem", "stages.<stage-1>.<block-1>": "stage<stage>_block<block>"}
@@ -912,6 +928,8 @@ TABLES = {
     "torchvision and timm RegNet": regnet(),
     "timm SK-ResNet": sk_resnet(deep=False),
     "timm SK-ResNeXt": sk_resnet(deep=True),
+    "timm ResNeSt": resnest(),
+    "pytorchcv ResNeSt": pcv_resnest(),
     "timm RepVGG": repvgg(),
     "timm MobileOne S0": mobileone(4),
     "timm MobileOne": mobileone(1),

@@ -38,7 +38,9 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
         from pygraphviz import AGraph
     except ImportError as error:
         raise ImportError("pictures need pygraphviz: pip install pygraphviz") from error
-    graph = AGraph(directed=True, bgcolor="white", pad=0.2, nodesep=0.25, ranksep=0.35, dpi=DPI)
+    # Not strict: two tensors of one operation may be read by the same other
+    page = dict(bgcolor="white", pad=0.2, nodesep=0.25, ranksep=0.35, dpi=DPI)
+    graph = AGraph(strict=False, directed=True, **page)
     graph.node_attr.update(FONT, shape="box", style="rounded,filled", color="#666666")
     graph.node_attr.update(fontsize=11, margin="0.12,0.05", height=0.3, width=0.3)
     graph.edge_attr.update(color="#666666", arrowsize=0.6, penwidth=1.2)

@@ -114,6 +114,12 @@ NODES = {
     "eca-resnet": Node("ECA-ResNet-D", "eca_resnet50d", "se-resnet", """SENet's two dense layers are
         one convolution over the row of channels, of 5 to 7 weights in all.""",
         [By("se_block(x)", "eca_block(x)", (56, 56, 256))], ["resnet-d"]),
+    "resnest": Node("ResNeSt", "resnest50", "resnet-d", """The 3x3 makes two halves, each of its own
+        part of the channels; each channel takes of both as much as the whole image says, as in
+        SKNet. A mean halves the grid, in the branch as in ResNet-D's shortcut.""",
+        [By("selective_kernel(x, 64, g=1)", "splat_conv(x, 64)", (56, 56, 64)),
+         By("bottleneck_block(x, 512, 2, stride_on='3x3', shortcut='D')",
+            "resnest_block(x, 512, 2, shortcut='D')", (56, 56, 256))], ["sknet"]),
     "sknet": Node("SKNet", "sknet50", "resnext", """Two kernels in place of one, a 3x3 and a 3x3 at
         dilation 2; each channel takes of both as much as the whole image says, by weights like
         SENet's.""",

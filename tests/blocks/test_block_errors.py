@@ -222,6 +222,12 @@ CALLS = [
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
     (lambda x: blocks.uib_block(x, 8, 2, first=None, k=None), "s=2: s must be 1 without a depth"),
+    (lambda x: blocks.splat_conv(x, 8, radix=3), "radix=3: radix must be a divisor of C=8"),
+    (lambda x: blocks.resnest_block(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
+    (
+        lambda x: blocks.resnest_block(x, 8, radix=4),
+        "radix=4: radix must be a divisor of f/r=2, at least 2",
+    ),
     (lambda x: blocks.ghost_module(x, 8, r=1), "r=1: r must be a divisor of f=8, at least"),
     (lambda x: blocks.ghost_module(x, 8, r=3), "r=3: r must be a divisor of f=8, at least"),
     (lambda x: blocks.ghost_bottleneck(x, 9), "f=9: f must be even, as half of the channels are"),

@@ -127,6 +127,13 @@ def test_densenet_layer_and_transition():
         ),
         (blocks.repvgg_block, (9,), {}, "conv conv BN BN add relu"),
         (blocks.mobileone_block, (9,), {}, "dw dw BN BN BN add relu conv BN relu"),
+        (
+            blocks.splat_conv,
+            (8,),
+            {},
+            "gconv BN relu add GlobalAveragePooling2D Dense BN relu Dense Reshape Softmax Multiply "
+            "Multiply add",
+        ),
         (blocks.ghost_module, (8,), {}, "conv BN relu dw BN relu Concatenate"),
         (
             blocks.ghost_bottleneck,

@@ -135,7 +135,7 @@ def test_a_file_of_json_says_all(tmp_path):
 # Rows whose library takes images of another size than the paper's.
 OTHER_SIZES = {"torchvision/efficientnet_b2": 288}
 OTHER_SIZES |= {f"timm/efficientnet_b{i}": n for i, n in enumerate((256, 288, 320), 2)}
-OTHER_SIZES |= {"pytorchcv/darknet53": 224}
+OTHER_SIZES |= {"pytorchcv/darknet53": 224, "timm/resnest101e": 256}
 OTHER_SIZES |= {"timm/tf_efficientnet_lite3": 300, "timm/tf_efficientnet_lite4": 380}
 
 

@@ -33,6 +33,7 @@ NAMES = [
         "regnet_y_200mf",
         "repvgg_a0",
         "mobileone_s0",
+        "resnest14",
         "ghostnet_0.5x",
         "nfnet_f0",
         "res2net50_26w_4s",

@@ -63,6 +63,11 @@ def separable(k, c, f):
     return k * k * c + c * f
 
 
+def splits(c, f, radix, width):
+    """Weights of a split attention: a 3x3 for each split, of its part of c; two dense layers."""
+    return 9 * c * f + f * width + width * radix * f
+
+
 def ghost(c, f):
     """Weights of a ghost module: 1x1 to half of f, a 3x3 for each of the other half."""
     return c * f // 2 + 9 * f // 2
@@ -533,6 +538,24 @@ MOBILE = [
     ),
     call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
         16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
+    ),
+    call("splat_conv", lambda x: blocks.splat_conv(x, 16))(
+        8, 16, splits(8, 16, 2, 32), biases=2 * 16, bn=2 * 16 + 32
+    ),
+    call(
+        "splat_conv /2 of 4",
+        lambda x: blocks.splat_conv(x, 8, 2, radix=4, r=2, least=8),
+    )(8, 8, splits(8, 8, 4, 16), biases=4 * 8, bn=4 * 8 + 16, size=half),
+    call("resnest_block", lambda x: blocks.resnest_block(x, 16))(
+        16, 16, 16 * 4 + splits(4, 4, 2, 32) + 4 * 16, biases=2 * 4, bn=4 + 2 * 4 + 32 + 16
+    ),
+    call("resnest_block /2 D", lambda x: blocks.resnest_block(x, 16, 2, r=2, shortcut="D"))(
+        8,
+        16,
+        8 * 8 + splits(8, 8, 2, 32) + 8 * 16 + 8 * 16,
+        biases=2 * 8,
+        bn=8 + 2 * 8 + 32 + 16 + 16,
+        size=half,
     ),
     call("ghost_module", lambda x: blocks.ghost_module(x, 16))(8, 16, 8 * 8 + 9 * 8, bn=8 + 8),
     call("ghost_module r=3 k=3 5x5", lambda x: blocks.ghost_module(x, 18, r=3, k=3, cheap=5))(
