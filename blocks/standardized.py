@@ -81,6 +81,16 @@ def ws_conv(x: Map, f: Whole, s: Pair = 1, *, k: Pair = 3, p: Padding = "same",
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
     x, p = padded(x, k, s, p)
-    own: dict[str, Any] = dict(groups=g, use_bias=n is None, gain=gain, epsilon=eps)
-    x = StandardizedConv2D(f, k, s, p, kernel_initializer="lecun_uniform", **own)(x)
+    layer = StandardizedConv2D(
+        f,
+        k,
+        s,
+        p,
+        groups=g,
+        use_bias=n is None,
+        gain=gain,
+        epsilon=eps,
+        kernel_initializer="lecun_uniform",
+    )
+    x = layer(x)
     return act(norm(x, n), a)
