@@ -38,7 +38,7 @@ inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool
 senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
 mobilenet_v2 shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet dpn
 dla repvgg mobileone nfnet ghostnet res2net resnest vovnet csp csp_resnet convnext fasternet
-mobilenet_v4"""
+inceptionnext mobilenet_v4"""
 FAMILIES = [
     import_module(f"convbook.architectures.{paper}") for paper in PAPERS.split()
 ]  # in their order

@@ -54,6 +54,7 @@ from convbook.blocks.inception_v4 import (
     reduction_a,
     reduction_b,
 )
+from convbook.blocks.inceptionnext import inception_dwconv, inceptionnext_block
 from convbook.blocks.kernels import (
     asymmetric_pair,
     dense_as_conv,
@@ -211,6 +212,7 @@ __all__ = [
     "global_context_block",
     "grid_reduction",
     "grouped_sepconv",
+    "inception_dwconv",
     "inception_module",
     "inception_resnet_block",
     "inception_resnet_reduction_b",
@@ -223,6 +225,7 @@ __all__ = [
     "inception_v4_b",
     "inception_v4_c",
     "inception_v4_stem",
+    "inceptionnext_block",
     "inv_residual_block",
     "inverted_residual_block",
     "leaky_bottleneck",

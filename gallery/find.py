@@ -22,7 +22,7 @@ IDEAS = {
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
         mobileone_block ghost_bottleneck convnext_block convnext_v2_block fasternet_block
-        nf_block NFNet
+        inceptionnext_block nf_block NFNet
         stochastic_depth drop_path
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -74,7 +74,8 @@ IDEAS = {
         reduction_a reduction_b inception_v3_reduction_a inception_v3_reduction_b
         inception_resnet_reduction_b extreme_inception inception_v4_stem aggregate multi_size
         cell repvgg_block mobileone_block MobileOne GoogLeNet BN-Inception Inception-v3
-        Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet""",
+        Inception-v4 Inception-ResNet res2net_block Res2Net csp_stage CSPNet inception_dwconv
+        inceptionnext_block InceptionNeXt""",
     "concat concatenation reuse growth": """dense_block fire_module inception_module DenseNet
         osa_block VoVNet VoVNetV2 csp_stage CSPNet ghost_module GhostNet
         dla_root dla_tree DLA dpn_block DPN""",
@@ -85,8 +86,8 @@ IDEAS = {
     "dropout random drop regularization regularisation survival": """stochastic_depth drop_path
         Stochastic-Depth""",
     "factorized factorised asymmetric rectangular": """asymmetric_pair spatial_sepconv
-        inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels Inception-v3
-        Inception-v4""",
+        inception_v3_b inception_v3_c inception_v4_b inception_v4_c small_kernels
+        inception_dwconv inceptionnext_block Inception-v3 Inception-v4 InceptionNeXt""",
     "select selective choose dynamic kernel": """selective_kernel sk_block sk_basic_block SKNet
         splat_conv resnest_block ResNeSt""",
     "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
@@ -110,7 +111,7 @@ IDEAS = {
     "weight standardization standardisation ws without free scaled skipinit": """ws_conv
         nf_block NFNet""",
     "modern transformer layer layerscale gelu large kernel": """convnext_block convnext_v2_block
-        ConvNeXt ConvNeXt-V2""",
+        inceptionnext_block ConvNeXt ConvNeXt-V2 InceptionNeXt""",
     "global response grn": "convnext_v2_block ConvNeXt-V2",
     "classifier auxiliary head supervision": """aux_head aux_head_v3 dense_as_conv radial_basis
         refinement_head GoogLeNet Inception-v3""",
@@ -216,6 +217,7 @@ PAPERS = {
     "ConvNeXt": Paper("convnext_tiny", "convnext"),
     "ConvNeXt V2": Paper("convnext_v2_tiny", "convnext_v2"),
     "FasterNet": Paper("fasternet_t0", "fasternet"),
+    "InceptionNeXt": Paper("inceptionnext_tiny", "inceptionnext"),
     "MobileNetV4": Paper("mobilenet_v4_conv_medium", "mobilenet_v4"),
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",

@@ -126,6 +126,8 @@ MENU = {
     "convnext_v2_block": Row("ConvNeXt's with its responses normalised", "ConvNeXt V2", 2023),
     "pconv": Row("3x3 of a part of the channels", "FasterNet", 2023),
     "fasternet_block": Row("3x3 of a part, 1x1 up, 1x1 down", "FasterNet", 2023),
+    "inception_dwconv": Row("depthwise 3x3, 1x11, 11x1 of parts", "InceptionNeXt", 2023),
+    "inceptionnext_block": Row("parts depthwise, 1x1 up, 1x1 down", "InceptionNeXt", 2023),
     "shufflenet_v2_unit": Row("half is convolved, all is shuffled", "ShuffleNet V2", 2018, "x, 32"),
     "fire_module": Row("1x1 squeeze, 1x1 and 3x3 expand", "SqueezeNet", 2016),
     "nasnet_normal_cell": Row("NASNet-A's normal cell", "NASNet", 2017, *CELL),

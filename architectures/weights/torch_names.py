@@ -653,6 +653,19 @@ def fasternet() -> Rows:
     return rows | within({there: "stage<stage>_block<block>_b2"}, block)
 
 
+def inceptionnext() -> Rows:
+    """timm's; what halves the grid is in a stage's first block."""
+    rows = {"stem.0": "stem_conv1", "stem.1": "stem_bn1", "head.fc1": "head_dense1"}
+    rows |= {"head.norm": "head_ln1", "head.fc2": "logits"}
+    rows["stages.<stage-1>.downsample.0"] = "stage<stage>_block1_bn1"
+    rows["stages.<stage-1>.downsample.1"] = "stage<stage>_block1_conv1"
+    there, here = "stages.<stage-1>.blocks.<block-1>", "stage<stage>_block<block>_b2"
+    block = {"norm": "bn1", "mlp.fc<i>": "conv<i>"}
+    for i, shape in enumerate(("hw", "w", "h"), 2):
+        block[f"token_mixer.dwconv_{shape}"] = f"b{i}_dwconv1"
+    return rows | within({there: here}, block) | {there: f"{here}_layerscale1"}
+
+
 def pairs(b: int, tree: str = "", first: int = 1) -> dict[str, int]:
     """{a tree of one level in DLA's tree of b: the number of its first block}."""
     if b == 1:
@@ -937,6 +950,7 @@ TABLES = {
     "timm NFNet": nfnet(),
     "torchvision and timm ConvNeXt": convnext(),
     "timm FasterNet": fasternet(),
+    "timm InceptionNeXt": inceptionnext(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},
     "timm Res2Net-D": res2net(4, d=True),
     "timm VoVNetV2": vovnet(5),

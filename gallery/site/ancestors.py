@@ -233,6 +233,11 @@ NODES = {
         of a quarter of the channels in place of the depthwise 7x7: the others go past it, as half
         of them do in ShuffleNet V2. A depthwise kernel reads more memory for as much work.""",
         [By("convnext_block(x)", "fasternet_block(x)", (56, 56, 96))], ["shufflenet-v2"]),
+    "inceptionnext": Node("InceptionNeXt", "inceptionnext_tiny", "convnext", """ConvNeXt's depthwise
+        7x7 taken apart, as Inception takes its kernels apart: an eighth of the channels each goes
+        through a 3x3, a 1x11 and an 11x1, the others through none. Batch norm stands for layer
+        norm.""",
+        [By("convnext_block(x)", "inceptionnext_block(x)", (56, 56, 96))], ["inception-v3"]),
     "mobilenet-v4": Node("MobileNetV4", "mobilenet_v4_conv_medium", "mobilenet-v3", """One block of
         which the search may leave out either depthwise kernel: with both, with the second as in
         MobileNetV2, with the first as in ConvNeXt, or with none; no squeeze-and-excitation, and

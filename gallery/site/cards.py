@@ -32,7 +32,7 @@ FAMILIES = {  # of blocks, by their files
     "Dense and squeezed": "densenet dpn dla squeezenet",
     "Found by search": "nasnet",
     "After 2018": "res2net resnest vovnet csp regnet repvgg mobileone ghostnet convnext"
-    " standardized nfnet fasternet uib",
+    " standardized nfnet fasternet inceptionnext uib",
     "Single ideas": "kernels local refine",
     "Before 2014": "lenet nin lrn",
 }

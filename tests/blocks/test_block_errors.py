@@ -50,6 +50,8 @@ NEEDS = {
     "dwconv": {},
     "fasternet_block": {},
     "gavgpool": {},
+    "inception_dwconv": {},
+    "inceptionnext_block": {},
     "inception_resnet_block": {},
     "inception_v4_stem": {"p": "same"},
     "lrn": {},
@@ -173,6 +175,11 @@ def free(x):
 # Calls that do not fit together, and what is said of them; x has 8x8 pixels of 8 channels.  Every
 # line of the blocks that refuses something is among what these reach.
 CALLS = [
+    (
+        lambda x: blocks.inception_dwconv(x, part=3),
+        "part=3: part must be from 4 to C=8: three parts are convolved",
+    ),
+    (lambda x: blocks.inceptionnext_block(x, part=9), "part=9: part must be from 4 to C=8"),
     (lambda x: blocks.pconv(x, part=1), "part=1: part must be from 2 to C=8, the channels of x"),
     (lambda x: blocks.fasternet_block(x, part=9), "part=9: part must be from 2 to C=8"),
     (lambda x: blocks.BlurPool2D(0), "k=0: k must be a whole number"),

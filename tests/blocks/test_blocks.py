@@ -9,6 +9,7 @@ from cases import CASES, NAMES, NO_BLOCKS, build, fill, images, model_of, output
 from convbook import blocks
 from convbook.architectures.graph.arithmetic import is_variable
 from convbook.architectures.graph.calls import calls
+from convbook.architectures.graph.layer_names import inside
 
 every_case = pytest.mark.parametrize("i", range(len(CASES)), ids=NAMES)
 
@@ -56,7 +57,7 @@ def test_sizes_even_odd_and_unknown(i):
 
 def shifts_nothing(model):
     """The variables that batch norm makes void: added to all pixels of a channel just before it,
-    at most 1x1 convolutions between."""
+    at most 1x1 convolutions and concatenations between."""
     readers = {}
     for op, inputs, outputs in calls(model):
         for x in inputs:
@@ -65,6 +66,7 @@ def shifts_nothing(model):
     def void(y):
         (op, outputs), *more = readers.get(id(y), [(None, None)])
         linear = getattr(op, "kernel_size", None) == (1, 1) and op.activation.__name__ == "linear"
+        linear = linear or isinstance(op, keras.layers.Concatenate)
         return not more and (isinstance(op, norm) or (linear and void(outputs[0])))
 
     norm = keras.layers.BatchNormalization
@@ -73,6 +75,8 @@ def shifts_nothing(model):
         plain = getattr(op, "activation", None) in (None, keras.activations.linear)
         if is_variable(added) and plain and void(outputs[0]):
             yield added.path
+        if inside(op):  # the branch of a gate
+            yield from shifts_nothing(inside(op))
 
 
 def dense(gradient, variable):

@@ -211,6 +211,7 @@ def test_densenet_layer_and_transition():
             "ZeroPadding2D conv BN LeakyReLU conv BN LeakyReLU conv conv BN LeakyReLU Concatenate "
             "conv BN LeakyReLU",
         ),
+        (blocks.inceptionnext_block, (), {}, "dw dw dw Concatenate BN conv conv LayerScale add"),
         (blocks.fasternet_block, (), {}, "conv Concatenate conv BN relu conv add"),
         (blocks.shufflenet_unit, (8,), {"g": 2}, "gconv BN relu shuffle dw BN gconv BN add relu"),
         (

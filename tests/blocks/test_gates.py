@@ -36,6 +36,7 @@ CALLS = {
     "ghost_bottleneck": [((8,), {}, 1), ((12, 2), {}, 1)],
     "convnext_block": [((), {"scale": 1.0}, 1)],
     "convnext_v2_block": [((), {}, 1)],
+    "inceptionnext_block": [((), {"scale": 1.0}, 1)],
     "fasternet_block": [((), {}, 1)],
     "nf_block": [((8,), {"width": 4, "alpha": 1.0}, 1), ((12, 2), {"width": 2}, 1)],
     "xception_block": [((8,), {}, 1), ((12, 2), {}, 1)],

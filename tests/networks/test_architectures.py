@@ -469,6 +469,7 @@ STRIDES = {
     "alexnet": [4, 8, 16, 32],
     "convnext": [4, 8, 16, 32],
     "fasternet": [4, 8, 16, 32],
+    "inceptionnext": [4, 8, 16, 32],
     "nin_cifar10": CIFAR,
     "nin_imagenet": [4, 8, 16, 32],
     "vgg": [1, *IMAGENET],

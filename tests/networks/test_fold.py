@@ -34,6 +34,7 @@ STAY = {
     "densenet_cifar_BC_L100_k12": 3 * 2 + 2 + 1,
     "amoebanet_a_mobile_4_50": 1,
     "pnasnet5_mobile": 1,
+    "inceptionnext_atto": 4 + 3,  # of joined parts, a block each; of sums, between the stages
 }
 
 

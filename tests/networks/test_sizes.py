@@ -46,6 +46,7 @@ NAMES = [
         "sk_resnet18",
         "convnext_v2_atto",
         "fasternet_t0",
+        "inceptionnext_atto",
     ),
     "mobilenet_v3_small_1.0_224",
     "efficientnet_b0",
@@ -75,6 +76,7 @@ LEAST = {
     "pnasnet5_mobile": 3,
     "convnext_v2_atto": 32,
     "fasternet_t0": 32,
+    "inceptionnext_atto": 32,
 }
 
 

@@ -763,6 +763,20 @@ MOBILE = [
     call("fasternet_block gate", lambda x: blocks.fasternet_block(x, gate=gate))(
         8, 8, 9 * 2 * 2 + 2 * 8 * 16, bn=16, noisy=True
     ),
+    call("inception_dwconv", lambda x: blocks.inception_dwconv(x))(8, 8, 9 + 11 + 11, biases=3),
+    call("inception_dwconv k=5 part=4", lambda x: blocks.inception_dwconv(x, k=5, part=4))(
+        8, 8, 2 * (9 + 5 + 5), biases=3 * 2
+    ),
+    call("inceptionnext_block", lambda x: blocks.inceptionnext_block(x))(
+        8, 8, 9 + 11 + 11 + 2 * 8 * 32, biases=3 + 32 + 8 + 8, bn=8
+    ),
+    call(
+        "inceptionnext_block r=3 k=5 part=4, not scaled",
+        lambda x: blocks.inceptionnext_block(x, r=3, k=5, part=4, scale=None),
+    )(8, 8, 2 * (9 + 5 + 5) + 2 * 8 * 24, biases=3 * 2 + 24 + 8, bn=8),
+    call("inceptionnext_block gate", lambda x: blocks.inceptionnext_block(x, gate=gate))(
+        8, 8, 9 + 11 + 11 + 2 * 8 * 32, biases=3 + 32 + 8 + 8, bn=8, noisy=True
+    ),
     call("shufflenet_v2_unit", lambda x: blocks.shufflenet_v2_unit(x, 12))(
         12, 12, 6 * 6 + 9 * 6 + 6 * 6, bn=6 + 6 + 6
     ),

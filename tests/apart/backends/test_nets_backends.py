@@ -18,7 +18,7 @@ mobilenet_v2_0.35_224 shufflenet_v1_g3_1x shufflenet_v2_0.5x efficientnet_b0 con
 mobilenet_v3_small_1.0_224 regnet_y_200mf repvgg_a0 mobileone_s4 ghostnet_0.5x res2next50 zfnet
 wide_resnet50_2 resnet18d nfnet_f0 blur_resnet18 resnest14
 efficientnet_v2_b0 mnasnet_small mobilenet_v4_conv_small ese_vovnet19b_dw
-cspdarknet53 cspresnet50 fasternet_t0 dla46_c dpn68b
+cspdarknet53 cspresnet50 fasternet_t0 inceptionnext_atto dla46_c dpn68b
 bam_resnet18 cbam_resnet18 eca_resnet50d sk_resnet18
 """
 
