@@ -34,7 +34,8 @@ from convbook.names import facts as all_facts
 from convbook.names import unknown
 
 PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 inception_v4
-inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool stochastic_depth
+inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool
+pyramidnet stochastic_depth
 senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
 mobilenet_v2 shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet dpn
 dla repvgg mobileone nfnet ghostnet res2net resnest vovnet csp csp_resnet convnext fasternet

@@ -110,6 +110,7 @@ from convbook.blocks.nasnet import (
 from convbook.blocks.nfnet import SkipInit, nf_block
 from convbook.blocks.nin import mlpconv
 from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
+from convbook.blocks.pyramidnet import pyramid_block
 from convbook.blocks.refine import refinement_head
 from convbook.blocks.regnet import regnet_block
 from convbook.blocks.repvgg import repvgg_block
@@ -252,6 +253,7 @@ __all__ = [
     "partial_conv",
     "pconv",
     "preact_block",
+    "pyramid_block",
     "radial_basis",
     "reduction_a",
     "reduction_b",

@@ -23,7 +23,7 @@ IDEAS = {
         mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
         mobileone_block ghost_bottleneck convnext_block convnext_v2_block fasternet_block
         inceptionnext_block nf_block NFNet
-        stochastic_depth drop_path
+        stochastic_depth drop_path pyramid_block PyramidNet
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
         ShuffleNet Wide-ResNet ResNet-D RegNet RepVGG res2net_block Res2Net VoVNetV2
@@ -167,6 +167,7 @@ PAPERS = {
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
     "Wide ResNet": Paper("wide_resnet50_2", "wide_resnet"),
     "ResNet-D": Paper("resnet50d", "resnet18d resnet34d resnet50d"),
+    "PyramidNet": Paper("pyramidnet110_a48_cifar", "pyramidnet"),
     "BlurPool": Paper("blur_resnet50", "blur_"),
     "FractalNet": Paper(
         authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"

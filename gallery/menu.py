@@ -36,6 +36,7 @@ MENU = {
     "shortcut_path": Row("shortcuts A, B and C", "ResNet", 2015, "x, 64, 2"),
     "blurpool": Row("a fixed blur, then every second pixel", "BlurPool", 2019),
     "blur_block": Row("ResNet's, blurred where it strides", "BlurPool", 2019, "x, 64, 2"),
+    "pyramid_block": Row("norm first and last, a little wider", "PyramidNet", 2016, "x, 48"),
     "preact_block": Row("norm and relu come first", "Identity Mappings", 2016, "x, 32"),
     "activation_order_block": Row("five orders of norm and relu", "Identity Mappings", 2016),
     "shortcut_variant_block": Row("scaled, gated and other shortcuts", "Identity Mappings", 2016),

@@ -766,6 +766,9 @@ TABLES = {
     "pytorchcv BAM-ResNet": PCV_STEM | within(PCV_UNITS, BAM),
     "pytorchcv pre-activation ResNet with bottlenecks": preact(),
     "pytorchcv pre-activation ResNet": preact(1),
+    "pytorchcv PyramidNet": PREACT_STEM
+    | PCV_STEM
+    | within(PCV_UNITS, {"body.conv<i>.<kind>": "b2_<kind><i>", "bn": "b2_bn3"}),
     "timm pre-activation ResNet": {
         "stem.conv": "stem_conv1",
         **within(

@@ -62,6 +62,7 @@ MORE = {
     "ghost_bottleneck": "x, 64, 2",
     "mobilenet_v3_block": "x, 64, 2",
     "preact_block": "x, 64, 2",
+    "pyramid_block": "x, 64, 2",
     "resnext_bottleneck_block": "x, 64, 2",
     "regnet_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",

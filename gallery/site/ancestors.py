@@ -74,6 +74,10 @@ NODES = {
         three 3x3 stand for the stem's 7x7.""",
         [By("bottleneck_block(x, 512, 2)",
             "bottleneck_block(x, 512, 2, stride_on='3x3', shortcut='D')", (56, 56, 256))]),
+    "pyramidnet": Node("PyramidNet", "pyramidnet110_a48_cifar", "preresnet", """Each unit is
+        a little wider than the one before, where others double at a stride: x gets channels of
+        zeros. Batch norm comes first and last, and the first relu goes.""",
+        [By("preact_block(x, 80)", "pyramid_block(x, 80)")]),
     "blurpool": Node("BlurPool", "blur_resnet50", "resnet", """Where the grid is halved it is first
         blurred: no convolution has a stride any more, and a picture moved by a pixel gives nearly
         the same answer.""",

@@ -25,7 +25,7 @@ from convbook.gallery.site.switches import Switched, combinations, default
 from convbook.gallery.site.words import sentence, spelled
 
 FAMILIES = {  # of blocks, by their files
-    "Residual": "resnet preresnet stochastic_depth blurpool",
+    "Residual": "resnet preresnet stochastic_depth blurpool pyramidnet",
     "Aggregated and gated": "resnext se attention selective_kernel",
     "Inception": "inception inception_v3 inception_v4",
     "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",

@@ -180,6 +180,8 @@ CALLS = [
         "part=3: part must be from 4 to C=8: three parts are convolved",
     ),
     (lambda x: blocks.inceptionnext_block(x, part=9), "part=9: part must be from 4 to C=8"),
+    (lambda x: blocks.pyramid_block(x, 7), "f=7: f must be at least C=8"),
+    (lambda x: blocks.pyramid_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to"),
     (lambda x: blocks.pconv(x, part=1), "part=1: part must be from 2 to C=8, the channels of x"),
     (lambda x: blocks.fasternet_block(x, part=9), "part=9: part must be from 2 to C=8"),
     (lambda x: blocks.BlurPool2D(0), "k=0: k must be a whole number"),

@@ -120,6 +120,12 @@ def test_densenet_layer_and_transition():
             "relu",
         ),
         (
+            blocks.pyramid_block,
+            (9, 2),
+            {},
+            "BN ZeroPadding2D conv BN relu mean conv BN add",
+        ),
+        (
             blocks.blur_block,
             (9, 2),
             {"r": 3},

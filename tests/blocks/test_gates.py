@@ -21,6 +21,7 @@ CALLS = {
     "bottleneck_block": [((8,), {}, 1), ((12, 2), {}, 1)],
     "preact_block": [((8,), {}, 1), ((12, 2), {"r": 4}, 1)],
     "resnext_bottleneck_block": [((8,), {"c": 2}, 1), ((12, 2), {"c": 2, "form": "sum"}, 1)],
+    "pyramid_block": [((8,), {}, 1), ((12, 2), {"r": 4}, 1)],
     "blur_block": [((8,), {"r": None}, 1), ((12, 2), {"se": 4}, 1)],
     "regnet_block": [((8,), {"width": 4}, 1), ((12, 2), {"width": 4, "se": 4}, 1)],
     "res2net_block": [((8,), {"width": 2}, 1), ((12, 2), {"width": 2, "se": 4}, 1)],

@@ -45,6 +45,7 @@ SHORT = {
     "resnext50_32x4d": {2: (1, 1, 1, 1)},
     "wide_resnet50_2": {2: (1, 1, 1, 1)},
     "blur_resnet18": {2: (1, 1, 1, 1)},
+    "pyramidnet110_a48_cifar": {0: ((18, 20), (22, 24), (26, 28))},
     "stochastic_depth_resnet110_cifar": {2: (3, 3, 3)},
     "se_resnet50": {2: (1, 1, 1, 1)},
     "densenet_cifar_BC_L100_k12": {0: (2, 2, 2)},

@@ -191,6 +191,12 @@ RESNET = [
     call("blur_block /2 r=None B", lambda x: blocks.blur_block(x, 16, 2, r=None, shortcut="B"))(
         8, 16, 9 * 8 * 16 + 9 * 16 * 16 + 8 * 16, bn=3 * 16, size=half
     ),
+    call("pyramid_block", lambda x: blocks.pyramid_block(x, 12))(
+        8, 12, 9 * 8 * 12 + 9 * 12 * 12, bn=8 + 12 + 12
+    ),
+    call("pyramid_block /2 r", lambda x: blocks.pyramid_block(x, 12, 2, r=4))(
+        8, 12, 8 * 3 + 9 * 3 * 3 + 3 * 12, bn=8 + 3 + 3 + 12, size=half
+    ),
     call("preact_block", lambda x: blocks.preact_block(x, 8))(8, 8, 2 * 9 * 64, bn=16),
     call(
         "preact_block /2 bottleneck SE",
