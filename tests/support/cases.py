@@ -1047,7 +1047,7 @@ def fill(model, seed=0):
     """Gives the model's weights random values, the same on every backend; returns the model."""
     rng = np.random.default_rng(seed)
     for v in model.weights:
-        if v.name in ("gamma", "moving_variance"):
+        if v.name in ("gamma", "gain", "moving_variance"):
             value = rng.uniform(0.5, 1.5, v.shape)
         else:
             fan = np.prod(v.shape[:-1]) if v.name.endswith("kernel") else 10
