@@ -41,6 +41,11 @@ class BlurPool2D(layers.Layer):
         return h * w * c * self.kernel_size[0] ** 2
 
     def compute_output_shape(self, shape: Any) -> Any:
+        require(
+            all(n is None or n > self.kernel_size[0] // 2 for n in shape[1:3]),
+            shape=tuple(shape),
+            right="of more pixels than half of k, which are mirrored",
+        )
         sizes = [n and -(-n // s) for n, s in zip(shape[1:3], self.strides, strict=True)]
         return (shape[0], *sizes, shape[3])
 
@@ -49,7 +54,7 @@ class BlurPool2D(layers.Layer):
 
 
 @checked
-def blurpool(x: Map, s: Pair = 2, *, k: Whole = 3) -> Tensor:
+def blurpool(x: Map, *, s: Pair = 2, k: Whole = 3) -> Tensor:
     """kxk/s binomial blur of each channel, of fixed weights.
 
     x (N, H, W, C) -> (N, H/s, W/s, C), with the border mirrored.  BlurPool, Making Convolutional
@@ -83,12 +88,12 @@ def blur_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = 4, blur: Whol
     def branch(x):
         m = conv(x, f // r, k=1, n=n) if r else x
         m = conv(m, f // (r or 1), k=3, n=n)
-        m = m if s == 1 else blurpool(m, s, k=blur)
+        m = m if s == 1 else blurpool(m, s=s, k=blur)
         return conv(m, f, k=1 if r else 3, n=n, a=None)
 
     m = excited(gate, se)(x, branch)
     if shortcut == "blur" and s != 1:
-        x = conv(blurpool(x, s, k=blur), f, k=1, n=n, a=None)
+        x = conv(blurpool(x, s=s, k=blur), f, k=1, n=n, a=None)
     else:
         x = shortcut_path(x, f, s, n=n)
     return act(layers.add([x, m]), "relu")

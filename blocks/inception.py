@@ -7,7 +7,7 @@ from typing import Any, Literal
 from keras import layers
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import BN, BN_TF, avgpool, conv, dense, maxpool
+from convbook.blocks.layers import BN, BN_TF, avgpool, conv, dense, fits, maxpool
 from convbook.blocks.se import se_block
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import (
@@ -75,6 +75,9 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
         gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(paths, paths=paths, right="one or more lists of steps")
+    half = "at most half of 3, the rows of a pool"
+    require(fits(3, pool_p), pool_p=pool_p, right=half)
+    require(max_p is None or fits(3, max_p), max_p=max_p, right=half)
     gate = gate or run
 
     def end(way):

@@ -37,9 +37,6 @@ class SkipInit(layers.Layer):
     def call(self, x: Any) -> Any:
         return x * self.gain
 
-    def compute_output_shape(self, shape: Any) -> Any:
-        return shape
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "value": self.value}
 
@@ -84,5 +81,6 @@ def nf_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, width: Whole = 128,
 
     first = scaled_act(x, a, beta)
     if s != 1 or x.shape[-1] != f:
-        x = conv(avgpool(first, k=s, s=s) if s != 1 else first, f, k=1)
+        x = avgpool(first, k=s, s=s) if s != 1 else first
+        x = conv(x, f, k=1)
     return layers.add([x, (gate or run)(first, branch)])

@@ -27,8 +27,9 @@ class StandardizedConv2D(GroupedConv2D):
 
     def __init__(self, *args: Any, gain: bool = False, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        good = is_number(epsilon) and epsilon >= 0
-        require(good, epsilon=epsilon, right="a number of at least 0")
+        require(
+            is_number(epsilon) and epsilon >= 0, epsilon=epsilon, right="a number of at least 0"
+        )
         self.scaled, self.epsilon, self.gain = gain, epsilon, None
 
     def build(self, shape: Any) -> None:
@@ -67,8 +68,8 @@ class StandardizedConv2D(GroupedConv2D):
 
 @checked
 def ws_conv(x: Map, f: Whole, s: Pair = 1, *, k: Pair = 3, p: Padding = "same",
-                      a: Act = "relu", g: Whole = 1, n: Norm = GN, gain: bool = False,
-                      eps: Number = 1e-5) -> Tensor:  # fmt: skip
+            a: Act = "relu", g: Whole = 1, n: Norm = GN, gain: bool = False,
+            eps: Number = 1e-5) -> Tensor:  # fmt: skip
     """kxk/s f, the weights of each filter with mean 0 and variance 1 -> n -> a.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); a bias only where there is no n.  Weight Standardization,
@@ -81,16 +82,6 @@ def ws_conv(x: Map, f: Whole, s: Pair = 1, *, k: Pair = 3, p: Padding = "same",
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
     x, p = padded(x, k, s, p)
-    layer = StandardizedConv2D(
-        f,
-        k,
-        s,
-        p,
-        groups=g,
-        use_bias=n is None,
-        gain=gain,
-        epsilon=eps,
-        kernel_initializer="lecun_uniform",
-    )
-    x = layer(x)
+    own: Any = dict(groups=g, use_bias=n is None, gain=gain, epsilon=eps)
+    x = StandardizedConv2D(f, k, s, p, kernel_initializer="lecun_uniform", **own)(x)
     return act(norm(x, n), a)

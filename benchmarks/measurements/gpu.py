@@ -1,4 +1,4 @@
-"""Images per second on a GPU, on any backend, against timm's and the chip's limit.
+"""Images per second on a GPU, on any backend, against timm and the chip's limit.
 
 Each side uses its best batch.  Seconds are for 1000 images, because the batches may differ.  tf32
 is float32 with products in TF32 on both sides; bfloat16 is Keras' mixed_bfloat16 against PyTorch's

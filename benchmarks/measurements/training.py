@@ -1,4 +1,4 @@
-"""The training step of every net that keras.applications also has, and of some of timm's.
+"""The training step of every net that keras.applications also has, and of some of timm.
 
 The same weights, images and optimiser (SGD with momentum), jit_compile=False, float32.
 Our side uses the batch norm of training.devices.norms, as the trainer does.

@@ -5,6 +5,7 @@ tensors, sizes and n stay parameters.  It imports only Keras.
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -103,14 +104,16 @@ def ordered(texts: Texts, parts: Mapping[Own | Imported, Part | None]) -> Iterat
 
 
 def imports(found: Sequence[Imported]) -> str:
-    """Import lines, one a module."""
+    """Import lines, one a module: Python's own, then the others."""
     whole = sorted({f"import {i.module}" for i in found if i.name is None})
     names: dict[str, set[str]] = {}
     for i in found:
         if i.name:
             names.setdefault(i.module, set()).add(i.name)
     lines = [f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)]
-    return "\n".join(whole + lines)
+    own = [line for line in whole + lines if line.split()[1] in sys.stdlib_module_names]
+    others = [line for line in whole + lines if line not in own]
+    return "\n\n".join("\n".join(each) for each in (own, others) if each)
 
 
 def formatted(source: str) -> str:

@@ -20,7 +20,7 @@ SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen"}
 # Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
-HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"}
+HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded", "ws_conv"}
 # What stands here is called with x alone, by attention=: a text of its own, pasted beside it with
 # other sizes, would change what that call leaves to the defaults, so it is written in.
 ATTENTION = f"{BLOCKS}.attention"
@@ -79,7 +79,13 @@ class Policy:
     def is_one_text(self, found: Own) -> bool:
         """Whether a block's name says which text it has: of one with options there are several."""
         sizes = all(map(is_size, nodes.parameters(found.node)))
-        return found.module != ATTENTION and self.is_block(found) and sizes
+        return (
+            found.module != ATTENTION and self.is_block(found) and (sizes or self.is_whole(found))
+        )
+
+    def is_whole(self, found: Own) -> bool:
+        """Whether a block is printed with all its options, as others call it with several."""
+        return found.name in HELPERS
 
     def is_shared(self, found: Own) -> bool:
         """Whether texts of other blocks have this one as well, called by its name."""

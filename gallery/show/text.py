@@ -39,7 +39,7 @@ class Texts:
         if found not in self.made:
             if isinstance(found.node, cst.SimpleStatementLine):
                 self.made[found] = self.constant(found)
-            elif self.policy.is_cut(found):
+            elif self.policy.is_cut(found) and not self.policy.is_whole(found):
                 self.made[found] = self.cut(found, {})
             else:
                 self.made[found] = self.verbatim(found)
@@ -79,6 +79,9 @@ class Texts:
                 raise
             given = ", ".join(f"{name}={value!r}" for name, value in options.items())
             raise ValueError(f"{given}: {found.name} cannot be cut to that") from error
+        if self.policy.is_whole(found):
+            own = self.part(found)
+            return own._replace(source="\n".join([*comments(function), own.source]))
         return self.written(function, found, origins)
 
     def written(self, node: Node, found: Own, origins: Mapping[str, set[Any]]) -> Part:
@@ -140,8 +143,16 @@ def commented_only(node: Node) -> Node:
     return node.with_changes(leading_lines=[line for line in node.leading_lines if line.comment])
 
 
+def comments(node: Node) -> list[str]:
+    """The comments above a definition."""
+    return [line.comment.value for line in node.leading_lines if line.comment]
+
+
 def without_drop_in(node: Node) -> Node:
-    """A function that chooses a layer of this library, with Keras' own in its place."""
+    """A function or class that builds on a layer of this library, with Keras' own in its place."""
+    if isinstance(node, cst.ClassDef):
+        bases = [b.visit(nodes.Rename({DROP_IN: KERAS_OWN})) for b in node.bases]
+        return node.with_changes(bases=bases)
     if not isinstance(node, cst.FunctionDef) or DROP_IN not in nodes.code(node):
         return node
     every: list[Node] = [*node.body.body]

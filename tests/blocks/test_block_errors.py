@@ -180,11 +180,23 @@ CALLS = [
         "part=3: part must be from 4 to C=8: three parts are convolved",
     ),
     (lambda x: blocks.inceptionnext_block(x, part=9), "part=9: part must be from 4 to C=8"),
+    (
+        lambda x: blocks.parallel(x, ["avg", (1, 8)], pool_p=2),
+        "pool_p=2: pool_p must be at most half of 3",
+    ),
+    (
+        lambda x: blocks.parallel(x, [("max", 2)], p="ceil", max_p=4),
+        "max_p=4: max_p must be at most half of 3",
+    ),
     (lambda x: blocks.pyramid_block(x, 7), "f=7: f must be at least C=8"),
     (lambda x: blocks.pyramid_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to"),
     (lambda x: blocks.pconv(x, part=1), "part=1: part must be from 2 to C=8, the channels of x"),
     (lambda x: blocks.fasternet_block(x, part=9), "part=9: part must be from 2 to C=8"),
     (lambda x: blocks.BlurPool2D(0), "k=0: k must be a whole number"),
+    (
+        lambda x: blocks.BlurPool2D(3).compute_output_shape((None, 1, 4, 8)),
+        "shape must be of more pixels than half of k",
+    ),
     (lambda x: blocks.blurpool(x, k=17), "x=(None, 8, 8, 8): x must be of more than 8 pixels"),
     (lambda x: blocks.blur_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to f=8"),
     (lambda x: blocks.blur_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),

@@ -28,7 +28,7 @@ ARTICLE = list(MENU)[:9]
 SHOWN = {}  # {call: its text}: several tests read all
 # Modules of many paths, stems and operations, whose functions may be longer than others.
 LONG = {name for name in MENU if name.startswith(("inception", "reduction", "cell", "bn_incep"))}
-LONG |= {name for name in MENU if name.endswith("_cell")}
+LONG |= {name for name in MENU if name.endswith("_cell")} | {"dla_tree"}
 # Each block at its defaults first; then six lots of calls with options.
 PLAIN = [call for call in CALLS if not call.options]
 LOTS = {"defaults": PLAIN}
@@ -198,7 +198,8 @@ def test_texts_are_as_short_as_promised():
     whole = {name: lines(source) for name, source in whole.items()}
     assert {n: k for n, k in own.items() if k > (24 if n in LONG else 16)} == {}
     assert statistics.median(own.values()) <= 9
-    assert {n: k for n, k in whole.items() if k > (42 if n in ARTICLE else 80)} == {}
+    most = dict.fromkeys(ARTICLE, 42) | {"nf_block": 100}  # which has two layers of its own
+    assert {n: k for n, k in whole.items() if k > most.get(n, 80)} == {}
     assert statistics.median(whole.values()) <= 38
 
 

@@ -19,6 +19,7 @@ NAMES = [
         "wide_resnet50_2",
         "resnet18d",
         "blur_resnet18",
+        "pyramidnet110_a48_cifar",
         "stochastic_depth_resnet110_cifar",
         "se_resnet50",
         "densenet121",
@@ -58,6 +59,7 @@ SIZES = (32, 33, 224, 299, 331)
 # The least size of the body, where windows without padding ask for more than one pixel.
 LEAST = {
     "lenet5": 32,
+    "blur_resnet18": 19,
     "alexnet_ungrouped": 67,
     "zfnet": 47,
     "vgg_A": 32,

@@ -176,7 +176,7 @@ RESNET = [
     )(8, 8, 8 * 8, biases=8),
     call("BlurPool2D", lambda x: blocks.BlurPool2D(4, 1)(x))(8, 8),
     call("blurpool", lambda x: blocks.blurpool(x))(8, 8, size=half),
-    call("blurpool k=5 s=1", lambda x: blocks.blurpool(x, 1, k=5))(8, 8),
+    call("blurpool k=5 s=1", lambda x: blocks.blurpool(x, s=1, k=5))(8, 8),
     call("blur_block", lambda x: blocks.blur_block(x, 16))(
         8, 16, 8 * 4 + 9 * 4 * 4 + 4 * 16 + 8 * 16, bn=4 + 4 + 16 + 16
     ),

@@ -140,6 +140,7 @@ SLOW = {
         "test_sizes?densenet121?": "its counts and sizes at 224",
         "test_sizes?se_resnet50?": "resnet50",
         "test_sizes?stochastic_depth_resnet110_cifar?": "resnet20",
+        "test_sizes?pyramidnet110_a48_cifar?": "resnet20",
     },
     "test_blocks": {
         "test_saved_and_loaded*_?2*": "the block at stride 1",
