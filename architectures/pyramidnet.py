@@ -8,7 +8,8 @@ from convbook.blocks.layers import BN, act, conv, norm
 from convbook.blocks.pyramidnet import pyramid_block
 from convbook.blocks.types import Tensor
 
-BLOCKS, STEM = (18, 18, 18), 16  # of 110 layers
+BLOCKS = (18, 18, 18)  # of 110 layers
+STEM = 16
 ALPHAS = (48, 84, 270)  # by how many filters the last block is wider than the stem
 
 

@@ -1,6 +1,5 @@
 """Blur before every second pixel is left out.  Convolutional nets shift-invariant, 1904.11486."""
 
-from math import comb
 from typing import Any, Literal
 
 import keras
@@ -28,7 +27,9 @@ class BlurPool2D(layers.Layer):
 
     def call(self, x: Any) -> Any:
         k = self.kernel_size[0]
-        row = [comb(k - 1, i) / 2 ** (k - 1) for i in range(k)]
+        row = [1.0]
+        for _ in range(k - 1):  # binomial coefficients, halved at each step
+            row = [(a + b) / 2 for a, b in zip([0.0, *row], [*row, 0.0], strict=True)]
         kernel = ops.convert_to_tensor([[[[a * b]] for a in row] for b in row], x.dtype)
         kernel = ops.broadcast_to(kernel, (k, k, x.shape[-1], 1))
         sides = ((k - 1) // 2, k // 2)

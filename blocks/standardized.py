@@ -23,10 +23,11 @@ class StandardizedConv2D(GroupedConv2D):
         gain: whether each filter is divided by the root of how many weights it has, and multiplied
             by a trainable number, which starts at 1.
         epsilon: added to the variance.
+        kwargs: of Conv2D; kernel_initializer is lecun_uniform by default.
     """
 
     def __init__(self, *args: Any, gain: bool = False, epsilon: float = 1e-5, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **({"kernel_initializer": "lecun_uniform"} | kwargs))
         require(
             is_number(epsilon) and epsilon >= 0, epsilon=epsilon, right="a number of at least 0"
         )
@@ -82,6 +83,6 @@ def ws_conv(x: Map, f: Whole, s: Pair = 1, *, k: Pair = 3, p: Padding = "same",
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
     x, p = padded(x, k, s, p)
-    own: Any = dict(groups=g, use_bias=n is None, gain=gain, epsilon=eps)
-    x = StandardizedConv2D(f, k, s, p, kernel_initializer="lecun_uniform", **own)(x)
+    layer = StandardizedConv2D(f, k, s, p, groups=g, use_bias=n is None, gain=gain, epsilon=eps)
+    x = layer(x)
     return act(norm(x, n), a)

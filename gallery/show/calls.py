@@ -97,6 +97,8 @@ TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
 UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
 UNFIT |= {("fused_mbconv_block", "valid"), ("uib_block", "valid")}
+# Three parts of theirs are convolved
+UNFIT |= {("inception_dwconv", "2"), ("inceptionnext_block", "2")}
 # Their map of places has one channel
 UNFIT |= {("bam_block", "{'groups': 2}"), ("cbam_block", "{'groups': 2}")}
 

@@ -31,6 +31,8 @@ SAME = 1e-5
 # those of transitions and the last; and one that reads halves padded by a channel of zeros.
 STAY = {
     "preresnet18": 8 + 1,
+    "dpn68": 5 + 4 + 1,  # of projections, too, which read what is joined
+    "pyramidnet110_a48_cifar": 6 + 1,
     "densenet_cifar_BC_L100_k12": 3 * 2 + 2 + 1,
     "amoebanet_a_mobile_4_50": 1,
     "pnasnet5_mobile": 1,
@@ -88,8 +90,8 @@ def test_a_member_of_each_family(name):
     kept = [
         x.name
         for x in all_layers(model)
-        if not isinstance(x, (layers.BatchNormalization, layers.Dropout, layers.Rescaling))
-        and not isinstance(x, layers.InputLayer)
+        if not isinstance(x, (layers.BatchNormalization, layers.Rescaling, LayerScale))
+        and not isinstance(x, (layers.Dropout, layers.InputLayer))
         and not x.name.endswith("_branch")
         and not (name in ONE_PATH and (isinstance(x, layers.Add) or FOLDED.search(x.name)))
     ]
