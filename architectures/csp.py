@@ -1,6 +1,7 @@
 """Darknet-53 and CSPDarknet-53.  YOLOv3, arXiv:1804.02767, and CSPNet, arXiv:1911.11929."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from convbook.architectures.common import Net
 from convbook.architectures.graph.layer_names import tap
@@ -47,7 +48,7 @@ def body(x: Tensor, depths: tuple[int, ...], csp: bool, slope: float, *,
     return x
 
 
-def net(row: Row) -> Net:
+def net(row: Any, body: Callable[..., Tensor] = body) -> Net:
     """torch_slope: PyTorch's default, used to train timm's weights."""
     variants = {"torch_slope": {"table": row._replace(slope=0.01)}}
     return Net(body, row, (256, 256, 3), options={"eps": 1e-5}, variants=variants)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from keras import ops
 
-from convbook.architectures.common import Net
+from convbook.architectures.csp import net
 from convbook.architectures.graph.layer_names import tap
 from convbook.blocks.csp import csp_joined, leaky_bottleneck, leaky_conv
 from convbook.blocks.layers import BN, conv, maxpool
@@ -49,11 +49,5 @@ def body(x: Tensor, depths: tuple[int, ...], f: int, half: int, r: int, g: int, 
     return x
 
 
-def net(row: Row) -> Net:
-    """torch_slope: PyTorch's own, with which timm's weights were trained."""
-    variants = {"torch_slope": {"table": row._replace(slope=0.01)}}
-    return Net(body, row, (256, 256, 3), options={"eps": 1e-5}, variants=variants)
-
-
-NETS = {name: net(row) for name, row in NAMED.items()}
+NETS = {name: net(row, body) for name, row in NAMED.items()}
 ALIASES: dict[str, str] = {}

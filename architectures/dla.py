@@ -1,13 +1,14 @@
 """Deep layer aggregation: stages that are trees of blocks.  DLA, arXiv:1707.06484."""
 
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 from convbook.architectures.common import Net
 from convbook.architectures.graph.layer_names import tap
-from convbook.blocks.dla import dla_block, dla_root
+from convbook.blocks.dla import dla_block, dla_root, dla_tree
 from convbook.blocks.layers import BN, conv, maxpool
-from convbook.blocks.types import Block, Maps, Pair, Tensor
+from convbook.blocks.types import Block, Tensor
 
 DEEP, COMPACT = (128, 256, 512, 1024), (64, 64, 128, 256)
 
@@ -52,21 +53,17 @@ def body(x: Tensor, levels: tuple[int, ...], filters: tuple[int, ...], ratio: fl
     root = partial(dla_root, shortcut=shortcut, n=n)
     for i, (b, f) in enumerate(zip(levels, filters, strict=True), 3):
         width = None if ratio is None else int(f * ratio)
-        block = partial(dla_block, f=f, width=width, g=g, n=n)
+        block = numbered(partial(dla_block, width=width, g=g, n=n), f"stage{i}_block")
+        join = numbered(root, f"stage{i}_root")
         seen = [maxpool(x)] if i > 3 else []
-        x = tap(tree(x, 2, b, block, partial(root, f=f), f"stage{i}", seen=seen), f"stage{i}")
+        x = tap(dla_tree(x, f, 2, b=b, seen=seen, block=block, root=join), f"stage{i}")
     return x
 
 
-def tree(x: Tensor, s: Pair, b: int, block: Block, root: Block, name: str, first: int = 1,
-         seen: Maps = ()) -> Tensor:  # fmt: skip
-    """dla_tree whose blocks and roots have names; first: the number of its first block."""
-    if b > 1:
-        x = tree(x, s, b - 1, block, root, name, first)
-        return tree(x, 1, b - 1, block, root, name, first + 2 ** (b - 1), [*seen, x])
-    m = tap(block(x, s=s), f"{name}_block{first}")
-    x = tap(block(m), f"{name}_block{first + 1}")
-    return tap(root(x, seen=[m, *seen]), f"{name}_root{first // 2 + 1}")
+def numbered(make: Block, name: str) -> Block:
+    """A block or root whose results have names, numbered from 1."""
+    number = count(1)
+    return lambda *maps, **more: tap(make(*maps, **more), f"{name}{next(number)}")
 
 
 NETS = {name: Net(body, row, options={"eps": 1e-5}) for name, row in NAMED.items()}

@@ -59,7 +59,7 @@ def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
 
 @checked
 def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
-             block: Block | None = None, shortcut: bool = False,
+             block: Block | None = None, root: Block | None = None,
              n: Norm = BN) -> Tensor:  # fmt: skip
     """b levels: a tree of b - 1 after another; of 1, two blocks and the root that joins them.
 
@@ -69,13 +69,11 @@ def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
     Args:
         seen: more maps, as large as the result, that the last root is joined with.
         block: block(x, f, s), which makes f channels of x; None: dla_block.
-        shortcut: each root adds its last block.
+        root: root(x, f, seen=maps), which joins x with maps; None: dla_root.
     """
     if b > 1:
-        x = dla_tree(x, f, s, b=b - 1, block=block, shortcut=shortcut, n=n)
-        seen = [*seen, x]
-        return dla_tree(x, f, b=b - 1, seen=seen, block=block, shortcut=shortcut, n=n)
-    block = block or partial(dla_block, n=n)
+        x = dla_tree(x, f, s, b=b - 1, block=block, root=root, n=n)
+        return dla_tree(x, f, b=b - 1, seen=[*seen, x], block=block, root=root, n=n)
+    block, root = block or partial(dla_block, n=n), root or partial(dla_root, n=n)
     m = block(x, f, s)
-    x = block(m, f)
-    return dla_root(x, f, seen=[m, *seen], shortcut=shortcut, n=n)
+    return root(block(m, f), f, seen=[m, *seen])

@@ -184,7 +184,7 @@ def projected_attention(op: Any, shapes: Sequence[Shape], result: Shape) -> int:
     return read + alone + math.prod(queries[:-1]) * math.prod(values[i] for i in axes) * heads
 
 
-# Keras' own attentions and products of two, from 3.16 on made of operations that cannot be seen.
+# Keras' own attentions and Dot: from 3.16 on, their operations cannot be traced.
 PROJECTED = layers.MultiHeadAttention, layers.GroupQueryAttention
 ATTENTIONS = {layers.Dot: of_two, layers.Attention: bare_attention}
 ATTENTIONS |= dict.fromkeys(PROJECTED, projected_attention)

@@ -78,7 +78,7 @@ def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
         kwargs["training"] = False
     before = [(nodes, len(nodes)) for x in layers_within(op) for nodes in node_lists(x)]
     try:
-        # Weights of whoever builds a model without values yet stay without them
+        # Measuring a model whose weights have no values yet must not draw them
         with keras.StatelessScope(initialize_variables=False):
             outputs = keras.tree.flatten(run(*args, **kwargs))
         outputs = [x for x in outputs if x is not None]

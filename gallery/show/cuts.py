@@ -11,7 +11,7 @@ from convbook.gallery.show import nodes
 from convbook.gallery.show.call import Call
 from convbook.gallery.show.library import Library, Own
 from convbook.gallery.show.nodes import Node
-from convbook.gallery.show.policy import BLOCKS, Policy, is_size
+from convbook.gallery.show.policy import BLOCKS, RECURSIVE, Policy, is_size
 from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.text import Part, Texts
 from convbook.gallery.show.tidy import tidy
@@ -23,7 +23,7 @@ HELPERS = {"rounded"}  # of the papers' files: printed as they are and called by
 
 
 class Networks(Policy):
-    """What stays a call in the body of a network: its blocks, but for those made of paths."""
+    """What stays a call in the body of a network: blocks, but none that take paths or functions."""
 
     def stays(self, func: Function, bound: Mapping[str, Any]) -> bool:
         if func.found and func.name in HELPERS:
@@ -32,7 +32,7 @@ class Networks(Policy):
 
     def is_called(self, func: Function) -> bool:
         starred = isinstance(func.params.star_arg, cst.Param)
-        return self.is_block(func.found) and not starred
+        return self.is_block(func.found) and not starred and func.name not in RECURSIVE
 
 
 def is_equal(one: Any, other: Any) -> bool:

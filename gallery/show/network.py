@@ -109,6 +109,7 @@ class Body(Statements):
         # {id of a value: (value, name)} of those that have a name in the text
         self.named: dict[int, tuple[Any, str]] = {}
         self.special = {"tap": self.tap, "gates": self.gates, "ratios": self.ratios}
+        self.special["numbered"] = self.numbered
         self.special |= {"dense_layers": self.dense_layers}
 
     # Values.
@@ -210,6 +211,10 @@ class Body(Statements):
 
     def tap(self, func: Function, bound: dict[str, Any]) -> Any:
         return bound["x"]
+
+    def numbered(self, func: Function, bound: dict[str, Any]) -> Any:
+        """A block whose results have names: the names are for the library alone."""
+        return bound["make"]
 
     def dense_layers(self, func: Function, bound: dict[str, Any]) -> Any:
         """Layers with taps between are the block that they make together."""

@@ -77,18 +77,18 @@ class Policy:
         return self.is_one_text(func.found)
 
     def is_one_text(self, found: Own) -> bool:
-        """Whether a block's name says which text it has: of one with options there are several."""
+        """Whether a block has a single text: a block with options has several under one name."""
         sizes = all(map(is_size, nodes.parameters(found.node)))
         return (
             found.module != ATTENTION and self.is_block(found) and (sizes or self.is_whole(found))
         )
 
     def is_whole(self, found: Own) -> bool:
-        """Whether a block is printed with all its options, as others call it with several."""
+        """Whether a block is printed with all its options, because other blocks set several."""
         return found.name in HELPERS
 
     def is_shared(self, found: Own) -> bool:
-        """Whether texts of other blocks have this one as well, called by its name."""
+        """Whether the texts of other blocks contain this one too and call it by name."""
         return self.is_one_text(found) and found.name in self.called
 
     @cached_property

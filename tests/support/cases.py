@@ -659,7 +659,12 @@ MOBILE = [
         bn=(3 + 2 + 1) * 16,
         size=half,
     ),
-    call("dla_tree b=2", lambda x: blocks.dla_tree(x, 16, b=2, seen=[x], shortcut=True))(
+    call(
+        "dla_tree b=2",
+        lambda x: blocks.dla_tree(
+            x, 16, b=2, seen=[x], root=partial(blocks.dla_root, shortcut=True)
+        ),
+    )(
         8,
         16,
         (9 * 8 + 9 * 16 + 8) * 16 + 3 * 2 * 9 * 16 * 16 + 2 * 16 * 16 + (16 + 16 + 8 + 16) * 16,

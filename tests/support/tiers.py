@@ -24,7 +24,7 @@ SLOW = {
     },
     "test_show": {
         "test_a_text_is_the_block?options?*": "defaults of all blocks; an option in one file",
-        "test_texts_in_one_file*?1?": "another order of them",
+        "test_texts_in_one_file*?1?": "the same blocks in another order",
         "test_a_text_imports_keras_only": "texts run where the package is not imported",
         "test_every_pair_in_one_file*": "texts are the same; each block at two options",
     },
@@ -63,11 +63,11 @@ SLOW = {
         "test_a_frozen_body_is_worth*": "the pixels of training, validation and test",
     },
     "test_show_networks": {
-        "test_a_text_is_the_network?1?": "half of the networks that it holds",
-        "test_all_texts_are_short*": "those that build their networks",
+        "test_a_text_is_the_network?1?": "the other half of the networks",
+        "test_all_texts_are_short*": "test_a_text_is_the_network builds networks from them",
     },
     "test_weights": {
-        f"test_keras_applications_give_the_same_logits?{name}*": "the others; recorded answers"
+        f"test_keras_applications_give_the_same_logits?{name}*": "other networks; golden files"
         for name in (
             "inception_resnet_v2",
             "nasnet_a_large",
@@ -145,7 +145,7 @@ SLOW = {
     "test_blocks": {
         "test_saved_and_loaded*_?2*": "the block at stride 1",
         "test_every_weight_learns*_?2*": "the block at stride 1",
-        "test_mixed_precision?mixed_float16-[!abers]*": "blocks of these five letters",
+        "test_mixed_precision?mixed_float16-[!abers]*": "blocks from a, b, e, r and s",
         "test_mixed_precision?mixed_bfloat16-[!i]*": "float16, whose range is narrower",
         "test_mixed_precision?mixed_float16-inception*": "bfloat16, and float16 of the others",
     },
@@ -156,7 +156,7 @@ SLOW = {
     },
     "test_same_run": {
         "test_workers_must_agree*": "every difference of two fingerprints",
-        "test_workers_resume_from_one_folder": "two workers train; resume on one",
+        "test_workers_resume_from_one_folder": "two workers that train; resuming on one",
     },
     "test_export": {
         "test_trained_in_halves?mixed_bfloat16?": "float16",
