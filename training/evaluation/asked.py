@@ -11,7 +11,7 @@ from convbook.training import preparation
 if TYPE_CHECKING:
     from convbook.training.evaluation.trained_network import Trained
 
-MODEL = "FILE.keras, or a network's name with --weights"
+MODEL = "a run's folder, FILE.keras, or a network's name with --weights"
 
 
 def add_to(parser: Parser) -> None:
@@ -24,16 +24,22 @@ def add_to(parser: Parser) -> None:
     add("--size", type=whole(1), help="pixels a side, for networks that take any")
 
 
-def refuse(options: Namespace, model: str) -> None:
-    """Raises ValueError, without waiting for Keras, for a model that is not there."""
+def chosen(options: Namespace, model: str) -> str:
+    """The file of a run's folder, else model itself: a file, or a name with --weights.
+
+    Raises ValueError, without waiting for Keras, for a model that is not there.
+    """
     preparation.refuse(options)
     if options.weights:
         names.network(model)
+    elif (inside := Path(model) / "model.keras").is_file():
+        return str(inside)
     elif not Path(model).is_file():
         if Path(model).is_dir():
             raise ValueError(f"{model}: there is no model.keras in this folder")
         has = f"; {model} is a network: give its --weights" if model in names.networks() else ""
         raise ValueError(f"{model}: there is no such file{has}")
+    return model
 
 
 def network(options: Namespace, model: str, prepared: bool = True) -> "Trained":

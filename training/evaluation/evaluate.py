@@ -51,8 +51,7 @@ def evaluate(parser: Parser) -> Command:
 
 def printed(options: Namespace) -> None:
     """Evaluates, writes the files and prints the scores.  Raises ValueError for bad options."""
-    for model in options.models:
-        asked.refuse(options, model)
+    options.models = [asked.chosen(options, model) for model in options.models]
     protocol = protocols.protocol(options.protocol)
     data_source(options.data)
     terminal.load_keras()

@@ -39,7 +39,7 @@ def predict(parser: Parser) -> Command:
 def printed(options: Namespace) -> int:
     """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
     Raises ValueError for an unusable model."""
-    asked.refuse(options, options.model)
+    options.model = asked.chosen(options, options.model)
     paths = found(options.images)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network

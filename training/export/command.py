@@ -39,7 +39,7 @@ def export(parser: Parser) -> Command:
     """convbook export: its arguments; returns what exports."""
     parser.description = f"{__doc__}\n" + "\n".join(f"    {k:12}{v}" for k, v in USES.items())
     add = parser.add_argument
-    add("model", metavar="MODEL", help=f"a run's folder, {asked.MODEL}")
+    add("model", metavar="MODEL", help=asked.MODEL)
     add("--to", required=True, choices=tuple(ENDINGS), help="the format")
     add("-o", "--out", metavar="FILE", help="default: beside the model, with the format's ending")
     add("--raw", action="store_true", help="leave out the preparation and the softmax")
@@ -55,9 +55,7 @@ def export(parser: Parser) -> Command:
 
 def exported(options: Namespace) -> int:
     """Writes the file and describes it.  Raises ValueError for bad options."""
-    if (Path(options.model) / "model.keras").is_file() and not options.weights:
-        options.model = str(Path(options.model) / "model.keras")
-    asked.refuse(options, options.model)
+    options.model = asked.chosen(options, options.model)
     refuse(options)
     path = place(options)
     terminal.load_keras()

@@ -369,7 +369,7 @@ def test_evaluate_one_network(images, tmp_path, capsys):
     """Without result.json; all figures are those of the probabilities computed by hand."""
     model = network()
     path = saved(tmp_path / "run", model)
-    assert main([path, "--data", f"folder:{images}"]) == 0
+    assert main([str(tmp_path / "run"), "--data", f"folder:{images}"]) == 0  # that is path
     out = tmp_path / "run" / "evaluation-centre-test"
     found = json.loads((out / "evaluation.json").read_text())
     p, y = by_hand(images, model)

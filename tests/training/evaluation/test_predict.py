@@ -38,6 +38,7 @@ def run(tmp_path_factory):
     (root / "grey.jpg").write_bytes(jpeg(picture(3)[..., :1]))
     (root / "cut.jpg").write_bytes(jpeg(picture(4))[:-200])
     (root / "text.png").write_bytes(b"no image")
+    (root / "empty").mkdir()
     return root
 
 
@@ -65,6 +66,14 @@ def test_names_and_probabilities(run, capsys):
         order = p.argsort()[::-1][:5]
         assert line.split(".png: ")[1] == ", ".join(f"{NAMES[c]} {p[c]:.1%}" for c in order)
     assert "grey.jpg: " in grey
+
+
+def test_a_runs_folder_stands_for_its_model(run, plain, capsys):
+    said = []
+    for model in (run / "model.keras", run):
+        assert main([str(model), str(run / "0.png"), *plain]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
 
 
 PLAIN = dict(short=8, crop=8, first="crop")  # values from 0 to 1 as they are
@@ -163,6 +172,7 @@ def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
     ("argv", "words"),
     [
         (["{run}/gone.keras", "{run}/0.png"], "gone.keras: there is no such file"),
+        (["{run}/empty", "{run}/0.png"], "empty: there is no model.keras in this folder"),
         (["{run}/text.png", "{run}/0.png"], "text.png cannot be loaded by Keras"),
         (["{run}/two.keras", "{run}/0.png", "--preparation", "tf"], "{run}/two.keras takes 2"),
         (["{run}/model.keras", "{run}/0.png"], "does not say how to prepare its images; give"),
