@@ -117,7 +117,7 @@ def repository(root, source, tests, limit=900):
     (root / "blocks" / "tiny.py").write_text(source)
     (root / "tests" / "test_tiny.py").write_text(tests)
     trial = root / "tests/apart/mutants/trial.py"
-    trial.write_text(trial.read_text().replace("LIMIT = 900", f"LIMIT = {limit}"))
+    trial.write_text(trial.read_text().replace("LIMIT = 600", f"LIMIT = {limit}"))
     for command in ("init -q", "-c user.name=x -c user.email=x@x commit -qm tiny --allow-empty"):
         subprocess.run(["git", *command.split()], cwd=root, check=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .sample import ROOT, Place, text
 
@@ -31,9 +31,9 @@ def tiers(place: Place) -> Iterator[list[Test]]:
     own, stem = words(place), stem_of(place)
     found: list[dict[str, list[Test]]] = [{}, {}, {}]
     for file in sorted(all_tests(), key=lambda file: nearness(file, place, own)):
-        far, table = distance(file, place.path), in_its_table(file, own)
+        far, table = distance(file, place.path), in_its_table(file, place.path, own)
         for test in all_tests()[file]:
-            named = bool(own & names_in(test.text))
+            named = bool(own & names_in(text(file) if table else test.text))
             near = far == 1 or table or re.search(rf"(\b|_){stem}", test.text)
             if named or near or far is not None:
                 tier = 0 if named and near else 1 if named or near else 2
@@ -42,16 +42,21 @@ def tiers(place: Place) -> Iterator[list[Test]]:
         yield [test for file in list(tier)[:MOST] for test in tier[file]]
 
 
-def nearness(file: str, place: Place, own: set[str]) -> tuple[bool, int, int]:
-    """First the tests whose table of cases has it, then by imports, then by how many name it."""
-    far = distance(file, place.path)
+def nearness(file: str, place: Place, own: set[str]) -> tuple[bool, int, int, int]:
+    """First the tests whose table of cases has it, then by imports, then by how many name it; the
+    shorter file first."""
+    far, table = distance(file, place.path), in_its_table(file, place.path, own)
     times = sum(bool(own & names_in(test.text)) for test in all_tests()[file])
-    return not in_its_table(file, own), FAR if far is None else far, -times
+    return not table, FAR if far is None else far, 0 if table else -times, len(text(file))
 
 
-def in_its_table(file: str, own: set[str]) -> bool:
-    """Whether a file of tests takes its cases from a table, and these name what changed."""
-    return CASES in imports(file) and bool(own & names_in(text(CASES)))
+def in_its_table(file: str, path: str, own: set[str]) -> bool:
+    """Whether a file of tests takes its cases from a table, and these name what changed; or from
+    the table of all modules of a kind, as NETS of the catalog is."""
+    if CASES in imports(file) and own & names_in(text(CASES)):
+        return True
+    gathered = any(path in chosen_by_name(table) for table in imports(file))
+    return gathered and bool(own & names_in(text(file)))
 
 
 @cache
@@ -92,9 +97,10 @@ def words(place: Place) -> set[str]:
     outer = place.mutant.definition.split(".")[0]
     found = {name, outer} if not name.startswith("__") else {outer}
     tree = ast.parse(text(place.path))
-    tops = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    kinds = ast.FunctionDef | ast.ClassDef | ast.Assign
+    tops = [top for top in tree.body if isinstance(top, kinds)]
     for _ in tops:
-        users = {top.name for top in tops if names(top) & found}
+        users = set().union(*(called(top) for top in tops if names(top) & found))
         if users <= found:
             break
         found |= users
@@ -103,6 +109,13 @@ def words(place: Place) -> set[str]:
 
 def names(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def called(top: Any) -> set[str]:
+    """What a definition gives a name to."""
+    if isinstance(top, ast.Assign):
+        return set().union(*map(names, top.targets))
+    return {top.name}
 
 
 @cache
@@ -131,7 +144,18 @@ def imports(path: str) -> frozenset[str]:
             case _:
                 continue
         found |= {file for name in dotted if (file := file_of(name, path))}
-    return frozenset(found)
+    return frozenset(found) | chosen_by_name(path)
+
+
+@cache
+def chosen_by_name(path: str) -> frozenset[str]:
+    """The files of the packages of ours whose modules a file imports by name, f"package.{name}"."""
+    packages = re.findall(r"import_module\(f\"convbook\.(\w+)\.\{", text(path))
+    return frozenset(
+        file.relative_to(ROOT).as_posix()
+        for package in packages
+        for file in (ROOT / package).glob("*.py")
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ from .sample import ROOT, Place, text
 
 MOST = 30  # tests of each tier
 SECONDS = 20  # of processors, for each tier
-LIMIT = 900  # seconds of the clock, after which a test hangs: many, where others compute too
+LIMIT = 600  # seconds of the clock, after which a test hangs: many, where others compute too
 SLOW = ("tensorflow", "keras", "hypothesis", "PIL.Image", "libcst", "sklearn.datasets")  # to import
 PACKAGES = ("blocks", "architectures", "gallery", "training", "notebooks/beside")
 
@@ -50,24 +50,34 @@ class Trial:
         more: times the usual time and number of tests.
         """
         choice = {"words": [*words(place), stem_of(place)], "most": MOST * more}
-        choice |= {"seconds": SECONDS * more, "limit": LIMIT}
+        choice |= {"seconds": SECONDS * more, "limit": LIMIT, "module": module_of(place)}
         count, seconds = 0, 0.0
+        slow: set[str] = set()  # tests that do not hang twice
         for tests in tiers(place):
             functions = [f"{test.file}::{test.name}" for test in tests]
             while functions:
-                self.write(place.path, place.mutant.source())
-                found = self.ask(functions, without=sorted(self.fails), **choice)
-                self.write(place.path, text(place.path))
+                without = sorted(self.fails | slow)
+                found = self.ask_with(place, functions, without=without, **choice)
                 count, seconds = count + found["ran"], seconds + found["seconds"]
                 how = "hangs" if found["code"] is None else "caught"
                 test = found["running"] or file_of(functions) if how == "hangs" else found["failed"]
                 if test is None:
                     break
                 if self.passes_unchanged(test):
+                    if how == "hangs" and self.ask_with(place, [test], limit=LIMIT)["code"] == 0:
+                        slow.add(test)
+                        continue
                     return {"outcome": how, "by": test, "tests": count, "seconds": round(seconds)}
                 if "::" not in test:  # a file that cannot be collected
                     functions = [name for name in functions if file_of([name]) != test]
         return {"outcome": "survived", "by": None, "tests": count, "seconds": round(seconds)}
+
+    def ask_with(self, place: Place, tests: list[str], **choice: Any) -> dict[str, Any]:
+        """What becomes of tests with a mutant."""
+        self.write(place.path, place.mutant.source())
+        found = self.ask(tests, **choice)
+        self.write(place.path, text(place.path))
+        return found
 
     def passes_unchanged(self, test: str) -> bool:
         """Whether a test passes without the mutant, alone and within the limit; of a file that
@@ -93,6 +103,11 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self.warm.terminate()
         self.warm.wait()
+
+
+def module_of(place: Place) -> str:
+    """As Python imports it."""
+    return ".".join(["convbook", *Path(place.path).with_suffix("").parts])
 
 
 def file_of(functions: list[str]) -> str:

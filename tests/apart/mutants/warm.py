@@ -22,23 +22,24 @@ OPTIONS = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not texts"]
 class Chosen:
     """A plugin of pytest: chooses cases, tells which runs, stops when time is up.
 
-    Those whose names have one of words come first, and one case of each test before two.
+    Those whose names have one of words, or the name of a network of module, come first, and one
+    case of each test before two.
     """
 
-    def __init__(self, log, words=(), most=None, seconds=None, without=()):
-        self.log, self.words, self.most, self.seconds = log, words, most, seconds
-        self.without = without
+    def __init__(self, log, words=(), module="", most=None, seconds=None, without=()):
+        self.log, self.words, self.module, self.most = log, words, module, most
+        self.seconds, self.without = seconds, without
 
     @pytest.hookimpl(trylast=True)  # after -m
     def pytest_collection_modifyitems(self, items):
         cases, turns = {}, {}
+        words = [*self.words, *getattr(sys.modules.get(self.module), "NETS", ())]
         for i, item in enumerate(items):
-            named = any(word in item.name for word in self.words)
+            named = any(word in item.name for word in words)
             case = cases[item.function] = cases.get(item.function, -1) + 1
             turns[item.nodeid] = (not named, case, i)
-        first = sorted((turns[item.nodeid], item.nodeid) for item in items)[: self.most]
-        chosen = {nodeid for _, nodeid in first}.difference(self.without)
-        items[:] = [item for item in items if item.nodeid in chosen]
+        first = sorted(items, key=lambda item: turns[item.nodeid])[: self.most]
+        items[:] = [item for item in first if item.nodeid not in self.without]
 
     def pytest_runtest_logstart(self, nodeid):
         self.tell(running=nodeid)

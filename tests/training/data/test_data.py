@@ -13,7 +13,7 @@ import tensorflow as tf
 from places import DATA
 
 from convbook.training import data
-from convbook.training.data import check, records, sources
+from convbook.training.data import check, moments, records, sources
 from convbook.training.data.splits import hold_out
 
 TWO = {"cat": 8, "dog": 9}
@@ -190,6 +190,18 @@ def test_statistics():
     np.testing.assert_allclose(x.std((0, 1, 2)), 1, atol=1e-5)
     x, _ = every(part, 3, augmentation=[("subtract_mean", dict(per_pixel=True))], **told)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-5)
+
+
+def test_statistics_of_many_files_are_those_of_some(tmp_path, monkeypatch):
+    """Of as many as are enough, evenly spaced, so that no class is left out."""
+    monkeypatch.setattr(moments, "MOST", 4)
+    part = data.load(f"folder:{files.folder(tmp_path / 'f', TWO)}", 8, 3).train
+    assert len(part) == 10
+    some = [0, 2, 5, 7]
+    x, _ = every(part.take(some, part.y[some]), 2)
+    found = data.statistics(part)
+    np.testing.assert_allclose(found.pixel_mean, x.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.std, x.std((0, 1, 2)), atol=1e-5)
 
 
 def test_batches_of_a_larger_image(tmp_path):

@@ -20,7 +20,7 @@ from convbook.training.data import check, facts, records
 from convbook.training.data.augment import crop
 from convbook.training.data.content import contents
 from convbook.training.data.part_names import part_of
-from convbook.training.data.summary import PARTS, describe, table
+from convbook.training.data.summary import PARTS, describe, remarks, table
 from convbook.training.evaluation import scores
 from convbook.training.fit.inputs import class_weights, training_data
 from convbook.training.fit.job import prepare
@@ -388,6 +388,52 @@ def test_of_many_classes_those_with_the_fewest_and_the_most_are_shown(classes):
         assert lines[6] == f"... {classes - 12} more"
     assert [line.split()[0] for line in lines] == expected
     assert last.split() == ["all", *[str(total["train"])] * 3]
+
+
+def unusual(**told):
+    """The lines about a passport of nothing unusual, but for what is told."""
+    none = {kind: dict(images=0, some=[]) for kind in ("classes", "parts", "alone")}
+    usual = dict(orientations={"1": 9}, bits_in_use=None, equal=none, left_out=[])
+    return [*remarks(usual | dict(classes=dict(a=dict(train=9), b=dict(train=4))) | told)]
+
+
+def test_what_is_unusual_is_said():
+    assert unusual() == []
+    (line,) = unusual(orientations={"1": 9, "3": 1, "8": 2})
+    assert line == "turned upright, as their EXIF tags say: 3 images"
+    (line,) = unusual(orientations={"6": 1})
+    assert line.endswith(": 1 image")
+    assert unusual(bits_in_use=12) == ["PNGs of 16 bits use 12: 0 to 4,095 is black to white"]
+    assert unusual(bits_in_use=16) == []
+    why = [(f"{i}.gif", "a GIF") for i in range(5)]
+    assert unusual(left_out=why[:3]) == ["left out: 3, 0.gif (a GIF); 1.gif (a GIF); 2.gif (a GIF)"]
+    assert unusual(left_out=why)[0].endswith("; 2.gif (a GIF); and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((9, 4, 8), None),
+        ((9, 3, 8), "a has 3 times as many images as b"),
+        ((4, 30, 5), "b has 8 times as many images as a"),
+        ((8, 0, 1), "a has 8 times as many images as b"),
+    ],
+)
+def test_classes_are_unequal_from_three_times_as_many_on(counts, words):
+    lines = unusual(classes={n: dict(train=k) for n, k in zip("abc", counts, strict=True)})
+    balanced = ": mind the balanced accuracy, or --class-weights balanced"
+    assert lines == ([] if words is None else [words + balanced])
+
+
+def test_of_equal_images_the_first_are_named():
+    pair = [["train", "a", "1.png"], ["test", "a", "2.png"]]
+    none = dict(images=0, some=[])
+    found = dict(classes=none, parts=dict(images=2, some=[pair]), alone=none)
+    assert unusual(equal=found) == ["equal, in different parts: 2 images, 1.png = 2.png"]
+    four = [["train", "a", f"{i}.png"] for i in range(4)]
+    found["parts"], found["alone"] = none, dict(images=6, some=[four, pair])
+    first = "0.png = 1.png = 2.png ..."
+    assert unusual(equal=found) == [f"equal, in one class and part: 6 images, {first}"]
 
 
 def test_the_command(photos, tmp_path, capsys):

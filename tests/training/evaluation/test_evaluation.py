@@ -92,6 +92,30 @@ def test_confusion_likelihood_and_classes():
 # Protocols
 
 
+def test_what_is_printed():
+    """The three worst classes, the worst first, of those with images; top-5 where it is known."""
+    told = dict(part="test", data="cifar10", images=9, protocol="centre", models=["a"], words=["!"])
+    told |= dict(top_1=0.5, top_1_of_each=[0.5], balanced_accuracy=0.45, skipped=[])
+    told |= dict(negative_log_likelihood=1.25, calibration_error=0.125)
+    told |= dict(classes=[*"pqrst"], accuracy_of_class=[0.5, 0.25, None, 0.75, 0.0])
+    assert scores.describe(told) == [
+        "protocol centre on test of cifar10, 9 images, 5 classes",
+        "  50.00%  top-1 of a",
+        "",
+        "  50.00%  top-1",
+        "  45.00%  balanced accuracy, of all classes alike",
+        "  1.2500  negative log likelihood",
+        "  12.50%  expected calibration error",
+        "worst classes: t 0.0%, q 25.0%, p 50.0%",
+        "!",
+    ]
+    more = dict(models=["a", "b"], top_1_of_each=[0.5, 0.4], top_5=0.9, skipped=["x.png"])
+    lines = scores.describe(told | more)
+    assert lines[2:4] == ["  40.00%  top-1 of b", ""]
+    assert lines[4:6] == ["  50.00%  top-1, ensemble", "  90.00%  top-5"]
+    assert lines[-2:] == ["1 left out, listed in evaluation.json", "!"]
+
+
 def test_protocols_by_name():
     read = protocols.protocol
     assert read("multi") == read("crops:144") == ("crops", None)

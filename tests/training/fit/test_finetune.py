@@ -119,6 +119,22 @@ def test_what_went_wrong_is_said():
     assert alike.startswith("test balanced accuracy 30.00% is near chance, 25.00%")
 
 
+@pytest.mark.parametrize(
+    ("balanced", "words"), [(0.79, ", 79.00% balanced over the classes"), (0.795, ""), (None, "")]
+)
+def test_a_balanced_accuracy_is_said_where_it_is_another(balanced, words):
+    told = {"test_accuracy": 0.8, "test_balanced_accuracy": balanced, "kept": "last"}
+    assert report.accuracies(told) == f"test accuracy 80.00%{words}"
+
+
+def test_of_the_best_epoch_nothing_is_said_if_it_is_the_last():
+    last = {"epoch": 3, "test_accuracy": 0.7}
+    told = {"test_accuracy": 0.8, "kept": "best", "last": last}
+    assert report.accuracies(told | {"best": {"epoch": 3}}) == "test accuracy 80.00%"
+    said = "with the weights of the best epoch, 2 (70.00% after the last, 3)"
+    assert report.accuracies(told | {"best": {"epoch": 2}}) == f"test accuracy 80.00% {said}"
+
+
 def test_a_run_too_short_for_its_schedule_is_said(photos):
     argv = [*NET, "--data", photos, "--batch-size", "5", "--out", "x", "--epochs"]
     short, paper = (

@@ -60,7 +60,16 @@ def test_on_a_terminal_a_bar_moves(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(4.4, "4 seconds"), (170, "3 minutes"), (9000, "2.5 hours")]
+    ("seconds", "text"),
+    [
+        (4.4, "4 seconds"),
+        (89, "89 seconds"),
+        (90, "2 minutes"),
+        (170, "3 minutes"),
+        (5399, "90 minutes"),
+        (5400, "1.5 hours"),
+        (9000, "2.5 hours"),
+    ],
 )
 def test_durations_have_the_unit_that_suits(seconds, text):
     assert progress.duration(seconds) == text

@@ -265,6 +265,13 @@ def test_times_are_stretched_with_the_run():
     np.testing.assert_allclose(found, [0.01, 0.01, 0.01, 0.001], rtol=1e-5)
 
 
+def test_a_first_rate_ends_where_the_next_fall_begins():
+    told = recipe("resnet110", "cifar10", steps=1000)
+    told["schedule"]["kwargs"] |= dict(at=[0.1, 0.5], unit="runs")  # before its 400 steps
+    found = rates(told, 64, [99, 100, 499, 500])
+    np.testing.assert_allclose(found, [0.01, 0.01, 0.01, 0.001], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("network", "monitor", "least"),
     [
@@ -286,6 +293,7 @@ def test_plateau(network, monitor, least):
     callback.monitor_op = np.greater
     callback.on_train_begin()
     for epoch in range(6):
+        assert float(model.optimizer.learning_rate) == pytest.approx(told["lr"])
         callback.on_epoch_end(epoch, {monitor: 0.5})
     assert float(model.optimizer.learning_rate) == pytest.approx(told["lr"] / 10)
 

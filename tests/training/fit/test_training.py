@@ -68,6 +68,7 @@ def test_a_run_leaves_its_files(run):
         _, line = csv.DictReader(file)
     assert line["epoch"] == "2"
     assert float(line["val_accuracy"]) == result["val_accuracy"]
+    assert float(line["images_per_second"]) == result["images_per_second"]  # the first traced too
     assert {"loss", "accuracy", "val_loss", "learning_rate", "images_per_second"} <= set(line)
 
 
