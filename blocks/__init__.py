@@ -112,7 +112,7 @@ from convbook.blocks.nin import mlpconv
 from convbook.blocks.preresnet import activation_order_block, preact_block, shortcut_variant_block
 from convbook.blocks.pyramidnet import pyramid_block
 from convbook.blocks.refine import refinement_head
-from convbook.blocks.regnet import regnet_block
+from convbook.blocks.regnet import regnet_block, regnetz_block
 from convbook.blocks.repvgg import repvgg_block
 from convbook.blocks.res2net import res2net_block
 from convbook.blocks.resnest import resnest_block, splat_conv
@@ -259,6 +259,7 @@ __all__ = [
     "reduction_b",
     "refinement_head",
     "regnet_block",
+    "regnetz_block",
     "repvgg_block",
     "res2net_block",
     "residual_block",

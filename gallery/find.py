@@ -20,9 +20,9 @@ IDEAS = {
         basic_block bottleneck_block preact_block shortcut_variant_block activation_order_block
         inverted_residual_block inv_residual_block resnext_bottleneck_block resnext_block
         resnext_two_layer_block senet_block inception_resnet_block xception_block shufflenet_unit
-        mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block repvgg_block
-        mobileone_block ghost_bottleneck convnext_block convnext_v2_block fasternet_block
-        inceptionnext_block nf_block NFNet
+        mobilenet_v3_block mbconv_block fused_mbconv_block uib_block regnet_block regnetz_block
+        repvgg_block mobileone_block ghost_bottleneck convnext_block convnext_v2_block
+        fasternet_block inceptionnext_block nf_block NFNet
         stochastic_depth drop_path pyramid_block PyramidNet
         ResNet Identity-Mappings ResNeXt
         Inception-ResNet SENet Stochastic-Depth MobileNetV2 MobileNetV3 EfficientNet Xception
@@ -33,7 +33,7 @@ IDEAS = {
     "attention recalibration squeeze excitation channelwise": """se_block senet_block cbam_block
         eca_block bam_block coordinate_block global_context_block
         selective_kernel sk_block sk_basic_block splat_conv resnest_block mbconv_block
-        mobilenet_v3_block regnet_block ResNeSt
+        mobilenet_v3_block regnet_block regnetz_block ResNeSt
         SENet CBAM ECA-Net BAM SKNet EfficientNet MobileNetV3 RegNet ese_block VoVNetV2
         GhostNet""",
     "spatial place where position": "cbam_block bam_block coordinate_block CBAM BAM",
@@ -63,8 +63,8 @@ IDEAS = {
         amoebanet_reduction_cell ghost_module ghost_bottleneck GhostNet Xception MobileNet
         MobileNetV2 ShuffleNet NASNet""",
     "group grouped cardinality": """aggregate resnext_bottleneck_block resnext_block
-        resnext_two_layer_block regnet_block channel_shuffle shufflenet_unit grouped_sepconv
-        senet_block dpn_block ResNeXt RegNet ShuffleNet AlexNet DPN""",
+        resnext_two_layer_block regnet_block regnetz_block channel_shuffle shufflenet_unit
+        grouped_sepconv senet_block dpn_block ResNeXt RegNet ShuffleNet AlexNet DPN""",
     "bottleneck pointwise 1x1 projection narrow": """bottleneck bottleneck_block residual_block
         inception_module fire_module mlpconv transition_block resnext_bottleneck_block
         regnet_block res2net_block leaky_bottleneck""",
@@ -95,17 +95,18 @@ IDEAS = {
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         mobilenet_v3_block mbconv_block maxout leaky_conv Identity-Mappings""",
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
-        EfficientNet EfficientNetV2 MobileNetV3""",
+        regnetz_block         EfficientNet EfficientNetV2 MobileNetV3""",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
-        mobilenet_v3_block uib_block fused_mbconv_block inv_residual_block MobileNetV2
+        mobilenet_v3_block uib_block fused_mbconv_block inv_residual_block regnetz_block MobileNetV2
         MobileNetV3 MobileNetV4 EfficientNet EfficientNetV2""",
     "fused dense convolution faster training": "fused_mbconv_block EfficientNetV2",
     "ghost intrinsic redundancy redundant": "ghost_module ghost_bottleneck GhostNet",
     "universal uib extra depthwise feed forward ffn": "uib_block MobileNetV4",
-    "compound scaling scale width depth resolution": "EfficientNet RegNet",
+    "compound scaling scale width depth resolution": "EfficientNet RegNet RegNetZ regnetz_block",
     "reparameterization reparameterisation fold fuse merge deploy plain": """repvgg_block
         mobileone_block RepVGG MobileOne""",
-    "design space rule linear widths simple regular anynet": "regnet_block RegNet",
+    "design space rule linear widths simple regular anynet": """regnet_block
+        regnetz_block RegNet RegNetZ""",
     "normalization normalisation norm normalize contrast": """lrn convnext_v2_block
         ws_conv nf_block AlexNet ZFNet BN-Inception ConvNeXt-V2 NFNet""",
     "weight standardization standardisation ws without free scaled skipinit": """ws_conv
@@ -196,6 +197,10 @@ PAPERS = {
     "EfficientNet": Paper("efficientnet_b0", "efficientnet"),
     "EfficientNetV2": Paper("efficientnet_v2_s", "efficientnet_v2"),
     "RegNet": Paper("regnet_x_4gf", "regnet"),
+    "RegNetZ": Paper(
+        authors="Dollár, Singh, Girshick",
+        title="Fast and Accurate Model Scaling",
+    ),
     "DPN": Paper("dpn92", "dpn"),
     "DLA": Paper("dla34", "dla"),
     "RepVGG": Paper("repvgg_a0", "repvgg"),

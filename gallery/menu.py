@@ -103,6 +103,7 @@ MENU = {
         "grouped 1x1, shuffle, depthwise 3x3", "ShuffleNet", 2017, "x, 240", ((28, 28, 240),)
     ),
     "regnet_block": Row("1x1, 3x3 in groups of a width, 1x1", "RegNet", 2020, "x, 32"),
+    "regnetz_block": Row("RegNet's turned inside out, squeezed", "RegNetZ", 2021, "x, 32"),
     "splat_conv": Row("halves, chosen for each channel", "ResNeSt", 2020, "x, 64"),
     "resnest_block": Row("ResNet's with split attention", "ResNeSt", 2020, "x, 64"),
     "ghost_module": Row("1x1, and depthwise ghosts of it", "GhostNet", 2019, "x, 64"),

@@ -65,6 +65,7 @@ MORE = {
     "pyramid_block": "x, 64, 2",
     "resnext_bottleneck_block": "x, 64, 2",
     "regnet_block": "x, 64, 2",
+    "regnetz_block": "x, 64, 2",
     "repvgg_block": "x, 64, 2",
     "mobileone_block": "x, 64, 2",
     "nf_block": "x, 256, 2",

@@ -271,6 +271,8 @@ CALLS = [
     (lambda x: blocks.se_block(x), "r=16: r must be a ratio from 1 to f=8"),
     (lambda x: blocks.regnet_block(x, 24), "width=16: width must be a divisor of f=24, which"),
     (lambda x: blocks.regnet_block(x, 16, se=9), "se=9: se must be None or a ratio from 1 to C=8"),
+    (lambda x: blocks.regnetz_block(x, 9), "width=8: width must be a divisor of 36, r times f=9"),
+    (lambda x: blocks.regnetz_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to C=8"),
     (lambda x: blocks.res2net_block(x, 8, c=1), "c=1: c must be at least 2: one part is kept"),
     (lambda x: blocks.res2net_block(x, 8, se=9), "se=9: se must be None or from 1 to f=8"),
     (lambda x: blocks.dark_block(x, 9), "f=9: f must be C=8, the channels of x"),

@@ -120,6 +120,18 @@ def test_densenet_layer_and_transition():
             "relu",
         ),
         (
+            blocks.regnetz_block,
+            (8,),
+            {},
+            "conv BN silu gconv BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN add",
+        ),
+        (
+            blocks.regnetz_block,
+            (8, 2),
+            {"se": None},
+            "conv BN silu ZeroPadding2D gconv BN silu conv BN",
+        ),
+        (
             blocks.pyramid_block,
             (9, 2),
             {},

@@ -536,6 +536,20 @@ MOBILE = [
     call("regnet_block gate", lambda x: blocks.regnet_block(x, 16, width=8, n=GROUPS, gate=gate))(
         16, 16, 2 * 16 * 16 + 9 * 16 * 8, gn=3 * 16, noisy=True
     ),
+    call("regnetz_block", lambda x: blocks.regnetz_block(x, 16))(
+        16, 16, 2 * 16 * 64 + 9 * 64 * 8 + 2 * 64 * 4, biases=4 + 64, bn=2 * 64 + 16
+    ),
+    call("regnetz_block /2 no se", lambda x: blocks.regnetz_block(x, 24, 2, r=2, width=4, se=None))(
+        16, 24, 16 * 48 + 9 * 48 * 4 + 48 * 24, bn=2 * 48 + 24, size=half
+    ),
+    call("regnetz_block gate", lambda x: blocks.regnetz_block(x, 16, se=8, n=GROUPS, gate=gate))(
+        16,
+        16,
+        2 * 16 * 64 + 9 * 64 * 8 + 2 * 64 * 2,
+        biases=2 + 64,
+        gn=2 * 64 + 16,
+        noisy=True,
+    ),
     call("repvgg_block", lambda x: blocks.repvgg_block(x, 16))(
         16, 16, (9 + 1) * 16 * 16, bn=3 * 16
     ),

@@ -1,4 +1,4 @@
-"""Attention beside the layers of an independent library: the same weights, the same answers."""
+"""Blocks beside the modules of an independent library: the same weights, the same answers."""
 
 import keras
 import numpy as np
@@ -9,12 +9,16 @@ from places import DATA
 from convbook import blocks
 from convbook.blocks.grouped import GroupedConv2D
 
-FILE = DATA / "attention.npz"  # inputs, weights by their names there, and answers of timm's layers
+FILES = DATA / "attention.npz", DATA / "regnetz.npz"  # inputs, weights by timm's names, answers
 KERNELS = (layers.Conv2D, GroupedConv2D, layers.Dense)
 NORMS = (layers.BatchNormalization, layers.LayerNormalization)
 PATHS = (["paths.0.conv", "paths.1.conv", "attn.fc_reduce", "attn.fc_select"],)
 PATHS += (["paths.0.bn", "paths.1.bn", "attn.bn"],)
+REGNETZ = (["conv1.conv", "conv2.conv", "se.fc1", "se.fc2", "conv3.conv"],)
+REGNETZ += (["conv1.bn", "conv2.bn", "conv3.bn"],)
 CASES = {  # the block, and the modules there of its kernels and of its norms, in their order
+    "regnetz": (lambda x: blocks.regnetz_block(x, 16), *REGNETZ),
+    "regnetz_stride": (lambda x: blocks.regnetz_block(x, 24, 2, width=4), *REGNETZ),
     "global_context": (
         lambda x: blocks.global_context_block(x, r=4),
         ["conv_attn", "mlp_add.fc1", "mlp_add.fc2"],
@@ -39,8 +43,9 @@ CASES = {  # the block, and the modules there of its kernels and of its norms, i
 @pytest.mark.parametrize("case", CASES)
 def test_as_in_timm(case):
     block, kernels, norms = CASES[case]
-    kept = np.load(FILE)
-    w = {key.partition("/")[2]: kept[key] for key in kept if key.startswith(f"{case}/")}
+    w = {}
+    for kept in map(np.load, FILES):
+        w |= {key.partition("/")[2]: kept[key] for key in kept if key.startswith(f"{case}/")}
     if case == "coordinate":  # a bias before batch norm, which ours has not
         w["bn1.running_mean"] = w["bn1.running_mean"] - w.pop("conv1.bias")
     i = keras.Input(w["x"].shape[1:])
