@@ -47,7 +47,8 @@ def is_deployed(model: keras.Model) -> bool:
 def prepared_by_layers(x: keras.KerasTensor, p: Preparation) -> keras.KerasTensor:
     # With an odd margin the centre lies between two pixels, unless there are twice as many
     fine = 2 if p.first == "crop" and (p.short - p.crop) % 2 else 1
-    whole = dict(crop_to_aspect_ratio=True, antialias=True, dtype="float32", name="resized")
+    square = p.first != "squash"  # a squashed image becomes one without a cut
+    whole = dict(crop_to_aspect_ratio=square, antialias=True, dtype="float32", name="resized")
     x = layers.Resizing(fine * p.short, fine * p.short, p.interpolation, **whole)(x)
     if p.interpolation == "bicubic":  # which overshoots
         x = layers.ReLU(255.0, dtype="float32", name="clipped")(x)

@@ -1,15 +1,17 @@
 """The libraries' preprocessing for their published weights, and the names of the classes.
 
 preparations.json: {library: {its name: {tag: [short, crop, interpolation, mode, classes]}}}, the
-library's own choice of weights first.  torchvision: the transforms of its weights; its GoogLeNet
-and Inception v3 convert their input to 'tf' themselves.  timm: pretrained_cfg, at the network's own
-size of its two.  pytorchcv: the data sets of its repository.
+library's own choice of weights first; a sixth word, 'squash', is Preparation's first.  torchvision:
+the transforms of its weights; its GoogLeNet and Inception v3 convert their input to 'tf'
+themselves.  timm: pretrained_cfg, at the network's own size of its two.
+pytorchcv: the data sets of its repository.
 keras.applications, entered by our names: the modes of preprocess_input; it says nothing of sizes,
 and 8/7 of the input is the custom of the others.  class_names.json: {classes: their names}.
 """
 
 import json
 import zipfile
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -65,8 +67,9 @@ def prepared_as(of: str) -> Known:
     if tag not in tags:
         known = ", ".join(f"{network}.{t}" for t in tags) if "" not in tags else network
         raise ValueError(f"of={of!r}: of must be {known}")
-    short, crop, interpolation, mode, classes = tags[tag]
+    short, crop, interpolation, mode, classes, *first = tags[tag]
     preparation = Preparation(short, crop, interpolation, **MODES[mode])
+    preparation = replace(preparation, first=first[0]) if first else preparation
     return Known(f"{network}.{tag}" if tag else network, preparation, class_names(classes))
 
 

@@ -23,7 +23,8 @@ MODES: dict[str, dict[str, Any]] = {  # as keras.applications calls them
     "dpn": dict(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3),
     "cifar": dict(mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
 }
-INTERPOLATIONS, ORDERS, FIRST = ("bilinear", "bicubic"), ("RGB", "BGR", "grey"), ("resize", "crop")
+INTERPOLATIONS, ORDERS = ("bilinear", "bicubic"), ("RGB", "BGR", "grey")
+FIRST = ("resize", "squash", "crop")
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -41,8 +42,9 @@ class Preparation:
         scale: factor of the values.
         mean: of each channel in that order, or of each pixel too; subtracted after scaling.
         std: of each channel; divides the difference.
-        first: 'resize', to whole values, as in Pillow and the libraries; or 'crop', as in training
-            here: crops the square from the original image, then resizes it.
+        first: 'resize', to whole values, as in Pillow and the libraries; 'squash', the same, but
+            both sides become short; or 'crop', as in training here: crops the square from the
+            original image, then resizes it.
     """
 
     short: int
@@ -94,6 +96,8 @@ class Preparation:
     def resized_first(self, x: Tensor) -> Tensor:
         h, w = x.shape[-3:-1]
         tall, wide = (self.short * side // min(h, w) for side in (h, w))
+        if self.first == "squash":
+            tall, wide = self.short, self.short
         # As Pillow: across, then down, each to whole values
         for size in ((h, wide), (tall, wide)):
             if size != tuple(x.shape[-3:-1]):
@@ -124,8 +128,9 @@ class Preparation:
         """All settings in one line."""
         mean = "the mean of each pixel" if self.per_pixel else numbers(self.mean)
         x = f"values from 0 to {255 * self.scale:g} less {mean}, divided by {numbers(self.std)}"
-        sides = f"short side {self.short}, centre {self.crop} x {self.crop}, {self.interpolation}"
-        return f"{sides}, {self.order}, {x}"
+        sides = "both sides" if self.first == "squash" else "short side"
+        cut = f"centre {self.crop} x {self.crop}, {self.interpolation}"
+        return f"{sides} {self.short}, {cut}, {self.order}, {x}"
 
     def get_config(self) -> dict[str, Any]:
         return asdict(self)

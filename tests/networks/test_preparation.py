@@ -24,10 +24,11 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 CAFFE = weights.Preparation(**pretrained.PREPARATION)
 
 
-def by_pillow(x, short, crop, interpolation):
+def by_pillow(x, short, crop, interpolation, first):
     """Resized and cropped as torchvision's and timm's transforms do it, with Pillow."""
     image = Image.fromarray(x)
     sides = [int(short * side / min(image.size)) for side in image.size]
+    sides = [short, short] if first == "squash" else sides
     image = image.resize(sides, FILTERS[interpolation])
     left, top = (round((side - crop) / 2) for side in sides)
     return np.asarray(image.crop((left, top, left + crop, top + crop)), "float32")
@@ -35,14 +36,20 @@ def by_pillow(x, short, crop, interpolation):
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 @pytest.mark.parametrize(
-    ("short", "crop", "interpolation"),
-    [(256, 224, "bilinear"), (256, 227, "bilinear"), (235, 224, "bicubic"), (600, 512, "bicubic")],
+    ("short", "crop", "interpolation", "first"),
+    [
+        (256, 224, "bilinear", "resize"),
+        (256, 227, "bilinear", "resize"),
+        (235, 224, "bicubic", "resize"),
+        (600, 512, "bicubic", "resize"),
+        (284, 256, "bicubic", "squash"),
+    ],
 )
-def test_resized_and_cropped_as_pillow_does(name, short, crop, interpolation):
+def test_resized_and_cropped_as_pillow_does(name, short, crop, interpolation, first):
     """To a level of 256 in a few pixels: Pillow counts with whole numbers."""
     x = pretrained.photograph(name)
-    found = np.asarray(weights.Preparation(short, crop, interpolation, scale=1.0)(x))
-    off = np.abs(found - by_pillow(x, short, crop, interpolation))
+    found = np.asarray(weights.Preparation(short, crop, interpolation, scale=1.0, first=first)(x))
+    off = np.abs(found - by_pillow(x, short, crop, interpolation, first))
     assert off.max() <= 2
     assert (off > 0).mean() < 0.01
 
@@ -57,7 +64,7 @@ def test_the_modes_are_those_of_keras_applications(mode):
 
 def test_a_batch_is_its_images_and_grey_has_one_channel():
     batch = np.stack([pretrained.photograph("coffee.png")[:300, :350], np.zeros((300, 350, 3))])
-    for first in ("resize", "crop"):
+    for first in ("resize", "squash", "crop"):
         prepare = replace(CAFFE, first=first)
         for image, one in zip(prepare(batch), batch, strict=True):
             np.testing.assert_array_equal(image, prepare(one))
@@ -93,7 +100,7 @@ def test_at_another_size_all_is_in_proportion():
         (dict(mean=(1, 2)), r"mean=\(1, 2\): mean must be numbers, of shape \(3,\) or"),
         (dict(mean=("a", "b", "c")), "mean must be numbers"),
         (dict(std=(1, 0, 1)), "std must be above 0"),
-        (dict(first="pad"), "first='pad': first must be 'resize' or 'crop'"),
+        (dict(first="pad"), "first='pad': first must be 'resize' or 'squash'"),
     ],
 )
 def test_what_is_no_preparation_is_refused(fields, words):
@@ -161,6 +168,7 @@ TORCHVISION = "torchvision/inception_v3.IMAGENET1K_V1"
     [
         ("timm/resnet50.tv_in1k", None, (256, 224), "bilinear", 0.485),
         ("timm/resnet50", "timm/resnet50.a1_in1k", (235, 224), "bicubic", 0.485),
+        ("timm/resnet50d", "timm/resnet50d.ra2_in1k", (256, 224), "bicubic", 0.485),
         ("timm/resnetv2_50", "timm/resnetv2_50.a1h_in1k", (235, 224), "bicubic", 0.5),
         ("torchvision/resnet50.IMAGENET1K_V2", None, (232, 224), "bilinear", 0.485),
         ("torchvision/inception_v3", TORCHVISION, (342, 299), "bilinear", 0.5),
@@ -174,6 +182,20 @@ def test_rows_of_published_weights(of, full, sides, interpolation, mean):
     assert known.of == (full or of)
     assert (found.short, found.crop) == sides
     assert (found.interpolation, found.mean[0]) == (interpolation, mean)
+
+
+def test_nfnets_see_the_whole_image_squashed():
+    """timm's crop_mode; its other weights of an input's own size crop the resized image."""
+    rows = of_libraries.table("preparations.json")["timm"]
+    squashed = {name for name, tags in rows.items() for row in tags.values() if row[5:]}
+    assert squashed == {"dm_nfnet_f0", "dm_nfnet_f1", "tf_efficientnetv2_b3"}
+    found = weights.prepared_as("timm/dm_nfnet_f0").preparation
+    assert found.first == "squash"
+    assert found.words().startswith("both sides 284, centre 256 x 256, bicubic")
+    ramp = np.broadcast_to(np.linspace(0, 255, 512)[None, :, None], (284, 512, 3)).astype("uint8")
+    seen = np.asarray(replace(found, mean=(0, 0, 0), std=(1, 1, 1), scale=1.0)(ramp))[0, :, 0]
+    assert seen[0] < 20
+    assert seen[-1] > 235
 
 
 def test_rows_that_are_not_there_are_refused():

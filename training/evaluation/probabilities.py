@@ -31,7 +31,7 @@ def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int
     carried out exactly where the Protocol is the centre of an image as it has it.  Raises
     ValueError.
     """
-    if preparation and preparation.first == "resize" and protocol == CENTRE:
+    if preparation and preparation.first != "crop" and protocol == CENTRE:
         images = exactly(part, batch, preparation)
     else:
         images = shown(part, protocol, batch, short, augmentation, statistics)

@@ -72,7 +72,7 @@ def prepared(x: tf.Tensor, p: Preparation) -> tf.Tensor:
 
 def whole(x: tf.Tensor, p: Preparation) -> tf.Tensor:
     """Rounded to whole values from 0 to 255, if the preparation works on 8 bits."""
-    return tf.floor(tf.clip_by_value(x, 0.0, 255.0) + 0.5) if p.first == "resize" else x
+    return tf.floor(tf.clip_by_value(x, 0.0, 255.0) + 0.5) if p.first != "crop" else x
 
 
 def product(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -84,7 +84,7 @@ def product(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def resized_first(side: tf.Tensor, short: tf.Tensor, p: Preparation) -> Line:
     """span of a side of an image that is resized, its short side to p.short, and then cut."""
-    new = p.short * side // short
+    new = p.short if p.first == "squash" else p.short * side // short
     first = tf.cast(tf.round(tf.cast(new - p.crop, "float32") / 2), "int32")
     scale = number(side) / number(new)
     return scale * number(first), scale, tf.constant(0.0), number(side)
