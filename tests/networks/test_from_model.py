@@ -1,5 +1,7 @@
 """Weights of any Keras model of the same network, matched by the structure of the two graphs."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from cases import fill
 from keras import layers, ops
 
 from convbook import architectures
+from convbook.architectures.graph.onnx_graph import OnnxReader
 from convbook.architectures.weights import from_keras, from_model
 from convbook.architectures.weights.published import APPLICATIONS
 
@@ -152,3 +155,60 @@ def test_other_sizes():
         ValueError, match=r"input_shape=\(64, 64, 3\): the source has \(32, 32, 3\)"
     ):
         from_model(ours(input_shape=(64, 64, 3)), theirs())
+
+
+# ONNX graphs, of which only tests/apart/others reads files, with the onnx package
+
+
+def onnx_node(kind, entries, output):
+    own = dict(op_type=kind, input=entries.split(), output=[output], attribute=[], name=output)
+    return SimpleNamespace(**own)
+
+
+def read_onnx(nodes, shapes, values):
+    """The nodes of a graph from x to y, as they are read."""
+    graph = SimpleNamespace(node=nodes, output=[SimpleNamespace(name="y")])
+    own = dict(path="a.onnx", entry=SimpleNamespace(name="x"), values=values, shapes=shapes)
+    return OnnxReader(SimpleNamespace(proto=SimpleNamespace(graph=graph), **own)).graph.nodes
+
+
+def test_an_onnx_graph_is_read_as_a_keras_model_is():
+    """A product and a sum belong to the norm before, a flattening has our order of pixels."""
+    rng = np.random.default_rng(0)
+    drawn = dict(k=(2, 3, 3, 3), g=2, b=2, m=2, v=2, times=(2, 1, 1), plus=(2, 1, 1), w=(12, 5))
+    values = {name: rng.normal(size=shape) for name, shape in drawn.items()}
+    nodes = [
+        onnx_node("Conv", "x k", "c"),
+        onnx_node("BatchNormalization", "c g b m v", "n"),
+        onnx_node("Mul", "n times", "t"),
+        onnx_node("Add", "t plus", "p"),
+        onnx_node("Dropout", "p", "d"),
+        onnx_node("Flatten", "d", "f"),
+        onnx_node("MatMul", "f w", "y"),
+    ]
+    maps = dict.fromkeys("cntpd", (1, 2, 2, 3))
+    shapes = dict(x=(1, 3, 4, 5), f=(1, 12), y=(1, 5)) | maps
+    conv, norm, flat, dense = read_onnx(nodes, shapes, values)
+    kinds = [node.kind for node in (conv, norm, flat, dense)]
+    assert kinds == ["convolution", "batch norm", "flatten", "dense"]
+    assert conv.fields == dict(channels=3, filters=2, groups=1, kernel=(3, 3), stride=(1, 1),
+                               dilation=(1, 1), pads=((0, 0), (0, 0)))  # fmt: skip
+    kernel = conv.weights["kernel"][0]
+    np.testing.assert_array_equal(kernel, values["k"].transpose(2, 3, 1, 0))
+    times, plus = values["times"].ravel(), values["plus"].ravel()
+    np.testing.assert_allclose(norm.weights["gamma"][0], values["g"] * times)
+    np.testing.assert_allclose(norm.weights["beta"][0], values["b"] * times + plus)
+    x = rng.normal(size=(2, 3, 2))  # rows, columns, channels
+    ours, theirs = x.ravel() @ dense.weights["kernel"][0], x.transpose(2, 0, 1).ravel()
+    np.testing.assert_allclose(ours, theirs @ values["w"])
+
+
+def test_onnx_of_unknown_sizes_is_refused():
+    nodes, values = [onnx_node("Conv", "x k", "y")], {"k": np.zeros((2, 3, 1, 1))}
+    for y in ({}, {"y": (1, 2, 0, 4)}):
+        with pytest.raises(ValueError, match="onnx: the size of 'y' is not known in it"):
+            read_onnx(nodes, {"x": (1, 3, 4, 4)} | y, values)
+    (conv,) = read_onnx(nodes, {"x": (1, 3, 4, 4), "y": (1, 2, 4, 4)}, values)
+    assert conv.kind == "convolution"
+    (dense,) = read_onnx(nodes, {"x": (1, 3, 1, 1), "y": (1, 2, 1, 1)}, values)
+    assert (dense.kind, dense.fields) == ("dense", dict(channels=3, units=2))

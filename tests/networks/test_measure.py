@@ -48,6 +48,32 @@ def test_layers(shape, layer, weights, macs):
     assert found.activation_bytes == 4 * sum(sizes)
 
 
+def test_weights_without_values_are_counted_and_not_drawn():
+    """Of a model that was made for its shapes alone, in a layer that is looked into."""
+    drawn = []
+
+    def draw(shape, dtype=None):
+        drawn.append(shape)
+        return ops.zeros(shape, dtype)
+
+    class Own(layers.Layer):
+        def build(self, shape):
+            self.dense = layers.Dense(7, kernel_initializer=draw)
+            self.dense.build(shape)
+
+        def call(self, x):
+            return self.dense(x)
+
+    with keras.StatelessScope(initialize_variables=False):
+        model = model_of((5,), Own())
+    drawn.clear()
+    assert measure(model).macs == 35
+    assert drawn == []
+    with keras.StatelessScope():  # whose end draws what has no value yet
+        pass
+    assert drawn == [(5, 7)]
+
+
 def test_layers_that_count_their_own():
     @keras.saving.register_keras_serializable("tests")
     class Own(layers.Layer):

@@ -14,6 +14,7 @@ MOST = 5  # files of each tier
 CASES = "tests/support/cases.py"
 APART = "tests/apart/"  # runs by itself
 SEARCHED = ("", "tests/support", "tests/apart", "tests/networks", "tests/project")  # by pytest
+COMMON = 12  # files of tests that have a word, beyond which it says little: size, text
 FAR = 99  # imports, where none lead there: a command line starts another process
 
 
@@ -92,7 +93,8 @@ def stem_of(place: Place) -> str:
 
 
 def words(place: Place) -> set[str]:
-    """The name of what was changed, and of all in its module that refers to it."""
+    """The name of what was changed, and of all in its module that refers to it; without common
+    words, if there are others."""
     name = place.mutant.definition.split(".")[-1]
     outer = place.mutant.definition.split(".")[0]
     found = {name, outer} if not name.startswith("__") else {outer}
@@ -104,7 +106,13 @@ def words(place: Place) -> set[str]:
         if users <= found:
             break
         found |= users
-    return found
+    return {word for word in found if how_common(word) <= COMMON} or found
+
+
+@cache
+def how_common(word: str) -> int:
+    """How many files of tests have a word."""
+    return sum(word in names_in(text(file)) for file in all_tests())
 
 
 def names(tree: ast.AST) -> set[str]:

@@ -427,6 +427,14 @@ def test_overrides_that_cannot_be(options, words):
         recipe("resnet20", "cifar10", **options)
 
 
+def test_a_number_above_0_is_one_in_float32():
+    """Its least normal number is taken; half of it would be 0 on a GPU."""
+    least = float(np.finfo("float32").tiny)
+    assert recipe("lenet5", "digits", lr=least)["lr"] == least
+    with pytest.raises(ValueError, match="lr must be a number above 0"):
+        recipe("lenet5", "digits", lr=least / 2)
+
+
 def test_unknown_schedules():
     told = recipe("resnet20", "cifar10")
     with pytest.raises(ValueError, match="schedule='zigzag': schedule must be one of constant"):
