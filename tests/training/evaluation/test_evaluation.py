@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from files import folder, picture, png
 from keras import layers
+from matplotlib.figure import Figure
 
 from convbook import architectures
 from convbook.__main__ import main as convbook
@@ -17,7 +18,7 @@ from convbook.architectures import weights
 from convbook.architectures.graph.fully_convolutional import fully_convolutional
 from convbook.blocks import BN, basic_block, conv, dense, gavgpool, maxpool
 from convbook.training import data
-from convbook.training.evaluation import protocols, scores, trained_network, views
+from convbook.training.evaluation import plots, protocols, scores, trained_network, views
 from convbook.training.evaluation.probabilities import probabilities
 
 SIZE = 8
@@ -114,6 +115,26 @@ def test_what_is_printed():
     assert lines[2:4] == ["  40.00%  top-1 of b", ""]
     assert lines[4:6] == ["  50.00%  top-1, ensemble", "  90.00%  top-5"]
     assert lines[-2:] == ["1 left out, listed in evaluation.json", "!"]
+
+
+@pytest.mark.parametrize("n", [20, 21, 40, 41])
+def test_a_confusion_matrix_is_labelled_where_it_can_be_read(n, tmp_path, monkeypatch):
+    """Counts in up to 20 x 20 cells, but for 0; names of up to 40 classes, upright if short."""
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *p, **k: drawn.append(self))
+    confused = np.eye(n, dtype=int) * 3
+    confused[0, 1] = 2
+    for names in ([f"{i:02}" for i in range(n)], [f"class {i}" for i in range(n)]):
+        plots.draw_confusion(tmp_path / "c.png", confused, names)
+        axes = drawn[-1].axes[0]
+        counts = [text.get_text() for text in axes.texts]
+        assert sorted(counts) == (["2", *"3" * n] if n <= 20 else [])
+        labels = axes.get_xticklabels()
+        assert ([text.get_text() for text in labels] == names) is (n <= 40)
+        assert {text.get_rotation() for text in labels} == {
+            90.0 if len(names[0]) > 2 and n <= 40 else 0.0
+        }
+        assert axes.images[0].get_array()[0, :3].tolist() == [0.6, 0.4, 0]
 
 
 def test_protocols_by_name():

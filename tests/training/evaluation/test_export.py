@@ -19,8 +19,9 @@ from convbook.__main__ import main
 from convbook.architectures import weights
 from convbook.architectures.graph.prepared import first_output
 from convbook.gallery import show
+from convbook.training import data
 from convbook.training.evaluation import predict, trained_network
-from convbook.training.export import command, fastest, formats
+from convbook.training.export import command, fastest, formats, int8
 from convbook.training.export.endpoint import prepared
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
@@ -254,6 +255,24 @@ def test_int8_of_a_nested_network(tmp_path):
     kernels = {tuple(t["shape"]): t["dtype"] for t in file.get_tensor_details()}
     assert kernels[8, 3, 3, 1] is np.float32
     assert kernels[32, 3, 3, 8] is np.int8
+
+
+@pytest.mark.parametrize(("images", "step"), [(200, 1), (201, 2), (401, 3)])
+def test_at_most_200_images_are_shown_to_int8(images, step):
+    """Evenly spaced, one at a time, in whole values."""
+    x = np.arange(images * 4, dtype="uint8").reshape(images, 2, 2, 1)
+    each = int8.shown(data.Split(x, np.zeros(images, int)), lambda x: x)()
+    found = [image for (image,) in each]
+    assert len(found) <= 200
+    np.testing.assert_array_equal(np.concatenate(found), x[::step])
+    assert {(image.shape, image.dtype.name) for image in found} == {((1, 2, 2, 1), "uint8")}
+
+
+def test_what_int8_loses_is_said():
+    same = "the first class is the network's for {} of 100 images"
+    assert int8.Agreement(100, 100, 0.0).words() == same.format(100)
+    led = "; for the others, it led the second by at most 0.25"
+    assert int8.Agreement(98, 100, 0.25).words() == same.format(98) + led
 
 
 def own(**options):

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import files
 import keras
@@ -165,12 +166,27 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     assert (out / "history.csv").read_text().startswith("epoch,")
 
 
+def test_of_equally_accurate_epochs_the_one_of_less_loss_is_the_best():
+    """And of equal ones the first."""
+    info = dict(best=None, history=[])
+    keeper = SimpleNamespace(info=info, of_best=dict, chief=False)
+    best = []
+    for accuracy, loss in [(0.5, 2.0), (0.5, 3.0), (0.5, 1.0), (0.5, 1.0), (0.4, 0.5), (0.6, 9.0)]:
+        Keeper.on_test_end(keeper, dict(accuracy=accuracy, loss=loss))
+        info["history"].append({})
+        best.append(info["best"]["epoch"])
+    assert best == [1, 1, 3, 3, 3, 6]
+    assert info["best"]["val_accuracy"] == 0.6
+
+
 def test_two_runs_do_not_share_a_folder(photos, tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
     with held(out):
         assert trained(photos, out) == 2
-    assert f"process {os.getpid()}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"process {os.getpid()}" in said
+    assert "is writing to it; wait, or name another folder" in said
     assert not list(out.iterdir())
 
 
