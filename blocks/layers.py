@@ -14,6 +14,7 @@ on each side, as Caffe and Torch pad.  Everything is channels-last.
 
 import inspect
 from collections.abc import Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -68,8 +69,14 @@ def norm(x: Vector, n: Norm = BN) -> Tensor:
 def known(n: Norm) -> bool:
     """Whether Keras' layer has these keywords."""
     kind = "Group" if n and "groups" in n else "Layer" if n and n.get("axis") == (-1,) else "Batch"
-    own = inspect.signature(getattr(layers, f"{kind}Normalization").__init__).parameters
-    return n is None or {*n} <= {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
+    return n is None or {*n} <= keywords(getattr(layers, f"{kind}Normalization"))
+
+
+@cache
+def keywords(kind: type[layers.Layer]) -> set[str]:
+    """The keywords of a layer, and those of every layer that matter to a norm."""
+    own = inspect.signature(kind.__init__).parameters
+    return {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
 
 
 def divide(n: Norm, c: int) -> bool:

@@ -31,6 +31,9 @@ def pytest_configure(config):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
+    from remembered import remember
+
+    remember()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -58,11 +61,13 @@ def pytest_collection_finish():
 def fresh():
     """Each test has its own layer names, the default precision and the same random seed."""
     import keras
+    from remembered import kernels_kept
 
-    keras.backend.clear_session(free_memory=False)  # collecting takes 0.1 s a test
+    with kernels_kept():
+        keras.backend.clear_session(free_memory=False)  # collecting takes 0.1 s a test
+        keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")
     keras.config.set_image_data_format("channels_last")
-    keras.utils.set_random_seed(0)
     registered = dict(keras.saving.get_custom_objects())
     yield
     # Pasted texts that a test runs register their layers under the names of ours
