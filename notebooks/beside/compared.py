@@ -104,7 +104,7 @@ def stack(x, f, b=1, k=3, n=None):
 
 
 def cifar_net(x, depth, shortcut="A", **options):
-    """The ResNet paper's net of 6b + 2 layers on maps of 14 x 14; shortcut=None is plain."""
+    """The ResNet paper's net of 6b + 2 layers on maps of 7 x 7; shortcut=None is plain."""
     b = (depth - 2) // 6
     x = resnet.body(x, blocks.basic_block, 16, (b, b, b), (3, 2, 16), shortcut=shortcut, **options)
     return dense(gavgpool(x), 10, None)

@@ -21,6 +21,9 @@
 # Suppose instead that a layer reads the outputs of *all* earlier layers, unchanged. Then it need
 # not relearn what another layer has found, and it can be very narrow. Does a network of narrow
 # layers that read everything make better use of its parameters?
+#
+# > **Seen** on Fashion-MNIST, three seeds: dense below residual by 1.10 ± 3.26 points of test
+# > accuracy, **does not show**.
 
 # %%
 from itertools import pairwise
@@ -217,6 +220,22 @@ grid(
         for k, each in last.items()
     ],
 )  # fmt: skip
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
+#
+# The dense net has three blocks of eight layers, $k$ = 8, the first on maps of 14 x 14; the
+# residual one is the CIFAR ResNet of 20 layers, which begins with maps of 7 x 7. Training takes
+# eight epochs with Adam.
+#
+# The dense net has a fifth fewer weights, but its accuracy is not higher: it is lower by about a
+# point, less than the spread of the seeds. Yet its maps are larger, and it computes almost five
+# times as much, so we cannot say that it makes better use of anything here.
 
 # %% [markdown]
 # ### Every layer is read by all later ones
