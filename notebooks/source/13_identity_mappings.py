@@ -24,6 +24,9 @@
 #
 # and the 1 carries the gradient from any unit to any earlier one without passing through weights.
 # Can a network of 1001 layers learn this way?
+#
+# > **Seen** on Fashion-MNIST, three seeds: original above norm first by 0.02 ± 0.03 in training
+# > loss, **does not show**.
 
 # %%
 import keras
@@ -265,6 +268,21 @@ grid(
 
 # %%
 accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
+#
+# We compare two residual nets of 56 layers with option A shortcuts: one has the original units, the
+# other units with norm and relu first. A first convolution of stride 2 and a max pool make maps of
+# 7 x 7. Training takes six epochs with Adam.
+#
+# Unlike on the digits, the new unit now has the lower training loss with each of the three seeds.
+# But the difference is small, and it varies so much that the interval includes zero.
 
 # %% [markdown]
 # ## Exercises
