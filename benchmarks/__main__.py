@@ -26,7 +26,7 @@ from benchmarks import page
 from benchmarks.frame import kept, pairs
 
 NAMES = (
-    *("build", "grouped", "depth", "fold", "inference", "training"),
+    *("build", "grouped", "depth", "fold", "inference", "training", "recent"),
     *("deploy", "dense", "input", "memory", "scaling", "profile", "operations", "gpu"),
 )
 

@@ -28,6 +28,7 @@ OPTIONS = {
 OWN_SIZE = OPTIONS | {"size": (0, *OPTIONS["size"][1:])}
 EACH, MEDIAN, TORCH = 1.03, 0.95, 1.1  # the targets
 FEW = 4  # rows per process
+NARROW = 0.7  # of the kernels that the twin draws
 
 
 def chosen(text, known):
@@ -61,10 +62,27 @@ def ours(name, size):
 
 
 def twin(name, size):
-    """The network of keras.applications, with its own initial weights."""
+    """The network of keras.applications, with its own initial weights, made narrower."""
     function, arguments, _ = APPLICATIONS[name]
     arguments = arguments | {"weights": None, "input_shape": (size, size, 3)}
-    return getattr(keras.applications, function)(**arguments, classifier_activation=None)
+    whole = getattr(keras.applications, function)(**arguments, classifier_activation=None)
+    return narrowed(unscaled(whole))
+
+
+def narrowed(model):
+    """With kernels so small that rounding does not grow from layer to layer, as in a deep net."""
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(NARROW * layer.kernel)
+    return model
+
+
+def unscaled(model):
+    """The network after the layers that scale its pixels, such as EfficientNet's."""
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    others = model.layers[1:]
+    first = next(layer for layer in others if not isinstance(layer, scaling))
+    return model if first is others[0] else keras.Model(first.input, model.output)
 
 
 def fuse(model):

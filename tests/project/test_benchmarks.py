@@ -254,6 +254,16 @@ def test_all_nets_are_those_with_twins_of_their_own():
     assert {"resnet50", "mobilenet_v1_1.0_224", "nasnet_a_large"} <= {*found}
 
 
+def test_layers_that_scale_pixels_are_no_part_of_a_twin():
+    plain, i = net().model, keras.Input((9, 9, 3))
+    x = layers.Normalization(mean=(1, 2, 3), variance=(4, 5, 6))(layers.Rescaling(1 / 255)(i))
+    whole = keras.Model(i, plain.layers[-1](plain.layers[2](plain.layers[1](x))))
+    x, _ = sides.images(2, 9)
+    assert nets.unscaled(plain) is plain
+    np.testing.assert_allclose(nets.unscaled(whole)(x), plain(x), rtol=1e-6)
+    assert np.abs(whole(x) - plain(x)).max() > 0.1
+
+
 def test_pytorch_sides_count_and_answer_as_ours_do():
     torch = pytest.importorskip("torch")
     ours = net(padding="valid")
