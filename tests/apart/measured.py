@@ -1,10 +1,6 @@
-"""python tests/apart/measured.py: measures all that the ledger shows, and writes it: 20 minutes.
+"""python tests/apart/measured.py: measures all that the ledger shows, and writes it: 20 minutes."""
 
---page writes docs/ledger.md alone, from what was measured before: after a change of facts.json.
---int8 measures only how networks agree in 8 bits, those that the ledger does not have: what was
-interrupted goes on.
-"""
-
+import argparse
 import gc
 import json
 import os
@@ -121,11 +117,24 @@ def all_counts():
 
 
 def main():
-    if sys.argv[1:] != ["--page"]:
+    parser = argparse.ArgumentParser("python tests/apart/measured.py", description=__doc__)
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
+        "--page",
+        action="store_true",
+        help="only write docs/ledger.md from what was measured before, after a change of facts.json",
+    )
+    parts.add_argument(
+        "--int8",
+        action="store_true",
+        help="measure only how networks agree in 8 bits, those that the ledger lacks, and resume",
+    )
+    options = parser.parse_args()
+    if not options.page:
         rooms = (ROOT / "tests" / "networks", ROOT / "tests" / "support", ROOT / "tests" / "apart")
         sys.path += map(str, rooms)
         sections = names.kept("gallery", "ledger.json")
-        if sys.argv[1:] != ["--int8"]:
+        if not options.int8:
             keep(sections := all_counts())
         keep_int8(sections)
         names.kept.cache_clear()
