@@ -122,7 +122,7 @@ def main():
     parts.add_argument(
         "--page",
         action="store_true",
-        help="only write docs/ledger.md from what was measured before, after a change of facts.json",
+        help="only write docs/ledger.md, after a change of facts.json, from what was measured",
     )
     parts.add_argument(
         "--int8",
