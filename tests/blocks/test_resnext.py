@@ -15,9 +15,9 @@ from convbook import blocks
 from convbook.blocks import BN
 
 
-def forms(n, **kwargs):
+def forms(n, c=4):
     """The three forms of aggregate with the weights of the sum of paths, moved across."""
-    args = dict(channels=8, f=16, s=2, c=4, width=3, n=n)
+    args = dict(channels=8, f=16, s=2, c=c, width=3, n=n)
     models = [built(blocks.aggregate, form=form, **args) for form in ("sum", "concat", "grouped")]
     return models, [move(models[0], model) for model in models[1:]]
 
@@ -30,19 +30,19 @@ def joined(several, axis):
 
 def move(paths, other):
     """Sets the weights of another form of aggregate from the sum of paths."""
-    c = convs(paths)
-    first, second, last = c[0:8:2], c[1:8:2], c[8:]
-    n = norms(paths)
+    c, n = convs(paths), norms(paths)
+    both = 2 * len(c) // 3  # 1x1 and 3x3 of each path, before its last
+    first, second, last = c[0:both:2], c[1:both:2], c[both:]
     if len(convs(other)) == 3:
         convs(other)[0].set_weights(joined(first, 3))
         convs(other)[1].set_weights(joined(second, 3))
         if n:
-            norms(other)[0].set_weights(joined(n[0:8:2], 0))
-            norms(other)[1].set_weights(joined(n[1:8:2], 0))
+            norms(other)[0].set_weights(joined(n[0:both:2], 0))
+            norms(other)[1].set_weights(joined(n[1:both:2], 0))
     else:
-        for mine, theirs in zip(convs(other)[:8], c[:8], strict=True):
+        for mine, theirs in zip(convs(other)[:both], c[:both], strict=True):
             mine.set_weights(theirs.get_weights())
-        for mine, theirs in zip(norms(other)[:8], n[:8], strict=True):
+        for mine, theirs in zip(norms(other)[:both], n[:both], strict=True):
             mine.set_weights(theirs.get_weights())
     kernel = joined(last, 2)[:1]
     bias = [] if n else [sum(layer.bias.numpy() for layer in last)]
@@ -51,17 +51,18 @@ def move(paths, other):
         norms(other)[-1].set_weights(n[-1].get_weights())
 
 
+@pytest.mark.parametrize("c", [1, 2, 4])
 @pytest.mark.parametrize("n", [None, BN], ids=["biases", "BN"])
-def test_resnext_forms_are_equal(n):
+def test_resnext_forms_are_equal(n, c):
     """ResNeXt, Figure 3: in inference, in training, and in the moments that training leaves."""
-    (paths, *others), _ = forms(n)
+    (paths, *others), _ = forms(n, c)
     for model in others:
         close(model(IMAGES), paths(IMAGES))
     expected = paths(IMAGES, training=True)
     for model in others:
         close(model(IMAGES, training=True), expected)
     if n:
-        moments = [joined(norms(paths)[i:8:2], 0)[2:] for i in (0, 1)]
+        moments = [joined(norms(paths)[i : 2 * c : 2], 0)[2:] for i in (0, 1)]
         for model in others:
             found = norms(model)
             found = [joined(found[i:-1:2], 0)[2:] for i in (0, 1)]
