@@ -22,8 +22,8 @@ OPTIONS = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not texts"]
 class Chosen:
     """A plugin of pytest: chooses cases, tells which runs, stops when time is up.
 
-    Those whose names have one of words, or the name of a network of module, come first, and one
-    case of each test before two.
+    Those whose names have one of words come first, or the name of a network if module has some,
+    and one case of each test before two.
     """
 
     def __init__(self, log, words=(), module="", most=None, seconds=None, without=()):
@@ -33,7 +33,7 @@ class Chosen:
     @pytest.hookimpl(trylast=True)  # after -m
     def pytest_collection_modifyitems(self, items):
         cases, turns = {}, {}
-        words = [*self.words, *getattr(sys.modules.get(self.module), "NETS", ())]
+        words = [*getattr(sys.modules.get(self.module), "NETS", ())] or self.words
         for i, item in enumerate(items):
             named = any(word in item.name for word in words)
             case = cases[item.function] = cases.get(item.function, -1) + 1

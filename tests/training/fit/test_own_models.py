@@ -10,6 +10,7 @@ from keras import layers
 
 import convbook
 from convbook.__main__ import main as command
+from convbook.training.commands import asked, parse
 
 SHORT = dict(epochs=2, tensorboard=False)
 OWN = """
@@ -85,6 +86,19 @@ def test_probabilities_and_logits_learn_the_same(photos, tmp_path):
         results.append(run.model.get_weights())
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_a_call_is_a_command_line():
+    """Flags that are on, off and as they are anyway; pairs; what is None stays the recipe's."""
+    given = dict(tensorboard=False, synchronize=True, skip_broken=True, seed=3, patience=None)
+    call = asked("lenet5", "folder:x", **given, option={"style": "torch"}, recipe={"lr": 0.3})
+    line = "lenet5 --data folder:x --no-tensorboard --skip-broken --seed 3 --set lr=0.3"
+    assert vars(call) == vars(parse([*line.split(), "--option", "style='torch'"]))
+    usual = parse(["lenet5", "--data", "folder:x"])
+    for flag in ("tensorboard", "skip_broken"):
+        assert getattr(call, flag) is not getattr(usual, flag)
+    with pytest.raises(ValueError, match="tensorboard=1: must be True or False"):
+        asked("lenet5", "digits", tensorboard=1)
 
 
 def test_a_function_of_a_file(photos, tmp_path, capsys):
