@@ -1,4 +1,6 @@
-"""Bad input: one ValueError that names the argument, its value, and what would be right."""
+"""Bad input: one ValueError that names the argument, its value, and what would be right.  And of
+good input every number and flag has an effect.
+"""
 
 import ast
 import inspect
@@ -112,6 +114,79 @@ def called(name, given):
     # Nothing is computed: the weights have shapes and no values
     with keras.StatelessScope(initialize_variables=False):
         return FUNCTIONS[name](*([given.pop("x"), *paths] if paths else []), **given)
+
+
+# Calls in which an option acts that is idle in the good call
+ACTS = {
+    ("blur_block", "blur"): {"s": 2},
+    ("coordinate_block", "r"): {"x": keras.Input((17, 17, 512))},
+    ("ghost_bottleneck", "k"): {"s": 2},
+    ("selective_kernel", "r"): {"x": keras.Input((17, 17, 8)), "f": 1024},
+    ("splat_conv", "r"): {"x": keras.Input((17, 17, 128))},
+}
+
+
+def anonymous(config):
+    """The configuration of a layer, and of those within it, without names and seeds."""
+    if isinstance(config, dict):
+        apart = ("name", "registered_name", "build_config", "seed")
+        return {key: anonymous(value) for key, value in config.items() if key not in apart}
+    if isinstance(config, (list, tuple)):
+        return [*map(anonymous, config)]
+    return config
+
+
+def size_of(value):
+    return value.shape if isinstance(value, keras.KerasTensor) else value
+
+
+def built_by(name, given):
+    """What a call makes, as text: each operation, its arguments, the sizes of weights and maps."""
+    inputs = [v for v in keras.tree.flatten([*given.values()]) if isinstance(v, keras.KerasTensor)]
+    made = []
+    for op, _, outputs, arguments in each_call(keras.Model(inputs, called(name, given))):
+        own = op.get_config() if isinstance(op, keras.Layer) else public(op)
+        sizes = [w.shape for w in getattr(op, "weights", ())], [x.shape for x in outputs]
+        arguments = keras.tree.map_structure(size_of, arguments)
+        made.append(f"{type(op).__name__} {anonymous(own)} {arguments} {sizes}")
+    return made
+
+
+def each_call(model):
+    return [(*call, call.arguments) for call in calls(model)]
+
+
+def public(op):
+    return {key: value for key, value in vars(op).items() if not key.startswith("_")}
+
+
+def other_values(value):
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [other for other in (2 * value, value + 1, value + 2, value // 2) if other]
+    return [value / 2 or 0.25] if isinstance(value, float) else []
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "survivals"])
+def test_every_number_and_flag_has_an_effect(name):
+    """What is built with another value is another graph; values that are refused do not count."""
+    idle, good = [], good_call(name)
+    usual = built_by(name, good)
+    for key, default in parameters(name).items():
+        acts = ACTS.get((name, key), {})
+        given, others = good | acts, []
+        plain = built_by(name, given) if acts else usual
+        for other in other_values(given.get(key, default)):
+            try:
+                others.append(built_by(name, given | {key: other}))
+            except ValueError:
+                continue
+            if others[-1] != plain:
+                break
+        else:
+            idle += [key] if others else []
+    assert idle == []
 
 
 def message_of(call, *args):
