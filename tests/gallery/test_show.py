@@ -283,6 +283,13 @@ def test_a_network_or_a_block_has_each_helper_once():
     assert names[-3:] == ["bottleneck_block", "se_block", "basic_block"]
 
 
+def test_a_path_that_is_gated_is_written_once():
+    """As a function, for the gate, that is called where there is no gate."""
+    printed = text(["inverted_residual_block"], {"gate": "drop_path"})
+    assert printed.count("dwconv(m, k=k, s=s") == 1
+    assert "m = branch(x) if s != 1 or c != f else drop_path(x, branch)\n" in printed
+
+
 def test_options_need_one_name():
     with pytest.raises(ValueError, match="se: options need one name, not basic_block, se_block"):
         text(["basic_block", "se_block"], {"se": 16})
