@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import files
 import keras
 import pytest
+import tensorflow as tf
 from places import ROOT
 
 from convbook.__main__ import main as convbook
 from convbook.training.commands import parse
-from convbook.training.devices.cluster import here
+from convbook.training.devices.cluster import Cluster, here
 from convbook.training.fit import checkpoints, fingerprint
 from convbook.training.fit.folder import held
 from convbook.training.fit.job import of_finished
@@ -224,6 +225,44 @@ def test_every_difference_has_its_name(photos):
             assert words in [" ".join(d[:2]) for d in fingerprint.differences(found(*argv), own)]
         else:
             assert f"{name} {here}" == words
+
+
+class Devices:
+    """Those of two workers, as TensorFlow's strategies have them, without a second process."""
+
+    def __init__(self, other, each=1):
+        self.other, self.each = json.dumps(other), each
+
+    def run(self, function):
+        return function()
+
+    def gather(self, sent, axis):
+        other = tf.constant([*self.other.encode(), ord("\n")], sent.dtype)
+        return tf.concat([sent] * self.each + [other] * self.each, axis)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_worker_that_found_something_else_is_named(each, photos):
+    """On every worker, whatever the devices of each; a worker's own error stays what it is."""
+
+    def found(*argv):
+        return of_finished(parse([*RUN, "--data", f"folder:{photos}", "--out", "x", *argv]))
+
+    own, cluster = found(), Cluster(("a:1", "b:2"), 0)
+    fingerprint.agreed(Devices(own, each), cluster, own)
+    others = {
+        r"worker 1 \(b:2\): --lr 0.5: the chief has 0.1.*; give all workers the same": found(
+            "--lr", "0.5"
+        ),
+        r"worker 1 \(b:2\) cannot train: no space": {"error": "no space"},
+        r"other code: \{.*\} on worker 1 \(b:2\), .* install the same": own
+        | {"code": {"keras": "4"}},
+    }
+    for words, other in others.items():
+        with pytest.raises(ValueError, match=words):
+            fingerprint.agreed(Devices(other, each), cluster, own)
+    with pytest.raises(ValueError, match="my own"):
+        fingerprint.agreed(Devices(own, each), cluster, ValueError("my own"))
 
 
 def workers(data, out, *argv, run=(*RUN, "--batch-size", "4")):
