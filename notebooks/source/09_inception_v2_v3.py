@@ -37,6 +37,9 @@
 #
 # > **Seen** on Fashion-MNIST, three seeds: batch norm above without by 1.50 ± 2.48 epochs within
 # > half of all, **does not show**.
+# >
+# > **Seen** on Fashion-MNIST, three seeds: smoothed above hard by 0.46 ± 2.34 points of test
+# > accuracy, **does not show**.
 
 # %%
 import keras
@@ -389,6 +392,15 @@ claims.curves("batch_norm", "test")
 # %% [markdown]
 # With every seed, batch norm gets there within half of the epochs, but the three seeds scatter so
 # much that the interval includes zero.
+#
+# #### Label smoothing
+#
+# We train the CIFAR ResNet of 20 layers for twelve epochs with Adam, once with smoothed labels and
+# once with hard ones.
+#
+# The mean test accuracy is half a point higher with smoothed labels, less than the spread of the
+# seeds with hard ones. The training losses cannot be compared, for smoothed labels have an entropy
+# of their own, which no network gets below.
 
 # %% [markdown]
 # ## Exercises
