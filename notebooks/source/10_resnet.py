@@ -226,7 +226,14 @@ claims.curves("residual")
 # Eight epochs, as in the first test above, could be too few for the plain net: it might only be
 # slower. So we train the four nets on the digits for 40 epochs, with seeds 0, 1 and 2. They begin
 # as on Fashion-MNIST, so their first stage works on maps of 2 x 2 and the rest on a single pixel.
-#
+
+# %%
+claims.shown("digits")
+
+# %%
+claims.curves("digits")
+
+# %% [markdown]
 # It is not only slower: after 40 epochs the plain net of 56 layers still gets more than four of
 # five training images wrong, while the residual one gets all of them right. On test images its
 # depth does not help: the residual net of 20 layers is better with each of the three seeds. On
