@@ -13,11 +13,12 @@ import numpy as np
 from keras import layers
 
 from convbook import blocks
-from convbook.architectures import densenet, preresnet, resnet
+from convbook.architectures import densenet, nasnet, preresnet, resnet
 from convbook.beside import digits
 from convbook.blocks import BN, conv, dense, gavgpool, maxpool
 
 IMAGES = 5_000
+OPERATIONS = "sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"
 EXPECTED = {
     "units": "each at its best rate, relu reaches 25 % training error in fewer epochs than tanh",
     "batch_norm": "at its best rate, batch norm reaches the accuracy at which the same net without "
@@ -46,6 +47,8 @@ EXPECTED = {
     "pooling": "global mean pooling ends with a higher test accuracy than dense layers, and loses "
     "less of it where the test images are shifted by 3 pixels",
     "smoothing": "label smoothing by 0.1 ends with a higher test accuracy",
+    "search": "at equal multiply-adds, NASNet-A's cells end with a higher test accuracy than each "
+    "of three pairs of cells drawn at random",
     "digits": "on the digits, after 40 epochs, the training loss of the plain net is higher at 56 "
     "layers than at 20, and the residual net's at 56 layers is lower than the plain one's",
 }
@@ -188,6 +191,31 @@ def residual(x, f):
     return x
 
 
+def drawn(seed, b=5):
+    """A normal and a reduction cell, b random rows each; used are the sums that no row reads."""
+    rng = np.random.default_rng(seed)
+
+    def table():
+        rows = []
+        for i in range(b):
+            inputs = ["h", "h_prev", *range(i)]
+            rows.append([of[rng.integers(len(of))] for of in (OPERATIONS, inputs) * 2])
+        read = {state for row in rows for state in row[1::2]}
+        return rows, [i for i in range(b) if i not in read]
+
+    return table(), table()
+
+
+def searched(x, f, tables=nasnet.CELLS):
+    """On maps of 7 x 7: normal, reduction, normal, reduction, normal, of f, 2f and 4f filters."""
+    h_prev, s_prev = None, 1
+    h = maxpool(conv(x, 32, k=3, s=2, n=BN), k=3, s=2)
+    for (rows, used), width, s, _ in nasnet.plan(*tables, 1, f, "cifar"):
+        y = blocks.cell(h_prev, h, width, s, rows=rows, used=used, s_prev=s_prev, n=BN)
+        h_prev, h, s_prev = h, y, s
+    return dense(gavgpool(blocks.act(h, "relu")), 10, None)
+
+
 def dense_head(x):
     return dense(layers.Flatten()(x), 128)
 
@@ -319,6 +347,15 @@ CLAIMS = {
         epochs=12,
         smoothing={"smoothed": 0.1},
         checks=(("test", "smoothed", "hard"),),
+    ),
+    "search": Claim(
+        {"NASNet-A": partial(searched, f=16)}
+        | {
+            f"random {seed}": partial(searched, f=f, tables=drawn(seed))
+            for seed, f in enumerate((19, 17, 17))
+        },
+        epochs=5,
+        checks=tuple(("test", "NASNet-A", f"random {seed}") for seed in range(3)),
     ),
     "digits": Claim(
         {

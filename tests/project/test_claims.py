@@ -31,6 +31,7 @@ CLAIMED = {  # the notebook that shows each
     "cardinality": "17_resnext",
     "inverted": "18_mobilenet",
     "shuffle": "19_shufflenet",
+    "search": "20_nasnet_pnasnet",
     "squeeze": "21_senet",
 }
 KEPT = sorted(name for name in CLAIMS if results.kept(f"claim_{name}"))
