@@ -408,7 +408,7 @@ def entries(node: Node) -> dict[str, str]:
     return found
 
 
-class Plainer(cst.CSTTransformer):
+class Plainer(nodes.Transformer):
     """Loops over what they use: no enumerate whose number nobody reads."""
 
     def leave_For(self, original: Node, updated: Node) -> Node:

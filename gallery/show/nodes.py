@@ -1,9 +1,11 @@
 """Small tools for LibCST's trees: what is in a node, a node with other parts, new nodes."""
 
 import ast
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import libcst as cst
@@ -94,6 +96,37 @@ def within(node: Node, parent: Node, left: bool = False) -> Node:
 
 # Parts of a node.
 
+# The fields with nodes, as they stand in a source, where LibCST has them in another order.
+ORDER: dict[type[Any], str] = {
+    cst.Arg: "keyword value",
+    cst.Attribute: "value attr",
+    cst.ClassDef: "decorators name bases keywords body",
+    cst.ExceptHandler: "type name body",
+    cst.FunctionDef: "decorators name params returns body",
+    cst.IfExp: "body test orelse",
+    cst.Lambda: "params body",
+    cst.Parameters: "posonly_params params star_arg kwonly_params star_kwarg",
+    cst.Slice: "lower upper step",
+}
+# How the fields begin that hold spaces, brackets and commas alone.
+SPACES = (
+    *("comma", "equal", "footer", "header", "indent", "lbrace", "lbracket", "leading", "lines_"),
+    *("lpar", "newline", "rbrace", "rbracket", "rpar", "semicolon", "trailing", "whitespace"),
+)
+
+
+@cache
+def fields(kind: type[Any]) -> list[str]:
+    own = [f.name for f in dataclasses.fields(kind) if not f.name.startswith(SPACES)]
+    return ORDER[kind].split() if kind in ORDER else own
+
+
+def inner(node: Node) -> list[Node]:
+    """The nodes directly within, without spaces; LibCST's own children copies node to find them."""
+    values = [getattr(node, field) for field in fields(type(node))]
+    lists = [value if isinstance(value, (list, tuple)) else (value,) for value in values]
+    return [child for each in lists for child in each if isinstance(child, cst.CSTNode)]
+
 
 def operands(node: Node) -> list[Node]:
     """The expressions directly within node, in the order in which they are evaluated."""
@@ -102,7 +135,7 @@ def operands(node: Node) -> list[Node]:
     if isinstance(node, cst.IfExp):
         return [node.test, node.body, node.orelse]
     found: list[Node] = []
-    for child in node.children:
+    for child in inner(node):
         found += [child] if isinstance(child, cst.BaseExpression) else operands(child)
     return found
 
@@ -125,7 +158,7 @@ def name_nodes(node: Node) -> Iterator[Node]:
         elif isinstance(node, (cst.Attribute, cst.Arg)):
             stack.append(node.value)
         else:
-            stack += reversed(node.children)
+            stack += reversed(inner(node))
 
 
 def names(node: Node) -> set[str]:
@@ -135,7 +168,7 @@ def names(node: Node) -> set[str]:
 
 def walk(node: Node) -> Iterator[Node]:
     """The nodes within, but for those of functions within."""
-    for child in node.children:
+    for child in inner(node):
         yield child
         if not isinstance(child, (cst.FunctionDef, cst.Lambda)):
             yield from walk(child)
@@ -258,12 +291,22 @@ def operation(node: Node) -> Callable[..., Any]:
 # Nodes with other parts.
 
 
+class Transformer(cst.CSTTransformer):
+    """LibCST's, without looking at each field whether a method of ours asks for it: none does."""
+
+    def on_visit_attribute(self, node: Node, attribute: str) -> None:
+        pass
+
+    def on_leave_attribute(self, original: Node, attribute: str) -> None:
+        pass
+
+
 def swapped(node: Node, new: dict[int, Node]) -> Node:
     """node with others in place of the nodes within: new maps the id of one to another."""
     return node.visit(Swap(new))
 
 
-class Swap(cst.CSTTransformer):
+class Swap(Transformer):
     def __init__(self, new: dict[int, Node]):
         super().__init__()
         self.new = new
@@ -288,7 +331,7 @@ class Swap(cst.CSTTransformer):
         return within(new, parent, original is getattr(parent, "left", None))
 
 
-class Rename(cst.CSTTransformer):
+class Rename(Transformer):
     """Other names, or expressions, in place of names."""
 
     def __init__(self, new: dict[str, Any]):

@@ -33,6 +33,7 @@ class Texts:
     def __init__(self, library: Library):
         self.library, self.policy = library, Policy(library)
         self.made: dict[Own, Part] = {}
+        self.cuts: dict[tuple[Own, str], Part] = {}
 
     def part(self, found: Own) -> Part:
         """The one text that a definition has wherever something needs it."""
@@ -68,6 +69,12 @@ class Texts:
 
     def cut(self, found: Own, options: Mapping[str, Any]) -> Part:
         """A block cut to a call: what options say, and else the defaults, is written in."""
+        key = found, repr(options)
+        if key not in self.cuts:
+            self.cuts[key] = self.cut_anew(found, options)
+        return self.cuts[key]
+
+    def cut_anew(self, found: Own, options: Mapping[str, Any]) -> Part:
         if not self.policy.is_cut(found):
             raise ValueError(
                 f"{', '.join(options)}: {found.name} is printed whole, without options"
@@ -98,7 +105,7 @@ class Texts:
         return Part(source, {name: at for name, at in needs.items() if at and at != found})
 
 
-class Plain(cst.CSTTransformer):
+class Plain(nodes.Transformer):
     """Takes out what only the library needs: annotations, checks, hints for its tools.
 
     checks: the names of what checks arguments.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain, count
 from keyword import iskeyword
 
 import libcst as cst
@@ -166,7 +167,7 @@ def reached(node: Node, variable: str, effect: bool) -> bool | None:
 # Names.
 
 
-class Scopes(cst.CSTTransformer):
+class Scopes(nodes.Transformer):
     """Gives the variables of a function, and of all that is within it, their names."""
 
     def __init__(self, hints: Hints):
@@ -255,7 +256,7 @@ class Names:
 
 def free(bases: list[str], others: set[str]) -> str:
     """The first name that others do not have, of bases and the first with a number."""
-    names = [*bases, *(f"{bases[0]}{i}" for i in range(1, 1000))]
+    names = chain(bases, (f"{bases[0]}{i}" for i in count(1)))
     return next(name for name in names if name not in others and not iskeyword(name))
 
 

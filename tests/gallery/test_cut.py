@@ -3,9 +3,11 @@
 import ast
 import textwrap
 
+import libcst as cst
 import pytest
+from places import ROOT
 
-from convbook.gallery.show import text
+from convbook.gallery.show import nodes, text
 from convbook.gallery.show.library import Library
 from convbook.gallery.show.text import Texts
 
@@ -499,3 +501,29 @@ def test_what_cannot_be_cut_is_refused_by_what_it_is(cut):
 def test_letters_and_layers_have_no_options_to_cut(cut):
     with pytest.raises(ValueError, match="a: conv is printed whole, without options"):
         cut("def block(x):\n    return conv(x, 8)", "conv", a=None)
+
+
+SPACES = (cst.BaseParenthesizableWhitespace, cst.TrailingWhitespace, cst.EmptyLine, cst.Newline)
+MARKS = (cst.LeftParen, cst.RightParen, cst.Comma, cst.Semicolon, cst.AssignEqual, cst.Dot)
+MARKS += (cst.LeftCurlyBrace, cst.RightCurlyBrace, cst.LeftSquareBracket, cst.RightSquareBracket)
+MARKS += (cst.Colon, cst.ParamSlash)
+# What those have nowhere
+TREE = """
+def f(a, /, b, *c, d, **e):
+    return a[b:c:d]
+"""
+
+
+def test_the_nodes_within_are_those_of_libcst():
+    """In the order of the source, but for spaces and marks: of every third file of blocks."""
+    todo, met = [cst.parse_module(TREE)], set()
+    files = [*sorted((ROOT / "blocks").glob("*.py"))[::3], ROOT / "architectures" / "catalog.py"]
+    todo += [cst.parse_module(file.read_text()) for file in files]
+    while todo:
+        node = todo.pop()
+        met.add(type(node))
+        every = [child for child in node.children if not isinstance(child, SPACES + MARKS)]
+        found = [child for child in nodes.inner(node) if not isinstance(child, SPACES + MARKS)]
+        assert [*map(id, found)] == [*map(id, every)], type(node)
+        todo += every
+    assert nodes.ORDER.keys() <= met
