@@ -116,14 +116,15 @@ SPACES = (
 
 
 @cache
-def fields(kind: type[Any]) -> list[str]:
+def fields(kind: Any) -> list[str]:
     own = [f.name for f in dataclasses.fields(kind) if not f.name.startswith(SPACES)]
     return ORDER[kind].split() if kind in ORDER else own
 
 
 def inner(node: Node) -> list[Node]:
     """The nodes directly within, without spaces; LibCST's own children copies node to find them."""
-    values = [getattr(node, field) for field in fields(type(node))]
+    kind: Any = type(node)
+    values = [getattr(node, field) for field in fields(kind)]
     lists = [value if isinstance(value, (list, tuple)) else (value,) for value in values]
     return [child for each in lists for child in each if isinstance(child, cst.CSTNode)]
 

@@ -33,7 +33,7 @@ class Texts:
     def __init__(self, library: Library):
         self.library, self.policy = library, Policy(library)
         self.made: dict[Own, Part] = {}
-        self.cuts: dict[tuple[Own, str], Part] = {}
+        self.known: dict[tuple[Own, str], Part] = {}
 
     def part(self, found: Own) -> Part:
         """The one text that a definition has wherever something needs it."""
@@ -70,9 +70,9 @@ class Texts:
     def cut(self, found: Own, options: Mapping[str, Any]) -> Part:
         """A block cut to a call: what options say, and else the defaults, is written in."""
         key = found, repr(options)
-        if key not in self.cuts:
-            self.cuts[key] = self.cut_anew(found, options)
-        return self.cuts[key]
+        if key not in self.known:
+            self.known[key] = self.cut_anew(found, options)
+        return self.known[key]
 
     def cut_anew(self, found: Own, options: Mapping[str, Any]) -> Part:
         if not self.policy.is_cut(found):
