@@ -1,9 +1,8 @@
 """Recompute: training as the plain dense block in all but memory, which grows linearly."""
 
 import json
-import subprocess
-import sys
 
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -254,8 +253,7 @@ def test_two_devices_are_one(tmp_path):
     """
     model = net(True)
     model.save(tmp_path / "model.keras")
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "model.keras")]
-    run = subprocess.run(command, env=finding(), capture_output=True, text=True)
+    run = interpreter.run(PROGRAM, tmp_path / "model.keras", env=finding())
     assert run.returncode == 0, run.stderr
     synchronized, ours, differ, moved, answers = json.loads(run.stdout)
     assert synchronized < 1e-5

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -63,7 +64,8 @@ def in_fresh_interpreter(folder, cases):
     """What RUNNER writes down of cases (call, text, shapes) whose data lie in a folder."""
     (folder / "cases.json").write_text(json.dumps(cases))
     (folder / "same.py").write_text((ROOT / "tests" / "support" / "same.py").read_text())
-    subprocess.run([sys.executable, "-c", RUNNER], cwd=folder, check=True, timeout=900)
+    done = interpreter.run(RUNNER, cwd=folder)
+    assert done.returncode == 0, done.stderr
     return json.loads((folder / "results.json").read_text())
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -163,7 +164,8 @@ def prove(folder, cases):
     cases = [(name, call(name, options)) for name, options in cases]
     ours = [prepared(folder, i, *case) for i, case in enumerate(cases)]
     (folder / "texts.json").write_text(json.dumps([show.text([name], o) for name, o in cases]))
-    subprocess.run([sys.executable, "-c", RUNNER], cwd=folder, check=True, timeout=1200)
+    done = interpreter.run(RUNNER, cwd=folder)
+    assert done.returncode == 0, done.stderr
     found = json.loads((folder / "found.json").read_text())
     for i, (case, (outputs, layers)) in enumerate(zip(cases, ours, strict=True)):
         assert found[i] == layers, case

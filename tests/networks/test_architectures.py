@@ -1,8 +1,6 @@
 """LeNet-5 and the ResNets: exact to the paper's tables, and every option of create."""
 
-import subprocess
-import sys
-
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -577,7 +575,8 @@ def test_command_line(capsys):
 
 
 def run(code, *arguments):
-    subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
+    done = interpreter.run(code, *arguments)
+    assert done.returncode == 0, done.stderr
 
 
 def test_recursion_limit_is_never_lowered():

@@ -1,10 +1,9 @@
 """How images are prepared for published weights, and that a model knows it wherever it goes."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
+import interpreter
 import keras
 import numpy as np
 import pretrained
@@ -257,8 +256,7 @@ def test_loaded_in_a_fresh_interpreter_it_is_the_same(squeezenet, tmp_path):
     model, _, path = squeezenet
     x = np.asarray(CAFFE(pretrained.photograph("coffee.png")))[None]
     np.save(tmp_path / "x.npy", x)
-    command = [sys.executable, "-c", LOAD, path, tmp_path / "y.npy", tmp_path / "x.npy"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = interpreter.run(LOAD, path, tmp_path / "y.npy", tmp_path / "x.npy")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"PreparedModel {CAFFE.words()} Egyptian cat"
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model(x))

@@ -2,10 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
 import zipfile
 
+import interpreter
 import pytest
 from places import DATA
 
@@ -77,8 +76,7 @@ def loaded(tmp_path_factory):
     aside, modules = tmp_path_factory.mktemp("again"), {}
     for name in NAMES:
         modules.setdefault(TRAINING.get(name, "convbook.blocks"), []).append(name)
-    command = [sys.executable, "-c", LOAD, SAVED, aside, json.dumps(modules)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = interpreter.run(LOAD, SAVED, aside, json.dumps(modules))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), aside
 

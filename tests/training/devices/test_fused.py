@@ -1,8 +1,6 @@
 """Batch norm by TensorFlow's kernel is Keras' own: answers, gradients, statistics and the file."""
 
-import subprocess
-import sys
-
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -189,7 +187,7 @@ model = keras.saving.load_model({str(path)!r})
 assert not any(getattr(layer, "synchronized", False) for layer in model.layers)
 np.save({str(tmp_path / "y.npy")!r}, model.predict(np.load({str(tmp_path / "x.npy")!r}), verbose=0))
 """
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    run = interpreter.run(code, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), rtol=1e-4)
 

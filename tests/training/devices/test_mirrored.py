@@ -1,9 +1,8 @@
 """Two virtual devices under MirroredStrategy train a net of these blocks to the weights of one."""
 
 import json
-import subprocess
-import sys
 
+import interpreter
 from places import finding
 
 # In a process of its own: of two MirroredStrategy objects the second takes the first's keys.
@@ -138,8 +137,7 @@ print(json.dumps([float(apart), float(wrong)]))
 
 def told(program):
     """What a program prints in a process of its own, as JSON."""
-    command = [sys.executable, "-c", program]
-    run = subprocess.run(command, env=finding(), capture_output=True, text=True)
+    run = interpreter.run(program, env=finding())
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 

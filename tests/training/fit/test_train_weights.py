@@ -1,10 +1,9 @@
 """convbook train --weights: images as the weights have them, from training to what is deployed."""
 
 import json
-import subprocess
-import sys
 
 import files
+import interpreter
 import keras
 import numpy as np
 import pretrained
@@ -167,9 +166,8 @@ def test_what_a_run_leaves_knows_its_images(photos, bare, tmp_path, capsys):
     images = np.random.default_rng(0).integers(0, 256, (3, 146, 146, 3), "uint8")
     np.save(tmp_path / "images.npy", images)
     command = [out / "deployed.keras", tmp_path / "images.npy", tmp_path / "answers.npz"]
-    script = tmp_path / "fresh.py"
-    script.write_text(FRESH)
-    subprocess.run([sys.executable, script, *command], check=True, cwd=tmp_path)
+    done = interpreter.run(FRESH, *command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     expected = keras.ops.softmax(model(model.preparation(images)))
     for found in np.load(tmp_path / "answers.npz").values():
         np.testing.assert_allclose(found, expected, atol=1e-5)

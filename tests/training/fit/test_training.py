@@ -5,10 +5,9 @@ import csv
 import json
 import math
 import os
-import subprocess
-import sys
 
 import files
+import interpreter
 import keras
 import numpy as np
 import pytest
@@ -89,8 +88,7 @@ print(model.compiled, model.losses)
     parts = data.load("digits", 32, 1)
     held = {f"{p}_{a}": getattr(getattr(parts, p), a) for p in ("val", "test") for a in "xy"}
     np.savez(run.parent / "held.npz", **held)
-    argv = [sys.executable, "-c", code, str(run), str(run.parent / "held.npz")]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT)
+    done = interpreter.run(code, run, run.parent / "held.npz", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     val, test, foreign, state = done.stdout.splitlines()
     result = json.loads((run / "result.json").read_text())
