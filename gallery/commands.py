@@ -37,13 +37,13 @@ def find(parser: Parser) -> Command:
         if not rows:
             near = finding.nearest(text, [*finding.entries()])
             hint = f"; nearest: {', '.join(near)}" if near else ""
-            raise ValueError(f"nothing is found for {text!r}{hint}")
+            raise ValueError(f"nothing found for {text!r}{hint}")
         shown = rows if options.all else rows[:ROWS]
         print("\n".join(aligned([[r.name, r.what, r.paper, str(r.year)] for r in shown])))
         if len(shown) < len(rows):
             print(f"and {len(rows) - len(shown)} more: convbook find --all {text}")
         if others := finding.asked(text)[1]:
-            print(f"nothing is found by: {', '.join(others)}")
+            print(f"nothing found for: {', '.join(others)}")
 
     return printed
 

@@ -57,7 +57,7 @@ def short(value: float, step: float) -> str:
 
 def ways(value: float, step: float, counts: Mapping[str, float]) -> Iterator[str]:
     """How counts give what is printed; "" if the first of them does when rounded."""
-    for cut, least, most in (("", -step / 2, step / 2), ("digits cut off", 1e-9 - step, 0)):
+    for cut, least, most in (("", -step / 2, step / 2), ("truncated", 1e-9 - step, 0)):
         for i, (how, count) in enumerate(counts.items()):
             if least <= value - count <= most:
                 yield ", ".join(filter(None, [cut, f"{how}: {count:,}" if i else ""]))
@@ -102,7 +102,7 @@ def paper(name: str, key: str) -> Iterator[Figure]:
         counts["kernels alone"] = ours["weights"]
         counts["with batch norm's statistics"] = ours["total"]
     for variant, other in of.get("variants", {}).items():
-        counts[f"the reading {variant}"] = other["computed"][counted]
+        counts[f"variant {variant}"] = other["computed"][counted]
     for figure in of.get("published", {}).get(key) or ():
         if figure["value"] and not OTHER.search(figure["as_printed"]):
             yield compared(figure, counts, of["errata"])
@@ -136,7 +136,7 @@ def difference(of: Mapping[str, Any], library: str, count: int) -> str:
         if i["library"].startswith(library) and i["trainable"] == count
     ]
     readings = [
-        f"the reading {variant}"
+        f"variant {variant}"
         for variant, other in of.get("variants", {}).items()
         if other["computed"]["trainable"] == count
     ]

@@ -21,12 +21,12 @@ BRIEF = {"keras.applications": "keras", "torchvision": "tv", "pytorchcv": "pcv"}
 HEAD = """network, other names, parameters, printed, multiply-adds, printed, stages, golden,
 counted by, weights, published"""
 LEGEND = """
-printed     in the paper: * if ours gives it counted or rounded in another way, ! if it does not
-golden      how far our outputs are from those recorded of other libraries
-counted by  libraries that have it (tv torchvision, pcv pytorchcv), ! if not with as many weights
-weights     libraries whose weights it takes
+printed     in the paper: * if we get it by counting or rounding in another way, ! if not
+golden      largest difference of our outputs from those recorded of other libraries
+counted by  libraries that have it (tv torchvision, pcv pytorchcv), ! if with other counts
+weights     libraries whose weights it loads
 published   top-1 / top-5 error or accuracy
-docs/ledger.md says it in full, convbook nets NAME says it of one."""
+docs/ledger.md has the details; convbook nets NAME shows them for one network."""
 
 
 def size(shape: Sequence[int | None]) -> str:

@@ -39,7 +39,7 @@ in a paper. Where papers contradict themselves, [errata](errata.md) says which v
 We measure parameters and multiply-adds on the built network: trainable parameters, and the
 multiply-adds of convolutions and dense layers for one image, without auxiliary heads. A *printed*
 figure stands in plain type if our count rounds to it; *in italics* if another way of counting gives
-it (kernels alone, with batch norm's statistics, another reading of the paper, digits cut off); in
+it (kernels alone, with batch norm's statistics, another reading of the paper, truncated digits); in
 **bold** if none does. The libraries' columns show their trainable parameters, bold where they
 differ from ours. Each italic and bold figure is [explained below](#differences). Releases:
 {releases}.

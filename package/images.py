@@ -43,7 +43,7 @@ def why_not(path: str | os.PathLike[str]) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except PermissionError:
-        return "may not be read"
+        return "no permission to read it"
     except (OSError, ValueError):  # a link to itself, a name too long, one with a null
         return "not found"
     kinds = (kind for kind, test in OTHERS.items() if test(mode))
@@ -86,7 +86,7 @@ def known(link: str, seen: set[tuple[int, int]]) -> str | None:
     target, here = os.path.realpath(link), os.path.realpath(os.path.dirname(link))
     if os.path.commonpath([target, here]) == target:
         return f"{shown(target)}, a folder above it"
-    return f"{shown(target)}, which is read already" if identity(link) in seen else None
+    return f"{shown(target)}, which is already read" if identity(link) in seen else None
 
 
 def identity(folder: str) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def walk(top: str, found: Listing, seen: set[tuple[int, int]]) -> list[str]:
             seen.add(identity(here))
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError:
-            found.unreadable.append((here, "a folder that may not be read"))
+            found.unreadable.append((here, "a folder without permission to read it"))
             continue
         for entry in entries:
             if why := hidden(entry.name):

@@ -85,7 +85,7 @@ def is_own(network: str) -> bool:
 def unknown(name: str, names: Iterable[str]) -> str:
     """Words on a network that is not among names."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
-    return f"name={name!r}: there is no such architecture; nearest: {near or 'see names()'}"
+    return f"name={name!r}: there is no such network; nearest: {near or 'see names()'}"
 
 
 def data_source(data: str) -> tuple[str, str]:

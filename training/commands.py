@@ -28,16 +28,16 @@ PASSPORT = """
     convbook check photos                       a folder of images, one folder per class
     convbook check tfrecord:'records/*'         TFRecord files
 
-Every image is decoded once; what was found is kept, so that training begins at once.  Classes,
-parts and counts, sizes, colours, what is turned upright by its EXIF tag, what is left out and why,
-equal images in two classes or parts, classes with few images."""
+Every image is decoded once, and the findings are kept, so that training starts at once.  The report
+has classes, parts, counts, sizes and colours; images that their EXIF tag turns upright; what is
+left out and why; equal images in two classes or parts; and classes with few images."""
 
 
 def train(parser: Parser) -> Command:
     """convbook train: its arguments; returns what trains."""
     parser.description = f"{parser.description}\n{EXAMPLES}"
-    own = "or your own: MODEL.keras, or FILE.py:FUNCTION, which is given input_shape and classes"
-    help = f"a network, which convbook nets lists; {own}"
+    own = "or your own: MODEL.keras, or FILE.py:FUNCTION, called with input_shape and classes"
+    help = f"a network that convbook nets lists; {own}"
     parser.add_argument("model", metavar="NAME", help=help)
     for of in (of_data, of_recipe, of_weights, of_devices, of_run):
         of(parser.add_argument_group(of.__name__.removeprefix("of_")).add_argument)
@@ -87,7 +87,7 @@ def asked(model: Any, data: Any, recipe: Any = None, **given: Any) -> Namespace:
     for key, value in given.items():
         if key not in known or key == "model":
             has = ", ".join(key for key in known if key != "model")
-            raise ValueError(f"{key}={value!r}: train has {has}")
+            raise ValueError(f"{key}={value!r}: train has no such option; it has {has}")
         argv += typed(key, value, known[key])
     options = parse(argv)
     if isinstance(name, names.AtHand):
@@ -158,12 +158,19 @@ def of_recipe(add: Add) -> None:
     add("--steps", type=whole(1), help="instead of epochs")
     add("--batch-size", type=whole(1), metavar="IMAGES", help="on all devices together")
     add("--lr", type=number, help="peak learning rate")
-    alike = "balanced: small classes count as much as large ones"
+    alike = "balanced: rare classes count as much as frequent ones"
     add("--class-weights", choices=("balanced",), help=alike)
-    add("--lr-scale", default="none", choices=("none", "linear", "sqrt"), help="with the batch")
+    add(
+        "--lr-scale",
+        default="none",
+        choices=("none", "linear", "sqrt"),
+        help="scale the rate with the batch",
+    )
     repeatable = dict(type=pair, action="append", default=[], metavar="NAME=VALUE")
     add("--set", **repeatable, help="a field of the recipe, such as weight_decay=0; repeatable")
-    of_network = "of the network, such as survival=0.5 (see architectures.create); repeatable"
+    of_network = (
+        "an option of the network, such as survival=0.5 (see architectures.create); repeatable"
+    )
     add("--option", **repeatable, help=of_network)
 
 
@@ -173,15 +180,13 @@ def of_weights(add: Add) -> None:
         metavar="W",
         help="imagenet, timm/NAME.TAG or a file; the head starts from scratch",
     )
-    of = (
-        "whose the weights are, as torchvision/resnet50, which brings the options they need; or own"
-    )
+    of = "where the weights are from, as torchvision/resnet50; sets the options they need; or own"
     add("--of", metavar="LIBRARY/NAME", help=of)
     preparation.add_to(add)
     add("--init-from", metavar="MODEL.keras", help="load layers with the same names and shapes")
     only = "with --init-from: load only layers whose names match"
     add("--init-only", type=regex, metavar="REGEX", help=only)
-    add("--freeze", metavar="STAGE", help="body, or the last stage that is not trained")
+    add("--freeze", metavar="STAGE", help="body, or the last stage to freeze")
     add(
         "--unfreeze", type=whole(1), metavar="EPOCH", help="train all layers after this many epochs"
     )
@@ -198,21 +203,26 @@ def of_devices(add: Add) -> None:
     )
     add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
     add("--jit", action="store_true", help="compile with XLA")
-    add("--no-synchronize", dest="synchronize", action="store_false", help="batch norm by device")
-    add("--workers", metavar="HOST:PORT,...", help="all machines, the chief first; with --index")
-    add("--index", type=whole(0), help="which of the workers this is")
+    add(
+        "--no-synchronize",
+        dest="synchronize",
+        action="store_false",
+        help="separate batch norm on each device",
+    )
+    add("--workers", metavar="HOST:PORT,...", help="all machines, chief first; needs --index")
+    add("--index", type=whole(0), help="this worker's place in --workers, from 0")
     add("--tpu", metavar="NAME", help="train on that TPU; local on a TPU's own machine")
 
 
 def of_run(add: Add) -> None:
     add("--seed", type=whole(0), default=0)
-    add("--deterministic", action="store_true", help="the same bits at every run, but slower")
-    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
-    progress = "what progress is; default: val_accuracy"
+    add("--deterministic", action="store_true", help="bit-identical in every run, but slower")
+    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after these without progress")
+    progress = "the metric of --patience; default: val_accuracy"
     add("--monitor", default="val_accuracy", choices=MONITORS, help=progress)
-    add("--save-every", type=whole(1), metavar="STEPS", help="and at the end of each epoch")
-    add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints; default: 2")
-    add("--log-every", type=whole(1), metavar="STEPS", help="a line for each so many steps")
+    add("--save-every", type=whole(1), metavar="STEPS", help="save in between epochs, too")
+    add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints to keep; default: 2")
+    add("--log-every", type=whole(1), metavar="STEPS", help="print a line every so many steps")
     add("--no-tensorboard", dest="tensorboard", action="store_false")
     add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
 
@@ -222,9 +232,18 @@ def check(parser: Parser) -> Command:
     parser.description = f"{parser.description}\n{PASSPORT}"
     add = parser.add_argument
     add("data", metavar="DATA", help=f"{', '.join(names.DATA_SOURCES)}, or the path of a folder")
-    add("--skip-broken", action="store_true", help="look at all, and list what cannot be used")
-    add("--first-label", type=whole(0), metavar="N", help="of tfrecord: what class 0 is labelled")
-    add("--out", metavar="FILE.json", help="all of it, with each file that is left out, to keep")
+    add(
+        "--skip-broken",
+        action="store_true",
+        help="check all files, and list those that cannot be used",
+    )
+    add(
+        "--first-label",
+        type=whole(0),
+        metavar="N",
+        help="with tfrecord: the label of the first class",
+    )
+    add("--out", metavar="FILE.json", help="write the full report, with every file left out")
     return checked
 
 

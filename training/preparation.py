@@ -16,7 +16,10 @@ OWN = "own"  # of weights that are of no library
 
 def add_to(add: Callable[..., Any]) -> None:
     """The option that says how images are prepared, if a bare file does not."""
-    prepared = "images for a bare file: caffe, tf, torch (as keras.applications) or FILE.json"
+    prepared = (
+        "how to prepare images, for a bare file: caffe, tf, torch (as "
+        "keras.applications) or FILE.json"
+    )
     add("--preparation", metavar="P", help=prepared)
 
 
@@ -51,7 +54,7 @@ def settled(known: "Known | str", path: str, size: int, channels: int, classes: 
         names = class_names("imagenet") if known in MODES and classes == 1000 else None
         known = Known(f"--preparation {known}", mode(known, size), names)
     if known.preparation.channels != channels:
-        takes = f"of {known.preparation.channels} channels, {path} takes {channels}"
+        takes = f"of {known.preparation.channels} channels, but {path} takes {channels}"
         raise ValueError(f"{known.of} prepares images {takes}")
     return known._replace(preparation=known.preparation.at(size))
 

@@ -31,7 +31,7 @@ class OnnxModel:
             onnx.checker.check_model(model)
             self.proto = without_softmax(model)
         except Exception as error:  # of protobuf and of the checker, of many kinds
-            raise ValueError(f"{path}: is no ONNX model: {str(error).strip()[:200]}") from error
+            raise ValueError(f"{path}: is not an ONNX model: {str(error).strip()[:200]}") from error
         graph = self.proto.graph
         self.path = path
         self.values = {v.name: onnx.numpy_helper.to_array(v) for v in graph.initializer}
@@ -202,7 +202,9 @@ class OnnxReader:
             return made(name, "relu6")
         plain = {"GlobalAveragePool": "global mean", "Concat": "concat", **ACTIVATIONS}
         if kind not in plain:
-            raise ValueError(f"{self.model.path}: {name} is {kind}, which is not known here")
+            raise ValueError(
+                f"{self.model.path}: {name} is {kind}, an operation that convbook cannot read"
+            )
         return made(name, plain[kind])
 
     def weighted(self, each: Any, given: dict[str, Any], constants: list[np.ndarray],
@@ -268,7 +270,7 @@ def constant(each: Any, given: dict[str, Any], constants: list[np.ndarray]) -> n
     if each.op_type in SHAPES or each.op_type == "Identity":
         return constants[0]  # its values in their order
     raise ValueError(
-        f"{each.name or each.output[0]}: {each.op_type} of constants is not known here"
+        f"{each.name or each.output[0]}: convbook cannot compute {each.op_type} of constants"
     )
 
 

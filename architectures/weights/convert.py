@@ -213,7 +213,7 @@ class Reading:
             if weight is None:
                 refuse(entry, value, f"{self.model.name} has no {' '.join(target)}")
             if id(weight) in values:
-                refuse(entry, value, f"{weight.path} has its entry already")
+                refuse(entry, value, f"{weight.path} already has its entry")
             values[id(weight)] = self.ours(entry, value, layer, weight)
         missing = [weight for weight in self.model.weights if id(weight) not in values]
         if missing:

@@ -119,9 +119,7 @@ def load_ours(model: keras.Model, path: Any) -> None:
         raise ValueError(f"weights={path!r} does not fit {model.name}: {why}") from error
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
-            raise ValueError(
-                f"weights={path!r}: {weight.path} has values that are no finite numbers"
-            )
+            raise ValueError(f"weights={path!r}: {weight.path} has values that are not finite")
 
 
 def difference(model: keras.Model, path: Any) -> str | None:

@@ -125,7 +125,7 @@ def assign(model: keras.Model, values: dict[int, np.ndarray]) -> None:
         if id(weight) not in values:
             raise ValueError(f"the source has nothing for {weight.path} {tuple(weight.shape)}")
         if not np.isfinite(values[id(weight)]).all():
-            raise ValueError(f"the source has values for {weight.path} that are no finite numbers")
+            raise ValueError(f"the source has values for {weight.path} that are not finite")
     for weight in model.weights:
         weight.assign(values[id(weight)])
 

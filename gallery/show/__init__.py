@@ -1,7 +1,7 @@
 """convbook show NAME [option=value ...]: one text that stands alone, cut from the tested source.
 
-The text has only what the call needs: options are decided and helpers written into the block;
-tensors, sizes and n stay parameters.  It imports only Keras.
+The text has only what the call needs: options are decided, and helpers are written into the block.
+Tensors, sizes and n stay parameters.  It imports only Keras.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from convbook.names import networks
 
 __all__ = ["definition", "formatted", "highlighted", "installed", "text"]
 
-LETTERS = "letters"  # in place of a name: all helper layers
+LETTERS = "letters"  # instead of a name: all helper layers
 KINDS = "constant", "letter", "layer", "block"  # the order of a text
 
 
@@ -28,7 +28,7 @@ def installed() -> Texts:
 def text(
     names: Sequence[str], options: Mapping[str, Any] | None = None, texts: Texts | None = None
 ) -> str:
-    """The blocks called names as one text; options: those of the call, for one block."""
+    """The named blocks as one text; options: those of the call, for a single block."""
     texts = texts or installed()
     if {*names} & {*networks()}:
         return formatted(of_network(texts, names, options or {}))
@@ -104,7 +104,7 @@ def ordered(texts: Texts, parts: Mapping[Own | Imported, Part | None]) -> Iterat
 
 
 def imports(found: Sequence[Imported]) -> str:
-    """Import lines, one a module: Python's own, then the others."""
+    """Import lines, one per module: Python's own first, then the others."""
     whole = sorted({f"import {i.module}" for i in found if i.name is None})
     names: dict[str, set[str]] = {}
     for i in found:
@@ -129,7 +129,7 @@ def formatted(source: str) -> str:
 
 
 def highlighted(text: str) -> str:
-    """text in colours for a terminal, if Pygments is installed."""
+    """text in colour for a terminal, if Pygments is installed."""
     try:
         from pygments import formatters, highlight, lexers
     except ImportError:

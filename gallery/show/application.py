@@ -1,4 +1,4 @@
-"""Calls in the library cut to a call: done now, kept, or written out as what the function does."""
+"""Calls in the library, cut to a call: evaluated now, kept, or replaced by the function's body."""
 
 from collections.abc import Collection
 from functools import partial
@@ -18,7 +18,7 @@ LAZY: tuple[type[Any], ...] = (
     *(zip, enumerate, reversed, range),
     *(type(of) for of in (NONE.keys(), NONE.values(), NONE.items())),
 )
-ORDER = "kspdgna"  # of the keywords of a call that come from two places
+ORDER = "kspdgna"  # of a call's keywords, from two places
 Keywords = dict[str, Any]
 
 
@@ -26,7 +26,7 @@ class Application(Expressions):
     """Evaluates calls."""
 
     def run(self, node: Node, frame: Frame) -> Any:
-        """What a call of a function is worth, in its own frame."""
+        """The value of a call of a function, in its own frame."""
         raise NotImplementedError
 
     def on_Call(self, node: Node, frame: Frame, tail: bool = False) -> Any:
@@ -74,7 +74,7 @@ class Application(Expressions):
         literal: Collection[str] = (),
         tail: bool = False,
     ) -> Any:
-        """What a call is worth.  literal: the keywords whose values the source spells out."""
+        """The value of a call.  literal: the keywords whose values the source spells out."""
         if isinstance(func, partial):
             keywords = dict(sorted({**func.keywords, **keywords}.items(), key=place))
             return self.apply(func.func, [*func.args, *positional], keywords, literal, tail)
@@ -106,7 +106,7 @@ class Application(Expressions):
         return Run(nodes.call(self.lift(func), args, named), effect, some=effect)
 
     def bound(self, func: Function, positional: list[Any], keywords: Keywords) -> dict[str, Any]:
-        """{parameter: value} of a call; what is not given has its default."""
+        """{parameter: value} of a call; parameters that are not given have their defaults."""
         params = func.params
         own = [p.name.value for p in params.params]
         every = {p.name.value: p for p in nodes.parameters(func.node)}

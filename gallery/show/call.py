@@ -1,4 +1,4 @@
-"""One call of a block, for which its function is written anew: signature, docstring and body."""
+"""One call of a block: its function is rewritten with a new signature, docstring and body."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -15,7 +15,7 @@ from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Frame, Key, Run
 
-SEE_ALSO = "See also: "  # how the paragraph of a docstring begins that is of other blocks
+SEE_ALSO = "See also: "  # how a docstring's paragraph about other blocks begins
 # Under the call for which a block is shown that other blocks call.
 SHARED = "# Other blocks call it too, so its defaults stay: write these options into your call."
 
@@ -120,7 +120,7 @@ class Call:
         )
 
     def stays(self, param: Node) -> bool:
-        """Whether a parameter stays one: it does not if it is said to be None."""
+        """Whether a parameter stays one: not if the call sets it to None."""
         name = param.name.value
         if name not in self.given:
             return is_size(param)
@@ -159,12 +159,12 @@ class Call:
         return cst.Param(self.variable(param), default=default, equal=equal)
 
     def title(self) -> list[Node]:
-        """A comment that says which call it is, if options are given, in whatever order."""
+        """A comment that names the call, if options are given, in any order."""
         if not self.given:
             return []
         first = [p.name.value for p in self.node.params.params if not p.default]
         said = [f"{k}={nodes.code(self.cutter.lift(v))}" for k, v in sorted(self.given.items())]
-        said = [each.replace("'", '"') for each in said]  # as the formatter has it in code
+        said = [each.replace("'", '"') for each in said]  # as the formatter writes it in code
         args = ", ".join([*(name for name in first if name not in self.given), *said])
         return [cst.EmptyLine(comment=cst.Comment(f"# {self.found.name}({args})"))]
 
@@ -176,7 +176,7 @@ def one_size(value: Any) -> Any:
 
 
 def cut_docstring(doc: str, kept_names: Collection[str]) -> str:
-    """A docstring without what its Args say of others than kept_names."""
+    """A docstring with only the Args entries of kept_names."""
     before, args, after = doc.partition("\n    Args:\n")
     before = "\n\n".join(p for p in before.split("\n\n") if not p.strip().startswith(SEE_ALSO))
     entries, names = [], []

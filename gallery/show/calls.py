@@ -1,4 +1,4 @@
-"""The calls of blocks that are shown and proved: each at its defaults and at every option."""
+"""The calls of blocks that we show and test: each with its defaults, and with every option."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ class Example(NamedTuple):
     options: dict[str, Any]
 
 
-# What an option may be whose type does not list it, beside its default.
+# Values of options whose type does not list them, beside the default.
 VALUES: dict[str, tuple[Any, ...]] = {
     "a": (None, "relu6"),
     "alpha": (0.5,),
@@ -81,7 +81,7 @@ MORE = {
     "shufflenet_v2_unit": "x, 64, 2",
     "uib_block": "x, 64, 2",
 }
-# What else a call needs for an option, or for one value of it: other arguments, other options.
+# What else a call needs for an option or for one of its values: other arguments or options.
 ARGS = {
     ("fire_module", "simple"): "x, 32",
     ("osa_block", "True"): "x, 32, width=32",
@@ -94,7 +94,7 @@ WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("bn_inception_module", "valid"): {"max_p": "valid", "pool_p": "valid"},
 }
 TALL = {"s_prev": (64, 64, 32)}  # the shape of the first input
-# A value with which the block does not fit to what is added or concatenated.
+# A value with which the block's sizes would not match where it is added or concatenated.
 UNFIT = {("inverted_residual_block", "valid"), ("xception_block", "valid")}
 UNFIT |= {("mbconv_block", "valid"), ("mobilenet_v3_block", "valid")}
 UNFIT |= {("fused_mbconv_block", "valid"), ("uib_block", "valid")}
@@ -123,7 +123,7 @@ def choices(texts: Texts, name: str) -> dict[str, list[Any]]:
 
 
 def examples(texts: Texts, name: str) -> list[Example]:
-    """The calls of a block: at its defaults, then at each value of each option."""
+    """The calls of a block: with its defaults, then with each value of each option."""
     args, shapes = MENU[name].args, MENU[name].shapes
     every = [args, *([MORE[name]] if name in MORE else [])]
     found = [Example(name, args, shapes, {}) for args in every]

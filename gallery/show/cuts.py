@@ -1,4 +1,4 @@
-"""The blocks of a network, each cut to what all the network's calls of it have in common."""
+"""The blocks of a network, each cut to what all the calls in the network have in common."""
 
 from collections import namedtuple
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from convbook.gallery.show.tidy import tidy
 from convbook.gallery.show.values import Function, Key, Run, Unknown
 
 ABSENT = object()
-POLICY = {"shortcut": "B"}  # what residual blocks do by default; of all else they do nothing
+POLICY = {"shortcut": "B"}  # what residual blocks do by default
 HELPERS = {"rounded"}  # of the papers' files: printed as they are and called by name
 
 
@@ -122,7 +122,7 @@ class Cut(namedtuple("Cut", "name fixed stay decided defaults")):
     """How a block is cut: its name in the text; what is fixed, what stays, what calls leave out."""
 
     def leaves_out(self, name: str, value: Any) -> bool:
-        """Whether a call need not say so."""
+        """Whether a call can leave it out."""
         if name in self.decided:
             return True
         default = self.defaults.get(name, ABSENT)
@@ -165,7 +165,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def cut(texts: Texts, found: Own, of: Cut, words: Collection[str]) -> Part:
-    """The part of a block that is cut so."""
+    """The part of a block with this cut."""
     make = partial(Kept, texts.library, texts.policy, found, of, words)
     call = make()
     function = call.function()

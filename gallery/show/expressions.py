@@ -1,4 +1,4 @@
-"""Expressions of the library cut to a call: what is known is worked out, the rest is kept."""
+"""Expressions of the library cut to a call: known ones are evaluated, the rest is kept."""
 
 import builtins
 import importlib
@@ -119,7 +119,7 @@ class Expressions:
         return self.in_order([partial(self.value, part, frame) for part in parts])
 
     def result(self, node: Node, parts: Sequence[Node], values: Sequence[Any]) -> Any:
-        """What an operation gives: now, if Python can do it, else when the text runs."""
+        """The result of an operation: now, if Python can compute it, else when the text runs."""
         try:
             return done(node, values)
         except Unknown:
@@ -164,7 +164,7 @@ class Expressions:
         return self.value(node.body if truth else node.orelse, frame)
 
     def either(self, test: Run, node: Node, frame: Frame) -> Any:
-        """One of two values by a test that stays; the one if both are the same text."""
+        """One of two values by a test that stays; a single value if both have the same text."""
         arms, start = [], Frame.count
         for part in (node.body, node.orelse):
             with self.apart() as before:
@@ -334,7 +334,7 @@ def singular(name: str) -> str:
 
 
 def thread(value: Any) -> str:
-    """What a value might be called: as the first variable that it is made from."""
+    """A name for a value: that of the first variable that it is made from."""
     node = value.node if isinstance(value, Run) else nodes.NONE
     while isinstance(node, cst.IfExp) or (isinstance(node, cst.Call) and node.args):
         node = node.body if isinstance(node, cst.IfExp) else node.args[0].value
@@ -357,7 +357,7 @@ def is_some(value: Any) -> bool:
 
 
 def known_truth(value: Any) -> bool | None:
-    """Whether a value is true; None where only a run knows."""
+    """Whether a value is true; None if only a run can tell."""
     try:
         return bool(value)
     except Unknown:

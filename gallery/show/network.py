@@ -32,7 +32,7 @@ SPLIT = {
         lambda paths: f"inception_resnet_{paths.lower().replace(' ', '_')}",
     )
 }
-# Networks whose graph is deeper than Python's 1,000 calls: Keras recurses once an addition.
+# Networks with graphs deeper than Python's 1,000 calls: Keras recurses once per addition.
 DEEP = {"resnet1202_cifar", "stochastic_depth_resnet1202_cifar"}
 LIMIT = "sys.setrecursionlimit(10_000)  # Keras recurses once for each block"
 OF_CREATE = ("input_shape", "classes", "a")
@@ -75,16 +75,16 @@ class Turns:
 
 
 class Rows(tuple[Any, ...]):
-    """The rows of a table that a body has worked out; equal ones that follow each other are one."""
+    """The rows of a table that a body has computed; equal neighbours become one."""
 
 
 def is_plan(node: Node) -> bool:
-    """Whether a for goes through a list that has a name and takes its rows apart."""
+    """Whether a for iterates over a named list and unpacks its rows."""
     return isinstance(node.iter, cst.Name) and isinstance(node.target, cst.Tuple)
 
 
 def are_rows(turns: Sequence[Any]) -> bool:
-    """Whether a loop goes through rows of values, all of which can stand in a table."""
+    """Whether a loop iterates over rows of values that a table can hold."""
     rows = all(isinstance(turn, tuple) and len(turn) > 1 for turn in turns)
     return rows and all(map(is_liftable, turns)) and not has_run(turns)
 
@@ -174,7 +174,7 @@ class Body(Statements):
     # Statements.
 
     def through(self, turns: Any, node: Node, frame: Frame) -> bool:
-        """A range stays a loop, even where it is known; so do many rows, which become a table."""
+        """A range stays a loop, even if it is known; so do many rows, which become a table."""
         known = isinstance(turns, list) and len(turns) > 1
         if known and nodes.code(node.iter).startswith("range("):
             first, last = turns[0], turns[-1] + 1
@@ -213,11 +213,11 @@ class Body(Statements):
         return bound["x"]
 
     def numbered(self, func: Function, bound: dict[str, Any]) -> Any:
-        """A block whose results have names: the names are for the library alone."""
+        """A block whose results have names, which only the library needs."""
         return bound["make"]
 
     def dense_layers(self, func: Function, bound: dict[str, Any]) -> Any:
-        """Layers with taps between are the block that they make together."""
+        """Layers with taps in between become the block that they form."""
         dense_block = self.top(BLOCKS, "dense_block")
         return self.apply(dense_block, [bound["x"]], {"b": bound["b"], **bound["letters"]})
 
@@ -409,7 +409,7 @@ def entries(node: Node) -> dict[str, str]:
 
 
 class Plainer(nodes.Transformer):
-    """Loops over what they use: no enumerate whose number nobody reads."""
+    """Loops without an enumerate whose number nothing reads."""
 
     def leave_For(self, original: Node, updated: Node) -> Node:
         read = {name.value for name in nodes.name_nodes(updated.body)}
@@ -487,7 +487,7 @@ def needs(cutter: Body, own: Iterable[str]) -> list[Any]:
 
 
 def data(cutter: Body, name: str) -> str:
-    """A table under its name, what it is above it."""
+    """A table under its name, with a comment above it."""
     value, comment = cutter.tables[name]
     comment = comment[:1].upper() + comment[1:]
     comment = fill(comment, 100, initial_indent="# ", subsequent_indent="# ")

@@ -24,7 +24,7 @@ HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded"
 # What stands here is called with x alone, by attention=: a text of its own, pasted beside it with
 # other sizes, would change what that call leaves to the defaults, so it is written in.
 ATTENTION = f"{BLOCKS}.attention"
-# What a helper is worth that only works around a bug of a backend.
+# The values of helpers that only work around a backend's bug.
 WORTH = {"same_mean": "same"}
 # One that calls itself is written into a block only where this argument is known.
 RECURSIVE = {"follow": "path", "dla_tree": "b"}
@@ -134,12 +134,12 @@ def default_of(param: Node) -> str:
 
 
 def is_open(param: Node) -> bool:
-    """Whether a parameter stays one though its default is None."""
+    """Whether a parameter stays one although its default is None."""
     return param.name.value in OPEN and default_of(param) == "None"
 
 
 def is_size(param: Node) -> bool:
-    """Whether a parameter stays one in the text, if the call does not say what it is."""
+    """Whether a parameter stays one in the text, if the call does not set it."""
     if param.default is None or is_open(param):
         return True
     if param.name.value in SIZES | OPEN:

@@ -1,4 +1,4 @@
-"""convbook show --whole: the sources as the library has them, with all options."""
+"""convbook show --whole: the library's own sources, with all options."""
 
 from collections.abc import Iterator, Sequence
 

@@ -21,7 +21,7 @@ from convbook.gallery.show.expressions import (
 from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.values import Frame, Function, Run, Written
 
-EMITTED = object()  # what a call is worth whose own returns are in the text
+EMITTED = object()  # the value of a call whose returns are in the text
 OPERATORS: dict[str, Any] = {"+": cst.Add, "-": cst.Subtract, "*": cst.Multiply, "|": cst.BitOr}
 
 
@@ -33,7 +33,7 @@ class Statements(Application):
         return EMITTED if frame.emits else frame.result
 
     def body(self, todo: Sequence[Node], frame: Frame) -> bool:
-        """Carries out statements up to a return; whether there was one."""
+        """Executes statements up to a return; returns whether there was one."""
         for i, statement in enumerate(todo):
             start = len(self.out)
             if isinstance(statement, cst.If):
@@ -49,7 +49,7 @@ class Statements(Application):
         return False
 
     def do(self, statement: Node, frame: Frame) -> bool:
-        """Carries out a statement; whether it ends the function."""
+        """Executes a statement; returns whether it ends the function."""
         deed = getattr(self, f"on_{type(statement).__name__}", None)
         if deed is None:
             raise NotImplementedError(f"cannot be cut: {nodes.code(statement)}")
@@ -112,7 +112,7 @@ class Statements(Application):
         self.assign(small.target, value, frame)
 
     def assign(self, target: Node, value: Any, frame: Frame) -> None:
-        """Carries out target = value."""
+        """Executes target = value."""
         if isinstance(target, cst.Name):
             self.assign_name(target.value, value, frame)
         elif isinstance(target, cst.Subscript):
@@ -192,11 +192,11 @@ class Statements(Application):
         return ended
 
     def branch(self, test: Run, node: Node, rest: Sequence[Node], frame: Frame) -> bool:
-        """An if that stays; whether it ends the function."""
+        """Keeps an if in the text; returns whether it ends the function."""
         arms = [statements(arm) if arm else [] for arm in (node.body, node.orelse)]
         if not arms[1] and nodes.only_raises(arms[0]):
             return False
-        # What is returned in one arm only goes into a variable, with the rest in the other arm.
+        # If only one arm returns, its value goes into a variable, and the rest into the other arm.
         returning = nodes.returns(node) and not frame.emits
         names = nodes.assigned(node) | nodes.grown(node)
         if not returning:
@@ -229,7 +229,7 @@ class Statements(Application):
         return self.through(self.value(node.iter, frame), node, frame)
 
     def through(self, turns: Any, node: Node, frame: Frame) -> bool:
-        """Carries out a for over turns; whether it ends the function."""
+        """Executes a for over turns; returns whether it ends the function."""
         if isinstance(turns, Run):
             self.loop(turns, node, frame)
             return False
@@ -251,7 +251,7 @@ class Statements(Application):
             func = frame.known[name]
             if isinstance(func, Function) and isinstance(func.node, cst.FunctionDef):
                 func.kept = self.lift(func)
-        while True:  # until what a turn is told of the one before is true
+        while True:  # until what a turn assumes of the one before is true
             frame.known = known | joined(names, [known], frame, doubted)
             target, out = self.turn(node, frame)
             false = {name for name in names - doubted if not is_some(frame.known.get(name))}
@@ -322,7 +322,7 @@ class Statements(Application):
         if is_lambda and len(out) == 1:
             return cst.Lambda(cst.Parameters(params), out[0].body[0].value)
         named = cst.Name(self.new(hint or func.name))
-        # A name that is read once goes, as long as the function fits into a lambda.
+        # A name that is read once is inlined, as long as the function fits into a lambda.
         self.temporary |= {named.value} if is_lambda or func.kept is None else set()
         self.out.append(cst.FunctionDef(named, cst.Parameters(params), nodes.block(out)))
         return named

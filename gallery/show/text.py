@@ -14,14 +14,14 @@ from convbook.gallery.show.policy import Policy
 from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.values import Frame
 
-# A layer that only this library has; Keras' own, which gives the same, stands in its place.
+# A layer that only this library has; Keras' own layer with the same result replaces it.
 DROP_IN, KERAS_OWN = "GroupedConv2D", cst.parse_expression("layers.Conv2D")
 DROP_IN_COMMENT = f"# On a CPU TensorFlow trains groups faster with convbook.blocks.{DROP_IN}."
-CHECKS = "require"  # how the names of methods begin that only check
+CHECKS = "require"  # how the names of methods that only check begin
 
 
 class Part(NamedTuple):
-    """The source of one definition, and where the names lead that it takes from its module."""
+    """The source of one definition, and where the names lead that it uses from its module."""
 
     source: str
     needs: dict[str, Own | Imported]
@@ -36,7 +36,7 @@ class Texts:
         self.known: dict[tuple[Own, str], Part] = {}
 
     def part(self, found: Own) -> Part:
-        """The one text that a definition has wherever something needs it."""
+        """The single text of a definition, wherever it is needed."""
         if found not in self.made:
             if isinstance(found.node, cst.SimpleStatementLine):
                 self.made[found] = self.constant(found)
@@ -60,7 +60,7 @@ class Texts:
         return self.written(plain, found, origins)
 
     def verbatim(self, found: Own) -> Part:
-        """A function or class as it is, but for what only the library needs."""
+        """A function or class as it is, without what only the library needs."""
         defined = self.library.definitions(found.module).items()
         imports = {name: how.module for name, how in defined if isinstance(how, Imported)}
         checks = [name for name, module in imports.items() if module in self.policy.checks]
@@ -68,7 +68,7 @@ class Texts:
         return self.written(without_drop_in(node), found, {})
 
     def cut(self, found: Own, options: Mapping[str, Any]) -> Part:
-        """A block cut to a call: what options say, and else the defaults, is written in."""
+        """A block cut to a call: the values of options, or their defaults, are written in."""
         key = found, repr(options)
         if key not in self.known:
             self.known[key] = self.cut_anew(found, options)
@@ -85,7 +85,9 @@ class Texts:
             if not options:
                 raise
             given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            raise ValueError(f"{given}: {found.name} cannot be cut to that") from error
+            raise ValueError(
+                f"{given}: {found.name} cannot be printed with these options"
+            ) from error
         if self.policy.is_whole(found):
             own = self.part(found)
             return own._replace(source="\n".join([*comments(function), own.source]))
@@ -106,7 +108,7 @@ class Texts:
 
 
 class Plain(nodes.Transformer):
-    """Takes out what only the library needs: annotations, checks, hints for its tools.
+    """Removes what only the library needs: annotations, checks, hints for its tools.
 
     checks: the names of what checks arguments.
     """
@@ -156,7 +158,7 @@ def comments(node: Node) -> list[str]:
 
 
 def without_drop_in(node: Node) -> Node:
-    """A function or class that builds on a layer of this library, with Keras' own in its place."""
+    """A function or class that builds on a layer of this library, with Keras' own layer instead."""
     if isinstance(node, cst.ClassDef):
         bases = [b.visit(nodes.Rename({DROP_IN: KERAS_OWN})) for b in node.bases]
         return node.with_changes(bases=bases)

@@ -1,4 +1,4 @@
-"""The statements of a text made plain: nothing idle, no copies, and names that a reader expects."""
+"""Simplifies the statements of a text: no idle ones, no copies, and names a reader expects."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Hints = dict[str, dict[str, None]]
 
 
 def tidy(function: Node, temporary: set[str], hints: Hints) -> Node:
-    """A function whose variables have LOCAL in their names, made plain and given their names.
+    """Simplifies a function whose variables have LOCAL in their names, and names them.
 
     temporary: the variables that go where they are read, if that is once.  hints: {variable: what
     else it may be called}.
@@ -25,7 +25,7 @@ def tidy(function: Node, temporary: set[str], hints: Hints) -> Node:
 
 
 def plain(function: Node, temporary: set[str], hints: Hints) -> Node:
-    """A function without what is idle, copied or read once and in place."""
+    """A function without idle statements, copies, or variables that are read only once."""
     if not isinstance(function, cst.FunctionDef):
         return function
     inner = partial(plain, temporary=temporary, hints=hints)
@@ -88,7 +88,7 @@ def propagated(statements: list[Node], hints: Hints) -> list[Node]:
 def without_idle(statements: list[Node], idle: set[int]) -> list[Node]:
     """The statements without those that are idle and without empty ifs and loops."""
     kept: list[Node] = []
-    above: list[Node] = []  # comments on what became a copy are on what follows
+    above: list[Node] = []  # comments on what became a copy move to what follows
     for statement in statements:
         within = lists(statement)
         empty = bool(within) and not any(real(each) for each in within)
@@ -205,7 +205,7 @@ class Scopes(nodes.Transformer):
 
 
 def plain_names(*parts: Node) -> set[str]:
-    """The names that stand for something else than variables without a name."""
+    """The names of anything but variables without a name."""
     return {n.value for part in parts for n in nodes.name_nodes(part) if LOCAL not in n.value}
 
 
@@ -255,7 +255,7 @@ class Names:
 
 
 def free(bases: list[str], others: set[str]) -> str:
-    """The first name that others do not have, of bases and the first with a number."""
+    """The first free name, of bases and of the first one with a number."""
     names = chain(bases, (f"{bases[0]}{i}" for i in count(1)))
     return next(name for name in names if name not in others and not iskeyword(name))
 

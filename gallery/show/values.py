@@ -1,4 +1,4 @@
-"""What an expression of the library is worth while its text is cut: known now, or left to run."""
+"""The value of an expression of the library while its text is cut: known now, or left to run."""
 
 from typing import Any, NoReturn
 
@@ -10,11 +10,11 @@ Key = tuple[int, int]  # of a function within a function: the id of its node, an
 
 
 class Unknown(Exception):
-    """Asked now for what only a run of the text knows."""
+    """Raised for a value that only a run of the text can tell."""
 
 
 class Run:
-    """An expression that the text keeps: what it is worth is known when the text runs.
+    """An expression that the text keeps: its value is known when the text runs.
 
     effect: it may make a layer, so it must be in the text once and in its place.  some: it is known
     to be neither None nor 0, as a tensor or a size is.
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def steady(self) -> bool:
-        """Whether it is the same anywhere in the text, as keras.layers and BN are."""
+        """Whether it is the same everywhere in the text, as keras.layers and BN are."""
         return not self.effect and not names(self.node)
 
 
@@ -58,7 +58,7 @@ for deed in DEEDS.split():
 
 
 class Frame:
-    """One call while it is carried out: what its names are worth, and the frame around it."""
+    """One call during its execution: the values of its names, and the frame around it."""
 
     count = 0
 

@@ -1,4 +1,4 @@
-"""What a notebook sets beside its paper: a block's code, its picture, its table, a figure, data."""
+"""What a notebook shows beside its paper: a block's code, picture and table, a figure, data."""
 
 import inspect
 import io
@@ -44,19 +44,19 @@ STYLE = {
     "font.size": 10,
     "svg.hashsalt": "beside",  # the same figure is the same file
 }
-matplotlib.use("agg")  # pictures are shown by Picture alone, with their words
+matplotlib.use("agg")  # only Picture shows pictures, with their alt text
 matplotlib.rcParams.update(STYLE)
 
 
 class Markdown(str):
-    """Markdown that a notebook shows as such."""
+    """Markdown that a notebook renders."""
 
     def _repr_markdown_(self):
         return str(self)
 
 
 class Picture:
-    """An SVG with a light and a dark form, and alt: what it shows, in words."""
+    """An SVG with a light and a dark form; alt says in words what it shows."""
 
     def __init__(self, svg, alt):
         self.svg, self.alt = svg, alt
@@ -67,13 +67,13 @@ class Picture:
 
 
 def picture(block, alt):
-    """The Picture of a block of the menu, by name, or of a functional model: its live graph."""
+    """The Picture of a block of the menu, given by name, or of the graph of a functional model."""
     with tempfile.TemporaryDirectory() as folder:
         return Picture(draw(block, f"{folder}/block.svg").read_text(encoding="utf-8"), alt)
 
 
 def figure(fig, alt):
-    """The Picture of a Matplotlib figure, which is closed."""
+    """The Picture of a Matplotlib figure; closes the figure."""
     text = io.StringIO()
     fig.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)
@@ -96,29 +96,31 @@ def lines(function, whole=False, **options):
 
 
 def code(function, equations=(), longest=LONGEST, whole=False, **options):
-    """The code of a function, and beside its lines their equations.
+    """The code of a function, with a table of equations for some of its lines.
 
-    A block is cut to the call with these options, as `convbook show` prints it, or whole; all else
-    is as it is written, but without types and checks.  equations: {a part of one line: LaTeX
-    without dollars}.  Raises ValueError for a function of more than longest lines, and for a part
-    that not exactly one line has.
+    A block is shown as `convbook show` prints the call with these options, or whole; any other
+    function as written, without types and checks.  equations: {a part of one line: LaTeX without
+    dollars}.  Raises ValueError if the function has more than longest lines, or if a part is not in
+    exactly one line.
     """
     rows, name = lines(function, whole, **options), function.__name__
     if len(rows) > longest:
-        raise ValueError(f"{name} has {len(rows)} lines: at most {longest}")
+        raise ValueError(f"{name} has {len(rows)} lines; must be at most {longest}: pass longest=")
     parts = [f"```python\n{chr(10).join(rows)}\n```"]
     if equations:
-        parts.append("| line | is |\n| --- | --- |")
+        parts.append("| line | equation |\n| --- | --- |")
     for part, latex in dict(equations).items():
         found = [row.strip() for row in rows if part in row]
         if len(found) != 1:
-            raise ValueError(f"{part!r} is in {len(found)} lines of {name}: must be in one")
+            raise ValueError(
+                f"equations: {part!r} is in {len(found)} lines of {name}; must be in exactly one"
+            )
         parts[1] += f"\n| `{found[0]}` | ${latex}$ |"
     return Markdown("\n\n".join(parts))
 
 
 def grid(head, rows):
-    """A Markdown table: numbers with separators and to the right, the rest as text."""
+    """A Markdown table: numbers with separators and aligned right, the rest as text."""
     rows = [list(row) for row in rows]
     right = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
     dashes = ["---:" if r else "---" for r in right]
@@ -140,8 +142,8 @@ def stages(model, printed, names=None):
     """(stage, size printed, size found, trainable weights, multiply-adds) of each row of a table.
 
     printed: [(stage, (rows, columns, channels))]; names: the layers that end the rows, found by
-    size where not given.  A row has all that its last layer needs and the rows before it do not.
-    Raises ValueError where the network has no such size behind the row before.
+    size if not given.  A row counts all that its last layer needs and earlier rows do not.  Raises
+    ValueError if the network has no such size after the row before.
     """
     before, of = (0, 0), {getattr(call.op, "name", None): call for call in calls(model)}
     last = [of[name] for name in names] if names else ends(model, printed)
@@ -158,14 +160,15 @@ def stages(model, printed, names=None):
 
 
 def shape_of(call):
-    """Rows, columns and channels of what a call gives: 1 x 1 behind flattening and pooling."""
+    """Rows, columns and channels of what a call gives: 1 x 1 after flattening and pooling."""
     shape = call.outputs[0].shape
     return (1, 1, 1)[: 4 - len(shape)] + tuple(shape[1:])
 
 
 def ends(model, printed):
-    """The call that ends each row: of those of its size, before the next size appears, the last
-    that the network names, or that has weights, or is there; rows of one size take one each."""
+    """The call that ends each row: among the calls of its size before the next size appears, the
+    last that the network names, else the last with weights, else the last; rows of one size take
+    one each."""
     every, start, i = calls(model), 0, 0
     while i < len(printed):
         stage, shape = printed[i][0], tuple(printed[i][1])
@@ -173,7 +176,7 @@ def ends(model, printed):
         same = (len(printed) if rows is None else rows) - i
         sizes = [shape_of(call) for call in every]
         if shape not in sizes[start:]:
-            raise ValueError(f"{stage}: no {size(shape)} behind the row before it")
+            raise ValueError(f"{stage}: the network has no {size(shape)} after the row before")
         first = sizes.index(shape, start)
         following = tuple(printed[i + same][1]) if rows is not None else None
         stop = sizes.index(following, first) if following in sizes[first:] else len(every)
@@ -181,7 +184,9 @@ def ends(model, printed):
         kinds = ([j for j in found if test(every[j].op)] for test in (is_tap, has_weights))
         chosen = next((kind for kind in kinds if len(kind) >= same), found)
         if len(chosen) < same:
-            raise ValueError(f"{stage}: {size(shape)} {len(chosen)} times, not {same}")
+            raise ValueError(
+                f"{stage}: the network has {size(shape)} {len(chosen)} times; must be {same}"
+            )
         yield from (every[j] for j in [*chosen[: same - 1], chosen[-1]])
         start, i = chosen[-1] + 1, i + same
 
@@ -195,38 +200,40 @@ def has_weights(op):
 
 
 def table(name, errata=(), columns=None, ends=None, **options):
-    """The paper's table of a network beside ours, and the totals beside what the paper prints.
+    """The paper's table of a network beside the network built here; printed and counted totals.
 
     errata: headings of docs/errata.md that explain each total that differs.  columns: {head of a
     further column: what the paper prints in each row}.  ends: see stages, names.  Raises ValueError
-    where a row of the paper's is not met, or a difference is not explained.
+    if the network lacks a row of the paper's table, or if a difference is not explained.
     """
     name = ALIASES.get(name, name)
     of = facts(name)
     other = of["variants"][options["variant"]] if options.get("variant") else of
     columns, model = columns or {}, create(name, **options)
-    head = ["stage", "paper", "ours", "parameters", "multiply-adds", *columns]
+    head = ["stage", "output, paper", "output, built", "parameters", "multiply-adds", *columns]
     rows = list(stages(model, other["output_sizes_hwc"], ends))
     ours = [sum(row[3] for row in rows), sum(row[4] for row in rows)]
     columns = {k: [*cells, *[""] * (len(rows) - len(cells))] for k, cells in columns.items()}
     rows = [[*row, *cells] for row, *cells in zip(rows, *columns.values(), strict=True)]
-    rows.append(["**all**", "", "", *ours, *[""] * len(columns)])
+    rows.append(["**total**", "", "", *ours, *[""] * len(columns)])
     notes = [] if options else list(totals(name, ours, errata))
     notes += [f"- [{heading}](../docs/errata.md#{anchor(heading)})" for heading in errata]
     return Markdown("\n".join([grid(head, rows), "", *notes]))
 
 
 def totals(name, ours, errata):
-    """A line for each total that the paper prints.  Raises ValueError: see table."""
+    """A line for each printed total.  Raises ValueError: see table."""
     printed = {"params": "parameters", "flops": "multiply-adds"}
     for (key, what), count in zip(printed.items(), ours, strict=True):
         for f in ledger.paper(name, key):
             why = f.why.split(";")[0]
-            equal = f.state == ledger.Agreement.EQUAL
-            same = "as ours" if equal else f"ours is {count:,}{f', {why}' * bool(why)}"
-            yield f"- {what}, {', '.join(filter(None, [f.where, f.tag]))}: **{f.text}**, {same}"
-            if not (equal or errata):
-                raise ValueError(f"{name}: {what} {f.text} of {f.where} is not explained: errata=")
+            where = ", ".join(filter(None, [f.where, f.tag]))
+            yield f"- {what}: **{f.text}** ({where}); counted: {count:,}{f' ({why})' * bool(why)}"
+            if not (f.state == ledger.Agreement.EQUAL or errata):
+                raise ValueError(
+                    f"{name}: {what} {f.text} of {f.where} differs from {count:,}: pass errata=, "
+                    f"the headings of docs/errata.md that explain it"
+                )
 
 
 def anchor(heading):
@@ -235,7 +242,7 @@ def anchor(heading):
 
 
 def digits(size=8, channels=1):
-    """(x, y, test x, test y): scikit-learn's 1,797 handwritten digits, 360 of them held out.
+    """(x, y, test x, test y): scikit-learn's 1,797 handwritten digits, 360 of them test images.
 
     x (N, size, size, channels), float32 in 0 .. 1, resized from 8 x 8; y (N,) in 0 .. 9.
     """
@@ -246,7 +253,7 @@ def digits(size=8, channels=1):
 
 
 def learn(model, data, epochs, rate=1e-3, batch=64, optimizer=None, **options):
-    """The history of model.fit on logits: Adam or the optimizer given; val_accuracy is the test's.
+    """The history of model.fit on logits: by default with Adam; val_accuracy is the test's.
 
     data: as digits() gives it.  Further options go to compile.
     """

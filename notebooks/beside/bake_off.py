@@ -42,7 +42,7 @@ SEEDS = (0, 1, 2)
 EPOCHS, BATCH, RATE = 20, 64, 3e-3
 WIDEST = 128
 # (x, f) -> (N, H, W, f).  One momentum of batch norm for all: TensorFlow's nets have one so slow
-# that moving statistics lag behind so few steps.
+# that moving statistics lag in so few steps.
 BLOCKS = {
     "conv": lambda x, f: conv(x, f, n=BN),
     "mlpconv": lambda x, f: mlpconv(x, (f, f, f), k=3),

@@ -1,4 +1,4 @@
-"""What an exercise says to an answer, without giving it away."""
+"""How an exercise responds to an answer, without giving the solution away."""
 
 import hashlib
 from numbers import Integral, Real
@@ -7,7 +7,7 @@ TRY = "Write your answer in place of the three dots and run this cell."
 
 
 class Verdict(str):
-    """What is said, as Markdown, and whether the answer is right."""
+    """The response, as Markdown, and whether the answer is right."""
 
     right = False
 
@@ -18,8 +18,8 @@ class Verdict(str):
 def check(answer, expected):
     """The Verdict on an answer; expected: the fingerprint of the right one.
 
-    An answer is a number, a word, True or False, or several of them in order.  Numbers that are not
-    whole are compared in two digits.
+    An answer is a number, a word, True or False, or several of them in order.  Fractions are
+    compared to two significant digits.
     """
     if answer is ...:
         return Verdict(TRY)
@@ -34,7 +34,7 @@ def fingerprint(answer):
 
 
 def plain(answer):
-    """The one text of all ways to write an answer."""
+    """One text for all ways to write an answer."""
     if hasattr(answer, "tolist"):  # of NumPy
         answer = answer.tolist()
     if isinstance(answer, (list, tuple)):

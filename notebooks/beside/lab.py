@@ -78,7 +78,7 @@ class Chain:
         return round(float(np.mean(np.argmax(self(x, order), -1) != y)), 4)
 
     def gradient(self, x, y, chosen):
-        """The norm of the loss's gradient behind the stem, along the paths that go through the
+        """The norm of the loss's gradient after the stem, along the paths that go through the
         chosen blocks' branches and through the shortcuts of the others; the blocks that change the
         size pass all of it."""
         maps = [self.stem(x)]

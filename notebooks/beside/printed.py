@@ -1,4 +1,4 @@
-"""What papers and libraries print of a network, as they print it: accuracies and whole tables."""
+"""What papers and libraries print about a network, as printed: accuracies and whole tables."""
 
 from decimal import Decimal
 
@@ -6,24 +6,23 @@ from convbook.architectures import facts
 from convbook.beside import Markdown, grid
 from convbook.gallery import ledger
 
-HEAD = ["network", "data", "top-1 or all", "top-5", "tested with", "in", ""]
+HEAD = ["network", "data", "top-1, %", "top-5, %", "tested with", "printed in", "known from"]
 
 
 def accuracies(*names):
-    """Each error or accuracy printed of these networks, and of weights that they load.
+    """Each printed error or accuracy of these networks, and of weights that they load.
 
-    The paper's rows come first; those of a library stand in italics, as errors where the paper
-    prints errors.
+    The paper's rows come first; a library's are in italics, as errors if the paper prints errors.
+    "known from" is empty if we read the paper itself.
     """
     rows = [row for name in names for row in (*of_paper(name), *of_weights(name))]
     if all(not row[3] for row in rows):  # CIFAR has no top-5
-        head = [*HEAD[:2], "error", *HEAD[4:]]
-        return grid(head, [[*row[:3], *row[4:]] for row in rows])
+        return grid([*HEAD[:3], *HEAD[4:]], [[*row[:3], *row[4:]] for row in rows])
     return grid(HEAD, rows)
 
 
 def published(*names):
-    """The accuracies that libraries print of weights that these networks load, as errors."""
+    """The accuracies that libraries print for weights that these networks load, as errors."""
     rows = [row for name in names for row in of_weights(name)]
     return grid(["weights", *HEAD[1:6]], [row[:6] for row in rows])
 

@@ -152,8 +152,8 @@ order = built((1, 1, 12), blocks.channel_shuffle, g=3)(np.float32([[[range(12)]]
 assert list(np.ravel(order)) == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 figure(
     fig,
-    "What each output channel of two grouped layers reads: without shuffle its own group, three "
-    "squares on the diagonal; with shuffle every channel",
+    "The input channels that each output channel of two grouped layers reads: without a shuffle "
+    "only its own group, three squares on the diagonal; with a shuffle every channel",
 )
 
 # %% [markdown]
@@ -252,7 +252,7 @@ for c in (16, 64, 256, 1024):
     assert np.isclose(ratio, 2 / (9 * c**0.5) + 1 / c)
     rows.append([c, neck.weights, ratio, 2 / (9 * c**0.5), 1 / c])
 assert np.isclose(rows[2][2] * 256, 4.56, atol=0.01)
-grid(["C", "weights", "of a 3x3", "first term", "second term"], rows)
+grid(["C", "weights", "share of a 3x3's", "first term", "second term"], rows)
 
 # %% [markdown]
 # ## Rank: what a bottleneck loses
@@ -278,8 +278,8 @@ assert np.linalg.matrix_rank(maps["relu"], rtol=1e-5) == 64
 
 
 def lost(p):
-    """Share of P that the best pair of 1x1, to 0, 1 ... 64 channels and back, loses."""
-    squares = np.linalg.eigvalsh(p.T @ p).clip(0)  # of the singular values, rising
+    """Share of P lost by the best pair of 1x1 convolutions, to 0, 1 ... 64 channels and back."""
+    squares = np.linalg.eigvalsh(p.T @ p).clip(0)  # of the singular values, in rising order
     return np.sqrt(np.append(0, np.cumsum(squares)) / squares.sum())[::-1]
 
 
@@ -293,12 +293,12 @@ down = np.linalg.eigh(maps["relu"].T @ maps["relu"])[1][:, -32:]  # the two 1x1:
 back = maps["relu"] @ down @ down.T
 change = np.linalg.norm(maps["relu"] - back) / np.linalg.norm(maps["relu"])
 assert np.isclose(change, loss["relu"][32])
-ax.set(xlabel="channels in the bottleneck", ylabel="share that is lost")
+ax.set(xlabel="channels in the bottleneck", ylabel="share lost")
 ax.legend()
 figure(
     fig,
-    "What is lost by a bottleneck of 1 to 64 channels: for linear maps nothing from 9 on, after a "
-    "relu always something, but little",
+    "Share lost by a bottleneck of 1 to 64 channels: nothing from 9 channels on for linear "
+    "maps; always a little after a relu",
 )
 
 # %% [markdown]
@@ -414,7 +414,7 @@ code(blocks.dilated_stack)
 
 # %%
 def read(rates, k=3):
-    """By how many paths each pixel of a row reaches one output."""
+    """How many paths lead from each pixel of a row to one output."""
     paths = np.ones(1, int)
     for d in rates:
         comb = np.zeros(d * (k - 1) + 1, int)
@@ -440,8 +440,9 @@ for ax, rates in zip(axes, stacks, strict=True):
 assert [round(share_read(rates), 2) for rates in stacks] == [1, 0.54, 0.52, 1]
 figure(
     fig,
-    "Pixels read by four stacks of three dilated 3x3: rates 1, 1, 1 a small full square; 2, 2, 2 "
-    "and 2, 4, 6 a grid with every second row and column missing; 1, 2, 5 a large full square",
+    "Pixels read by four stacks of three dilated 3x3 convolutions: with rates 1, 1, 1 a small "
+    "full square; with 2, 2, 2 and 2, 4, 6 a grid without every second row and column; with 1, "
+    "2, 5 a large full square",
 )
 
 # %% [markdown]
@@ -471,7 +472,8 @@ assert share_read((1, 2, 9)) < 1
 assert all(share_read((2, 2 * b, 2 * c)) < 1 for b in range(1, 4) for c in range(b, 6))
 widest = max(full, key=sum)
 print(
-    f"{len(triples)} triples, {len(full)} without a hole, {len(good)} by the rule; widest {widest}"
+    f"{len(triples)} triples: {len(full)} without holes, {len(good)} by the rule; the widest of "
+    f"them is {widest}"
 )
 
 # %% [markdown]
@@ -502,9 +504,9 @@ fourier = 3 * 2.5 * n * np.log2(n) + 3 * n  # two transforms, one back; n / 2 co
 separable = 2 * 2.0 * k * side**2
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
 for cost, label in (
-    (direct, "direct, $2 k^2$ a pixel"),
+    (direct, "direct, $2 k^2$ per pixel"),
     (fourier, "Fourier"),
-    (separable, "separable kernel, $4k$ a pixel"),
+    (separable, "separable kernel, $4k$ per pixel"),
 ):
     ax.semilogy(k, cost, label=label)
 ax.set(xlabel="kernel width", ylabel="operations, 224 x 224")
@@ -513,8 +515,9 @@ crossing = int(k[direct > fourier][0])
 assert 6 <= crossing <= 10
 figure(
     fig,
-    "Operations by kernel width: direct grows with its square, Fourier is level and cheaper from a "
-    "width of about 8, a separable kernel is below both up to 25",
+    "Operations by kernel width: the direct convolution grows with its square; Fourier stays "
+    "level and is cheaper from a width of about 8; a separable kernel costs less than both up "
+    "to 25",
 )
 
 # %%
@@ -543,13 +546,13 @@ assert ranks["random 5x5"] == 5
 
 
 def left_out(kernel):
-    """Share of a kernel that one, two, three separable ones leave out."""
+    """Share of a kernel that a sum of one, two or three separable kernels misses."""
     squares = np.linalg.svd(kernel)[1] ** 2
     return np.sqrt(np.maximum(1 - np.cumsum(squares)[:3] / squares.sum(), 0)).tolist()
 
 
 grid(
-    ["kernel", "size", "rank", "1 term leaves out", "2 terms", "3 terms"],
+    ["kernel", "size", "rank", "1 term misses", "2 terms", "3 terms"],
     [
         [key, f"{len(kernel)} x {len(kernel)}", ranks[key], *left_out(kernel)]
         for key, kernel in kernels.items()
@@ -574,7 +577,7 @@ code(blocks.spatial_sepconv)
 # ## All of them side by side
 #
 # Each is one layer, from 28 x 28 x 64 to the same size (tiled and local have no padding and give 26
-# x 26). The column *sees* does not count what weighted channels know of the whole image.
+# x 26). The receptive field does not include what weighted channels know of the whole image.
 
 # %%
 i = keras.Input((28, 28, 64))
@@ -600,7 +603,7 @@ for key, y in every.items():
     m = measure(keras.Model(i, y))
     first = rows[0][3] if rows else m.macs
     rows.append([key, m.receptive_field, m.weights, m.macs, m.macs / first])
-grid(["layer", "sees", "weights", "multiply-adds", "of a 3x3"], rows)
+grid(["layer", "receptive field", "weights", "multiply-adds", "relative to a 3x3"], rows)
 
 # %% [markdown]
 # ## Exercises

@@ -66,8 +66,10 @@ ax.set(xticks=range(16), yticks=range(6), xlabel="map of C3", ylabel="map of S2"
 ax.set_title("Table I: 60 links of 25 weights")
 ax.grid(False)
 assert seen.sum() == 60
-assert set(seen.sum(1)) == {10}  # each map of S2 is seen by ten of C3
-figure(fig, "Table I as a grid: which of the 6 maps of S2 each of the 16 maps of C3 sees; 60 links")
+assert set(seen.sum(1)) == {10}  # ten maps of C3 see each map of S2
+figure(
+    fig, "Table I as a grid of 60 crosses: which of the 6 maps of S2 each of the 16 maps of C3 sees"
+)
 
 # %% [markdown]
 # > **Paper** Section II-B, layers S2 and S4
@@ -88,8 +90,8 @@ code(
 i = keras.Input((14, 14, 6))
 picture(
     keras.Model(i, blocks.subsample(blocks.partial_conv(i))),
-    "The graph of C3 and S4: from the 6 maps sixteen sets are taken, each goes through a 5x5 "
-    "convolution of its own to one map; the 16 maps are concatenated, squashed and sub-sampled",
+    "The graph of C3 and S4: sixteen sets of the 6 maps; each passes a 5x5 convolution of its "
+    "own, which makes one map; the 16 maps are concatenated, squashed and sub-sampled",
 )
 
 # %% [markdown]
@@ -110,7 +112,7 @@ fig, axes = plt.subplots(1, 10, figsize=(6.4, 1.3))
 for digit, (ax, of) in enumerate(zip(axes, digit_codes(), strict=True)):
     ax.imshow(np.reshape(of, (12, 7)), cmap="gray_r")
     ax.set(xticks=[], yticks=[], title=digit)
-figure(fig, "The ten fixed codes of 7 x 12 pixels, which are small drawings of the digits 0 to 9")
+figure(fig, "The ten fixed codes of 7 x 12 pixels: small drawings of the digits 0 to 9")
 
 # %% [markdown]
 # ## The table
@@ -201,7 +203,7 @@ def connected():
 
 
 def moved(images, n):
-    """The images moved by n pixels in each of four directions; what moves in is white."""
+    """The images moved by n pixels in each of four directions; the new pixels are background."""
     return np.concatenate([np.roll(images, s * n, axis) for axis in (1, 2) for s in (1, -1)])
 
 
@@ -235,8 +237,8 @@ axes[0].set_ylabel("accuracy on the test digits")
 axes[0].legend(loc="lower left")
 figure(
     fig,
-    "Accuracy against the shift of the test digits. Trained on centred digits both networks fall "
-    "alike, to a fifth at 4 pixels; trained on moved digits both stay near nine tenths",
+    "Accuracy by the shift of the test digits. Trained on centred digits, both networks fall "
+    "alike, to a fifth at 4 pixels. Trained on moved digits, both stay near nine tenths",
 )
 
 # %%
@@ -251,9 +253,9 @@ lenet, other = (
     for kind in ("LeNet-5", "fully connected")
 )
 assert lenet["centred"][0] > other["centred"][0] - 0.01
-assert abs(lenet["centred"][3] - other["centred"][3]) < 0.1  # as seen, not as predicted
+assert abs(lenet["centred"][3] - other["centred"][3]) < 0.1  # as observed, not as predicted
 assert max(lenet["centred"][4], other["centred"][4]) < 0.4
-assert (lenet["moved"] > other["moved"] - 0.05).all()  # as seen, not as predicted
+assert (lenet["moved"] > other["moved"] - 0.05).all()  # as observed, not as predicted
 assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how in experiments)
 
 # %% [markdown]
@@ -294,7 +296,7 @@ check(answer, "e25392a9")
 #    parameters does such a network have?
 
 # %% tags=["exercise"]
-answer = ...  # parameters, with those of the sub-sampling
+answer = ...  # parameters, including those of the sub-sampling
 check(answer, "8a204881")
 
 # %% [markdown]

@@ -125,15 +125,15 @@ def test_a_row_each(capsys):
 
 def test_a_word_that_nothing_knows_is_said(capsys):
     assert main(["find", "he", "kaiming"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "nothing is found by: kaiming"
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing found for: kaiming"
 
 
 def test_nothing_found_is_one_line_and_code_2(capsys):
     assert main(["find", "basic_blok"]) == 2
-    said = "convbook find: nothing is found for 'basic_blok'; nearest: basic_block"
+    said = "convbook find: nothing found for 'basic_blok'; nearest: basic_block"
     assert capsys.readouterr().err.startswith(said)
     assert main(["find", "qqqqqq"]) == 2
-    assert capsys.readouterr().err == "convbook find: nothing is found for 'qqqqqq'\n"
+    assert capsys.readouterr().err == "convbook find: nothing found for 'qqqqqq'\n"
 
 
 def test_a_mistaken_name_is_taken_by_spelling_and_by_idea():

@@ -163,7 +163,7 @@ def turned(state):
     [
         (lacking, r"stage1_block2_b2_bn1/beta \(16,\)"),
         (unknown, r"features.stage1.unit2.extra.weight.*\(3,\).*pytorchcv"),
-        (twice, r"stem_conv1/kernel has its entry already"),
+        (twice, r"stem_conv1/kernel already has its entry"),
         (too_deep, r"unit4.body.conv1.conv.weight.*has no stage1_block4_b2_conv1"),
         (narrow, r"'output.weight'.*\(7, 64\).*logits/kernel \(64, 10\) takes \(10, 64\)"),
         (turned, r"'output.weight'.*\(64, 10\).*takes \(10, 64\)"),

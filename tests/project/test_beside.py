@@ -62,7 +62,7 @@ def test_code_of_another_function_is_as_it_is_written():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: beside.code(blocks.basic_block, longest=2), "6 lines: at most 2"),
+        (lambda: beside.code(blocks.basic_block, longest=2), "6 lines; must be at most 2"),
         (lambda: beside.code(blocks.basic_block, {"x": "x"}), "'x' is in 5 lines"),
         (lambda: beside.code(blocks.basic_block, {"y =": "x"}), "'y =' is in 0 lines"),
         (lambda: beside.code(blocks.basic_block, ratio=16), "ratio: basic_block"),
@@ -109,21 +109,20 @@ def test_rows_end_where_they_are_told_to():
 def test_a_size_that_is_not_there_is_named():
     i = keras.Input((8, 8, 3))
     model = keras.Model(i, keras.layers.Conv2D(4, 1)(i))
-    with pytest.raises(ValueError, match="second: no 4 x 4 x 4"):
+    with pytest.raises(ValueError, match="second: the network has no 4 x 4 x 4"):
         list(beside.stages(model, [("first", (8, 8, 4)), ("second", (4, 4, 4))]))
 
 
 def test_a_table_says_how_each_total_stands():
     text = beside.table("resnet50", ["resnet50: multiply-adds"])
-    assert "| **all** |  |  | 25,557,032 | 3,857,973,248 |" in text
-    assert "**3.8B**, ours is 3,857,973,248, digits cut off" in text
+    assert "| **total** |  |  | 25,557,032 | 3,857,973,248 |" in text
+    assert "**3.8B** (Table 1); counted: 3,857,973,248 (truncated)" in text
     assert "(../docs/errata.md#resnet50-multiply-adds)" in text
 
 
 def test_a_total_that_agrees_needs_no_errata():
     text = beside.table("regnet_x_200mf")
-    assert "**2.7M**, as ours" in text
-    assert "ours is" not in text
+    assert "**2.7M** (the authors' model zoo, authors' code); counted: 2,684,792" in text
 
 
 def test_numbers_stand_to_the_right():

@@ -38,12 +38,12 @@ REFUSED = [
     ("show residul_block", "convbook show: there is no 'residul_block'; nearest: residual_block"),
     ("show squeeze", "fire_module"),
     ("draw residul_block", "convbook draw: there is no 'residul_block'; nearest: residual_block"),
-    ("find qqqqqq", "convbook find: nothing is found for 'qqqqqq'"),
-    ("nets resnet21", "convbook nets: name='resnet21': there is no such architecture; nearest: "),
-    ("measure resnet21", "convbook measure: name='resnet21': there is no such architecture"),
+    ("find qqqqqq", "convbook find: nothing found for 'qqqqqq'"),
+    ("nets resnet21", "convbook nets: name='resnet21': there is no such network; nearest: "),
+    ("measure resnet21", "convbook measure: name='resnet21': there is no such network"),
     ("measure no.keras", "convbook measure: no.keras: there is no such file"),
     ("measure resnet20 se", "argument OPTION=VALUE: 'se' is not NAME=VALUE"),
-    ("train resnet21", "convbook train: name='resnet21': there is no such architecture; nearest: "),
+    ("train resnet21", "convbook train: name='resnet21': there is no such network; nearest: "),
     ("train resnet20 --data letters", "--data 'letters': --data must be one of digits"),
     ("train resnet20 --dta digits", "unrecognized arguments: --dta digits"),
     ("train resnet20 --lr nan", "'nan' is not a number above 0"),
@@ -52,9 +52,9 @@ REFUSED = [
     ("train resnet20 --unfreeze 3", "nothing is frozen without it"),
     ("evaluate no.keras --data digits", "no.keras: there is no such file"),
     ("predict no.keras a.png", "no.keras: there is no such file"),
-    ("export resnet20 --to litert", "resnet20 is a network: give its --weights"),
+    ("export resnet20 --to litert", "resnet20 is a network: give --weights"),
     ("compare no", "no: no result.json and no history.csv; give the folder of a run"),
-    ("recipes resnet21", "convbook recipes: name='resnet21': there is no such architecture"),
+    ("recipes resnet21", "convbook recipes: name='resnet21': there is no such network"),
 ]
 
 

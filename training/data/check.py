@@ -61,7 +61,9 @@ def verdict(path: str) -> Verdict:
     try:
         return verdict_of(contents(path))
     except OSError as error:
-        return why_not(path) or ("may not be read" if error.errno == 13 else str(error.strerror))
+        return why_not(path) or (
+            "no permission to read it" if error.errno == 13 else str(error.strerror)
+        )
 
 
 @contextlib.contextmanager
@@ -120,7 +122,7 @@ def checked(
     if bits:
         fits = bits_in(facts["top"]) <= bits
         broken = broken | {
-            int(i): f"its values go up to {top}: the images of training have {bits} bits"
+            int(i): f"its values go up to {top}, but the training images have {bits} bits"
             for i, top in zip(good[~fits], facts["top"][~fits], strict=True)
         }
         facts, good = facts[fits], good[fits]
@@ -141,7 +143,7 @@ def named(*parts: Part) -> Iterator[None]:
         if not broken:
             raise
         said = "; ".join(f"{shown(path)}: {why}" for path, why in broken[:SHOWN])
-        raise ValueError(f"{said}; it could be read when the data were checked") from error
+        raise ValueError(f"{said}; when the data was checked, it could still be read") from error
 
 
 def changed(paths: Sequence[str]) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ OTHER = {
     (0, b"II*\0"): "a TIFF",
     (0, b"MM\0*"): "a TIFF",
     (0, b"%PDF"): "a PDF",
-    (4, b"ftyp"): "a HEIC, an AVIF or a film",
+    (4, b"ftyp"): "a HEIC, an AVIF or a video",
 }
 COLOURS = ("grey", "RGB", "palette", "grey with alpha", "RGB with alpha", "CMYK")
 OF_PNG = {0: 0, 2: 1, 3: 2, 4: 3, 6: 4}  # the place in COLOURS of a PNG's colour type
@@ -92,7 +92,7 @@ def header(encoded: bytes, is_jpeg: bool) -> tuple[str, int]:
         tagged = is_jpeg or b"eXIf" in encoded or b"adobe.xmp" in encoded
         found = image.getexif().get(ExifTags.Base.Orientation, 1) if tagged else 1
     except Image.DecompressionBombError as error:
-        raise Unusable("too large: more than 178 million pixels") from error
+        raise Unusable("too large: over 178 million pixels") from error
     except Exception:  # a broken tag can make Pillow raise anything; the pixels are good
         return "RGB", 1
     return image.mode, int(found) if found in range(1, 9) else 1

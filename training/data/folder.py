@@ -34,7 +34,10 @@ def tree(path: str) -> Tree:
         (part, name): [] for part, at in roots.items() for name in folders(at)
     }
     if not any(part == "train" for part, _ in files):
-        raise ValueError(f"{shown(roots['train'])!r} has no class folders")
+        raise ValueError(
+            f"{shown(roots['train'])!r} has no class folders; put the images of each class "
+            "into a folder of its own"
+        )
     refuse_alike(name for _, name in files)
     found, loose = listed(root), []
     part_at = {os.path.join(at, ""): part for part, at in roots.items()}
@@ -44,7 +47,7 @@ def tree(path: str) -> Tree:
         if at and below:
             files[part_at[at], name].append(file)
         else:
-            loose.append((file, "lies beside the classes, in none"))
+            loose.append((file, "lies beside the class folders, in none of them"))
     return Tree(roots, files, found.unreadable, found.left_out + loose)
 
 
@@ -56,7 +59,7 @@ def refuse_alike(names: Iterable[str]) -> None:
         if plain in seen:
             raise ValueError(
                 f"the classes {shown(seen[plain])!r} and {shown(name)!r} differ only in capitals, "
-                "spaces or how accents are stored: one class has one name"
+                "spaces or how accents are stored: give each class one name"
             )
         seen[plain] = name
 
@@ -80,7 +83,7 @@ def load(
     some = None if skip_broken else SHOWN
     every, numbers, broken, looked = checked(paths, size, channels, bits, some)
     problems = found.problems + [(paths[i], why) for i, why in broken.items()]
-    seen = f"; {looked:,} of {len(paths):,} images were looked at" if looked < len(paths) else ""
+    seen = f"; {looked:,} of {len(paths):,} images were checked" if looked < len(paths) else ""
     good = [rows[i][0] for i in numbers]
     problems += unusable_classes(found, {*good}) if not seen else []
     refuse(name, problems, skip_broken, seen)
@@ -90,7 +93,7 @@ def load(
     for part, root in found.roots.items():
         at = [i for i, (p, label) in enumerate(good) if p == part and label in number]
         if not at:
-            raise ValueError(f"--data {name!r}: {shown(root)!r} has no image that can be used")
+            raise ValueError(f"--data {name!r}: {shown(root)!r} has no usable image")
         parts[part] = every.take(at, [number[good[i][1]] for i in at])
     data = parted(name, parts, len(names), [shown(label) for label in names], problems)
     return data._replace(left_out=found.left_out)
@@ -102,8 +105,10 @@ def refuse_few(name: str, path: str, found: Tree) -> None:
     full = sorted(label for label, count in counts.items() if count)
     if len(full) == 1 and len(inner := [*folders(os.path.join(found.roots["train"], full[0]))]) > 1:
         at = shown(os.path.join(found.roots["train"], full[0]))
-        few = f"one class only, {shown(full[0])!r}, which holds {len(inner)} folders"
-        raise ValueError(f"--data {name!r}: {few}: --data folder:{at} if these are the classes")
+        few = f"only one class, {shown(full[0])!r}, which holds {len(inner)} folders"
+        raise ValueError(
+            f"--data {name!r}: {few}: give --data folder:{at} if these are the classes"
+        )
     if full:
         y = np.repeat(np.arange(len(full)), [counts[label] for label in full])
         refuse_one_class(name, y)
@@ -117,7 +122,7 @@ def unusable_classes(found: Tree, full: set[Row]) -> list[tuple[str, str]]:
     for part, label in found.files:
         at = os.path.join(found.roots[part], label)
         if (part, label) not in full:
-            problems.append((at, "a class without an image that can be used"))
+            problems.append((at, "a class without usable images"))
         elif label not in taught:
-            problems.append((at, f"a class that {shown(found.roots['train'])} lacks"))
+            problems.append((at, f"a class that is missing in {shown(found.roots['train'])}"))
     return problems

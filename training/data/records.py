@@ -56,7 +56,7 @@ def offsets(file: str | os.PathLike[str]) -> tuple[list[int], str | None]:
             stream.seek(at)
             head = stream.read(12)
             if not at and head[:2] == b"\x1f\x8b":
-                return [], "compressed: its records cannot be read one by one; decompress it"
+                return [], "compressed, so its records cannot be read one by one; decompress it"
             end = at + 16 + int.from_bytes(head[:8], "little")
             if len(head) < 12 or end > size:
                 return found, f"truncated or corrupt: no whole record at byte {at}"
@@ -160,9 +160,11 @@ def judge(
     problems = []
     for i in np.flatnonzero(~taught):
         label = every.y[i] + first_label
-        why = f"label {label} is of a class that train lacks"
+        why = f"label {label} is of a class that is missing in the training part"
         if train[i] and every.y[i] >= classes and not names:
-            why = f"label {label} is far above the others: they go from {first_label} without a gap"
+            why = (
+                f"label {label} is far above the others, which go from {first_label} without a gap"
+            )
         elif every.y[i] < 0 or (names and every.y[i] >= classes):
             last = first_label + classes - 1
             why = f"label {label} is out of range: it must be from {first_label} to {last}"
@@ -190,7 +192,7 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
         for at, why in shard.problems
     ]
     if problems and len(found) < len(paths):
-        seen = f"; {len(found)} of {len(paths)} files were looked at"
+        seen = f"; {len(found)} of {len(paths)} files were checked"
         refuse(name, problems, skip_broken, seen)
     which = np.repeat(np.arange(len(found)), [len(shard.offset) for shard in found])
     offset, label = ([v for shard in found for v in shard[k]] for k in (0, 1))
@@ -214,7 +216,7 @@ def taught(name: str, every: Records, part: np.ndarray, first_label: int,
         problems = problems + more
     refuse(name, problems, skip_broken)
     if not (good & train).any():
-        raise ValueError(f"--data {name!r}: there is no record to train on")
+        raise ValueError(f"--data {name!r}: there are no records to train on")
     at = {p: np.flatnonzero(good & (part == p)) for p in np.unique(part).tolist()}
     parts = {p: every.take(i, every.y[i]) for p, i in at.items()}
     return parted(name, parts, classes, names, problems)
@@ -263,7 +265,9 @@ def tfds(
         raise ValueError(f"--data {name!r}: cannot be prepared: {said}") from error
     info = builder.info
     if not {"image", "label"} <= set(info.features):
-        raise ValueError(f"--data {name!r}: features must be image and label: {[*info.features]}")
+        raise ValueError(
+            f"--data {name!r}: its features must include image and label; it has {[*info.features]}"
+        )
     splits = {s: part for s in info.splits if (part := part_of(s))}
     files = {str(p): part for s, part in splits.items() for p in info.splits[s].filepaths}
     every, features = list(info.features["label"].names), ("image", "label")

@@ -45,13 +45,15 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def of_channels(name: str, x: np.ndarray, channels: int) -> np.ndarray:
     """x (N, H, W, C), grey repeated to channels.  Raises ValueError."""
     if x.shape[-1] not in (1, channels):
-        raise ValueError(f"--data {name!r} has {x.shape[-1]} channels, the model takes {channels}")
+        raise ValueError(f"--data {name!r} has {x.shape[-1]} channels; the model takes {channels}")
     return np.broadcast_to(x, (*x.shape[:3], channels))
 
 
 def load_digits_data(name: str, size: int, channels: int) -> Data:
     if size > 512:
-        raise ValueError(f"--size {size}: the digits, of 8 pixels a side, take at most 512")
+        raise ValueError(
+            f"--size {size}: must be at most 512 for digits, whose images have 8 pixels a side"
+        )
     small, y = digits()
     x = tf.image.resize(small, (size, size), "bilinear", antialias=True).numpy()
     x = of_channels(name, x, channels)
@@ -77,7 +79,7 @@ def arrays(name: str) -> Pairs:
         return (x, y), (test_x, test_y)
     except Exception as error:  # Keras raises Exception, or what its archive reader raises
         said = str(error).strip().split("\n")[0]
-        why = f"--data {name!r}: keras.datasets cannot load it: {said}"
+        why = f"--data {name!r}: keras.datasets could not load it: {said}"
         if name == "fashion_mnist":
             why = f"{why}; or install Debian's package dataset-fashion-mnist in {FASHION_MNIST}"
         raise ValueError(why) from error
@@ -114,14 +116,14 @@ def load(
     """
     kind, rest = data_source(name)
     if first_label is not None and kind != "tfrecord":
-        raise ValueError(f"--first-label {first_label} is for --data tfrecord:PATTERN alone")
+        raise ValueError(f"--first-label {first_label} works only with --data tfrecord:PATTERN")
     if skip_broken and kind not in FILES:
-        raise ValueError(f"--skip-broken is for files of your own: --data {name} reads none")
+        raise ValueError(f"--skip-broken works only with your own files; --data {name} reads none")
     if name == "digits":
         return load_digits_data(name, size, channels)
     if name in KERAS_DATASETS:
         return load_keras(name, size, channels)
     if channels not in (1, 3):
-        raise ValueError(f"--data {name!r} has 1 or 3 channels, the model takes {channels}")
+        raise ValueError(f"--data {name!r} has 1 or 3 channels; the model takes {channels}")
     more = dict(first_label=first_label or 0) if kind == "tfrecord" else {}
     return FILES[kind](name, rest, size, channels, skip_broken, bits=bits, **more)

@@ -187,14 +187,15 @@ def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -
         label = labels[counts.argmin()]
         which = f"{names[label]!r}" if names else f"{label}"
         raise ValueError(
-            f"--data {name!r}: class {which} has {counts.min()} images to train on; to hold some "
-            f"out for validation and test it takes {LEAST}, or give train, val and test yourself"
+            f"--data {name!r}: class {which} has {counts.min()} images to train on; holding some "
+            f"out for validation and test takes {LEAST}: add some, or provide train, val "
+            "and test yourself"
         )
 
 
 def refuse_one_class(name: str, y: np.ndarray) -> None:
     if len(np.unique(y)) < 2:
-        raise ValueError(f"--data {name!r}: only one class; give images of at least two")
+        raise ValueError(f"--data {name!r}: only one class; provide images of at least two")
 
 
 def parted(name: str, parts: Mapping[str, Any], classes: int, names: Sequence[str] | None,

@@ -108,8 +108,8 @@ def describe(passport: dict[str, Any]) -> list[str]:
     lines = [f"{total:,} images, {len(passport['classes'])} classes", *table(passport), ""]
     if passport["sizes"]:
         small, middle, large = ("{}x{}".format(*passport["sizes"][k]) for k in passport["sizes"])
-        lines.append(f"height x width: {small} to {large}, in the middle {middle}")
-        for key, word in (("colours", ""), ("bits", " bits a channel")):
+        lines.append(f"height x width: {small} to {large}, median {middle}")
+        for key, word in (("colours", ""), ("bits", " bits per channel")):
             each = (f"{name}{word}: {count:,}" for name, count in passport[key].items())
             lines.append(", ".join(each))
     if passport["cannot_be_used"]:
@@ -138,10 +138,10 @@ def remarks(passport: dict[str, Any]) -> Iterator[str]:
     """Warnings to read before a run, one a line; none if nothing is unusual."""
     turned = sum(n for k, n in passport["orientations"].items() if k != "1")
     if turned:
-        yield f"turned upright, as their EXIF tags say: {images(turned)}"
+        yield f"turned upright by their EXIF tags: {images(turned)}"
     if (bits := passport["bits_in_use"] or 16) < 16:
         top = 2**bits - 1
-        yield f"PNGs of 16 bits use {bits}: 0 to {top:,} is black to white"
+        yield f"the 16-bit PNGs use {bits} bits: 0 is black, {top:,} is white"
     yield from of_equal(passport["equal"])
     if passport["left_out"]:
         yield f"left out: {len(passport['left_out']):,}, " + "; ".join(some(passport["left_out"]))
@@ -149,7 +149,7 @@ def remarks(passport: dict[str, Any]) -> Iterator[str]:
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[most] >= UNEQUAL * counts[least]:
         times = f"{counts[most] / max(counts[least], 1):.0f} times as many images as {least}"
-        yield f"{most} has {times}: mind the balanced accuracy, or --class-weights balanced"
+        yield f"{most} has {times}: watch the balanced accuracy, or use --class-weights balanced"
 
 
 def some(pairs: Iterable[tuple[str, str]], most: int = 3) -> Iterator[str]:
@@ -161,9 +161,9 @@ def some(pairs: Iterable[tuple[str, str]], most: int = 3) -> Iterator[str]:
 
 def of_equal(found: dict[str, Any]) -> Iterator[str]:
     words = {
-        "classes": "equal, but of different classes",
+        "classes": "equal, but in different classes",
         "parts": "equal, in different parts",
-        "alone": "equal, in one class and part",
+        "alone": "equal, in the same class and part",
     }
     for kind, said in words.items():
         if count := found[kind]["images"]:

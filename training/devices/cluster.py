@@ -63,7 +63,7 @@ def checked(workers: Sequence[str], index: int, source: str) -> Cluster:
             )
     if type(index) is not int or not 0 <= index < len(workers):
         last = len(workers) - 1
-        raise ValueError(f"{source}: index {index!r} must be from 0 to {last}, one a worker")
+        raise ValueError(f"{source}: index {index!r} must be from 0 to {last}, one for each worker")
     return Cluster(tuple(workers), index)
 
 
@@ -85,9 +85,13 @@ def of_tf_config(text: str) -> Cluster:
         raise ValueError(f"TF_CONFIG {text!r} must have the form {form}: {error!r}") from None
     if task not in jobs or set(jobs) - {"chief", "worker"}:
         names = ", ".join([*jobs, task])
-        raise ValueError(f"TF_CONFIG: tasks {names}: only chief and worker train, and one is this")
+        raise ValueError(
+            f"TF_CONFIG: tasks {names}: must be chief and worker, one of which is this task"
+        )
     if not 0 <= index < len(jobs[task]):
-        raise ValueError(f"TF_CONFIG: {task} {index}: the cluster has {len(jobs[task])} of these")
+        raise ValueError(
+            f"TF_CONFIG: {task} {index}: the cluster has only {len(jobs[task])} of these"
+        )
     chiefs = jobs.get("chief", [])
     index += len(chiefs) if task == "worker" else 0
     return checked(chiefs + jobs.get("worker", []), index, "TF_CONFIG")
@@ -141,7 +145,7 @@ def counts(text: str) -> list[int]:
     for part in text.split(","):
         read = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
         if read is None:
-            raise ValueError(f"{part!r} is no number of tasks")
+            raise ValueError(f"{part!r} is not a number of tasks")
         found += [int(read[1])] * int(read[2] or 1)
     return found
 

@@ -69,7 +69,7 @@ def listening(name: str, port: int) -> socket.socket:
     try:
         return socket.create_server(("", port), backlog=1024)
     except OSError as error:
-        raise ValueError(f"{name}: its port cannot be opened here: {error}") from None
+        raise ValueError(f"{name}: could not open its port on this machine: {error}") from None
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def of_tpu(name: str) -> tf.distribute.TPUStrategy:
 
 REFUSED = {  # by Keras with several replicas (docs/strategies.md): what to do instead
     "gradient_accumulation_steps": "use accumulate (training/devices/accumulate.py) for it",
-    "ema_overwrite_frequency": "leave it out: the averages are put in place when fit ends",
+    "ema_overwrite_frequency": "leave it out: fit puts the averages in place at its end",
     "steps_per_execution": "leave it at 1",
     "jit_compile": "leave it off",
 }
@@ -135,7 +135,9 @@ def steps_of(images: int, batch: int, shares: int) -> int:
     Raises ValueError if there are fewer images than shares.
     """
     if images < shares:
-        raise ValueError(f"{images} images are too few for {shares} devices: one each, at least")
+        raise ValueError(
+            f"{images} images are too few for {shares} devices: each needs at least one"
+        )
     return min(math.ceil(images / batch), images // shares)
 
 

@@ -17,11 +17,11 @@ MODEL = "a run's folder, FILE.keras, or a network's name with --weights"
 def add_to(parser: Parser) -> None:
     """The options for the weights' source and the preparation of images."""
     add = parser.add_argument_group("network").add_argument
-    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file, of a network by name")
-    of = "whose weights a bare file holds: torchvision/resnet50, timm/resnet50.a1_in1k ..."
+    add("--weights", metavar="W", help="imagenet, timm/NAME.TAG or a file, for a network by name")
+    of = "where a bare file's weights are from: torchvision/resnet50, timm/resnet50.a1_in1k ..."
     add("--of", metavar="LIBRARY/NAME", help=of)
     preparation.add_to(add)
-    add("--size", type=whole(1), help="pixels a side, for networks that take any")
+    add("--size", type=whole(1), help="pixels a side, for networks that take any size")
 
 
 def chosen(options: Namespace, model: str) -> str:
@@ -36,8 +36,11 @@ def chosen(options: Namespace, model: str) -> str:
         return str(inside)
     elif not Path(model).is_file():
         if Path(model).is_dir():
-            raise ValueError(f"{model}: there is no model.keras in this folder")
-        has = f"; {model} is a network: give its --weights" if model in names.networks() else ""
+            raise ValueError(
+                f"{model}: this folder has no model.keras; give the folder of a finished run, "
+                "or a .keras file"
+            )
+        has = f"; {model} is a network: give --weights, too" if model in names.networks() else ""
         raise ValueError(f"{model}: there is no such file{has}")
     return model
 

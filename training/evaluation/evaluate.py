@@ -98,7 +98,7 @@ def shown_to(network: "Trained") -> tuple[int, int, int | None]:
 def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
     """Raises ValueError if a network's classes are not those of the data."""
     if images.classes != network.classes:
-        has = f"{network.path} tells {network.classes} classes apart"
+        has = f"{network.path} has {network.classes} classes"
         raise ValueError(f"{has}, --data {name!r} has {images.classes}")
     known = network.known and network.known.class_names
     known, theirs = known or (network.result or {}).get("classes"), images.names
@@ -141,7 +141,7 @@ def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
     flips = "flip" in dict(trained_network.recipe(network).get("augmentation") or {})
     yield trained_network.words(network)
     if network.result and protocol.kind in ("ten", "crops", "dense") and not flips:
-        yield f"{network.path}: shown mirror images, without which it was trained"
+        yield f"{network.path}: evaluated with mirror images, but trained without them"
 
 
 def probabilities_of(

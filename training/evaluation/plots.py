@@ -41,7 +41,7 @@ def draw_reliability(path: str | Path, reliability: tuple[np.ndarray, ...], erro
     middle = (np.arange(BINS) + 0.5) / BINS
     above.bar(middle, np.nan_to_num(accuracy), 1 / BINS, edgecolor="white", label="accuracy")
     above.plot(confidence, accuracy, "k.", label="at its mean confidence")
-    above.plot([0, 1], [0, 1], "--", color="grey", label="as it should be")
+    above.plot([0, 1], [0, 1], "--", color="grey", label="perfectly calibrated")
     above.set(ylabel="accuracy", ylim=(0, 1), title=f"calibration error {error:.2%}")
     above.legend()
     below.bar(middle, count, 1 / BINS, edgecolor="white")

@@ -30,7 +30,9 @@ def predict(parser: Parser) -> Command:
     add = parser.add_argument
     add("model", metavar="MODEL", help=asked.MODEL)
     add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, folders, patterns")
-    add("--top", type=whole(1), default=5, metavar="N", help="classes to name; default: 5")
+    add(
+        "--top", type=whole(1), default=5, metavar="N", help="how many classes to print; default: 5"
+    )
     add("--json", action="store_true", help="print JSON: every image with its classes")
     asked.add_to(parser)
     return printed
@@ -74,7 +76,7 @@ def found(images: list[str]) -> list[str]:
             inside = listed(path)  # an unreadable file is reported with those that are no images
             paths += sorted([*inside.files, *(name for name, _ in inside.unreadable)])
     if not paths:
-        raise ValueError(f"{', '.join(images)}: no image there")
+        raise ValueError(f"{', '.join(images)}: no images there")
     return paths
 
 
@@ -118,5 +120,5 @@ def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dic
     p = probabilities.probabilities(network.model, *args)
     for i, finite in zip(good, np.isfinite(p).all(-1), strict=True):
         if not finite:
-            raise ValueError(f"{network.path} answers {paths[i]} with numbers that are not finite")
+            raise ValueError(f"{network.path} returns numbers that are not finite for {paths[i]}")
     return good, p, broken

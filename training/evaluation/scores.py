@@ -84,7 +84,9 @@ def describe(evaluation: dict[str, Any]) -> list[str]:
         f"{evaluation['top_1']:8.2%}  top-1" + (", ensemble" * (len(evaluation["models"]) > 1)),
     ]
     lines += [f"{evaluation['top_5']:8.2%}  top-5"] if "top_5" in evaluation else []
-    lines.append(f"{evaluation['balanced_accuracy']:8.2%}  balanced accuracy, of all classes alike")
+    lines.append(
+        f"{evaluation['balanced_accuracy']:8.2%}  balanced accuracy, the mean over classes"
+    )
     lines.append(f"{evaluation['negative_log_likelihood']:8.4f}  negative log likelihood")
     lines.append(f"{evaluation['calibration_error']:8.2%}  expected calibration error")
     each = zip(evaluation["accuracy_of_class"], evaluation["classes"], strict=True)

@@ -57,14 +57,17 @@ def trained(
 ) -> Trained:
     """Trained, of a model for images.  Raises ValueError."""
     if not has_calls(model):
-        raise ValueError(f"{path}: a {type(model).__name__} has no graph: it must be functional")
+        raise ValueError(
+            f"{path}: a {type(model).__name__} has no graph; it must be a functional or "
+            "Sequential model"
+        )
     if is_deployed(model):
-        raise ValueError(f"{path} prepares images itself: give the network that it was made of")
+        raise ValueError(f"{path} prepares images itself; give the network that it was made from")
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise ValueError(f"{path}: its input is {model.input_shape}: it must be one of images")
+        raise ValueError(f"{path}: its input is {model.input_shape}; it must be one of images")
     outputs, model = len(model.outputs), first_output(model)
     if len(model.output_shape) != 2 or not model.output_shape[-1]:
-        raise ValueError(f"{path}: its output is {model.output_shape}: it must be (None, classes)")
+        raise ValueError(f"{path}: its output is {model.output_shape}; it must be (None, classes)")
     _, h, w, channels = model.input_shape
     known = known_of(model, path, given)
     usual = known.preparation.crop if isinstance(known, Known) else None
@@ -74,7 +77,7 @@ def trained(
         own = f"its input is {model.input_shape[1:]}"
         if size:
             raise ValueError(f"{path}: --size {size}: {own}")
-        raise ValueError(f"{path}: {own}: " + ("it must be a square" if h and w else "give --size"))
+        raise ValueError(f"{path}: {own}: " + ("it must be square" if h and w else "give --size"))
     if known:
         known = settled(known, str(path), h, channels, model.output_shape[-1])
     return Trained(model, str(path), h, channels, model.output_shape[-1], result, known, outputs)
@@ -154,5 +157,5 @@ def training_images(network: Trained, options: dict[str, Any]) -> data.Data:
     try:
         return data.load(options["data"], network.size, network.channels, **files)
     except (KeyError, ValueError) as error:
-        why = "the mean of its training data is not in result.json, and they cannot be loaded"
+        why = "result.json lacks the mean of its training data, and the data cannot be loaded"
         raise ValueError(f"{network.path}: {why}: {error}") from error

@@ -46,7 +46,7 @@ def export(parser: Parser) -> Command:
     add(
         "--int8",
         action="store_true",
-        help="LiteRT in 8 bits: a smaller file, slightly different answers",
+        help="LiteRT in 8 bits: a smaller file, slightly different outputs",
     )
     add("--calibrate", metavar="D", help="images for --int8: as --data of train, folder:PATH ...")
     asked.add_to(parser)
@@ -114,7 +114,7 @@ def place(options: Namespace) -> Path:
     """The path to write to.  Raises ValueError for an invalid path or a missing library."""
     ending = ENDINGS[options.to]
     if options.out and not options.out.endswith(ending):
-        raise ValueError(f"--out {options.out}: a name of {options.to} ends with {ending}")
+        raise ValueError(f"--out {options.out}: for {options.to}, the name must end with {ending}")
     stem = options.model if options.weights else str(Path(options.model).with_suffix(""))
     path = Path(options.out or f"{stem}{ending or '-savedmodel'}")
     if path.exists() and (not ending or path.is_dir()):
@@ -133,7 +133,7 @@ def preparation_of(network: "Trained") -> "Preparation":
     known = network.known or prepare.of_run(network.path, network.result or {}, network.channels)
     if known is None:
         raise ValueError(
-            f"{network.path}: the mean of its training images is not in result.json:"
+            f"{network.path}: result.json lacks the mean of its training images;"
             " --raw leaves the preparation out"
         )
     return known.preparation
@@ -144,9 +144,9 @@ def refuse_end(network: "Trained") -> None:
     from convbook.architectures.graph.ends import ends_in_sigmoid
 
     if network.classes == 1:
-        raise ValueError(f"{network.path} answers one number, not classes: give --raw")
+        raise ValueError(f"{network.path} returns one number, not classes: give --raw")
     if network.result is None and ends_in_sigmoid(network.model):
-        raise ValueError(f"{network.path} ends in a sigmoid, for which --raw is right")
+        raise ValueError(f"{network.path} ends in a sigmoid, not in logits: give --raw")
 
 
 def description(network: "Trained", preparation: "Preparation | None") -> str:
@@ -154,6 +154,6 @@ def description(network: "Trained", preparation: "Preparation | None") -> str:
     first = f", the first of its {network.outputs} outputs" * (network.outputs > 1)
     if preparation is None:
         shape = ", ".join(str(n or "any") for n in network.model.input_shape[1:])
-        return f"images (N, {shape}), prepared already, to what the network answers{first}"
+        return f"images (N, {shape}), already prepared, to the network's output{first}"
     what = f"images of any size, values from 0 to 255, to {network.classes} probabilities{first}"
     return f"{what}; inside: {preparation.words()}"

@@ -197,7 +197,9 @@ def litert(
         try:
             content = convert(folder)
         except Exception as error:  # TensorFlow raises errors of all kinds
-            raise ValueError(f"{network.name} cannot be a LiteRT file: {short(error)}") from error
+            raise ValueError(
+                f"{network.name} cannot be converted to LiteRT: {short(error)}"
+            ) from error
     labels = io.BytesIO()
     with zipfile.ZipFile(labels, "w") as file:
         file.writestr("labels.txt", "\n".join(names))
@@ -228,9 +230,9 @@ def onnx(
         content = model.SerializeToString()
         alike = answers_alike(content, call, spec)
     except Exception as error:  # of all kinds, as above
-        raise ValueError(f"{network.name} cannot be an ONNX file: {short(error)}") from error
+        raise ValueError(f"{network.name} cannot be converted to ONNX: {short(error)}") from error
     if not alike:
-        raise ValueError(f"{network.name} cannot be an ONNX file: tf2onnx changes what it answers")
+        raise ValueError(f"{network.name} cannot be converted to ONNX: tf2onnx changes its outputs")
     replaced(path, lambda aside: aside.write_bytes(content))
 
 

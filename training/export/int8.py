@@ -77,7 +77,7 @@ class Agreement(NamedTuple):
     lost: float
 
     def words(self) -> str:
-        same = f"the first class is the network's for {self.same} of {self.of} images"
+        same = f"same first class as the network for {self.same} of {self.of} images"
         led = f"; for the others, it led the second by at most {self.lost:.2f}"
         return same + led * (self.same < self.of)
 

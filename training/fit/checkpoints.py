@@ -72,7 +72,9 @@ def latest(
             arrays, info = read(path)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             instead = (
-                "the run starts again" if path == found[0] else "falling back to the previous one"
+                "starting again from the beginning"
+                if path == found[0]
+                else "falling back to the previous one"
             )
             words.append(f"{path} is truncated or corrupt: {instead}")
             continue
@@ -80,8 +82,11 @@ def latest(
         if there == here:
             return (arrays, info), words
         name = min(k for k in {*there, *here} if there.get(k) != here.get(k))
-        why = f"{name} is {there.get(name, 'missing')} there, {here.get(name, 'missing')} here"
-        raise Refused(f"{path} does not fit ({why}): move it away, or name another --out")
+        why = (
+            f"{name} is {there.get(name, 'missing')} in it and {here.get(name, 'missing')} "
+            "in the network"
+        )
+        raise Refused(f"{path} does not fit ({why}): move it away, or give another --out")
     return None, words
 
 

@@ -21,7 +21,7 @@ def of_options(job: Job) -> Iterator[tuple[str, str]]:
     options, epochs = job.options, job.steps / job.epoch
     length = f"the run has {epochs:g} epochs"
     if not options.synchronize and job.devices.num_replicas_in_sync == 1:
-        yield "--no-synchronize", "there is one device"
+        yield "--no-synchronize", "there is only one device"
     elif not options.synchronize and not batch_norms(job.model):
         yield "--no-synchronize", "the network has no batch norm"
     if options.unfreeze and options.unfreeze >= epochs and not job.recipe["head_first"]:
@@ -29,16 +29,19 @@ def of_options(job: Job) -> Iterator[tuple[str, str]]:
     if options.patience and options.patience >= epochs:
         yield f"--patience {options.patience}", length
     if (every := options.save_every) and (every % job.epoch == 0 or every > job.steps):
-        yield f"--save-every {every}", f"each epoch, of {job.epoch} steps, ends with a checkpoint"
+        yield (
+            f"--save-every {every}",
+            f"each epoch of {job.epoch} steps ends with a checkpoint anyway",
+        )
     if options.log_every and options.log_every > job.steps:
         ends = f"after {job.steps} steps" if job.steps > 1 else "after 1 step"
         yield f"--log-every {options.log_every}", f"the run ends {ends}"
     counts = np.bincount(job.data.train.y, minlength=job.data.classes)
     if job.recipe["class_weights"] and np.ptp(counts) == 0:
-        yield "--class-weights balanced", "all classes have as many images"
+        yield "--class-weights balanced", "all classes have the same number of images"
     batch = fields(job.recipe["name"])["batch_size"]["value"]
     if options.lr_scale != "none" and job.recipe["batch_size"] == batch:
-        yield f"--lr-scale {options.lr_scale}", f"the batch is the recipe's, {batch}"
+        yield f"--lr-scale {options.lr_scale}", f"the batch size is that of the recipe, {batch}"
 
 
 def of_fields(job: Job) -> Iterator[tuple[str, str]]:
@@ -52,7 +55,7 @@ def of_fields(job: Job) -> Iterator[tuple[str, str]]:
         "decays": not recipe["weight_decay"] and "the weight decay is 0",
         "lr_without_norm": norms and "the network has batch norm",
         "norm_momentum": not norms and "the network has no batch norm",
-        "head_first": not recipe["head_first"] and "--freeze says what is frozen",
+        "head_first": not recipe["head_first"] and "--freeze decides what is frozen",
     } | {gate: gate not in gates and "the network has no such option" for gate in GATES}
     if given:
         whys |= dict.fromkeys(GATES, f"--option {min(given)} is given")

@@ -141,7 +141,7 @@ def agreed(
             raise ValueError(f"{name} cannot train: {theirs['error']}")
         if theirs["code"] != chief["code"]:
             both = f"{text(theirs['code'])} on {name}, {text(chief['code'])} on the chief"
-            raise ValueError(f"other code: {both}; install the same everywhere")
+            raise ValueError(f"different code: {both}; install the same versions everywhere")
         try:
             refuse(theirs, chief, "the chief", "give all workers the same")
         except ValueError as error:

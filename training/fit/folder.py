@@ -121,7 +121,7 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         if not isinstance(result.get("options"), dict) or "test_accuracy" not in result:
-            raise ValueError("it has no options, or no test_accuracy")
+            raise ValueError("it lacks options or test_accuracy")
     except OSError:
         return None
     except (ValueError, AttributeError) as error:
@@ -132,7 +132,7 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
     found = digests(folder)
     for name, digest in result.get("files", {}).items():
         if found.get(name, digest) != digest:
-            raise ValueError(f"{folder / name} is not as the run left it: {AGAIN}")
+            raise ValueError(f"{folder / name} has changed since the run ended: {AGAIN}")
     return result
 
 

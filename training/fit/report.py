@@ -75,7 +75,7 @@ def remarks(job: Job, result: dict[str, Any], rows: Sequence[dict[str, Any]]) ->
     spread = 2 * (chance * (1 - chance) / counts.sum()) ** 0.5
     if (found := result[f"test_{key}"]) <= chance + spread:
         said = f"test {key.replace('_', ' ')} {found:.2%}"
-        lines.append(f"{said} is near chance, {of}: it has learnt little")
+        lines.append(f"{said} is near chance, {of}: the network has learned little")
     first, last = rows[0]["loss"], rows[-1]["loss"]
     if last > first:
         lines.append(f"the training loss rose from {first:.4g} to {last:.4g}: try a lower --lr")

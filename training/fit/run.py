@@ -92,7 +92,9 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
     of = "{model} on {data}, seed {seed}".format(**done["options"])
-    print(f"{options.out} has a finished run ({of}): nothing to do; for a new run, give --out")
+    print(
+        f"{options.out} has a finished run ({of}): nothing to do; for a new run, give another --out"
+    )
     print(report.accuracies(done))
     return Trained(options.out, None, done)
 
@@ -102,8 +104,8 @@ def called(options: Namespace) -> Trained:
     at_hand = isinstance(options.model, names.AtHand)
     machines = None if at_hand else cluster.find(options.workers, options.index)
     if at_hand and options.workers:
-        instead = "several workers must each build it: give FILE.py:FUNCTION"
-        raise ValueError(f"model={options.model}: this is a built model; {instead}")
+        instead = "each of several workers must build its own: give FILE.py:FUNCTION"
+        raise ValueError(f"model={options.model}: this model is already built; {instead}")
     policy = keras.config.dtype_policy()
     try:
         run = completed(options, machines)

@@ -257,7 +257,7 @@ def test_cifar10(keras_files):
     assert [len(p) for p in parts[:3]] == [45_000, 5_000, 10]
     images, _ = every(parts.test, 5)
     np.testing.assert_allclose(images, x / 255, atol=1e-6)
-    with pytest.raises(ValueError, match="has 3 channels, the model takes 1"):
+    with pytest.raises(ValueError, match="has 3 channels; the model takes 1"):
         data.load("cifar10", 32, 1)
 
 
@@ -291,12 +291,14 @@ def test_fashion_mnist_of_the_system(monkeypatch):
 
 def test_fashion_mnist_that_is_nowhere(keras_files, monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path / "none")
-    with pytest.raises(ValueError, match=r"keras.datasets cannot load it: .*dataset-fashion-mnist"):
+    with pytest.raises(
+        ValueError, match=r"keras.datasets could not load it: .*dataset-fashion-mnist"
+    ):
         data.load("fashion_mnist", 28, 1)
 
 
 def test_what_keras_cannot_fetch(keras_files):
-    with pytest.raises(ValueError, match=r"--data 'mnist': keras.datasets cannot load it: "):
+    with pytest.raises(ValueError, match=r"--data 'mnist': keras.datasets could not load it: "):
         data.load("mnist", 28, 1)
 
 
@@ -452,7 +454,7 @@ def test_broken_classes(tmp_path):
     (root / "train" / "bad").mkdir()
     (root / "train" / "bad" / "x.jpg").write_bytes(b"")
     files.folder(root / "val", {"other": 2})
-    with pytest.raises(ValueError, match=r"val/other: a class that .*train lacks") as stop:
+    with pytest.raises(ValueError, match=r"val/other: a class that is missing in .*train") as stop:
         data.load(f"folder:{root}", 16, 3)
     for words in ("train/empty: a class without", "train/bad: a class without", "x.jpg: empty"):
         assert words in str(stop.value)
@@ -557,7 +559,9 @@ def test_tfrecord_labels(tmp_path):
     assert parts.classes == 3
     assert set(parts.test.y) == {0, 1, 2}
     told = shards(tmp_path, labels=lambda i: {25: 7, 26: -2}.get(i, i % 3))
-    with pytest.raises(ValueError, match="label 7 is of a class that train lacks") as stop:
+    with pytest.raises(
+        ValueError, match="label 7 is of a class that is missing in the training part"
+    ) as stop:
         data.load(told, 16, 3)
     assert f"{tmp_path}/validation-00000-of-00001, record at byte" in str(stop.value)
     assert "label -2 is out of range: it must be from 0 to 2" in str(stop.value)
@@ -610,7 +614,7 @@ def test_records_that_cannot_be(tmp_path):
     shards(tmp_path)
     with pytest.raises(ValueError, match="/other belongs to which part"):
         data.load(f"tfrecord:{tmp_path}/*", 16, 3)
-    with pytest.raises(ValueError, match="no record to train on"):
+    with pytest.raises(ValueError, match="no records to train on"):
         data.load(f"tfrecord:{tmp_path}/val*", 16, 3)
 
 

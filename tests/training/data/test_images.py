@@ -74,9 +74,9 @@ def test_each_real_folder_is_read_once_and_links_are_named(tmp_path):
     assert said(photos, found.left_out) == {
         "dog/loop": f"a link to {photos}, a folder above it",
         "dog/far": "a link to /, a folder above it",
-        "dog/cats": f"a link to {photos}/cat, which is read already",
-        "elk again": f"a link to {elsewhere}, which is read already",
-        "elk/back": f"a link to {photos}, which is read already",
+        "dog/cats": f"a link to {photos}/cat, which is already read",
+        "elk again": f"a link to {elsewhere}, which is already read",
+        "elk/back": f"a link to {photos}, which is already read",
     }
     assert said(photos, found.unreadable) == {"dog/itself": "not found"}
 
@@ -114,10 +114,10 @@ def test_a_folder_without_permission_is_named(mode):
     assert found.files == [f"{root}/cat/3.jpg"]
     unreadable = said(root, found.unreadable)
     if mode:
-        assert unreadable["dog/1.jpg"] == "may not be read"
-        assert unreadable["dog/inner"] == "a folder that may not be read"
+        assert unreadable["dog/1.jpg"] == "no permission to read it"
+        assert unreadable["dog/inner"] == "a folder without permission to read it"
     else:
-        assert unreadable == {"dog": "a folder that may not be read"}
+        assert unreadable == {"dog": "a folder without permission to read it"}
 
 
 def test_names_of_any_bytes(tmp_path):

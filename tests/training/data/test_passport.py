@@ -75,7 +75,7 @@ def test_copies_that_programs_leave_are_in_no_part(photos):
         "cat/deep/@eaDir": "a system's folder",
         "dog/.thumbnails": "a hidden folder",
         "dog/loop": f"a link to {photos}, a folder above it",
-        "labels.csv": "lies beside the classes, in none",
+        "labels.csv": "lies beside the class folders, in none of them",
     }
     assert any(line.startswith("left out: 5, ") for line in describe(told))
 
@@ -93,7 +93,7 @@ def test_a_class_may_be_a_link(photos, tmp_path):
     images = load(photos)
     assert images.names == ["cat", "dog", "elk"]
     (photos / "elk again").symlink_to(tmp_path / "elsewhere" / "elks")
-    refused(photos, f"{photos}/elk again: a class without an image that can be used")
+    refused(photos, f"{photos}/elk again: a class without usable images")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -156,7 +156,7 @@ def test_sixteen_bits_of_which_some_are_used(bits, photos):
 def test_a_network_sees_the_range_it_was_trained_with(photos):
     for name, top in (("dim", 1000), ("bright", 9000)):
         (photos / "cat" / f"{name}.png").write_bytes(deep_png(top)[0])
-    refused(photos, "cat/bright.png: its values go up to 9000: the images of training", bits=12)
+    refused(photos, "cat/bright.png: its values go up to 9000, but the training images", bits=12)
     (photos / "cat" / "bright.png").unlink()
     assert {part.bits for part in load(photos, bits=12)[:3]} == {12}
 
@@ -251,7 +251,7 @@ def test_a_check_that_refuses_ends_early(tmp_path, monkeypatch):
     """Behind the first bad images, which it names and counts."""
     root = files.folder(tmp_path / "images", {"a": 12, "b": 30}, encode=lambda x: b"no image")
     monkeypatch.setattr(check, "AT_ONCE", 4)
-    refused(root, "a/0.jpg: neither JPEG nor PNG", "; 12 of 42 images were looked at")
+    refused(root, "a/0.jpg: neither JPEG nor PNG", "; 12 of 42 images were checked")
 
 
 def test_the_check_says_how_far_it_is(photos, monkeypatch, capsys):
@@ -298,7 +298,7 @@ def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeyp
     monkeypatch.setattr(records, "scan", lambda *told: scanned.append(1) or scan(*told))
     with pytest.raises(ValueError, match="which has image, label") as stop:
         data.load(f"tfrecord:{tmp_path}/*.tfrecord", 8, 3)
-    assert "1 of 5 files were looked at" in str(stop.value)
+    assert "1 of 5 files were checked" in str(stop.value)
     assert scanned == [1]
 
 
@@ -329,7 +329,7 @@ def test_an_image_that_is_gone_is_named(photos):
     images = load(photos)
     gone = images.train.paths[0]
     os.remove(gone)
-    words = f"{gone}: not found; it could be read when the data were checked"
+    words = f"{gone}: not found; when the data was checked, it could still be read"
     with pytest.raises(ValueError, match=words), check.named(images.train):
         list(data.batches(images.train, 4, 2))
     with pytest.raises(tf.errors.InvalidArgumentError), check.named(load(photos).train):
@@ -354,7 +354,7 @@ def test_equal_images_are_told(tmp_path):
         [["train", "a", f"{root}/train/a/1.jpg"], ["test", "a", f"{root}/test/a/same.jpg"]]
     ]
     lines = "\n".join(describe(told))
-    assert "equal, but of different classes: 2 images" in lines
+    assert "equal, but in different classes: 2 images" in lines
     assert "equal, in different parts: 2 images" in lines
 
 
@@ -462,7 +462,7 @@ def test_the_command(photos, tmp_path, capsys):
 
 def test_other_pictures_are_called_by_their_name(photos):
     (photos / "cat" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 99)
-    refused(photos, "cat/x.heic: a HEIC, an AVIF or a film, neither JPEG nor PNG")
+    refused(photos, "cat/x.heic: a HEIC, an AVIF or a video, neither JPEG nor PNG")
 
 
 def test_facts():
@@ -524,7 +524,7 @@ def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
     assert main(["train", *told]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("convbook")]
     assert error == [
-        f"convbook train: {gone[0]}: not found; it could be read when the data were checked"
+        f"convbook train: {gone[0]}: not found; when the data was checked, it could still be read"
     ]
 
 

@@ -119,7 +119,7 @@ def test_a_worker_that_never_comes_ends_the_other(there, monkeypatch, capsys):
             raise AssertionError("met")
         waits = f"waiting for worker 2 ({found.workers[2]}): 0 s left"
         assert waits in capsys.readouterr().out.splitlines()
-        with pytest.raises(ValueError, match=f"worker {other} .* its port cannot be opened"):
+        with pytest.raises(ValueError, match=f"worker {other} .* could not open its port"):
             listening(found.name(other), int(found.workers[other].partition(":")[2]))
 
 

@@ -478,12 +478,12 @@ def test_statistics_are_those_of_the_training_data(images, tmp_path):
     np.testing.assert_allclose(known[1].mean, data.statistics(parts.train).mean)
     assert main([path, "--data", options["data"], "--protocol", "ten:12", "--part", "val"]) == 0
     found = (tmp_path / "run" / "evaluation-ten-12-val" / "evaluation.json").read_text()
-    assert "shown mirror images, without which it was trained" in found
+    assert "evaluated with mirror images, but trained without them" in found
     p = probabilities(model, parts.val, protocols.protocol("ten:12"), 64, None, *known[:2])
     expected = -np.log(p[range(len(parts.val)), parts.val.y]).mean()
     assert json.loads(found)["negative_log_likelihood"] == pytest.approx(expected, 1e-5)
     (tmp_path / "run" / "result.json").write_text(json.dumps({"options": options | {"data": "x"}}))
-    with pytest.raises(ValueError, match="mean of its training data is not in"):
+    with pytest.raises(ValueError, match=r"result\.json lacks the mean of its training data"):
         trained_network.preparation(trained_network.load(path))
 
 
@@ -518,7 +518,7 @@ def test_broken_files_are_left_out(images, tmp_path, capsys):
     [
         (["{tmp}/none.keras"], "none.keras: there is no such file"),
         (["{tmp}/text.keras"], "text.keras cannot be loaded by Keras"),
-        (["{tmp}/four/model.keras"], "tells 4 classes apart, --data"),
+        (["{tmp}/four/model.keras"], "has 4 classes, --data"),
         (["{tmp}/other/model.keras"], "class 1 is 'wasp' for"),
         (["{tmp}/good/model.keras", "--protocol", "eleven"], "--protocol 'eleven': must be"),
         (["{tmp}/good/model.keras", "--protocol", "scales:7"], "short side 7: the input has 8"),

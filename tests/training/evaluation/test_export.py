@@ -212,7 +212,7 @@ def test_another_network_is_no_file_of_this_one(square, tmp_path, capsys):
     code = main(["export", str(tmp_path / "net.keras"), "--to", "onnx", "--raw"])
     if code:
         assert square is not keras.ops.square
-        assert "tf2onnx changes what it answers" in capsys.readouterr().err
+        assert "tf2onnx changes its outputs" in capsys.readouterr().err
         assert not (tmp_path / "net.onnx").exists()
         return
     x = np.random.default_rng(0).standard_normal((3, 1, 1, 4)).astype("float32")
@@ -284,11 +284,14 @@ def own(**options):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (lambda: own(units=1), "answers one number, not classes: give --raw"),
-        (lambda: own(units=4, activation="sigmoid"), "ends in a sigmoid, for which --raw is right"),
+        (lambda: own(units=1), "returns one number, not classes: give --raw"),
+        (
+            lambda: own(units=4, activation="sigmoid"),
+            "ends in a sigmoid, not in logits: give --raw",
+        ),
         (
             lambda: weights.deployed(own(units=4), weights.Preparation(8, 8)),
-            "prepares images itself: give the network that it was made of",
+            "prepares images itself; give the network that it was made from",
         ),
     ],
 )
@@ -328,7 +331,7 @@ def test_int8(network, tmp_path, capfd):
             crop = x[y0 : y0 + side, x0 : x0 + side]
             keras.utils.save_img(tmp_path / "photos" / name[:-4] / f"{i}.png", crop)
     path = exported(network, "litert", "--int8", "--calibrate", f"folder:{tmp_path}/photos")
-    assert "int8: the first class is the network's for " in capfd.readouterr().out
+    assert "int8: same first class as the network for " in capfd.readouterr().out
     images = sorted((tmp_path / "photos").rglob("*.png"))
     expected = predicted(network, images).argmax(-1)
     xs = [keras.utils.img_to_array(keras.utils.load_img(image), dtype="uint8") for image in images]
@@ -387,7 +390,7 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--to", "litert", "-o", "net.onnx"], "a name of litert ends with .tflite"),
+        (["--to", "litert", "-o", "net.onnx"], "for litert, the name must end with .tflite"),
         (["--to", "litert", "-o", "nowhere/a.tflite"], "there is no folder nowhere"),
         (["--to", "savedmodel", "-o", "."], "--out .: it already exists"),
         (["--to", "onnx", "--int8"], "--int8: only with --to litert, not onnx"),

@@ -129,8 +129,7 @@ def test_answers_that_are_not_finite_are_an_error(run, plain, capsys):
     model.layers[-1].bias.assign([np.nan] * 6)
     model.save(run / "nan.keras")
     assert main([str(run / "nan.keras"), str(run / "1.png"), *plain]) == 2
-    assert "answers" in (error := capsys.readouterr().err)
-    assert "1.png with numbers that are not finite" in error
+    assert f"returns numbers that are not finite for {run / '1.png'}" in capsys.readouterr().err
 
 
 SEEN = {"coffee.png": "espresso", "chelsea.png": "Egyptian cat", "china.jpg": "dome"}
@@ -172,11 +171,11 @@ def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
     ("argv", "words"),
     [
         (["{run}/gone.keras", "{run}/0.png"], "gone.keras: there is no such file"),
-        (["{run}/empty", "{run}/0.png"], "empty: there is no model.keras in this folder"),
+        (["{run}/empty", "{run}/0.png"], "empty: this folder has no model.keras"),
         (["{run}/text.png", "{run}/0.png"], "text.png cannot be loaded by Keras"),
         (["{run}/two.keras", "{run}/0.png", "--preparation", "tf"], "{run}/two.keras takes 2"),
         (["{run}/model.keras", "{run}/0.png"], "does not say how to prepare its images; give"),
-        (["resnet20", "{run}/0.png"], "no such file; resnet20 is a network: give its --weights"),
+        (["resnet20", "{run}/0.png"], "no such file; resnet20 is a network: give --weights"),
         (["resnet20", "{run}/0.png", "--weights", "{run}/gone.keras"], "gone.keras"),
         (["resnot20", "{run}/0.png", "--weights", "{run}/model.keras"], "nearest: resnet20"),
         (["{run}/model.keras", "{run}/0.png", "--of", "timm/resnet51"], "as timm/resnet50"),

@@ -146,10 +146,10 @@ def test_a_run_too_short_for_its_schedule_is_said(photos):
 
 
 IDLE = {  # what is given: why it changes nothing
-    "--no-synchronize": "there is one device",
+    "--no-synchronize": "there is only one device",
     "--patience 2": "the run has 2 epochs",
     "--unfreeze 2": "the run has 2 epochs",
-    "--save-every 7": "each epoch, of 7 steps, ends with a checkpoint",
+    "--save-every 7": "each epoch of 7 steps ends with a checkpoint anyway",
     "--log-every 99": "the run ends after 14 steps",
     "--set decays=all": "the weight decay is 0",
     "--set lr_without_norm=0.1": "the network has batch norm",
@@ -180,7 +180,7 @@ def test_class_weights_of_equal_classes_are_said(counts, tmp_path, monkeypatch):
         files.folder(tmp_path / "photos" / part, counts, seed=len(part) * 100)
     told = [*NET, "--data", f"folder:{tmp_path}/photos", "--out", "x"]
     job = prepare(parse([*told, "--class-weights", "balanced"]))
-    line = "--class-weights balanced has no effect: all classes have as many images"
+    line = "--class-weights balanced has no effect: all classes have the same number of images"
     assert without_effect(job) == [line] * (counts["dog"] == 4)
 
 
@@ -197,7 +197,9 @@ def test_dropout_is_as_given(photos):
 def test_a_frozen_body_leaves_something_to_train(photos):
     with pytest.raises(ValueError, match="--freeze 'body': nothing is left to train"):
         prepare(parse(["lenet5", "--out", "x", "--freeze", "body"]))
-    with pytest.raises(ValueError, match="--skip-broken is for files of your own: --data digits"):
+    with pytest.raises(
+        ValueError, match="--skip-broken works only with your own files; --data digits"
+    ):
         prepare(parse(["lenet5", "--out", "x", "--skip-broken"]))
 
 

@@ -161,7 +161,7 @@ def test_refused(argv, words, photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (dict(depth=3), "depth=3: train has "),
+        (dict(depth=3), "depth=3: train has no such option; it has "),
         (dict(batch_size=0), "--batch-size: '0' is not a whole number"),
         (dict(jit="yes"), "jit='yes': must be True or False"),
         (dict(recipe={"like": "modern", "speed": 3}, out="a"), "speed=3: a recipe has"),

@@ -166,7 +166,7 @@ def test_where_every_checkpoint_is_broken_the_run_begins_anew(tmp_path):
     kept, words = checkpoints.latest(tmp_path, lambda info: {})
     ends = [line.split(": ")[1] for line in words]
     assert kept is None
-    assert ends == ["falling back to the previous one", "the run starts again"]
+    assert ends == ["falling back to the previous one", "starting again from the beginning"]
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path, capsys):

@@ -147,7 +147,7 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     assert convbook(other) == 2
     assert f"model resnet20: {of} lenet5" in capsys.readouterr().err
     small = ("history.csv", "curves.png", "passport.json")
-    whats = dict.fromkeys(small, "is not as the run left it")
+    whats = dict.fromkeys(small, "has changed since the run ended")
     whats |= dict.fromkeys(("best.keras", "model.keras", "result.json"), "is damaged")
     for name, what in whats.items():
         whole = (out / name).read_bytes()

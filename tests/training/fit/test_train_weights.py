@@ -248,7 +248,7 @@ def test_an_odd_margin_is_cut_in_the_middle(name):
         (
             "shufflenet_v1_g3_0.25x",
             CAFFE,
-            "channelshuffle1, a ChannelShuffle, is no layer of Keras' own",
+            "channelshuffle1, a ChannelShuffle, is not a layer of Keras",
         ),
     ],
 )
