@@ -714,7 +714,7 @@ DPN = {"features.conv1_1.<kind>": "stem_<kind>1", "features.conv5_bn_ac.bn": "la
 DPN |= {"classifier": "logits"}
 DPN_BOTH = {"c1x1_a.<kind>": "<kind>1", "c3x3_b.<kind>": "<kind>2"}
 DPN_BLOCK = DPN_BOTH | {"c1x1_w_s(?:1|2).<kind>": "<kind>4", "c1x1_c.<kind>": "<kind>3"}
-# Where the last 1x1 is in two, both are behind the projection.
+# If the last 1x1 is split in two, both come after the projection.
 DPN_BOTH |= {"c1x1_c1": "b1_b2_conv1", "c1x1_c2": "b3_conv1"}
 SPLIT_FIRST = DPN_BOTH | {"c1x1_w_s(?:1|2).<kind>": "<kind>3", "c1x1_c.bn": "bn4"}
 SPLIT_BLOCK = DPN_BOTH | {"c1x1_c.bn": "bn3"}

@@ -193,7 +193,7 @@ def test_spatially_separable_kernels_have_rank_one():
 
 
 def test_dense_as_conv():
-    """On the window it was learnt on it is the dense layer; on a larger image, that layer slid."""
+    """On its own window it equals the dense layer; on a larger image, that layer slid over it."""
     i = keras.Input((5, 5, 8))
     small = keras.Model(i, layers.Dense(6, "relu")(layers.Flatten()(i)))
     small.layers[-1].bias.assign(np.arange(6) / 6)

@@ -139,7 +139,7 @@ def test_mobileone_is_a_mobilenet_once_folded(name):
     assert difference(model, fold(model)) < SAME
 
 
-BEHIND = {  # what a batch norm behind it is folded into, and an input
+BEHIND = {  # layers into which a following batch norm is folded, and an input
     "Conv1D": ((8, 3), lambda: layers.Conv1D(6, 3)),
     "Conv2D": ((8, 8, 3), lambda: layers.Conv2D(6, 3, 2, "same", use_bias=False)),
     "Conv2D with bias": ((8, 8, 3), lambda: layers.Conv2D(6, 3, dilation_rate=2)),
@@ -431,7 +431,7 @@ def test_gates_are_their_branches_times_survival(unit):
     assert len(gates) == 2
     assert difference(model, folded) < SAME
     assert (kinds(folded), kinds(folded, layers.Dropout)) == (0, 0)
-    assert kinds(folded, layers.Rescaling) == 1  # behind the relu; the other went into a kernel
+    assert kinds(folded, layers.Rescaling) == 1  # after the relu; the other went into a kernel
     for gate in gates:
         (old,) = (x for x in gate.branch.layers if isinstance(x, layers.Conv2D))
         assert architectures.get_layer(folded, old.name).use_bias

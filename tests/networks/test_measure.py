@@ -191,7 +191,7 @@ def test_layers_within_layers(shape, on, weights, macs):
     found = measure(model)
     assert (found.weights, found.macs, found.uncounted) == (weights, macs, [])
     assert found.total == model.count_params()
-    assert measure(model) == found  # nothing is left behind
+    assert measure(model) == found  # nothing is left over
     assert len(keras.Model(model.input, model.output).layers) == before
 
 

@@ -1,7 +1,7 @@
 """python -m tests.apart.mutants: tries a random sample of small bugs, and writes docs/mutants.md.
 
-Each result is kept as soon as it is there; the same command goes on where it was.  Another seed
-begins anew, and bugs in files that have changed are tried again.  Those that survived are, with
+Each result is kept at once; the same command resumes where it stopped.  Another seed
+starts again, and bugs in files that have changed are tried again.  Those that survived are, with
 --survivors, after a test was written.
 """
 

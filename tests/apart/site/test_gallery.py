@@ -122,7 +122,7 @@ def test_the_letters_are_those_of_show(browser, texts):
 
 @pytest.mark.parametrize("name", ["bottleneck_block", "nasnet_reduction_cell"])
 def test_what_was_copied_runs_in_a_fresh_interpreter(browser, blocks, name, tmp_path):
-    """The letters, pasted once, and the block behind them."""
+    """The letters, pasted once, and the block after them."""
     browser.open("gallery.html")
     WebDriverWait(browser, 20).until(lambda b: find(b, "button.copybtn"))
     letters = find(browser, "#the-letters button.copybtn")[0]

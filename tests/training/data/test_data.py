@@ -495,7 +495,7 @@ def test_words_that_cannot_be(told, words):
 
 
 def test_the_check_is_made_once(tmp_path, monkeypatch, home):
-    """Of each file, until it changes; what cannot be kept or read is looked at again."""
+    """Of each file, until it changes; what cannot be kept or read is checked again."""
     root = files.folder(tmp_path / "images", TWO)
     calls = []
     look = check.look

@@ -206,7 +206,7 @@ BOTH = {"a": 1, "b": 1}
     ],
 )
 def test_what_looks_like_parts_is_asked_about(folders, words, tmp_path):
-    """Never made into classes; no image is looked at."""
+    """Never made into classes; no image is checked."""
     for folder in folders:
         files.folder(tmp_path / "photos" / folder, BOTH)
     refused(tmp_path / "photos", *words)

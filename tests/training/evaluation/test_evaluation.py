@@ -51,7 +51,7 @@ def network(seed=0, size=SIZE, classes=3, channels=3):
 
 
 def test_top_k():
-    """The true class is first, second, sixth and, of equals, behind a lower number."""
+    """The true class is first, second, sixth and, among equals, after a lower number."""
     p = np.array([[9, 1, 1, 1, 1, 1, 1], [3, 9, 1, 1, 1, 1, 1], [9, 8, 7, 6, 5, 4, 3], [1.0] * 7])
     y = np.array([0, 0, 5, 1])
     assert [scores.top(p, y, k) for k in (1, 2, 5, 6)] == [0.25, 0.75, 0.75, 1]

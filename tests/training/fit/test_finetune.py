@@ -31,7 +31,7 @@ def weights(path):
 
 
 def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypatch):
-    """Also where the run was stopped behind it, and went on without the file of the best."""
+    """Also if the run was stopped after it and resumed without the file of the best."""
     out = tmp_path / "run"
     argv = ["train", *NET, "--data", photos, "--epochs", "3", "--out", str(out)]
     argv += ["--set", "schedule={'name':'rates','shares':[1,500],'each':[0.35],'unit':'runs'}"]
@@ -69,7 +69,7 @@ def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypat
 
 
 def test_a_batch_that_fits(photos):
-    """Six steps an epoch at least; as told where told."""
+    """At least six steps per epoch, unless the options say otherwise."""
     job = prepare(parse([*NET, "--data", photos, "--epochs", "2", "--out", "x"]))
     assert (job.recipe["batch_size"], job.epoch, job.steps) == (4, 7, 14)
     assert isinstance(compiled(job).optimizer, keras.optimizers.Adam)
@@ -78,7 +78,7 @@ def test_a_batch_that_fits(photos):
 
 
 def test_the_head_first(photos, tmp_path):
-    """With weights: 0.3 of the run, then all at a tenth of the rate; as told where told."""
+    """With weights: 0.3 of the run, then all at a tenth of the rate, unless told otherwise."""
     keras.utils.set_random_seed(0)
     first = tmp_path / "first.keras"
     prepare(parse([*NET, "--data", photos, "--out", "x"])).model.save(first)

@@ -219,7 +219,7 @@ def test_what_is_decayed(decays, expected):
 
 
 def test_initial_weights():
-    """Deviations and limits as told, biases of 1 where told, depthwise kernels as they were."""
+    """Deviations and limits as given, biases of 1 where asked, depthwise kernels unchanged."""
     i = keras.Input((64,))
     x = keras.layers.Dense(512, name="first")(i)
     x = keras.layers.Dense(400, name="second")(x)

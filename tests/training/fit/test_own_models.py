@@ -1,4 +1,4 @@
-"""convbook train of one's own model: a file, a function, and at hand, from Python."""
+"""convbook train with your own model: a file, a function, and an object in Python."""
 
 import json
 

@@ -297,7 +297,7 @@ def test_fine_tuning(tmp_path, stop_at, capsys):
     told += ["--freeze", "stage2", "--unfreeze", "1"]
     ran(tmp_path / "later", *told)
     assert moved(tmp_path / "later", first) == layers
-    for step in (3, 5):  # at the end of what is frozen, and behind it
+    for step in (3, 5):  # at the end of the frozen phase, and after it
         stop_at(step)
         ran(tmp_path / "resumed", *told, code=128 + signal.SIGTERM)
     stop_at(None)

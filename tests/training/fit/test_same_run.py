@@ -77,7 +77,7 @@ CHANGES = {
 
 @pytest.fixture
 def stopped(monkeypatch):
-    """stopped(where): SIGTERM, twice, where the keeper is told of that."""
+    """stopped(where): SIGTERM and SIGINT, in the keeper's method of that name."""
 
     def stop(where):
         def raised(*told):
@@ -282,7 +282,7 @@ def workers(data, out, *argv, run=(*RUN, "--batch-size", "4")):
 
 
 def test_workers_resume_from_one_folder(tmp_path):
-    """Where only the chief has the checkpoints, the others would begin anew: all refuse."""
+    """If only the chief has the checkpoints, the others would start again: all refuse."""
     run = [*files.LENET, "--batch-size", "384", "--epochs", "1", "--no-tensorboard"]
     codes, said = workers("digits", tmp_path / "run", run=run)
     assert codes == [0, 0], "\n".join(said)

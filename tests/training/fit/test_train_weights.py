@@ -47,7 +47,7 @@ def job(photos, *told):
 
 
 def test_images_are_those_of_the_weights_from_training_to_test(photos, bare, capsys):
-    """Each pixel, by the Preparation itself; in training behind the recipe's crop."""
+    """Each pixel, by the Preparation itself; in training after the recipe's crop."""
     found = job(photos, "--weights", bare, "--preparation", "caffe")
     (words,) = [w for w in found.recipe["words"] if w.startswith("images prepared as")]
     assert words.startswith(

@@ -307,7 +307,7 @@ def test_affine_slants_and_zooms_as_it_says():
 
 
 def test_the_learning_rate_suits_the_network():
-    """Ten times less without batch norm; as told if told."""
+    """Ten times less without batch norm, unless given."""
     for argv, lr in ((["resnet20"], 0.1), (["lenet5"], 0.01), (["lenet5", "--lr", "0.5"], 0.5)):
         chosen = options(*argv)
         prepare(chosen)
