@@ -1,4 +1,4 @@
-"""The files of a folder: what is found, what is left out, what cannot be read; nothing blocks."""
+"""The files of a folder: found, left out or unreadable; no file blocks."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def said(root, pairs):
 
 @contextlib.contextmanager
 def refused(mode, *names):
-    """A folder of anybody with files dog/NAME, and these names in it with a mode; not as root."""
+    """A folder of another user with files dog/NAME, these names with a mode; not as root."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A stranger's folder is understood or named wrong, before it costs anything."""
+"""A stranger's folder is read correctly or refused by name, before it costs anything."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""How a run learns of its workers, and who is named when one is lost."""
+"""How a run finds its workers, and which one is named when one is lost."""
 
 import json
 import re

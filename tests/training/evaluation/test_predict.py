@@ -1,4 +1,4 @@
-"""convbook predict: what it prints of images that it was and was not trained for."""
+"""convbook predict: what it prints for images it was and was not trained for."""
 
 import json
 import os

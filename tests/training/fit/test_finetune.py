@@ -1,4 +1,4 @@
-"""The recipe for images of one's own: right for a few of them, with nothing but size and epochs."""
+"""The recipe for your own images: good for a few of them, given only size and epochs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a run shows: its plan, how long it takes, that it goes on, what to type next."""
+"""What a run prints: its plan, its duration, its progress, what to type next."""
 
 import re
 import shlex

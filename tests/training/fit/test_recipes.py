@@ -1,4 +1,4 @@
-"""Recipes: complete, traceable to what is printed, and such that a trainer can use them."""
+"""Recipes: complete, traceable to printed texts, and usable by the trainer."""
 
 import inspect
 import math

@@ -1,4 +1,4 @@
-"""A run that is stopped, in whatever way, goes on where it was; and what else a run may do."""
+"""A run that is interrupted, in whatever way, resumes where it stopped; other options of a run."""
 
 import csv
 import errno
@@ -47,7 +47,7 @@ def equal(a, b):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run of LeNet-5 that nothing stopped."""
+    """An uninterrupted run of LeNet-5."""
     return ran(tmp_path_factory.mktemp("runs") / "whole", *LENET)
 
 

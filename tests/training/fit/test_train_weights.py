@@ -1,4 +1,4 @@
-"""convbook train --weights: images as the weights have them, from training to what is deployed."""
+"""convbook train --weights: images prepared for the weights, from training to deployment."""
 
 import json
 

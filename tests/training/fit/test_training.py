@@ -1,4 +1,4 @@
-"""The trainer: what it refuses, what it leaves, and that it computes what the papers say."""
+"""The trainer: what it refuses, which files it leaves, and that it computes as the papers say."""
 
 import argparse
 import csv
