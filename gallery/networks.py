@@ -166,5 +166,5 @@ def model_of(name: str, /, **options: Any) -> "keras.Model":
 
 
 def with_options(parser: Parser) -> None:
-    examples = "of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
+    examples = "options of architectures.create, such as se=16, classes=10 or input_shape=64,64,3"
     parser.add_argument("options", nargs="*", type=pair, metavar="OPTION=VALUE", help=examples)

@@ -152,11 +152,12 @@ def of_data(add: Add) -> None:
 
 
 def of_recipe(add: Add) -> None:
-    kinds = "paper, modern, finetune, digits or a FILE.json of fields; default: paper; for digits"
-    add("--recipe", metavar="R", help=f"{kinds} digits, for folder: and tfrecord: finetune")
-    add("--epochs", type=whole(1))
-    add("--steps", type=whole(1), help="instead of epochs")
-    add("--batch-size", type=whole(1), metavar="IMAGES", help="on all devices together")
+    kinds = "paper, modern, finetune, digits or a FILE.json of fields"
+    default = "default: digits for digits, finetune for folder: and tfrecord:, else paper"
+    add("--recipe", metavar="R", help=f"{kinds}; {default}")
+    add("--epochs", type=whole(1), help="passes over the images; default: the recipe's")
+    add("--steps", type=whole(1), help="length in steps, instead of --epochs")
+    add("--batch-size", type=whole(1), metavar="IMAGES", help="per step, on all devices together")
     add("--lr", type=number, help="peak learning rate")
     alike = "balanced: rare classes count as much as frequent ones"
     add("--class-weights", choices=("balanced",), help=alike)
@@ -178,7 +179,7 @@ def of_weights(add: Add) -> None:
     add(
         "--weights",
         metavar="W",
-        help="imagenet, timm/NAME.TAG or a file; the head starts from scratch",
+        help="start from imagenet, timm/NAME.TAG or a file; the head starts from scratch",
     )
     of = "where the weights are from, as torchvision/resnet50; sets the options they need; or own"
     add("--of", metavar="LIBRARY/NAME", help=of)
@@ -186,14 +187,15 @@ def of_weights(add: Add) -> None:
     add("--init-from", metavar="MODEL.keras", help="load layers with the same names and shapes")
     only = "with --init-from: load only layers whose names match"
     add("--init-only", type=regex, metavar="REGEX", help=only)
-    add("--freeze", metavar="STAGE", help="body, or the last stage to freeze")
+    add("--freeze", metavar="STAGE", help="freeze the body, or all up to this stage")
     add(
         "--unfreeze", type=whole(1), metavar="EPOCH", help="train all layers after this many epochs"
     )
 
 
 def of_devices(add: Add) -> None:
-    add("--precision", default="float32", choices=("float32", "mixed_float16", "mixed_bfloat16"))
+    kinds = "float32", "mixed_float16", "mixed_bfloat16"
+    add("--precision", default="float32", choices=kinds, help="default: float32")
     add(
         "--accumulate",
         type=whole(1),
@@ -201,7 +203,8 @@ def of_devices(add: Add) -> None:
         metavar="PARTS",
         help="split each batch into this many parts",
     )
-    add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS")
+    together = "run this many steps in one call of TensorFlow; default: 1"
+    add("--steps-per-execution", type=whole(1), default=1, metavar="STEPS", help=together)
     add("--jit", action="store_true", help="compile with XLA")
     add(
         "--no-synchronize",
@@ -211,20 +214,22 @@ def of_devices(add: Add) -> None:
     )
     add("--workers", metavar="HOST:PORT,...", help="all machines, chief first; needs --index")
     add("--index", type=whole(0), help="this worker's place in --workers, from 0")
-    add("--tpu", metavar="NAME", help="train on that TPU; local on a TPU's own machine")
+    add("--tpu", metavar="NAME", help="train on this TPU; local on its own machine")
 
 
 def of_run(add: Add) -> None:
-    add("--seed", type=whole(0), default=0)
+    add("--seed", type=whole(0), default=0, help="of all random draws; default: 0")
     add("--deterministic", action="store_true", help="bit-identical in every run, but slower")
-    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after these without progress")
+    add("--patience", type=whole(1), metavar="EPOCHS", help="stop after so many without progress")
     progress = "the metric of --patience; default: val_accuracy"
     add("--monitor", default="val_accuracy", choices=MONITORS, help=progress)
-    add("--save-every", type=whole(1), metavar="STEPS", help="save in between epochs, too")
+    add(
+        "--save-every", type=whole(1), metavar="STEPS", help="save this often, and after each epoch"
+    )
     add("--keep", type=whole(1), default=2, metavar="N", help="checkpoints to keep; default: 2")
     add("--log-every", type=whole(1), metavar="STEPS", help="print a line every so many steps")
-    add("--no-tensorboard", dest="tensorboard", action="store_false")
-    add("--out", metavar="FOLDER", help="default: runs/MODEL-DATA")
+    add("--no-tensorboard", dest="tensorboard", action="store_false", help="no logs for it")
+    add("--out", metavar="FOLDER", help="for the results; default: runs/MODEL-DATA")
 
 
 def check(parser: Parser) -> Command:

@@ -34,8 +34,9 @@ def evaluate(parser: Parser) -> Command:
     add = parser.add_argument
     add("models", nargs="+", metavar="MODEL", help=asked.MODEL)
     add("--data", required=True, metavar="D", help="as for training: digits, folder:PATH ...")
-    add("--part", default="test", choices=("test", "val", "train"))
-    add("--protocol", default="centre", metavar="P", help="default: centre")
+    parts = "test", "val", "train"
+    add("--part", default="test", choices=parts, help="part of the data; default: test")
+    add("--protocol", default="centre", metavar="P", help="see below; default: centre")
     add("--batch-size", type=whole(1), default=64, metavar="N", help="views in one batch")
     add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
     add("--skip-broken", action="store_true", help="leave out files that cannot be read")
