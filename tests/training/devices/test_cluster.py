@@ -90,7 +90,7 @@ def test_hosts_of_slurm():
         (None, None, {"TF_CONFIG": "[]"}, "must have the form"),
         (None, None, tf_config({"worker": AB}, index=2), "worker 2: the cluster has only 2"),
         (None, None, tf_config({"worker": AB, "ps": ["c:1"]}), "must be chief and worker"),
-        (None, None, tf_config({"worker": AB}, "chief"), "tasks worker, chief: only"),
+        (None, None, tf_config({"worker": AB}, "chief"), "tasks worker, chief: must be"),
         (None, None, slurm(0, tasks="two"), "Slurm's environment cannot be read"),
         (None, None, slurm(7), "Slurm: index 7 must be from 0 to 1"),
         (None, None, slurm(1, SLURMD_NODENAME="n1"), "task 1 is on n1, not on n2"),
