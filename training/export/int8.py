@@ -78,7 +78,7 @@ class Agreement(NamedTuple):
 
     def words(self) -> str:
         same = f"same first class as the network for {self.same} of {self.of} images"
-        led = f"; for the others, it led the second by at most {self.lost:.2f}"
+        led = f"; for the others, its class led by at most {self.lost:.2f}"
         return same + led * (self.same < self.of)
 
 

@@ -400,10 +400,10 @@ def unusual(**told):
 def test_what_is_unusual_is_said():
     assert unusual() == []
     (line,) = unusual(orientations={"1": 9, "3": 1, "8": 2})
-    assert line == "turned upright, as their EXIF tags say: 3 images"
+    assert line == "turned upright by their EXIF tags: 3 images"
     (line,) = unusual(orientations={"6": 1})
     assert line.endswith(": 1 image")
-    assert unusual(bits_in_use=12) == ["PNGs of 16 bits use 12: 0 to 4,095 is black to white"]
+    assert unusual(bits_in_use=12) == ["the 16-bit PNGs use 12 bits: 0 is black, 4,095 is white"]
     assert unusual(bits_in_use=16) == []
     why = [(f"{i}.gif", "a GIF") for i in range(5)]
     assert unusual(left_out=why[:3]) == ["left out: 3, 0.gif (a GIF); 1.gif (a GIF); 2.gif (a GIF)"]
@@ -421,7 +421,7 @@ def test_what_is_unusual_is_said():
 )
 def test_classes_are_unequal_from_three_times_as_many_on(counts, words):
     lines = unusual(classes={n: dict(train=k) for n, k in zip("abc", counts, strict=True)})
-    balanced = ": mind the balanced accuracy, or --class-weights balanced"
+    balanced = ": watch the balanced accuracy, or use --class-weights balanced"
     assert lines == ([] if words is None else [words + balanced])
 
 
@@ -433,7 +433,7 @@ def test_of_equal_images_the_first_are_named():
     four = [["train", "a", f"{i}.png"] for i in range(4)]
     found["parts"], found["alone"] = none, dict(images=6, some=[four, pair])
     first = "0.png = 1.png = 2.png ..."
-    assert unusual(equal=found) == [f"equal, in one class and part: 6 images, {first}"]
+    assert unusual(equal=found) == [f"equal, in the same class and part: 6 images, {first}"]
 
 
 def test_the_command(photos, tmp_path, capsys):

@@ -104,7 +104,7 @@ def test_what_is_printed():
         "  50.00%  top-1 of a",
         "",
         "  50.00%  top-1",
-        "  45.00%  balanced accuracy, of all classes alike",
+        "  45.00%  balanced accuracy, the mean over classes",
         "  1.2500  negative log likelihood",
         "  12.50%  expected calibration error",
         "worst classes: t 0.0%, q 25.0%, p 50.0%",

@@ -269,9 +269,9 @@ def test_at_most_200_images_are_shown_to_int8(images, step):
 
 
 def test_what_int8_loses_is_said():
-    same = "the first class is the network's for {} of 100 images"
+    same = "same first class as the network for {} of 100 images"
     assert int8.Agreement(100, 100, 0.0).words() == same.format(100)
-    led = "; for the others, it led the second by at most 0.25"
+    led = "; for the others, its class led by at most 0.25"
     assert int8.Agreement(98, 100, 0.25).words() == same.format(98) + led
 
 
@@ -309,13 +309,13 @@ def test_what_a_format_does_not_have(tmp_path, capfd):
     x = keras.layers.GlobalAveragePooling2D()(keras.ops.erfinv(0.1 * i))
     model = keras.Model(i, keras.layers.Dense(4)(x), name="own")
     weights.prepared(model, weights.Preparation(8, 8)).save(tmp_path / "net.keras")
-    for to, words in (("litert", "a LiteRT"), ("onnx", "an ONNX")):
+    for to, words in (("litert", "LiteRT"), ("onnx", "ONNX")):
         if to == "onnx":
             pytest.importorskip("tf2onnx")
         argv = ["export", str(tmp_path / "net.keras"), "--to", to]
         assert main(argv) == 2
         last = capfd.readouterr().err.splitlines()[-1]
-        assert last.startswith(f"convbook export: own cannot be {words} file: ")
+        assert last.startswith(f"convbook export: own cannot be converted to {words}: ")
         assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
 
 
@@ -412,7 +412,7 @@ def test_a_bare_file_is_asked_about(tmp_path, capsys):
     assert main(bare) == 2
     assert "does not say how to prepare its images" in capsys.readouterr().err
     assert main([*bare, "--raw"]) == 0
-    assert "images (N, 32, 32, 3), prepared already" in capsys.readouterr().out
+    assert "images (N, 32, 32, 3), already prepared" in capsys.readouterr().out
     assert main([*bare, "--preparation", "torch"]) == 0
     assert "short side 37, centre 32 x 32" in capsys.readouterr().out
     assert zipfile.ZipFile(tmp_path / "bare.tflite").read("labels.txt").startswith(b"class 0\n")
