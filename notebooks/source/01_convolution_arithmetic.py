@@ -78,7 +78,11 @@ ax.plot(time, x, ".", ms=3, label=f"readings, error {noise[0]:.2f}")
 ax.plot(time, s[:200], label=f"convolved, error {noise[1]:.2f}")
 ax.set(xlabel="time", ylabel="position")
 ax.legend()
-figure(fig, "Noisy readings of a sine and their convolution with 8 falling weights, far less noisy")
+figure(
+    fig,
+    "Noisy readings of a sine, and their convolution with 8 falling weights, which is far less "
+    "noisy",
+)
 
 # %% [markdown]
 # In two dimensions $S(i,j) = \sum_m \sum_n I(i-m,\, j-n)\, K(m,n)$: the convolution *flips* the
@@ -145,8 +149,8 @@ for ax, matrix, title in zip(
     ax.grid(False)
 figure(
     fig,
-    "Left a circulant matrix with three diagonals; right a 48 x 48 matrix of circulant blocks, "
-    "which themselves stand on two diagonals",
+    "Left: a circulant matrix with three diagonals. Right: a 48 x 48 matrix of circulant "
+    "blocks, which themselves lie on two diagonals",
 )
 
 # %% [markdown]
@@ -187,7 +191,11 @@ for ax, part, title in zip(axes, shown, titles, strict=True):
     ax.imshow(part, cmap="gray")
     ax.set_title(title)
     ax.axis("off")
-figure(fig, "A photo of a temple; its vertical edges, as pillars; its horizontal edges, as roofs")
+figure(
+    fig,
+    "A photo of a temple; its vertical edges, which show the pillars; its horizontal edges, "
+    "which show the roofs",
+)
 
 # %% [markdown]
 # ## Padding: valid, same, full
@@ -221,8 +229,8 @@ ax.set(xlabel="input position", ylabel="outputs that read it", ylim=(0, 5.5))
 ax.legend()
 figure(
     fig,
-    "Outputs that read each of 12 inputs, kernel 5: with full 5 everywhere, with same 3 at the "
-    "ends, with valid 1 at the ends",
+    "How many outputs read each of 12 inputs, for a kernel of width 5: 5 everywhere with full "
+    "padding; at the ends 3 with same and 1 with valid",
 )
 
 # %% [markdown]
@@ -344,7 +352,7 @@ assert np.allclose(flat(x), slid(x)[:, 0, 0], atol=1e-5)
 
 # %%
 def seen(model):
-    """How much each pixel of the middle row moves the middle output, all kernels being ones."""
+    """How much each pixel of the middle row changes the middle output when all kernels are ones."""
     model.set_weights([np.ones(w.shape) / w.shape[0] for w in model.get_weights()])
     x = tf.Variable(np.ones((1, *model.input_shape[1:]), "float32"))
     with tf.GradientTape() as tape:
@@ -387,8 +395,9 @@ axes[1].set(xlabel="layers", ylabel="pixels")
 axes[1].legend()
 figure(
     fig,
-    "Left: the influence of the pixels is a bell, far narrower than the field of 81 pixels. Right: "
-    "the field grows as the depth, the part that counts as its root",
+    "Left: the influence of the pixels forms a bell far narrower than the receptive field of 81 "
+    "pixels. Right: the receptive field grows with the depth, the part that holds 95 % of the "
+    "influence only with its square root",
 )
 
 # %% [markdown]
@@ -410,7 +419,7 @@ assert counts["locally connected"].macs == counts["convolution"].macs
 assert counts["locally connected"].weights == 30 * 30 * counts["convolution"].weights
 assert counts["dense"].macs == counts["dense"].weights
 grid(
-    ["30 x 30 x 8 outputs of 32 x 32 x 3", "connections", "weights", "each weight is used"],
+    ["30 x 30 x 8 outputs from 32 x 32 x 3", "connections", "weights", "uses of each weight"],
     [[key, m.macs, m.weights, m.macs // m.weights] for key, m in counts.items()],
 )
 
@@ -425,7 +434,7 @@ grid(
 
 # %%
 def differs(g, f):
-    """How far f(g(x)) is from g(f(x)), in deviations of f, away from the border."""
+    """The difference of f(g(x)) and g(f(x)) away from the border, in standard deviations of f."""
     a, b = f(g(grey)), g(f(grey))
     return float(np.abs(a - b)[12:-12, 12:-12].mean() / f(grey).std())
 
@@ -482,7 +491,7 @@ for key, y in pools.items():
     same[key] = float(np.mean(np.isclose(before, after, atol=1e-6)[~blank]))
 assert same["3x3 max"] > 2 * same["3x3 mean"]
 assert blocks.maxpool(keras.Input((6, 6, 1)), 3, 2, p="valid").shape[1] == (6 - 3) // 2 + 1 == 2
-grid(["", "values not changed by a shift of one pixel"], same.items())
+grid(["", "share of values that a shift of one pixel leaves unchanged"], same.items())
 
 # %% [markdown]
 # A mean changes only a little, but it does change: it is as equivariant as any convolution, and its
@@ -522,7 +531,7 @@ assert np.ptp(answers) < 1e-5 < 0.01 < np.ptp(alone)
 
 # %%
 def fives(x, y, seed):
-    """As many fives as others, in four turns -> images, whether five, turn."""
+    """As many fives as other digits in four turns -> images, whether each is a five, its turn."""
     draw = np.random.default_rng(seed)
     five, other = np.flatnonzero(y == 5), np.flatnonzero(y != 5)
     pick = np.concatenate([five, draw.choice(other, len(five), replace=False)])
@@ -555,8 +564,8 @@ for j, ax in enumerate(axes):
     ax.axis("off")
 figure(
     fig,
-    "The four learned 8x8 kernels: 0 and 3 are dark at the upper right and lower left, kernel 1 at "
-    "the two other corners, kernel 2 looks like noise",
+    "The four learned 8x8 kernels: kernels 0 and 3 are dark at the upper right and lower left, "
+    "kernel 1 at the two other corners; kernel 2 looks like noise",
 )
 
 # %% [markdown]
@@ -574,7 +583,10 @@ alike = [float(np.corrcoef(five.ravel(), np.rot90(five, r).ravel())[0, 1]) for r
 assert alike[2] > max(alike[1], alike[3]) + 0.2
 rows = [[f"{r * 90} degrees", *shares[r].tolist(), alike[r]] for r in range(4)]
 print(f"test accuracy: {accuracy[1]:.3f} with one kernel, {accuracy[4]:.3f} with four")
-grid(["fives turned by", *(f"kernel {j} wins" for j in range(4)), "alike an upright five"], rows)
+grid(
+    ["fives turned by", *(f"kernel {j} wins" for j in range(4)), "similarity to an upright five"],
+    rows,
+)
 
 # %% [markdown]
 # ## Convolution as a strong prior
@@ -617,7 +629,7 @@ for key, body in {"convolutional": convolutional, "dense": connected}.items():
             scores.setdefault((key, kind), []).append(found)
 mean = {key: float(np.mean(v)) for key, v in scores.items()}
 lost = {k: mean[k, "true"] - mean[k, "permuted"] for k in ("convolutional", "dense")}
-assert 0 < lost["convolutional"] < 0.06  # 2.9 points in the run shown, not the 3 asked for
+assert 0 < lost["convolutional"] < 0.06  # 2.9 points in the run shown, not the predicted 3
 assert lost["convolutional"] > lost["dense"]
 assert abs(lost["dense"]) < 0.03
 grid(["network", "pixels", "test accuracy"], [[*key, v] for key, v in mean.items()])
@@ -669,15 +681,18 @@ for a in kinds:
     axes[1].semilogy(np.arange(1, 21), norms[a] / norms[a][-1])
 axes[0].set(title="derivative", xlabel="x", ylim=(-0.05, 1.6))
 axes[0].legend(ncols=2, loc="upper center")
-axes[1].set(title="gradient of a layer / of the last", xlabel="layer", xticks=(1, 5, 10, 15, 20))
+axes[1].set(
+    title="gradient of a layer / of the last layer", xlabel="layer", xticks=(1, 5, 10, 15, 20)
+)
 assert norms["sigmoid"][0] < 1e-6 * norms["sigmoid"][-1]
 assert norms["relu"][0] > 1e-2 * norms["relu"][-1]
 x = np.float32([2.0, 1.0, -1.0])
 assert np.allclose(ops.softmax(x), np.exp(x) / np.exp(x).sum())
 figure(
     fig,
-    "Left the derivatives: sigmoid's never above a quarter. Right the gradients of 20 layers: "
-    "sigmoid's falls by many orders of magnitude towards the first, relu's does not",
+    "Left: the derivatives; sigmoid's never exceeds a quarter. Right: the gradients of 20 "
+    "layers; with sigmoid they fall by many orders of magnitude towards the first layer, with "
+    "relu they do not",
 )
 
 # %%
@@ -714,7 +729,9 @@ assert np.allclose(once[once != 0], x[once != 0] / q)
 assert np.array_equal(drop(x, training=False), x)
 w = rng.normal(size=50)
 after = np.maximum((masks * x / q) @ w, 0).mean(), max(x @ w, 0)
-print(f"a relu unit after it: {after[0]:.2f} on average, {after[1]:.2f} at test time")
+print(
+    f"a relu unit after dropout: {after[0]:.2f} on average in training, {after[1]:.2f} at test time"
+)
 
 # %% [markdown]
 # ## Batch norm, and small batches
@@ -741,7 +758,7 @@ assert np.allclose(group(x), ((parts - mu) / np.sqrt(var + 1e-3)).reshape(x.shap
 
 
 def moved(net, n):
-    """How much the output for image 0 depends on the n - 1 others of its batch."""
+    """How much the output for image 0 depends on the n - 1 other images of its batch."""
     others = [rng.integers(1, 1437, n - 1) for _ in range(40)]
     images = [np.concatenate([maps[:1], maps[pick]]) for pick in others]
     return float(np.std([net(part, training=True)[0] for part in images], axis=0).mean())
@@ -752,7 +769,7 @@ sizes = (2, 4, 8, 16, 32, 64)
 depends = {"batch norm": [moved(batch, n) for n in sizes], "group norm": [moved(group, 2)]}
 assert depends["batch norm"][0] > 3 * depends["batch norm"][-1]
 assert depends["group norm"][0] < 1e-6
-grid(["", *(f"batch of {n}" for n in sizes)], [["output moves by", *depends["batch norm"]]])
+grid(["", *(f"batch of {n}" for n in sizes)], [["the output changes by", *depends["batch norm"]]])
 
 # %% [markdown]
 # Does it matter? We train a net of two 3x3 convolutions (16, and 32 with stride 2), each followed
@@ -772,7 +789,7 @@ for key, n in {"batch norm": blocks.BN, "group norm": {"groups": 4}}.items():
         history = learn(net, data, epochs, rate=0.003, batch=size)
         reached[key, size] = history["val_accuracy"][-1]
 assert reached["batch norm", 64] > reached["group norm", 64] - 0.03
-assert abs(reached["batch norm", 2] - reached["group norm", 2]) < 0.06  # neither is ahead
+assert abs(reached["batch norm", 2] - reached["group norm", 2]) < 0.06  # neither is better
 assert min(reached[key, 64] - reached[key, 2] for key in ("batch norm", "group norm")) > 0
 grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items()])
 

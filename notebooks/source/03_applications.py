@@ -38,13 +38,13 @@ wide = blocks.dilated_stack(i, 16, d=(1, 2, 4, 8))
 down = blocks.conv(blocks.conv(blocks.conv(i, 16, s=2), 16, s=2), 16)
 up = layers.Conv2DTranspose(16, 4, 4, padding="same")(down)
 rows = []
-for key, y in {"four 3x3": narrow, "four 3x3, dilated": wide, "stride 4, and back up": up}.items():
+for key, y in {"four 3x3": narrow, "four 3x3, dilated": wide, "stride 4 and back up": up}.items():
     assert y.shape[1:3] == (64, 64)
     m = measure(keras.Model(i, y))
     rows.append([key, m.receptive_field, m.weights, m.macs])
 assert rows[1][1] > 3 * rows[0][1]
-assert rows[1][2:] == rows[0][2:]  # the wide view is free
-grid(["", "sees", "weights", "multiply-adds"], rows)
+assert rows[1][2:] == rows[0][2:]  # the wider view is free
+grid(["", "receptive field", "weights", "multiply-adds"], rows)
 
 # %% [markdown]
 # ### Guess, then mend
@@ -86,7 +86,7 @@ for _ in range(4):
     h += ops.conv(y, w, padding="same") if np.ndim(y) else 0
     y = ops.conv(ops.relu(h), v, padding="same") + v0
 assert np.allclose(net(x), y, atol=1e-4)
-grid(["steps", "sees", "weights", "multiply-adds"], rows)
+grid(["steps", "receptive field", "weights", "multiply-adds"], rows)
 
 # %% [markdown]
 # **On digits.** We make scenes of 16 x 20 pixels, each with two handwritten digits of 8 x 8 at
@@ -100,7 +100,7 @@ grid(["steps", "sees", "weights", "multiply-adds"], rows)
 
 # %%
 def scenes(count, x, y, seed):
-    """count scenes (16, 20, 1) and the label of each pixel: 0 to 9, 10 for the background."""
+    """count scenes (16, 20, 1) and the label of each pixel: 0 to 9, or 10 for background."""
     draw = np.random.default_rng(seed)
     images = draw.uniform(0, 0.2, (count, 16, 20, 1)).astype("float32")
     labels = np.full((count, 16, 20), 10)
@@ -126,7 +126,7 @@ for steps in (1, 4):
     guesses[steps] = np.array(net(test[0])).argmax(-1)
     scores[steps] = float(np.mean((guesses[steps] == test[1])[ink]))
 assert scores[4] > scores[1] + 0.1
-grid(["steps", "ink pixels right"], scores.items())
+grid(["steps", "ink pixels labelled correctly"], scores.items())
 
 # %% [markdown]
 # ### Then tidy up
@@ -138,7 +138,7 @@ grid(["steps", "ink pixels right"], scores.items())
 
 # %%
 def vote(labels):
-    """Each connected patch of what is not background takes its most frequent label."""
+    """Gives each connected patch of ink its most frequent label."""
     result = labels.copy()
     for image in result:
         patches, count = ndimage.label(image < 10, structure=np.ones((3, 3)))
@@ -169,14 +169,14 @@ for row, ax_row in enumerate(axes):
         ax.grid(False)
 figure(
     fig,
-    "Three scenes with two digits each, the true label of each pixel as a colour, and the labels "
-    "after one step, after four, and after the vote: more even from left to right",
+    "Three scenes with two digits each; the true label of each pixel as a colour; and the labels "
+    "after one step, after four and after the vote: they become more uniform from left to right",
 )
 
 # %%
 assert scores["1, voted"] > scores[1]
 assert scores["4, voted"] > scores[4]
-grid(["steps", "ink pixels right"], scores.items())
+grid(["steps", "ink pixels labelled correctly"], scores.items())
 
 # %% [markdown]
 # ## Images of any size
@@ -239,8 +239,8 @@ ax.set(xlabel="size of the test images", ylabel="test accuracy", xticks=sizes)
 ax.legend()
 figure(
     fig,
-    "Test accuracy by image size: the net trained on 12 pixels is best there and falls off to both "
-    "sides; the one trained on three sizes is more even",
+    "Test accuracy by image size: the net trained on 12 pixels is best there and falls off on "
+    "both sides; the net trained on three sizes is more even",
 )
 
 # %%
@@ -300,13 +300,13 @@ axes[0].imshow(scene[0, ..., 0], cmap="gray")
 axes[0].set(title="image, 16 x 30")
 chance = np.array(ops.softmax(answers))
 axes[1].imshow(chance[..., int(test_y[1])], vmin=0, vmax=1)
-axes[1].set(title=f"chance of a {test_y[1]}, 9 x 23 windows")
+axes[1].set(title=f"probability of a {test_y[1]}, 9 x 23 windows")
 for ax in axes:
     ax.grid(False)
 figure(
     fig,
-    "Left an image with three digits; right the map of the chance of the middle one's class, "
-    "highest where a window holds that digit",
+    "Left: an image with three digits. Right: a map of the probability of the middle digit's "
+    "class, highest where a window holds that digit",
 )
 
 # %%
@@ -314,7 +314,11 @@ for at, label in zip(places, test_y[:3], strict=True):
     assert answers[at].argmax() == label
 grid(
     ["207 windows", "multiply-adds"],
-    [["cut out", len(crops) * measure(whole).macs], ["slid", measure(over).macs], ["ratio", saved]],
+    [
+        ["windows cut out", len(crops) * measure(whole).macs],
+        ["network slid over the image", measure(over).macs],
+        ["ratio", saved],
+    ],
 )
 
 # %% [markdown]

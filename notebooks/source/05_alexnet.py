@@ -60,8 +60,8 @@ code(
 i = keras.Input((227, 227, 3))
 picture(
     keras.Model(i, body(i, TABLE, grouped=True)),
-    "The graph of AlexNet's five convolutions from 227 x 227 x 3: LRN after the first two, a 3x3 "
-    "pool with stride 2 after the first, second and last",
+    "The graph of AlexNet's five convolutions, from 227 x 227 x 3: LRN after the first two; a "
+    "3x3 pool with stride 2 after the first, second and last",
 )
 
 # %% [markdown]
@@ -124,7 +124,9 @@ of = architectures.create("alexnet")
 printed = {1: 253_440, 2: 186_624, 3: 64_896, 4: 64_896, 5: 43_264}
 ours = {n: int(np.prod(of.get_layer(f"stage{n}_conv1").output.shape[1:])) for n in printed}
 assert {n for n in printed if printed[n] != ours[n]} == {1}
-grid(["convolution", "neurons, paper", "ours"], [[f"conv{n}", printed[n], ours[n]] for n in ours])
+grid(
+    ["convolution", "neurons, paper", "counted"], [[f"conv{n}", printed[n], ours[n]] for n in ours]
+)
 
 # %% [markdown]
 # ### The accuracies
@@ -192,8 +194,8 @@ ax.set(xlabel="epoch", ylabel="training error", ylim=(0, 1))
 ax.legend(ncols=2)
 figure(
     fig,
-    "Training error by epoch with relu and with tanh, each at three rates: tanh at 0.1 falls below "
-    "25 % first",
+    "Training error by epoch with relu and with tanh, each at three rates: tanh at rate 0.1 is "
+    "the first to fall below 25 %",
 )
 
 # %%
@@ -201,7 +203,7 @@ needed = {}
 for (a, _), row in errors.items():
     reached = [epoch for epoch, error in enumerate(row, 1) if error <= 0.25]
     needed[a] = min([needed.get(a, 99), *reached])
-assert needed["tanh"] <= needed["relu"]  # as seen, not as predicted
+assert needed["tanh"] <= needed["relu"]  # as observed, not as predicted
 grid(["unit", "epochs to 25 % training error, at its best rate"], needed.items())
 
 # %% [markdown]
@@ -228,9 +230,9 @@ flat = {
 }
 assert flat[1] < 0.01
 assert flat[255] > 0.5
-assert all(np.mean(active[1] == active[scale]) > 0.9999 for scale in active)  # to rounding
+assert all(np.mean(active[1] == active[scale]) > 0.9999 for scale in active)  # up to rounding
 grid(
-    ["pixels times", "tanh: slope below 0.01", "relu: slope 1"],
+    ["pixels multiplied by", "tanh units with slope below 0.01", "relu units with slope 1"],
     [[scale, flat[scale], float(active[scale].mean())] for scale in flat],
 )
 

@@ -64,7 +64,8 @@ code(
 i = keras.Input((32, 32, 3))
 picture(
     keras.Model(i, blocks.mlpconv(i)),
-    "The graph of mlpconv: a 5x5 convolution to 192 maps, a 1x1 to 160 and a 1x1 to 96, with relu",
+    "The graph of mlpconv: a 5x5 convolution to 192 maps, a 1x1 to 160 and a 1x1 to 96, each "
+    "with relu",
 )
 
 # %% [markdown]
@@ -210,7 +211,11 @@ for (head, history), color in zip(histories.items(), ("C0", "C1"), strict=True):
     ax.plot(range(1, 26), history["val_accuracy"], color=color, label=f"{head.__name__}, test")
 ax.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02))
 ax.legend()
-figure(fig, "Accuracy by epoch on training and test digits of the two heads")
+figure(
+    fig,
+    "Accuracy by epoch of the two heads on training and test digits: the dense head is far more "
+    "accurate on both; the head with the mean has no gap between them",
+)
 
 # %%
 final = {
@@ -225,7 +230,7 @@ grid(
 # %%
 mean, dense_head = (final[head] for head in nets)
 assert mean[0] - mean[1] < dense_head[0] - dense_head[1] - 0.02
-assert mean[1] < dense_head[1]  # as seen, not as predicted
+assert mean[1] < dense_head[1]  # as observed, not as predicted
 
 # %% [markdown]
 # **Half of (1) is reproduced.** The gap between training and test disappears with the mean, and is
@@ -259,7 +264,7 @@ found = [
 ]
 read = history["val_accuracy"][-1]
 grid(
-    ["test digits read", "wide images", "both digits in their half"],
+    ["accuracy on test digits", "wide images", "share with both digits in the correct half"],
     [[read, len(pairs), float(np.mean(found))]],
 )
 
@@ -271,14 +276,14 @@ for column, n in zip(axes.T, (0, 1, 2), strict=True):
     both = np.maximum(np.stack([maps[n, ..., l], maps[n, ..., r]], -1), 0)
     red_blue = 1 - both / both.max() @ np.array([[0, 1, 1], [1, 1, 0]])
     column[1].imshow(np.clip(red_blue, 0, 1))
-    column[1].set_xlabel(f"map of {l} red, of {r} blue")
+    column[1].set_xlabel(f"red: map of {l}; blue: map of {r}")
 for ax in axes.flat:
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
 figure(
     fig,
-    "Three images of two digits, and below them the maps of the two classes: the left digit's in "
-    "red on the left, the right one's in blue on the right",
+    "Three images of two digits, and below them the maps of the two classes: the left digit's, "
+    "in red, responds on the left; the right digit's, in blue, on the right",
 )
 
 # %%

@@ -56,7 +56,8 @@ code(
 i = keras.Input((28, 28, 256))
 picture(
     keras.Model(i, blocks.small_kernels(i, 256, k=7)),
-    "The graph of small_kernels for k = 7: three 3x3 convolutions of 256 maps with relu in a row",
+    "The graph of small_kernels for k = 7: three 3x3 convolutions of 256 maps in a row, each "
+    "with relu",
 )
 
 # %%
@@ -68,7 +69,10 @@ for k in (5, 7, 11):
     rows.append([f"{k}x{k}", (k - 1) // 2, stack.weights, large.weights])
 assert rows[1][2:] == [27 * 256**2, 49 * 256**2]  # 27 C^2 and 49 C^2
 assert round(49 / 27 - 1, 2) == 0.81  # "81 % more"
-grid(["receptive field", "3x3 in the stack", "weights of the stack", "of one kernel"], rows)
+grid(
+    ["receptive field", "3x3 in the stack", "weights of the stack", "weights of one large kernel"],
+    rows,
+)
 
 # %% [markdown]
 # > **Paper** Section 2.1; Table 1
@@ -119,7 +123,15 @@ for letter, millions in printed.items():
     top1 = cell("vgg_D", "Table 3", (letter, "256"), "top-1 error")
     rows.append([letter, convs + 3, millions, count, architectures.measure(net).macs, top1])
 grid(
-    ["net", "layers", "10^6, paper", "ours", "multiply-adds, convolutions", "top-1 error, %"], rows
+    [
+        "net",
+        "layers",
+        "parameters in millions, paper",
+        "counted",
+        "multiply-adds, convolutions",
+        "top-1 error, %",
+    ],
+    rows,
 )
 
 # %% [markdown]
@@ -193,7 +205,11 @@ for (unit, seed), row in accuracy.items():
     ax.plot(range(1, 9), row, color=color, label=None if seed else label)
 ax.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.02))
 ax.legend(loc="lower right")
-figure(fig, "Test accuracy by epoch, three seeds, of the network of 3x3 stacks and that of 5x5")
+figure(
+    fig,
+    "Test accuracy by epoch for three seeds: the network of 3x3 stacks and that of 5x5 end "
+    "close together",
+)
 
 # %%
 means = [
@@ -231,7 +247,7 @@ assert larger.output_shape[1:3] == (12, 12)  # 12 - 7 + 1 = 6 windows a side
 assert at_once < one_by_one / 10
 grid(
     ["36 windows", "multiply-adds"],
-    [["at once", at_once], ["one by one", one_by_one], ["share", at_once / one_by_one]],
+    [["all at once", at_once], ["one by one", one_by_one], ["share", at_once / one_by_one]],
 )
 
 # %% [markdown]
@@ -269,7 +285,7 @@ windows = np.stack([strip[0, :, t : t + 24] for t in range(0, strip.shape[2] - 2
 
 
 def apart(model):
-    """(largest difference from the windows one by one, as a share; logits at each position)."""
+    """(largest difference from single windows, over the largest logit; logits at each place)."""
     slid = fully_convolutional(model).predict(strip, verbose=0)[0, 0]
     cut = model.predict(windows, 512, verbose=0)
     return float(np.abs(slid - cut).max() / np.abs(cut).max()), slid
@@ -277,11 +293,11 @@ def apart(model):
 
 difference, said = apart(model)
 read = float((said[::6].argmax(1) == truth).mean())
-grid(["windows", "largest difference", "digits read"], [[len(windows), difference, read]])
+grid(["windows", "largest difference", "accuracy"], [[len(windows), difference, read]])
 
 # %%
 assert difference < 1e-5
-assert read > 0.8  # as seen, not as predicted
+assert read > 0.8  # as observed, not as predicted
 
 # %% [markdown]
 # The two agree up to rounding. The network reads 88 % of the digits, not 90: it was never trained
@@ -294,13 +310,13 @@ p = keras.ops.convert_to_numpy(keras.ops.softmax(said[:55]))
 axes[1].imshow(p.T, cmap="Blues", aspect="auto", extent=(10, 230, 9.5, -0.5))
 axes[1].set(xlim=(0, 240), ylabel="class", yticks=range(0, 10, 3))
 axes[1].set_xlabel("middle of the window, pixels")
-axes[0].set(yticks=[], title="ten of the test digits, and what the slid network says along them")
+axes[0].set(yticks=[], title="ten test digits, and what the sliding network reads along them")
 for ax in axes:
     ax.grid(False)
 figure(
     fig,
-    "Above a strip of ten handwritten digits; below the probability of each class by position, "
-    "which is dark in the row of each digit as the window passes over it",
+    "Top: a strip of ten handwritten digits. Bottom: the probability of each class by position, "
+    "dark in the row of each digit while the window passes over it",
 )
 
 # %% [markdown]

@@ -69,8 +69,8 @@ code(
 i = keras.Input((28, 28, 192))
 picture(
     keras.Model(i, blocks.inception_module(i, TABLE[0][0])),
-    "The graph of module 3a: from 192 maps four paths, 1x1 to 64; 1x1 to 96 and 3x3 to 128; 1x1 to "
-    "16 and 5x5 to 32; a 3x3 pool and 1x1 to 32; concatenated to 256",
+    "The graph of module 3a: from 192 maps, four paths: 1x1 to 64; 1x1 to 96 and 3x3 to 128; "
+    "1x1 to 16 and 5x5 to 32; a 3x3 pool and 1x1 to 32; concatenated to 256",
 )
 
 # %% [markdown]
@@ -95,7 +95,18 @@ for name, row in zip(names, sum(TABLE, ()), strict=True):
     c = f1 + f3 + f5 + fp
 assert all(2 < row[-1] < 5.1 for row in rows)
 assert all(row[3] > row[1] for row in rows)
-grid(["module", "input", "output", "naive output", "multiply-adds", "naive", "ratio"], rows)
+grid(
+    [
+        "module",
+        "input",
+        "output",
+        "output, naive",
+        "multiply-adds",
+        "multiply-adds, naive",
+        "ratio",
+    ],
+    rows,
+)
 
 # %% [markdown]
 # Now a single path, from 192 to 256 channels on maps of 32 x 32. A 1x1 reduction to 96 channels
@@ -234,7 +245,7 @@ def narrow(aux):
 
 
 def fitted(model, optimizer, **options):
-    """The history of model on the digits; each output has its loss, the heads' count 0.3."""
+    """The history of a model trained on the digits; auxiliary losses count 0.3."""
     n = len(model.outputs)
     loss = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in range(n)]
     weights = [1.0, 0.3, 0.3][:n]
@@ -262,8 +273,8 @@ ax.set(xlabel="module", ylabel="size of the gradient")
 ax.legend()
 figure(
     fig,
-    "The size of the gradient in each module before training: without heads it falls from 5b to "
-    "the stem, with them it rises again at 4d and 4a",
+    "Size of the gradient in each module before training: without auxiliary heads it falls from "
+    "5b to the stem; with them it rises again at 4d and 4a",
 )
 
 # %%
@@ -272,7 +283,7 @@ grid(["gradient", "stem", *names], [[kind, *row] for kind, row in sizes.items()]
 # %%
 ratios = np.divide(sizes["with heads"], sizes["without"])
 assert (ratios[1:4] > 2).all()  # 3a, 3b, 4a
-assert ratios[0] > 1.5  # as seen, not as predicted
+assert ratios[0] > 1.5  # as observed, not as predicted
 
 # %% [markdown]
 # At the stem the gradient is 1.99 times as large, just below the prediction. In 3a, 3b and 4a it is
@@ -296,15 +307,15 @@ ax.set(xlabel="epoch", ylabel="training loss of the main head", ylim=(0, None))
 ax.legend()
 figure(
     fig,
-    "Training loss of the main head by epoch: after a start in common it falls faster with the two "
-    "auxiliary heads",
+    "Training loss of the main head by epoch: it starts alike, and then falls faster with the "
+    "two auxiliary heads",
 )
 
 # %%
 final = {kind: float(np.mean(row[-2:])) for kind, row in loss.items()}
 assert final["with heads"] < final["without"]
 grid(
-    ["network", "main head's training loss, last 2 epochs", "test accuracy"],
+    ["network", "training loss of the main head, last 2 epochs", "test accuracy"],
     [[kind, final[kind], right[kind][-1]] for kind in nets],
 )
 

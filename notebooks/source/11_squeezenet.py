@@ -67,8 +67,8 @@ code(blocks.fire_module, {"return": r"y + W_b x"}, bypass="complex")
 i = keras.Input((55, 55, 128))
 picture(
     keras.Model(i, blocks.fire_module(i, 128)),
-    "The graph of fire_module: 1x1 to 16 channels, then a 1x1 and a 3x3 beside each other to 64 "
-    "channels each, concatenated to 128",
+    "The graph of fire_module: a 1x1 to 16 channels; then, side by side, a 1x1 and a 3x3 to 64 "
+    "channels each; concatenated to 128",
 )
 
 # %% [markdown]
@@ -80,7 +80,7 @@ steps = {
     "half of the filters 1x1": lambda x: keras.layers.concatenate(
         [blocks.conv(x, 64, k=1), blocks.conv(x, 64, k=3)]
     ),
-    "and squeezed to 16 channels before": lambda x: blocks.fire_module(x, 128),
+    "squeezed to 16 channels first": lambda x: blocks.fire_module(x, 128),
 }
 costs = {k: architectures.measure(keras.Model(i, step(i))).weights for k, step in steps.items()}
 assert [*costs.values()] == [147_456, 81_920, 12_288]
@@ -145,7 +145,7 @@ grid(
 
 # %%
 def megabytes(sizes, kept, biases, bits=6):
-    """One bit a weight, bits a kept one, a list of 2^bits float32 a layer, float32 biases."""
+    """One bit per weight, bits per kept weight, 2^bits float32 per layer, float32 biases."""
     lists = len(sizes) * 2**bits * 32
     return (sum(sizes) + bits * sum(kept) + lists + 32 * sum(biases)) / 8 / 2**20
 
@@ -218,7 +218,7 @@ print(f"{model.count_params():,} parameters, test accuracy {dense:.3f}")
 
 # %%
 def prune(part):
-    """Keeps the largest part of each kernel but the first; what is zero stays zero."""
+    """Keeps the largest part of each kernel but the first; zeros stay zero."""
     for kernel, mask in zip(kernels[1:], masks[1:], strict=True):
         w = np.abs(kernel.numpy())
         mask.assign(np.float32(w >= np.quantile(w, 1 - part)))
@@ -239,7 +239,7 @@ for part in parts:
 # %%
 fig, ax = plt.subplots()
 ax.axhline(dense, color="gray", lw=1, label="the whole network")
-ax.plot(parts, retrained, "o-", label="pruned step by step, 15 epochs after each")
+ax.plot(parts, retrained, "o-", label="pruned in steps, 15 epochs after each")
 ax.plot(parts, cut, "s--", label="pruned at once, not trained again")
 ax.set(xscale="log", xlabel="weights kept", ylabel="test accuracy", ylim=(0, 1.05))
 ax.set_xticks(parts, [f"1/{round(1 / part)}" for part in parts])
@@ -248,8 +248,9 @@ ax.invert_xaxis()
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.5))
 figure(
     fig,
-    "Test accuracy by the part of the weights kept: without training it falls, at last to "
-    "chance; with training after each cut it stays near the whole network's to a third",
+    "Test accuracy by the share of weights kept: without further training it falls, in the end "
+    "to chance; with training after each cut it stays near the whole network's down to a third "
+    "of the weights",
 )
 
 # %%
@@ -271,12 +272,12 @@ assert retrained[third] >= dense - 0.02
 assert shared >= dense - 0.02
 assert cut[tenth] < retrained[tenth] - 0.2
 assert plain / coded > 5
-print(f"a third, before the values are shared: test accuracy {retrained[third]:.3f}")
+print(f"a third of the weights, before they share values: test accuracy {retrained[third]:.3f}")
 grid(
-    ["network", "weights other than zero", "KB", "test accuracy"],
+    ["network", "nonzero weights", "KB", "test accuracy"],
     [
         ["whole, float32", sum(c[0] for c in counts), plain * 1024, dense],
-        ["a third, 64 values a layer", sum(c[1] for c in counts), coded * 1024, shared],
+        ["a third, 64 values per layer", sum(c[1] for c in counts), coded * 1024, shared],
     ],
 )
 
