@@ -113,8 +113,8 @@ i = keras.Input((28, 28, 192))
 row_3a = (64, 64, 64, 64, 96, 32)
 picture(
     keras.Model(i, blocks.bn_inception_module(i, row_3a)),
-    "The graph of module 3a: a 1x1 path, a 1x1 and 3x3 path, a 1x1 and two 3x3 path and a mean "
-    "pool with 1x1, each convolution with batch norm and relu, concatenated to 256 channels",
+    "The graph of module 3a: a 1x1 path; a 1x1 and 3x3 path; a path of 1x1 and two 3x3; a mean "
+    "pool and 1x1; each convolution has batch norm and relu; concatenated to 256 channels",
 )
 
 # %% [markdown]
@@ -137,8 +137,8 @@ code(
 i = keras.Input((17, 17, 768))
 picture(
     keras.Model(i, blocks.inception_v3_b(i, 128)),
-    "The graph of inception_v3_b: 1x1; 1x1, 1x7, 7x1; 1x1, 7x1, 1x7, 7x1, 1x7; mean pool and 1x1; "
-    "concatenated to 768 channels",
+    "The graph of inception_v3_b: 1x1; 1x1, 1x7, 7x1; 1x1, 7x1, 1x7, 7x1, 1x7; mean pool and "
+    "1x1; concatenated to 768 channels",
 )
 
 
@@ -167,7 +167,7 @@ for old, kernels, new, others, ratio in swaps:
     assert a.receptive_field == b.receptive_field
     assert abs(b.macs / a.macs - ratio) < 1e-12
     rows.append([old, new, a.receptive_field, a.macs, b.macs, f"{1 - ratio:.0%} less"])
-grid(["one", "two", "sees", "multiply-adds", "then", "saved"], rows)
+grid(["one", "two", "receptive field", "multiply-adds", "then", "saved"], rows)
 
 # %% [markdown]
 # ## The table
@@ -269,8 +269,8 @@ axes[0].set_ylabel("test accuracy")
 axes[0].legend(loc="center right")
 figure(
     fig,
-    "Test accuracy by epoch: without batch norm it stays at chance at both rates; with it, it "
-    "rises steadily at rate 0.01 and jumps up and down at 0.3",
+    "Test accuracy by epoch: without batch norm it stays at chance at both rates; with batch "
+    "norm it rises steadily at rate 0.01 and jumps up and down at 0.3",
 )
 
 # %% [markdown]
@@ -286,7 +286,7 @@ assert all(a < b for a, b in zip(with_bn["loss"][1:], without["loss"][1:], stric
 assert histories["without", 0.3]["val_accuracy"][-1] <= 0.2
 fast = histories["batch norm", 0.3]
 assert fast["loss"][-1] < with_bn["loss"][-1] / 2
-assert np.ptp(fast["val_accuracy"]) > 0.3  # what was seen: it jumps
+assert np.ptp(fast["val_accuracy"]) > 0.3  # as observed: it jumps
 answers = np.array(nets["batch norm", 0.3](data[2], training=True)).argmax(1)
 own = float((answers == data[3]).mean())
 assert own >= 0.9
@@ -345,8 +345,9 @@ axes[1].set(xlabel="probability of the right class", yscale="log")
 axes[0].legend()
 figure(
     fig,
-    "Histograms on the training images: with label smoothing the gap of the logits lies around 4.5 "
-    "and is narrower, without it lies around 6; probabilities near 1 occur only without",
+    "Histograms on the training images: with label smoothing, the gap of the logits is around "
+    "4.5 and its spread is narrower; without, the gap is around 6; only without smoothing do "
+    "probabilities near 1 occur",
 )
 
 # %% [markdown]

@@ -27,7 +27,7 @@ def basic_block(x, f, s=1, *, n=BN):
     return act(layers.add([x, m]), "relu")
 ```
 
-| line | is |
+| line | equation |
 | --- | --- |
 | `return act(layers.add([x, m]), "relu")` | $y$ |
 | `m = se_block(m, r=16)` | $s F(x)$ |"""
