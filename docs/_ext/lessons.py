@@ -1,6 +1,6 @@
 """Notebooks as a reader sees them: equations in the rows of their lines, pictures with both forms.
 
-A notebook shows a block as its code and a table, "line | is", of which equation each line is.  Here
+A notebook shows a block as its code and a table, "line | equation", of some of its lines.  Here
 each equation stands beside its line, or below it where there is no room for both.
 """
 
@@ -13,11 +13,11 @@ WIDTHS = {64: "short", 88: "long"}
 
 
 def equations(table):
-    """{a line of code: its equation} of a table "line | is"; of another table nothing."""
+    """{a line of code: its equation} of a table "line | equation"; of another table nothing."""
     head = [
         entry.astext() for row in table.findall(nodes.thead) for entry in row.findall(nodes.entry)
     ]
-    if head != ["line", "is"]:
+    if head not in (["line", "equation"], ["line", "is"]):  # "is": of an older run
         return {}
     rows = next(table.findall(nodes.tbody)).children
     return {row[0].astext(): next(row[1].findall(nodes.math)).astext() for row in rows}
