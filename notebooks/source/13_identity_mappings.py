@@ -35,7 +35,7 @@ import tensorflow as tf
 from matplotlib import pyplot as plt
 
 from convbook import blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, as_printed, published
 from convbook.blocks.layers import act, norm
 
@@ -280,7 +280,14 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # We compare two residual nets of 56 layers with option A shortcuts: one has the original units, the
 # other units with norm and relu first. A first convolution of stride 2 and a max pool make maps of
 # 7 x 7. Training takes six epochs with Adam.
-#
+
+# %%
+claims.shown("preactivation")
+
+# %%
+claims.curves("preactivation")
+
+# %% [markdown]
 # Unlike on the digits, the new unit now has the lower training loss with each of the three seeds.
 # But the difference is small, and it varies so much that the interval includes zero.
 
