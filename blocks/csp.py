@@ -19,6 +19,7 @@ def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, g: Whole = 1, n: 
     Args:
         slope: of the leaky relu below 0.
     """
+    require(k % 2 == 1, k=k, right="odd, as its padding keeps the size")
     m = conv(x, f, k=k, s=s, p=k // 2, g=g, n=n, a=None)
     return layers.LeakyReLU(negative_slope=slope)(m)
 

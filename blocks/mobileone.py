@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from convbook.blocks.checks import checked
+from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv, dwconv, norm
 from convbook.blocks.se import se_block
 from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
@@ -21,10 +21,14 @@ def mobileone_block(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, n: Norm = BN
         b: how many convolutions each half adds.
         se: the ratio of a squeeze-and-excitation after both additions, as in S4's last blocks.
     """
-    paths = [dwconv(x, 3, s, 1, a=None, n=n) for _ in range(b)] + [dwconv(x, 1, s, a=None, n=n)]
-    x = layers.add([*paths, norm(x, n)] if s == 1 else paths)
+    least = min(x.shape[-1], f)
+    require(se is None or se <= least, se=se, right=f"None or a ratio from 1 to {least}")
+    paths = [dwconv(x, 3, s, 1, a=None, n=n) for _ in range(b)]
+    paths = [*paths, dwconv(x, 1, s, a=None, n=n)]
+    paths = [*paths, norm(x, n)] if s == 1 else paths
+    x = layers.add(paths)
     x = act(se_block(x, r=se) if se else x, "relu")
     paths = [conv(x, f, k=1, n=n, a=None) for _ in range(b)]
     paths = [*paths, norm(x, n)] if x.shape[-1] == f else paths
-    x = layers.add(paths) if paths[1:] else paths[0]
+    x = layers.add(paths) if len(paths) > 1 else paths[0]
     return act(se_block(x, r=se) if se else x, "relu")

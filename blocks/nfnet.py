@@ -69,6 +69,7 @@ def nf_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, width: Whole = 128,
         gate: gate(x, branch) is what is added, such as drop_path; x is activated.
     """
     require(f % (r * width) == 0, width=width, right=f"a divisor of f/r={f / r:g}")
+    require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")
     conv = partial(ws_conv, n=None, a=None, gain=True, eps=eps)
 
     def branch(m):

@@ -12,8 +12,8 @@ from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
 
 
 @checked
-def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4,
-                    least: Whole = 32, n: Norm = BN) -> Tensor:  # fmt: skip
+def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4, least: Whole = 32,
+               n: Norm = BN) -> Tensor:  # fmt: skip
     """3x3/s radix f in radix groups -> each split * softmax of what their sum says, added.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); r is a reduction.  Split attention of arXiv:2004.08955,
@@ -31,8 +31,8 @@ def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4,
     m = gavgpool(layers.add(splits))
     m = dense(m, max(rounded(c * radix / r), least), a=None, bias=n is None)
     m = dense(act(norm(m, n), "relu"), radix * f, a=None)
-    m = layers.Softmax(1)(layers.Reshape((radix, f))(m))
-    return layers.add([layers.multiply([split, m[:, i]]) for i, split in enumerate(splits)])
+    shares = layers.Softmax(1)(layers.Reshape((radix, f))(m))
+    return layers.add([layers.multiply([split, shares[:, i]]) for i, split in enumerate(splits)])
 
 
 @checked
@@ -51,6 +51,7 @@ def resnest_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, radix: Whole =
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
     good = radix > 1 and (f // r) % radix == 0
     require(good, radix=radix, right=f"a divisor of f/r={f // r}, at least 2")
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
 
     def branch(x):

@@ -31,8 +31,8 @@ def selective_kernel(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 32, r: Whole =
     paths = [conv(one, f, k=3, s=s, p=1, g=g, n=n), conv(two, f, k=3, p=d, d=d, g=g, n=n)]
     m = dense(gavgpool(layers.add(paths)), max(f // r, least), a=None, bias=n is None)
     m = dense(act(norm(m, n), "relu"), 2 * f, a=None, bias=False)
-    m = layers.Softmax(1)(layers.Reshape((2, f))(m))
-    return layers.add([layers.multiply([path, m[:, i]]) for i, path in enumerate(paths)])
+    shares = layers.Softmax(1)(layers.Reshape((2, f))(m))
+    return layers.add([layers.multiply([path, shares[:, i]]) for i, path in enumerate(paths)])
 
 
 @checked
@@ -47,6 +47,7 @@ def sk_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, g: Whole = 32, n: N
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
 
     def branch(x):
@@ -70,6 +71,7 @@ def sk_basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
     """
+    require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
     conv, skip, gate = residual(n, **policy)
 
     def branch(x):

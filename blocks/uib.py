@@ -26,6 +26,9 @@ def uib_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, first: Whole | Non
             that adds nothing has no gate.
     """
     require(p in ("same", 1), p=p, right="'same' or 1, which keep the size")
+    require(p == "same" or (k or 1) % 2, k=k, right="odd with p=1, which keeps the size")
+    odd = p == "same" or (first or 1) % 2
+    require(odd, first=first, right="odd with p=1, which keeps the size")
     require(s == 1 or first or k, s=s, right="1 without a depthwise convolution")
 
     def spatial(x, k, s, a):

@@ -231,6 +231,37 @@ def test_norms_whose_groups_do_not_divide(name):
             assert message_of(called, name, good_call(name) | {"n": n}).startswith(shown)
 
 
+def refusal(name, given):
+    """(the sizes that the block makes, what it says if it refuses)."""
+    try:
+        return called(name, good_call(name) | given).shape[1:3], ""
+    except ValueError as error:
+        return None, str(error)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if "se" in parameters(name)])
+def test_a_ratio_above_the_channels_is_refused_by_its_name(name):
+    """Not by that of a block within; or it is rounded up to a width."""
+    _, said = refusal(name, {"se": 1000})
+    assert not said or said.startswith("se=1000: se must be ")
+
+
+KERNELS = {"k", "first", "cheap", "blur"}
+LETTERS = {"conv", "sepconv", "dwconv", "ws_conv", "mlpconv", "maxpool", "avgpool"}
+EVEN = [name for name in FUNCTIONS if KERNELS & {*parameters(name)} and name not in LETTERS]
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_an_even_kernel_keeps_the_size_or_is_refused_by_name(name):
+    """Where 3 and 5 keep it; with either padding.  The letters leave the size to their p."""
+    paddings = ({"p": "same"}, {"p": 1}) if "p" in parameters(name) else ({},)
+    for key in KERNELS & {*parameters(name)}:
+        size, larger = (refusal(name, {key: k})[0] for k in (3, 5))
+        for p in paddings if size == larger else ():
+            found, said = refusal(name, {key: 4} | p)
+            assert found == size or re.match(f"({key}=4|p=1): ({key}|p) must be ", said)
+
+
 def wide(x):
     return keras.Input((8, 8, 64))
 
@@ -274,6 +305,17 @@ CALLS = [
     ),
     (lambda x: blocks.blurpool(x, k=17), "x=(None, 8, 8, 8): x must be of more than 8 pixels"),
     (lambda x: blocks.blur_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to f=8"),
+    (lambda x: blocks.leaky_conv(x, 8, k=4), "k=4: k must be odd, as its padding keeps the size"),
+    (lambda x: blocks.uib_block(x, 8, k=4, p=1), "k=4: k must be odd with p=1, which keeps the"),
+    (lambda x: blocks.uib_block(x, 8, first=4, p=1), "first=4: first must be odd with p=1, which"),
+    (lambda x: blocks.mobileone_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to 8"),
+    (
+        lambda x: blocks.nf_block(x, 8, width=4, se=9),
+        "se=9: se must be None or a ratio from 1 to f",
+    ),
+    (lambda x: blocks.resnest_block(x, 8, se=9), "se=9: se must be None or from 1 to f=8"),
+    (lambda x: blocks.sk_block(x, 8, g=2, se=9), "se=9: se must be None or from 1 to f=8"),
+    (lambda x: blocks.sk_basic_block(x, 8, se=9), "se=9: se must be None or from 1 to f=8"),
     (lambda x: blocks.blur_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),
     (lambda x: blocks.conv(x, 9, g=3), "g=3: g must be a divisor of f=9 and of C=8"),
     (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
