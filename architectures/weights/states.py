@@ -12,7 +12,8 @@ from keras import layers, ops
 from convbook.architectures.graph.layer_names import all_layers, inside
 
 State = dict[str, np.ndarray]
-AROUND = ("state_dict", "model_state_dict", "model")  # a checkpoint's entry that holds the state
+# A checkpoint's entry that holds the state; the last two hold the mean over the steps
+AROUND = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
 
 
@@ -27,7 +28,7 @@ def state_of(checkpoint: Mapping[str, Any]) -> State:
         checkpoint, taken = checkpoint[key], [*taken, f"of its entry {key!r}"]
     if not isinstance(checkpoint, Mapping) or not checkpoint:
         raise ValueError(f"state={type(checkpoint)}: state must be a mapping of names to arrays")
-    state = {k: np.asarray(v) for k, v in checkpoint.items() if not k.endswith(UNUSED)}
+    state = {k: array(v) for k, v in checkpoint.items() if not k.endswith(UNUSED)}
     while prefix := shared_prefix(state):
         state = {name.removeprefix(prefix): value for name, value in state.items()}
         taken.append(f"without {prefix!r} before each name")
@@ -37,6 +38,15 @@ def state_of(checkpoint: Mapping[str, Any]) -> State:
 
 
 UNUSED = "num_batches_tracked"
+
+
+def array(v: Any) -> np.ndarray:
+    try:
+        return np.asarray(v)
+    except (RuntimeError, TypeError):  # PyTorch's: with a gradient, in bfloat16, or on a GPU
+        if not hasattr(v, "detach"):
+            raise
+        return np.asarray(v.detach().cpu().float())
 
 
 def around(checkpoint: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from places import DATA
 
 from convbook import architectures
 from convbook.architectures import catalog, weights
-from convbook.architectures.weights import convert, loading, origin, torch_names
+from convbook.architectures.weights import convert, loading, origin, states, torch_names
 from convbook.architectures.weights.patterns import layer_of
 from convbook.architectures.weights.published import APPLICATIONS, row
 from convbook.gallery import ledger
@@ -525,7 +525,7 @@ def test_the_naming_of_a_published_row_is_found(file):
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
-@pytest.mark.parametrize("around", [None, "state_dict", "model", "model_state_dict"])
+@pytest.mark.parametrize("around", [None, *states.AROUND])
 def test_what_is_around_a_state_is_taken_off_and_said(prefix, around):
     state, _, _ = golden("pcv-resnet20_cifar10")
     model = architectures.create("resnet20", shortcut="B")
@@ -538,6 +538,32 @@ def test_what_is_around_a_state_is_taken_off_and_said(prefix, around):
     assert len(said) == 1
     assert around is None or f"of its entry {around!r}" in str(said[0].message)
     for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Parameter:
+    """As PyTorch's: NumPy cannot read it before it is detached, on the CPU and in float32."""
+
+    def __init__(self, value, steps=("detach", "cpu", "float")):
+        self.value, self.steps = value, steps
+
+    def __array__(self, dtype=None, copy=None):
+        if self.steps:
+            raise (RuntimeError if self.steps[0] == "detach" else TypeError)(self.steps[0])
+        return np.asarray(self.value, dtype)
+
+    def __getattr__(self, name):
+        if name not in ("detach", "cpu", "float"):
+            raise AttributeError(name)
+        return lambda: Parameter(self.value, [step for step in self.steps if step != name])
+
+
+def test_parameters_that_numpy_cannot_read_are_taken():
+    state, _, _ = golden("pcv-resnet20_cifar10")
+    plain, other = (architectures.create("resnet20", shortcut="B") for _ in range(2))
+    weights.from_torch(plain, state)
+    weights.from_torch(other, {name: Parameter(value) for name, value in state.items()})
+    for a, b in zip(plain.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
