@@ -483,6 +483,13 @@ def strides_of(name):
     return found[0] if found else CIFAR if "cifar" in name else IMAGENET
 
 
+def test_create_says_whose_strides_are_their_own():
+    said = "".join(c for c in architectures.create.__doc__.lower() if c.isalnum())
+    families = {start.partition("_")[0] for start in STRIDES}
+    names = {family: "networkinnetwork" if family == "nin" else family for family in families}
+    assert not [family for family, name in names.items() if name not in said]
+
+
 @pytest.mark.parametrize("name", [*NETS])
 def test_features_of_every_network(name):
     """One map a stride, about as large as the input over it, whatever the size of the image."""
