@@ -34,14 +34,14 @@ def body(x: Tensor, depths: tuple[int, ...], csp: bool, slope: float, *,
     x = leaky_conv(x, 32, k=3, n=n, slope=slope)
     x = tap(x, "stem")
     for i, depth in enumerate(depths, 1):
-        f, first = 32 * 2**i, i == 1
-        part = f // 2 if csp and not first else f  # width that the blocks read
+        f, halved = 32 * 2**i, csp and i > 1
+        part = f // 2 if halved else f  # width that the blocks read
         if csp:
             kept, x = csp_halves(x, f, 2, width=2 * part, n=n, slope=slope)
         else:
             x = leaky_conv(x, f, k=3, s=2, n=n, slope=slope)
         for j in range(1, depth + 1):
-            x = dark_block(x, part, r=1 if csp and not first else 2, n=n, slope=slope)
+            x = dark_block(x, part, r=1 if halved else 2, n=n, slope=slope)
             x = tap(x, f"stage{i}_block{j}")
         x = csp_joined(kept, x, f, n=n, slope=slope) if csp else x
         x = tap(x, f"stage{i}")

@@ -45,10 +45,10 @@ def body(x: Tensor, stem: tuple[int, int], f: int, width: int, g: int, depths: t
     x = tap(conv(x, filters, k=k, s=2, p=k // 2, n=n), "stem")
     x = maxpool(x, k=3, s=2, p=1)
     for i, (depth, growth) in enumerate(zip(depths, growths, strict=True)):
-        at = dict(growth=growth, width=width * 2**i, g=g, split=split)
+        own = dict(growth=growth, width=width * 2**i, g=g, split=split)
         for j in range(1, depth + 1):
             s = 2 if i > 0 and j == 1 else 1
-            x = tap(dpn_block(x, f * 2**i, s, n=n, **at), f"stage{i + 1}_block{j}")
+            x = tap(dpn_block(x, f * 2**i, s, n=n, **own), f"stage{i + 1}_block{j}")
         x = tap(x, f"stage{i + 1}")
     return tap(act(norm(x, n), "relu"), "last")
 

@@ -69,21 +69,18 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, a: str, se: int 
 
 
 def net(name: str) -> Net:
-    """Widths are multiples of 8, depths rounded up; Lite's first and last stage stay as deep."""
+    """Widths are multiples of 8, depths rounded up; Lite's stages of one layer stay as deep."""
     width, depth, size, rate = SCALES[name]
     lite = name.startswith("lite")
-    rows = [
-        (r, k, rounded(f * width), b if lite and b == 1 else ceil(b * depth), s)
-        for r, k, f, b, s in TABLE
-    ]
-    ends = (32, 1280, "relu6", None) if lite else (*wide(width), "silu", 4)
-    head = partial(pooled, rate=rate)
-    shape = (size, size, 3)
-    return Net(body, (tuple(rows), *ends), shape, options=OPTIONS, styles=STYLES, head=head)
 
+    def deep(b: int) -> int:
+        return b if lite and b == 1 else ceil(b * depth)
 
-def wide(width: float) -> tuple[int, int]:
-    return rounded(32 * width), rounded(1280 * width)
+    table = tuple((r, k, rounded(f * width), deep(b), s) for r, k, f, b, s in TABLE)
+    stem, last = (32, 1280) if lite else (rounded(32 * width), rounded(1280 * width))
+    a, se = ("relu6", None) if lite else ("silu", 4)
+    whole, head = (table, stem, last, a, se), partial(pooled, rate=rate)
+    return Net(body, whole, (size, size, 3), options=OPTIONS, styles=STYLES, head=head)
 
 
 STYLES = {"paper": {}, "keras": {}, "torch": {"p": 1, "eps": 1e-5}}

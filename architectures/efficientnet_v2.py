@@ -1,6 +1,6 @@
 """EfficientNetV2, arXiv:2104.00298: fused MBConv in the first stages, MBConv in the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import ceil
 from typing import Any
@@ -55,15 +55,15 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 
 
 def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 1280) -> Net:
     """size: of the images in evaluation; rate: of the dropout before the logits."""
-    stages = zip(STAGES, table, strict=False)
+    stages = zip(STAGES, table, strict=False)  # S and B have no seventh
     rows = tuple((fused, r, f, b, s) for (fused, r, s), (f, b) in stages)
     whole, head = (rows, stem, last), partial(pooled, rate=rate)
     return Net(body, whole, (size, size, 3), options=OPTIONS, styles=STYLES, head=head)
 
 
-def scaled(table: Sequence[Any], width: float, depth: float) -> tuple[Any, ...]:
-    """Rounds widths to multiples of 8, in B to the nearest, and depths up."""
-    near = nearest if table is B else rounded
+def scaled(table: Sequence[Any], width: float, depth: float,
+           near: Callable[[float], int]) -> tuple[Any, ...]:  # fmt: skip
+    """The channels times width, rounded to multiples of 8 by near, and the layers times depth."""
     return tuple((near(f * width), ceil(b * depth)) for f, b in table)
 
 
@@ -78,9 +78,10 @@ NETS = {
     "efficientnet_v2_m": net(M, 24, 480, 0.3),
     "efficientnet_v2_l": net(L, 32, 480, 0.4),
     "efficientnet_v2_b0": net(B, 32, 224, 0.2),
-    "efficientnet_v2_b1": net(scaled(B, 1.0, 1.1), 32, 240, 0.2),
-    "efficientnet_v2_b2": net(scaled(B, 1.1, 1.2), 32, 260, 0.3, 1408),
-    "efficientnet_v2_b3": net(scaled(B, 1.2, 1.4), 40, 300, 0.3, 1536),
-    "efficientnet_v2_rw_t": net(scaled(S, 0.8, 0.9), 24, 288, 0.2, 1024),  # timm's
+    "efficientnet_v2_b1": net(scaled(B, 1.0, 1.1, nearest), 32, 240, 0.2),
+    "efficientnet_v2_b2": net(scaled(B, 1.1, 1.2, nearest), 32, 260, 0.3, 1408),
+    "efficientnet_v2_b3": net(scaled(B, 1.2, 1.4, nearest), 40, 300, 0.3, 1536),
+    # timm's
+    "efficientnet_v2_rw_t": net(scaled(S, 0.8, 0.9, rounded), 24, 288, 0.2, 1024),
 }
 ALIASES = {"efficientnet_v2": "efficientnet_v2_s"}

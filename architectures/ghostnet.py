@@ -41,7 +41,7 @@ def body(x: Tensor, table: Sequence[Sequence[Bottleneck]], stem: int, last: int,
     x = tap(conv(x, stem, k=3, s=2, p=1, n=n), "stem")
     for i, stage in enumerate(table, 1):
         for j, (k, width, f, se) in enumerate(stage, 1):
-            s = 2 if j == 1 < i else 1
+            s = 2 if i > 1 and j == 1 else 1
             x = ghost_bottleneck(x, f, s, width=width, k=k, n=n, se=se, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
@@ -56,11 +56,14 @@ def head(x: Tensor, classes: int, f: int) -> Tensor:
 
 def net(alpha: float) -> Net:
     """alpha scales all widths but the head's."""
-    rows = ([(k, fourfold(e * alpha), fourfold(f * alpha), se) for k, e, f, se in t] for t in TABLE)
-    table = tuple(tuple(stage) for stage in rows)
-    whole = (table, fourfold(16 * alpha), fourfold(960 * alpha))
+
+    def scaled(k: int, width: int, f: int, se: int | None) -> Bottleneck:
+        return k, fourfold(width * alpha), fourfold(f * alpha), se
+
+    stages = tuple(tuple(scaled(*row) for row in stage) for stage in TABLE)
+    stem, last = fourfold(16 * alpha), fourfold(960 * alpha)
     options = {"eps": 1e-5, "survival": None, "drop_path": None}
-    return Net(body, whole, options=options, head=partial(head, f=1280))
+    return Net(body, (stages, stem, last), options=options, head=partial(head, f=1280))
 
 
 NETS = {f"ghostnet_{alpha}x": net(alpha) for alpha in (0.5, 1.0, 1.3)}

@@ -49,13 +49,14 @@ def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: No
         pairs: filters of each pair; none for a fused MBConv of 48 channels.
         p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
-    gate = gates(sum(map(len, table)) - len(table), survival, drop_path)
+    gate = gates(sum(len(blocks) for _, *blocks in table), survival, drop_path)
     x = tap(conv(x, stem, k=3, s=2, p=p, n=n), "stem")
     for i, (wide, f) in enumerate(pairs, 1):
         x = tap(conv(conv(x, wide, k=3, s=2, p=p, n=n), f, k=1, n=n), f"stage{i}")
     if not pairs:
         x = tap(fused_mbconv_block(x, 48, 2, p=p, n=n, a="relu"), "stage1")
-    for i, (f, *blocks) in enumerate(table, max(len(pairs), 1) + 1):
+    done = len(pairs) or 1  # stages so far
+    for i, (f, *blocks) in enumerate(table, done + 1):
         for j, (first, k, r) in enumerate(blocks, 1):
             s = 2 if j == 1 else 1
             x = uib_block(x, f, s, r=r, first=first, k=k, p=p, n=n, gate=next(gate))

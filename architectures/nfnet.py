@@ -36,11 +36,13 @@ def body(x: Tensor, depths: Sequence[int], widths: Sequence[int], stem: Sequence
     x = conv(x, stem[0], 2)
     for i, f in enumerate(stem[1:], 2):
         x = conv(scaled_act(x), f, 2 if i == len(stem) else 1)
-    x, variance = tap(x, "stem"), 1.0  # variance: what x should have, as each branch adds alpha^2
+    x = tap(x, "stem")
+    variance = 1.0  # that x should have: the stem keeps it at 1, each branch adds alpha^2
     for i, (f, depth) in enumerate(zip(widths, depths, strict=True), 1):
         for j in range(1, depth + 1):
+            s = 2 if i > 1 and j == 1 else 1
             own = dict(width=width, alpha=alpha, beta=variance**-0.5, eps=eps, gate=next(gate))
-            x = tap(nf_block(x, f, 2 if j == 1 < i else 1, **own), f"stage{i}_block{j}")
+            x = tap(nf_block(x, f, s, **own), f"stage{i}_block{j}")
             # The shortcut of a stage's first block is a convolution of what has variance 1.
             variance = (1 if j == 1 else variance) + alpha**2
         x = tap(x, f"stage{i}")

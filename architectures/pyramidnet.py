@@ -1,6 +1,7 @@
 """PyramidNet-110 for CIFAR.  Deep Pyramidal Residual Networks, arXiv:1610.02915."""
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from convbook.architectures.common import Net, gates
 from convbook.architectures.graph.layer_names import tap
@@ -15,13 +16,10 @@ ALPHAS = (48, 84, 270)  # by how many filters the last block is wider than the s
 
 def widths(alpha: int, whole: Callable[[float], int] = round) -> tuple[tuple[int, ...], ...]:
     """Filters of each block of each stage: on a line from the stem's to alpha more."""
-    total, first = sum(BLOCKS), 0
-    stages = []
-    for depth in BLOCKS:
-        line = range(first + 1, first + depth + 1)
-        stages.append(tuple(whole(STEM + alpha * i / total) for i in line))
-        first += depth
-    return tuple(stages)
+    total = sum(BLOCKS)
+    line = [whole(STEM + alpha * i / total) for i in range(1, total + 1)]
+    ends = accumulate(BLOCKS)
+    return tuple(tuple(line[end - b : end]) for b, end in zip(BLOCKS, ends, strict=True))
 
 
 def body(x: Tensor, table: Sequence[Sequence[int]], *, eps: float = 1e-5,

@@ -61,7 +61,7 @@ def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
 def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
              block: Block | None = None, root: Block | None = None,
              n: Norm = BN) -> Tensor:  # fmt: skip
-    """b levels: a tree of b - 1 after another; of 1, two blocks and the root that joins them.
+    """A tree of b levels: of 1, two blocks and the root that joins them; else two trees of b - 1.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  The last root of the second tree is joined with the end of
     the first as well.  Hierarchical deep aggregation, arXiv:1707.06484, Equations 1 to 3, Figure 3.
@@ -72,8 +72,10 @@ def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
         root: root(x, f, seen=maps), which joins x with maps; None: dla_root.
     """
     if b > 1:
-        x = dla_tree(x, f, s, b=b - 1, block=block, root=root, n=n)
-        return dla_tree(x, f, b=b - 1, seen=[*seen, x], block=block, root=root, n=n)
-    block, root = block or partial(dla_block, n=n), root or partial(dla_root, n=n)
-    m = block(x, f, s)
-    return root(block(m, f), f, seen=[m, *seen])
+        first = dla_tree(x, f, s, b=b - 1, block=block, root=root, n=n)
+        return dla_tree(first, f, b=b - 1, seen=[*seen, first], block=block, root=root, n=n)
+    block = block or partial(dla_block, n=n)
+    root = root or partial(dla_root, n=n)
+    m1 = block(x, f, s)
+    m2 = block(m1, f)
+    return root(m2, f, seen=[m1, *seen])

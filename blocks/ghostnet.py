@@ -43,7 +43,8 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(k % 2 == 1, k=k, right="odd, as its padding keeps the size")
-    c, width = x.shape[-1], width or r * x.shape[-1]
+    c = x.shape[-1]
+    width = width or r * c
     require(f % 2 == 0, f=f, right="even, as half of the channels are ghosts")
     require(width % 2 == 0, width=width, right="even, as half of the channels are ghosts")
 
