@@ -1,6 +1,7 @@
 """A fork of an interpreter that has imported Keras ends as an interpreter of its own."""
 
 import os
+import subprocess
 
 import interpreter
 import pytest
@@ -48,3 +49,13 @@ def test_its_end_is_that_of_a_python(run):
     assert done.stderr.startswith("Traceback (most recent call last):")
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
     assert run("import keras; print(keras.ops.sum([1.0, 2.0]).numpy())").stdout == "3.0\n"
+
+
+def test_two_run_at_once_and_can_be_killed(run):
+    code = "import sys, time; print(sys.argv[1], flush=True); time.sleep(float(sys.argv[1]))"
+    long, short = interpreter.Started(code, 60), interpreter.Started(code, 0)
+    assert (short.wait(50), short.stdout) == (0, "0\n")
+    with pytest.raises((TimeoutError, subprocess.TimeoutExpired)):
+        long.wait(0.1)
+    long.kill()
+    assert (long.wait(), long.returncode, long.stdout) == (-9, -9, "60\n")

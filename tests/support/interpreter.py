@@ -9,12 +9,14 @@ import atexit
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from functools import cache
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 
 @cache
@@ -26,16 +28,51 @@ def warm():
     return server
 
 
+def asked(**told):
+    """What the interpreter answers."""
+    server = warm()
+    print(json.dumps(told), file=server.stdin, flush=True)
+    return json.loads(server.stdout.readline())
+
+
+def python(code, arguments, **where):
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], **pipes, **where)
+
+
+class Started:
+    """A process that was begun: as Popen, with what it said once it has ended."""
+
+    def __init__(self, code, *arguments, cwd=None, env=None):
+        told = {"arguments": [str(a) for a in arguments], "cwd": str(cwd or os.getcwd())}
+        told |= {"code": code, "env": env or dict(os.environ)}
+        plain = "PLAIN_KERAS" in os.environ
+        self.process = python(**told) if plain else None
+        self.pid = self.process.pid if plain else asked(**told)
+        self.returncode = self.stdout = self.stderr = None
+
+    def wait(self, limit=None):
+        if self.returncode is None and self.process:
+            self.stdout, self.stderr = self.process.communicate(timeout=limit)
+            self.returncode = self.process.returncode
+        elif self.returncode is None:
+            ended = asked(pid=self.pid, limit=limit)
+            if ended is None:
+                raise TimeoutError(f"no end within {limit} s")
+            self.returncode, self.stdout, self.stderr = ended
+        return self.returncode
+
+    def kill(self):
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+
 def run(code, *arguments, cwd=None, env=None):
     """How python -c CODE ARGUMENT ... ended: its returncode, stdout and stderr."""
-    arguments = [str(argument) for argument in arguments]
-    if "PLAIN_KERAS" in os.environ:
-        command = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env)
-    told = {"code": code, "arguments": arguments, "cwd": str(cwd or os.getcwd())}
-    server = warm()
-    print(json.dumps(told | {"env": env or dict(os.environ)}), file=server.stdin, flush=True)
-    return SimpleNamespace(**json.loads(server.stdout.readline()))
+    process = Started(code, *arguments, cwd=cwd, env=env)
+    process.wait()
+    return process
 
 
 def execute(code, arguments, cwd, env):
@@ -58,23 +95,38 @@ def execute(code, arguments, cwd, env):
     return 0
 
 
-def forked(told):
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = os.fork()
-        if not child:
-            null = os.open(os.devnull, os.O_RDONLY)
-            for ours, theirs in ((null, 0), (out.fileno(), 1), (err.fileno(), 2)):
-                os.dup2(ours, theirs)
-            code = 70
-            try:
-                code = execute(**told)
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        said = [file.seek(0) or file.read() for file in (out, err)]
-    return {"returncode": code, "stdout": said[0], "stderr": said[1]}
+def begun(told):
+    """(id, files) of a fork that executes what it is told; the files take what it says."""
+    files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
+    child = os.fork()
+    if child:
+        return child, files
+    null = os.open(os.devnull, os.O_RDONLY)
+    for ours, theirs in ((null, 0), (files[0].fileno(), 1), (files[1].fileno(), 2)):
+        os.dup2(ours, theirs)
+    code = 70
+    try:
+        code = execute(**told)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def ended(child, files, limit):
+    """(exit code, what it printed, what it said besides) of a fork; None if it takes longer."""
+    began, done = time.monotonic(), 0
+    while not done:
+        done, status = os.waitpid(child, os.WNOHANG if limit else 0)
+        if not done and time.monotonic() - began > limit:
+            return None
+        time.sleep(0 if done else 0.02)
+    said = []
+    for file in files:
+        file.seek(0)
+        said.append(file.read())
+        file.close()
+    return os.waitstatus_to_exitcode(status), *said
 
 
 def main():
@@ -84,8 +136,16 @@ def main():
     gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a fork prints does not disturb the answers
+    running = {}
     for line in sys.stdin:
-        print(json.dumps(forked(json.loads(line))), file=answers, flush=True)
+        told = json.loads(line)
+        if "pid" in told:
+            child = told["pid"]
+            answer = ended(child, running[child], told["limit"])
+        else:
+            answer, files = begun(told)
+            running[answer] = files
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

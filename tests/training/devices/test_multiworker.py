@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import interpreter
 import numpy as np
 import pytest
 from places import ROOT, finding
@@ -21,14 +22,8 @@ LIMIT = 300  # seconds: only what hangs takes so long
 def begin(job, index):
     environment = {k: v for k, v in finding().items() if not k.startswith(("TF_CONFIG", "SLURM"))}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    command = [
-        sys.executable,
-        str(ROOT / "tests" / "support" / "workers.py"),
-        json.dumps(job),
-        str(index),
-    ]
-    log = open(f"{job['out']}/{index}.log", "w")  # noqa: SIM115
-    return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    code = "import sys, workers; workers.main(workers.json.loads(sys.argv[1]), int(sys.argv[2]))"
+    return interpreter.Started(code, json.dumps(job), index, env=environment)
 
 
 def run(folder, workers, **job):
@@ -42,7 +37,7 @@ def run(folder, workers, **job):
         finally:
             for process in running:
                 process.kill()  # TensorFlow takes SIGTERM for itself
-        logs = [path.read_text() for path in sorted(folder.glob("*.log"))]
+        logs = [process.stdout + process.stderr for process in running]
         if not any("Address already in use" in log for log in logs):
             break
     return codes, logs, names
