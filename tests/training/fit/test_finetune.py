@@ -166,7 +166,8 @@ def test_what_has_no_effect_is_said(photos):
     assert {*without_effect(job)} == lines
     job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", "--set", "drop_path=0.1"]))
     assert without_effect(job) == []
-    job = prepare(parse([*told, *adam[:4], "--save-every", "10"]))  # at step 10 of 14
+    # At step 10 of 14, and at the last
+    job = prepare(parse([*told, *adam[:4], "--save-every", "10", "--log-every", "14"]))
     assert without_effect(job) == []
     job = prepare(parse([*told, *adam[:4], "--option", "drop_path=0.2", "--set", "drop_path=0.1"]))
     why = "--option drop_path is given"
