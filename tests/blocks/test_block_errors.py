@@ -488,6 +488,7 @@ CALLS = [
         "weights=[(8, 5), (5,)]: weights must be of shapes [(8, 4), (4,)]",
     ),
     (lambda x: blocks.local_conv(x, k=9), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
+    (lambda x: blocks.tiled_conv(x, k=9), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
     (lambda x: blocks.LocallyConnected2D(0), "filters=0: filters must be a whole number"),
     (
         lambda x: blocks.local_conv(free(x)),

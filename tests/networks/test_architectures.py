@@ -255,6 +255,40 @@ def test_what_a_user_gives_goes_before_a_style(name, style):
     assert {m.epsilon for m in norms} == {1e-2}
 
 
+DROPOUT = {  # before the logits, as architectures/facts.json has it
+    "alexnet_grouped": [0.5, 0.5],
+    "zfnet": [0.5, 0.5],
+    "vgg_D": [0.5, 0.5],
+    "googlenet": [0.4],
+    "xception": [0.5],
+    "resnet18": [],
+    "squeezenet_v1_1": [0.5],
+    "mnasnet_a1_1.0": [0.2],
+    "mobilenet_v3_large_1.0_224": [0.2],
+    **{
+        f"efficientnet_b{i}": [rate]
+        for i, rate in enumerate((0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5))
+    },
+    **{f"efficientnet_v2_{i}": [0.2] for i in ("s", "b0", "b1")},
+    **{f"efficientnet_v2_{i}": [0.3] for i in ("m", "b2", "b3")},
+    "efficientnet_v2_l": [0.4],
+    "nfnet_f0": [0.2],
+    "nfnet_f1": [0.3],
+    "ghostnet_1.0x": [0.2],
+    "mobilenet_v4_conv_small": [0.3],
+    "mobilenet_v4_conv_medium": [0.2],
+}
+
+
+@pytest.mark.parametrize("name", DROPOUT)
+def test_dropout_before_the_logits(name):
+    x = keras.Input((6, 6, 8))
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.Model(x, NETS[name].head(x, 10))
+    found = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert found == DROPOUT[name]
+
+
 def test_dropout_in_densenet_is_behind_each_convolution_but_the_first():
     """Section 4.2: those of the transitions too, before the pool."""
     model = skeleton("densenet40", rate=0.2)

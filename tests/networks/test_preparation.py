@@ -61,6 +61,13 @@ def test_the_modes_are_those_of_keras_applications(mode):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize(("crop", "short"), [(224, 256), (227, 256), (160, 183), (299, 342)])
+def test_the_modes_resize_in_proportion(crop, short):
+    """As 256 is to 224; Caffe's networks take 227 of 256."""
+    found = preparations.mode("caffe", crop)
+    assert (found.short, found.crop) == (short, crop)
+
+
 def test_a_batch_is_its_images_and_grey_has_one_channel():
     batch = np.stack([pretrained.photograph("coffee.png")[:300, :350], np.zeros((300, 350, 3))])
     for first in ("resize", "squash", "crop"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mutants.operators import mutants
-from mutants.table import counts
+from mutants.table import PAGE, counts, kept, page
 
 ROOT = Path(__file__).parents[2]
 TINY = """
@@ -158,6 +158,15 @@ def test_a_bug_that_never_ends_is_caught(tmp_path):
     tests = "from blocks import tiny\n\n\ndef test_down():\n    assert tiny.down(4, 2) == 0\n"
     _, found = repository(tmp_path, ENDLESS, tests, limit=30)()
     assert found == {"down": ("hangs", "tests/test_tiny.py::test_down")}
+
+
+def test_the_page_is_of_the_kept_results_and_19_of_20_bugs_are_caught():
+    found = kept()
+    assert PAGE.read_text(encoding="utf-8") == page(found)
+    made = counts(found["rows"])
+    assert made["counted"] >= 60 - made["equivalent"]
+    assert made["caught"] >= 0.95 * made["counted"]
+    assert all(row["by"] for row in found["rows"] if row["outcome"] != "survived")
 
 
 def test_what_is_no_bug_does_not_count():
