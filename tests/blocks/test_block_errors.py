@@ -630,6 +630,27 @@ def test_positions_are_those_of_the_article():
             assert found in (tensors, [*tensors, "f"], [*tensors, "f", "s"]), name
 
 
+def test_defaults_of_sizes_are_the_usual_but_for_what_a_paper_has():
+    """They are public: a call without them builds what its page says."""
+    usual = dict(f=32, s=1, k=3, d=1, classes=1000)
+    papers = {
+        "f": dict(aux_head=128, fire_module=128, inception_v3_a=64, inception_v3_b=192,
+                  refinement_head=10),
+        "s": dict.fromkeys(("avgpool", "blurpool", "csp_stage", "maxpool"), 2),
+        "k": dict.fromkeys(("avgpool", "maxpool", "subsample"), 2)
+        | dict.fromkeys(("asymmetric_pair", "cbam_block", "dense_as_conv"), 7)
+        | dict.fromkeys(("inception_dwconv", "inceptionnext_block"), 11)
+        | dict.fromkeys(("aux_head_v3", "inception_module", "mlpconv", "partial_conv"), 5)
+        | dict(ghost_module=1, small_kernels=5),
+        "d": dict(bam_block=4),
+        "classes": {},
+    }  # fmt: skip
+    for key, value in usual.items():
+        found = {name: parameters(name)[key] for name in FUNCTIONS if key in parameters(name)}
+        others = {name: v for name, v in found.items() if type(v) is int and v != value}
+        assert others == papers[key], key
+
+
 CHOICES = {  # of which most can be right
     "f": [1, 2, 4, 8, 8, 12, 32],
     "k": [1, 2, 3, 5, 7, (1, 3), [3, 3]],
