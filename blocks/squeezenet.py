@@ -20,7 +20,7 @@ def fire_module(x: Map, f: Whole = 128, *, r: Whole = 8,
     Args:
         bypass: 'simple' adds x, where C = f, 'complex' a 1x1 f of x; Figure 2, middle and right.
     """
-    require(f > 1, f=f, right="a whole number of at least 2, as its half is taken")
+    require(f % 2 == 0, f=f, right="an even number, as both halves are made")
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
     require(bypass != "simple" or x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, as x is added")
     m = conv(x, f // r, k=1)

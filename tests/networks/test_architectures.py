@@ -466,6 +466,16 @@ def test_every_option_of_every_network_has_its_type():
                 assert rule_of(TYPES[key]).test(value), (name, key, value)
 
 
+def test_what_drops_a_path_for_a_sample_may_do_so_for_a_batch():
+    """But where all paths are dropped, as in Inception's modules and cells, not one of two."""
+    modules = ("googlenet", "bn_inception", "se_inception_bn", "inception_v3", "inception_v4")
+    cells = ("nasnet", "amoebanet", "pnasnet")
+    for name, net in NETS.items():
+        own = {"survival", "drop_path"} & {*net.options}
+        assert len(own) != 1 or name.startswith((*modules, *cells)), name
+    assert {"survival", "drop_path"} <= {*NETS["resnet18"].options}
+
+
 def test_two_of_a_kind_in_one_model(tmp_path):
     """Named apart, saved and loaded; a layer of either is found by its network's name."""
     left, right = (create("resnet20", name=name) for name in ("left", "right"))
