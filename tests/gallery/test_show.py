@@ -292,6 +292,15 @@ def test_a_path_that_is_gated_is_written_once():
     assert "m = branch(x) if s != 1 or c != f else drop_path(x, branch)\n" in printed
 
 
+def test_a_variable_within_a_path_leaves_that_of_outside_its_name():
+    """Of a gated path, which is a function in the block: its width is not the block's f."""
+    for name in ("sk_block", "resnest_block"):
+        lines = text([name], {"gate": "drop_path"}).splitlines()
+        inside = [line.strip() for line in lines if line.startswith(" " * 8)]
+        assert not [line for line in inside if line.startswith("f = ")], name
+    assert "f1 = f // r\n" in text(["sk_block"], {"gate": "drop_path"})
+
+
 def test_options_need_one_name():
     with pytest.raises(ValueError, match="se: options need one name, not basic_block, se_block"):
         text(["basic_block", "se_block"], {"se": 16})
