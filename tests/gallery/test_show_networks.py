@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 import subprocess
 import sys
 
@@ -251,6 +252,17 @@ def test_the_norms_keywords_stand_above_the_other_tables(name, options, table):
     text = show.text([name], options)
     assert text.count('"epsilon": 0.001}\n') == 1
     assert text.index("\nN = {") < text.index(f"\n{table} = (") < text.index(", n=N)")
+
+
+def test_a_long_plan_is_a_table_and_a_loop():
+    """The cells of a network that is built by rows."""
+    text = show.text(["nasnet_a_mobile"])
+    table, loop = (
+        re.search(r"^CELLS = ", text, re.M),
+        re.search(r"^    for .* in CELLS:$", text, re.M),
+    )
+    assert table.start() < loop.start()
+    assert "CELLS" not in show.text(["resnet50"])
 
 
 def test_a_network_stands_alone():
