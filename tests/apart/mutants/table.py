@@ -19,7 +19,8 @@ survived. A test that hangs has caught it too, if it ends without the bug. This 
 kept results, seed {seed}, commit {commit} of {date}, {versions}.
 
 **{caught} of {counted} bugs are caught: {score:.0f} %.** At the first try it was {first} of
-{counted}, {before:.0f} %; the tests that were written for survivors caught the others. {equivalent}
+{counted}, {before:.0f} %; tests that were written for survivors, or had not been chosen, caught
+others. {equivalent}{note}
 
 A bug is one of a function, method or table, drawn at random, in turn from `blocks/`,
 `architectures/`, `gallery/show/` and `training/`: a comparison, an operator, `and` for `or`, a
@@ -72,8 +73,9 @@ def page(results: dict[str, Any]) -> str:
     share = {key: 100 * made[key] / max(made["counted"], 1) for key in ("caught", "first")}
     n = made["equivalent"]
     equivalent = f"{n} more are no bugs: the program does the same." if n else ""
+    note = f"\n\n{results['note']}" if "note" in results else ""
     head = HEAD.format(
-        **results | made | {"equivalent": equivalent, "seconds": SECONDS},
+        **results | made | {"equivalent": equivalent, "seconds": SECONDS, "note": note},
         score=share["caught"],
         before=share["first"],
     )
