@@ -15,7 +15,7 @@ from convbook.blocks.types import Gate, Map, Norm, Number, Tensor, Whole, is_num
 class LayerScale(layers.Layer):
     """x times one trainable factor per channel; all start at value.
 
-    x (N, ..., C) -> the same shape.  CaiT, arXiv:2103.17239, equation 6.
+    x (N, ..., C) -> the same shape.  CaiT, arXiv:2103.17239.
     """
 
     def __init__(self, value: float = 1e-6, **kwargs: Any):
@@ -42,7 +42,7 @@ class GlobalResponseNorm(layers.Layer):
     """x + gamma x g / (mean of g over the channels) + beta, g the length of each channel's map.
 
     x (N, H, W, C) -> the same shape; gamma and beta start at 0.  ConvNeXt V2, arXiv:2301.00808,
-    section 3.1 and Algorithm 1.
+    section 4 and Algorithm 1.
     """
 
     def __init__(self, epsilon: float = 1e-6, **kwargs: Any):

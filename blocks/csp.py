@@ -47,7 +47,7 @@ def leaky_bottleneck(x: Map, f: Whole = 32, *, r: Whole = 2, g: Whole = 1, n: No
     """1x1 f/r -> 3x3 f/r in g groups -> 1x1 f, + x, each with n and a leaky relu, the last after x.
 
     x (N, H, W, f) -> the same shape.  CSPResNet-50's and CSPResNeXt-50's block, CSPNet,
-    arXiv:1911.11929, section 4.
+    arXiv:1911.11929.
 
     Args:
         slope: of the leaky relu below 0.

@@ -14,7 +14,7 @@ def dpn_block(x: Map, f: Whole, s: Pair = 1, *, growth: Whole = 16, width: Whole
 
     x (N, H, W, C) -> (N, H/s, W/s, C + growth).  Before each convolution are n and a relu.  Where
     C is not more than f, or s is not 1, a 1x1/s f + 2 growth of x stands for x.  Dual Path
-    Networks, arXiv:1707.01629, Figure 2 (e).
+    Networks, arXiv:1707.01629.
 
     Args:
         growth: channels by which the dense path grows.

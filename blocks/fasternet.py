@@ -12,8 +12,8 @@ from convbook.blocks.types import Act, Gate, Map, Norm, Tensor, Whole
 def pconv(x: Map, *, part: Whole = 4) -> Tensor:
     """3x3 of the first C/part channels, joined with the others as they are: a partial convolution.
 
-    x (N, H, W, C) -> the same shape.  PConv, FasterNet, arXiv:2303.03667, Figure 4, left; no norm,
-    no bias.
+    x (N, H, W, C) -> the same shape.  PConv, FasterNet, arXiv:2303.03667, Figure 4, bottom left;
+    no norm, no bias.
 
     Args:
         part: one channel in so many is convolved.

@@ -15,8 +15,7 @@ def ghost_module(x: Map, f: Whole, *, r: Whole = 2, k: Whole = 1, cheap: Whole =
                  a: Act = "relu") -> Tensor:  # fmt: skip
     """kxk f/r n a, beside 3x3 depthwise n a of that: r - 1 ghosts of each channel.
 
-    x (N, H, W, C) -> (N, H, W, f).  GhostNet, arXiv:1911.11907, Figure 2 (b) and equation 4, whose
-    s is r.
+    x (N, H, W, C) -> (N, H, W, f).  GhostNet, arXiv:1911.11907, Figure 2 (b), where r is called s.
 
     Args:
         cheap: the kernel of the depthwise convolution, the paper's d.

@@ -22,7 +22,7 @@ GAMMA = {"gelu": 1.7015043497085571, "relu": 1.7139588594436646, "silu": 1.78812
 class SkipInit(layers.Layer):
     """x times one trainable number, which starts at value: at 0 a branch adds nothing at first.
 
-    x (N, ..., C) -> the same shape.  SkipInit, arXiv:2002.10444, section 3.
+    x (N, ..., C) -> the same shape.  SkipInit, arXiv:2002.10444.
     """
 
     def __init__(self, value: float = 0.0, **kwargs: Any):
@@ -44,7 +44,7 @@ class SkipInit(layers.Layer):
 def scaled_act(x: Tensor, a: Unit = "gelu", beta: float = 1.0) -> Tensor:
     """a -> times beta, and times what keeps the variance of a normal x at 1.
 
-    x (N, H, W, C) -> the same shape.  arXiv:2101.08692, section 4.
+    x (N, H, W, C) -> the same shape.  arXiv:2101.08692.
     """
     return layers.Rescaling(GAMMA[a] * beta)(act(x, a))
 
@@ -55,7 +55,7 @@ def nf_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, width: Whole = 128,
              gate: Gate = None) -> Tensor:  # fmt: skip
     """a 1x1 f/r -> a 3x3/s -> a 3x3, both in groups -> a 1x1 f -> SE, x 2 alpha gain; + shortcut.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  NFNet, arXiv:2102.06171, section 4.1: no norm, all kernels
+    x (N, H, W, C) -> (N, H/s, W/s, f).  NFNet, arXiv:2102.06171, section 5: no norm, all kernels
     are standardised and scaled.  A shortcut that strides or widens is a mean pool and a 1x1 of the
     activated x.
 
