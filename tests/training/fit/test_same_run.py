@@ -255,7 +255,7 @@ def test_a_worker_that_found_something_else_is_named(each, photos):
             "--lr", "0.5"
         ),
         r"worker 1 \(b:2\) cannot train: no space": {"error": "no space"},
-        r"other code: \{.*\} on worker 1 \(b:2\), .* install the same": own
+        r"different code: \{.*\} on worker 1 \(b:2\), .* install the same": own
         | {"code": {"keras": "4"}},
     }
     for words, other in others.items():
