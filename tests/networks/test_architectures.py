@@ -515,7 +515,7 @@ STRIDES = {
     "nin_cifar10": CIFAR,
     "nin_imagenet": [4, 8, 16, 32],
     "vgg": [1, *IMAGENET],
-    "dla": [1, 1, *IMAGENET],
+    "dla": [1, *IMAGENET],
     "darknet53": [1, *IMAGENET],
     "cspdarknet53": [1, *IMAGENET],
     "squeezenet": [2, 4, 8, 16],
