@@ -23,8 +23,9 @@ def eca_block(x: Map, *, k: Whole | None = None) -> Tensor:
         k: how many neighbouring channels set a channel's weight, an odd number; by default
             (log2 C + 1) / 2, truncated and made odd, as in the authors' code.
     """
-    half = x.shape[-1].bit_length() // 2  # of log2 C + 1, truncated
-    k = k or (half if half % 2 else half + 1)
+    if k is None:
+        half = x.shape[-1].bit_length() // 2  # of log2 C + 1, truncated
+        k = half if half % 2 else half + 1
     require(k % 2 == 1, k=k, right="an odd number, so that as many neighbours are on each side")
     m = ops.expand_dims(gavgpool(x), -1)
     m = layers.Conv1D(1, k, padding="same", use_bias=False, activation="sigmoid")(m)
