@@ -38,7 +38,7 @@ inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool
 pyramidnet stochastic_depth
 senet attention selective_kernel densenet squeezenet nasnet amoebanet pnasnet mobilenet
 mobilenet_v2 shufflenet shufflenet_v2 mnasnet mobilenet_v3 efficientnet efficientnet_v2 regnet dpn
-dla repvgg mobileone nfnet ghostnet res2net resnest vovnet csp csp_resnet convnext fasternet
+dla repvgg mobileone nfnet ghostnet res2net hrnet resnest vovnet csp csp_resnet convnext fasternet
 inceptionnext mobilenet_v4"""
 FAMILIES = [
     import_module(f"convbook.architectures.{paper}") for paper in PAPERS.split()
@@ -107,15 +107,15 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
 
     network: one of names().  input_shape (rows, columns, channels) and classes default to the
     paper's; rows and columns may be None if the head pools, or with top=False, which leaves out the
-    head.  weights of the same network: the path of a .keras or .weights.h5 file;
-    'imagenet', those of keras.applications; or, with names of PyTorch's libraries, the path of a
-    .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named weights set the options
-    they need, and the model knows how to preprocess images for them: see graph.prepared.
-    of='torchvision/resnet50', the row of weights.published() that describes a file's weights, sets
-    its options too ('own': your own weights, which fit the options as given).  adapt_channels=True
-    adapts another library's first kernel to images with other channels, as timm does.  name: of
-    the model, by default the network's; the same network twice in one model needs two names, and
-    get_layer(model, 'left/stage1') then finds a layer of one.
+    head; HRNet takes multiples of 32.  weights of the same network: the path of a .keras or
+    .weights.h5 file; 'imagenet', those of keras.applications; or, with names of PyTorch's
+    libraries, the path of a .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named
+    weights set the options they need, and the model knows how to preprocess images for them: see
+    graph.prepared.  of='torchvision/resnet50', the row of weights.published() that describes a
+    file's weights, sets its options too ('own': your own weights, which fit the options as given).
+    adapt_channels=True adapts another library's first kernel to images with other channels, as timm
+    does.  name: of the model, by default the network's; the same network twice in one model needs
+    two names, and get_layer(model, 'left/stage1') then finds a layer of one.
 
     features=True leaves out the head and returns a list of maps: the last map at each stride, the
     smallest stride first; the last entry is what top=False returns.  Networks for ImageNet have the
@@ -236,6 +236,9 @@ def checked_shape(net: Net, shape: Any) -> tuple[int | None, ...]:
     if len(sizes) != 3 or not known or sizes[-1] is None:
         right = "(rows, columns, channels), at least 1 each; rows and columns may be None"
         raise ValueError(f"input_shape={shape!r}: input_shape must be {right}")
+    fit = all(i is None or i % net.multiple == 0 for i in sizes[:2])
+    right = f"(rows, columns, channels), rows and columns multiples of {net.multiple}"
+    require(fit, input_shape=sizes, right=right)
     return sizes
 
 

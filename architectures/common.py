@@ -65,6 +65,7 @@ class Net:
     variants: Mapping[str, Any] = field(default_factory=dict)
     styles: Mapping[str, Any] = field(default_factory=dict)
     head: Callable[[Tensor, int], Tensor] = pooled
+    multiple: int = 1  # of which known rows and columns are
 
 
 def gates(b: int, survival: float | None = None, drop_path: float | None = None) -> Iterator[Gate]:

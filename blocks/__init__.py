@@ -28,6 +28,7 @@ from convbook.blocks.dpn import dpn_block
 from convbook.blocks.fasternet import fasternet_block, pconv
 from convbook.blocks.ghostnet import ghost_bottleneck, ghost_module
 from convbook.blocks.grouped import GroupedConv2D
+from convbook.blocks.hrnet import fuse_block
 from convbook.blocks.inception import (
     aux_head,
     bn_inception_module,
@@ -206,6 +207,7 @@ __all__ = [
     "factorized_reduction",
     "fasternet_block",
     "fire_module",
+    "fuse_block",
     "fused_mbconv_block",
     "gavgpool",
     "ghost_bottleneck",

@@ -91,7 +91,9 @@ IDEAS = {
     "select selective choose dynamic kernel": """selective_kernel sk_block sk_basic_block SKNet
         splat_conv resnest_block ResNeSt""",
     "scale multiscale kernel size": """multi_size naive_inception_module small_kernels GoogLeNet VGG
-        res2net_block Res2Net""",
+        res2net_block Res2Net fuse_block HRNet""",
+    "fusion exchange fine coarse high upsample upsampling nearest pose keypoint": """fuse_block
+        HRNet""",
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         mobilenet_v3_block mbconv_block maxout leaky_conv Identity-Mappings""",
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
@@ -213,6 +215,7 @@ PAPERS = {
     "NFNet": Paper("nfnet_f0", "nfnet"),
     "ResNeSt": Paper("resnest50", "resnest"),
     "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
+    "HRNet": Paper("hrnet_w18", "hrnet"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),
     "Darknet-53": Paper("darknet53", "darknet53"),

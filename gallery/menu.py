@@ -5,6 +5,7 @@ The rows are plain data: importing this module does not import Keras.
 
 import inspect
 import math
+import re
 from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from convbook.tables import aligned
 if TYPE_CHECKING:
     import keras
 
-# args: the arguments of the example, first its inputs; shapes: the shapes of those inputs.
+# args: the arguments of the example; its first names are the inputs, which have these shapes.
 Row = namedtuple("Row", "what paper year args shapes", defaults=("x", ((32, 32, 32),)))
 CELL = "h_prev, h", ((32, 32, 32), (32, 32, 32))
 
@@ -113,6 +114,13 @@ MENU = {
     "nf_block": Row("no norm: standardised, scaled kernels", "NFNet", 2021, "x, 256"),
     "repvgg_block": Row("3x3, 1x1 and x, which are one 3x3 later", "RepVGG", 2021, "x, 32"),
     "res2net_block": Row("parts, each 3x3 reads the one before", "Res2Net", 2019, "x, 32"),
+    "fuse_block": Row(
+        "maps of other sizes added to x",
+        "HRNet",
+        2019,
+        "x, finer=[x1], coarser=[x2]",
+        ((32, 32, 32), (64, 64, 16), (16, 16, 64)),
+    ),
     "osa_block": Row("3x3s in a row, joined once", "VoVNet", 2019, "x, 64, width=32"),
     "ese_block": Row("squeeze-and-excitation in one layer", "VoVNetV2", 2019),
     "leaky_bottleneck": Row("a bottleneck with leaky relus", "CSPNet", 2019, "x, 32"),
@@ -186,7 +194,8 @@ def called(call: str, shapes: tuple[tuple[int, ...], ...],
     from convbook import blocks
 
     name, _, args = call.removesuffix(")").partition("(")
-    inputs = {n: keras.Input(s, name=n) for n, s in zip(args.split(", "), shapes, strict=False)}
+    inputs = dict(zip(re.findall(r"\b[a-z]\w*\b(?!=)", args), shapes, strict=False))
+    inputs = {n: keras.Input(shape, name=n) for n, shape in inputs.items()}
     names = {**(vars(blocks) if source is None else source), "keras": keras, **inputs}
     return keras.Model([*inputs.values()], eval(call, names), name=name)
 

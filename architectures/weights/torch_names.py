@@ -598,6 +598,49 @@ def nfnet() -> Rows:
     return rows | within({there: here}, parts) | {there: f"{here}_b2_skipinit1"}
 
 
+def hrnet() -> Rows:
+    """timm's: a module's fuse_layers.TO.FROM, which is a list where the map there is finer."""
+    rows = {"<kind><i>": "stem_<kind><i>", "classifier": "logits"}
+    rows |= within({"layer1.<block-1>": "stage1_block<block>"}, RESNET)
+    parts = within({"branches.<branch-1>.<block-1>": "branch<branch>_block<block>"}, RESNET)
+    moved = {"fuse_layers.<to-1>.<from-1>": "fuse<to>_b<from>_{kind}1"}
+    moved["fuse_layers.<to-1>.<from-1>.<i-1>"] = "fuse<to>_b<from>_{kind}<i>"
+    parts |= by_place(moved)
+    rows |= within({"stage<stage>.<module-1>": "stage<stage>_module<module>"}, parts)
+    for i in (1, 2, 3):
+        here = f"stage{i + 1}_transition<to>_{{kind}}1"
+        rows |= by_place({f"transition{i}.<to-1>": here, f"transition{i}.<to-1>.0": here})
+    rows |= within({"incre_modules.0.0": "join1"}, RESNET)
+    for i in (2, 3, 4):
+        rows |= within({f"incre_modules.{i - 1}.0": f"join{i}_b1"}, RESNET)
+        rows |= by_place({f"downsamp_modules.{i - 2}": f"join{i}_b2_{{kind}}1"})
+    return rows | by_place({"final_layer": "last_{kind}1"})
+
+
+def by_place(rows: Rows) -> Rows:
+    """Of modules that are a convolution at 0 and a norm at 1."""
+    kinds = enumerate(("conv", "bn"))
+    return {f"{a}.{i}": b.format(kind=kind) for i, kind in kinds for a, b in rows.items()}
+
+
+def pcv_hrnet() -> Rows:
+    """pytorchcv's; its stage 1 has two maps."""
+    unit = BODY | {"identity_conv.<kind>": "b1_<kind>1"}
+    there = "features.init_block.subblocks.block<block>"
+    rows = PCV_STEM | within({there: "stage1_block<block>"}, unit)
+    parts = within({"branches.branch<branch>.unit<block>": "branch<branch>_block<block>"}, unit)
+    parts["fuse_layers.layer<to>.block<from>.conv.<kind>"] = "fuse<to>_b<from>_<kind>1"
+    parts["fuse_layers.layer<to>.block<from>.subblock<i>.<kind>"] = "fuse<to>_b<from>_<kind><i>"
+    there = "features.stage<stage-1>.layers.block<module>"
+    rows |= within({there: "stage<stage>_module<module>"}, parts)
+    there = "features.stage<stage-1>.transition.block<to>"
+    rows[f"{there}(?:.subblock1)?.<kind>"] = "stage<stage>_transition<to>_<kind>1"
+    rows |= within({"features.final_block.inc_blocks.block1": "join1"}, unit)
+    rows |= within({"features.final_block.inc_blocks.block<join>": "join<join>_b1"}, unit)
+    rows["features.final_block.down_blocks.block<i-1>.<kind>"] = "join<i>_b2_<kind>1"
+    return rows | {"features.final_block.final_layer.<kind>": "last_<kind>1"}
+
+
 def convnext() -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
     rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
@@ -951,6 +994,8 @@ TABLES = {
     "timm MobileOne": mobileone(1),
     "timm GhostNet": ghostnet(),
     "timm NFNet": nfnet(),
+    "timm HRNet": hrnet(),
+    "pytorchcv HRNet": pcv_hrnet(),
     "torchvision and timm ConvNeXt": convnext(),
     "timm FasterNet": fasternet(),
     "timm InceptionNeXt": inceptionnext(),

@@ -10,7 +10,7 @@ from convbook.gallery.show.text import Texts
 
 
 class Example(NamedTuple):
-    """A call: args, inputs first, which have these shapes, and the options its text is cut to."""
+    """A call: args, whose first names are inputs of these shapes, and what its text is cut to."""
 
     name: str
     args: str

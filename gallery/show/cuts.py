@@ -143,7 +143,9 @@ def cut_of(library: Library, policy: Policy, found: Own, calls: Sequence[Mapping
         same = all(v is first or is_equal(v, first) for v in values)
         same = same and not isinstance(first, Run)
         size = name in params and is_size(params[name])
-        if (size and not same) or (size and first is not None) or name == "x":
+        if name == "x":  # a tensor, also where a list of the network's holds it
+            continue
+        if (size and not same) or (size and first is not None):
             if not all(map(is_some, values)):
                 stay[name] = False
         elif name == "n" and first is not None:

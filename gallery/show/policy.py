@@ -16,7 +16,7 @@ BLOCKS = "convbook.blocks"
 # Parameters that stay parameters: sizes, rates, and tensors.
 SIZES = {"b", "c", "classes", "d", "f", "g", "hidden", "k", "r", "s", "steps", "units", "width"}
 SIZES |= {"alpha", "beta", "codes", "growth", "rate", "scale", "size", "survival", "table", "tiles"}
-SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen"}
+SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen", "finer", "coarser"}
 # Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.

@@ -174,6 +174,10 @@ NODES = {
         replace the bottleneck's 3x3. Each reads its part of the channels and the output of the
         one before, so that one block sees several sizes at once.""",
         [By("bottleneck_block(x, 256)", "res2net_block(x, 256)", (56, 56, 256))], ["resnext"]),
+    "hrnet": Node("HRNet", "hrnet_w18", "resnet", """The finest map stays to the end, in few
+        channels. Each stage adds a coarser one beside the others, with twice as many. All go
+        through basic blocks; then each becomes the sum of all.""",
+        []),
     "vovnet": Node("VoVNet", "vovnet39", "densenet", """Each 3x3 reads only the one before it,
         and all outputs are concatenated once, at the end of the module; DenseNet concatenates
         before every layer. Similar features, with fewer reads of memory.""",

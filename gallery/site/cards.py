@@ -31,7 +31,7 @@ FAMILIES = {  # of blocks, by their files
     "Separable and grouped": "xception mobilenet mbconv shufflenet shufflenet_v2",
     "Dense and squeezed": "densenet dpn dla squeezenet",
     "Found by search": "nasnet",
-    "After 2018": "res2net resnest vovnet csp regnet repvgg mobileone ghostnet convnext"
+    "After 2018": "res2net hrnet resnest vovnet csp regnet repvgg mobileone ghostnet convnext"
     " standardized nfnet fasternet inceptionnext uib",
     "Single ideas": "kernels local refine",
     "Before 2014": "lenet nin lrn",

@@ -50,6 +50,7 @@ NEEDS = {
     "drop_path": {},
     "ese_block": {},
     "dwconv": {},
+    "fuse_block": {"finer": [keras.Input((34, 34, 4))]},
     "fasternet_block": {},
     "gavgpool": {},
     "inception_dwconv": {},
@@ -398,6 +399,15 @@ CALLS = [
     (lambda x: blocks.leaky_bottleneck(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
     (lambda x: blocks.csp_stage(x, 8, width=7), "width=7: width must be even"),
     (lambda x: blocks.dpn_block(x, 8, width=6, g=4), "width=6: width must be a multiple of g=4"),
+    (
+        lambda x: blocks.fuse_block(x, finer=[x]),
+        "finer=[(None, 8, 8, 8)]: finer must be maps, each twice as large as the next",
+    ),
+    (
+        lambda x: blocks.fuse_block(x, coarser=[x]),
+        "coarser=[(None, 8, 8, 8)]: coarser must be maps, each half as large as the one before",
+    ),
+    (lambda x: blocks.fuse_block(x), "coarser=(): coarser must be maps, as finer has none"),
     (lambda x: blocks.dla_block(x, 8, g=2), "g=2: g must be 1 without a width"),
     (lambda x: blocks.dla_root(x, 9, shortcut=True), "f=9: f must be C=8, the channels of x"),
     (

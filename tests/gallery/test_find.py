@@ -68,6 +68,7 @@ def test_a_network_is_of_its_paper(name):
         ("lecun 1998", "subsample", {"partial_conv", "lenet5"}),
         ("1512.03385", "bottleneck", {"basic_block", "resnet18"}),
         ("kaiming he", "bottleneck", {"basic_block", "resnet50"}),
+        ("Mingkui Tan", "fuse_block", {"hrnet_w18"}),
         ("Mingxing Tan", "mobilenet_v3_block", {"mbconv_block", "efficientnet_b0"}),
         ("squeeze-and-excitation", "se_block", {"senet_block", "se_resnet50"}),
         ("squeeze and excitation", "se_block", {"senet_block", "se_resnet50"}),
@@ -90,6 +91,8 @@ def test_what_people_look_for_is_found(text, first, among):
         ("attention", {"basic_block", "resnet50"}),
         ("mobile", {"basic_block", "vgg_D"}),
         ("he 2016", {"basic_block", "resnet50"}),
+        ("Mingxing Tan", {"fuse_block", "hrnet_w18"}),
+        ("Mingkui Tan", {"mbconv_block", "efficientnet_b0"}),
     ],
 )
 def test_nothing_else_is_found(text, without):

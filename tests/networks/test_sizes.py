@@ -8,7 +8,7 @@ import pytest
 from measured import bare
 
 from convbook import architectures
-from convbook.architectures.catalog import FAMILIES
+from convbook.architectures.catalog import FAMILIES, NETS
 
 # Of each family one that is quick to build; the others of it have the same body.
 NAMES = [
@@ -37,6 +37,7 @@ NAMES = [
         "resnest14",
         "ghostnet_0.5x",
         "nfnet_f0",
+        "hrnet_w18_small",
         "res2net50_26w_4s",
         "ese_vovnet19b_dw",
         "dpn68",
@@ -98,14 +99,18 @@ def test_sizes(name):
     free = architectures.create(name, input_shape=(None, None, c), top=False)
     assert "Infinity" not in free.to_json()  # which is no JSON, and no 8 bits hold it
     least = LEAST.get(name, 1)
+    step = NETS[name].multiple
     for size in {*SIZES, least}:
         shape = (1, size, size, c)
-        if size >= least:
+        if size % step:
+            with pytest.raises(ValueError, match=f"{size}, 3.: .* multiples of {step}$"):
+                bare(name, input_shape=(32, size, 3))
+        elif size >= least:
             assert min(free.compute_output_shape(shape)) >= 1
     if least > 1:
         with pytest.raises(ValueError, match=f"at least {least} x {least} for {re.escape(name)}"):
             bare(name, input_shape=(least - 1, least - 1, c), top=False)
-    size = max(33, least)
+    size = -(-max(33, least) // step) * step
     model = bare(name, input_shape=(size, size, c), top=False)
     assert topology(model) == topology(free)
     x = np.random.default_rng(0).standard_normal((1, size, size, c)).astype("float32")

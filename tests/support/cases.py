@@ -653,6 +653,15 @@ MOBILE = [
         bn=4 * 8,
         size=half,
     ),
+    call("fuse_block", lambda x, y, z: blocks.fuse_block(x, finer=[y], coarser=[z]))(
+        ((8, 2), (4, 4), (12, 1)), 8, 9 * 4 * 8 + 12 * 8, bn=8 + 8, size=lambda n: 2 * n
+    ),
+    call("fuse_block finer", lambda x, y, z: blocks.fuse_block(x, finer=[y, z]))(
+        ((8, 1), (4, 4), (6, 2)), 8, 9 * 4 * 4 + 9 * 4 * 8 + 9 * 6 * 8, bn=4 + 8 + 8
+    ),
+    call("fuse_block coarser", lambda x, y, z: blocks.fuse_block(x, coarser=[y, z]))(
+        ((8, 4), (6, 2), (12, 1)), 8, 6 * 8 + 12 * 8, bn=8 + 8, size=lambda n: 4 * n
+    ),
     call("dla_block", lambda x: blocks.dla_block(x, 16))(
         8, 16, 9 * 8 * 16 + 9 * 16 * 16 + 8 * 16, bn=3 * 16
     ),

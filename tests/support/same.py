@@ -1,5 +1,7 @@
 """Compares models; needs only Keras, so that a pasted text can use it."""
 
+import re
+
 import keras
 
 # A printed text has Keras' own layer in place of the library's drop-in.
@@ -31,9 +33,7 @@ def layers_of(model):
 def model_of(call, shapes, names, options=None):
     """The model of a call as source, block(x, ...), with names to evaluate it in."""
     block, args = call.split("(", 1)
-    inputs = {
-        name.strip(): keras.Input(shape)
-        for name, shape in zip(args.rstrip(")").split(","), shapes, strict=False)
-    }
+    names_of = re.findall(r"\b[a-z]\w*\b(?!=)", args)
+    inputs = {name: keras.Input(shape) for name, shape in zip(names_of, shapes, strict=False)}
     scope = {**names, "keras": keras, "options": options or {}, **inputs}
     return keras.Model([*inputs.values()], eval(f"{block}({args[:-1]}, **options)", scope))

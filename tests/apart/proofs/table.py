@@ -10,6 +10,7 @@ from convbook.architectures import (
     dpn,
     facts,
     fasternet,
+    hrnet,
     inceptionnext,
     mobileone,
     names,
@@ -40,6 +41,7 @@ SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
 SCALED |= {name for name in fasternet.NETS if name != "fasternet_t0"}
 SCALED |= {"nfnet_f1"}
+SCALED |= {name for name in hrnet.NETS if name != "hrnet_w18_small"}
 SCALED |= {name for name in inceptionnext.NETS if name != "inceptionnext_atto"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}

@@ -26,8 +26,10 @@ found = {
 json.dump(found, sys.stdout)
 """
 RUN = """
+import re
 import keras
-inputs = [keras.Input(shape, name=n) for n, shape in zip({args!r}.split(", "), {shapes!r})]
+names = re.findall(r"\\b[a-z]\\w*\\b(?!=)", {args!r})
+inputs = [keras.Input(shape, name=n) for n, shape in zip(names, {shapes!r})]
 globals().update({{x.name: x for x in inputs}})
 print(keras.Model(inputs, {name}({args})).count_params())
 """
