@@ -6,6 +6,7 @@ from keras import layers
 
 from convbook.architectures.common import Net
 from convbook.architectures.graph.layer_names import tap
+from convbook.architectures.resnet import stages
 from convbook.blocks.hrnet import fuse_block
 from convbook.blocks.layers import BN, conv
 from convbook.blocks.resnet import basic_block, bottleneck_block
@@ -43,9 +44,7 @@ def body(x: Tensor, width: int, depth: int, f: int, table: Sequence[tuple[int, i
     n = BN | {"epsilon": eps}
     x = conv(x, 64, k=3, s=2, p=1, n=n)
     x = tap(conv(x, 64, k=3, s=2, p=1, n=n), "stem")
-    for j in range(1, depth + 1):
-        x = tap(bottleneck_block(x, f, n=n, shortcut="B"), f"stage1_block{j}")
-    maps = [x]
+    maps = [stages(x, bottleneck_block, f, (depth,), n=n, shortcut="B")]
     for i, (modules, blocks) in enumerate(table, 2):
         maps = transition(maps, i, width, f"stage{i}_transition", n)
         for j in range(1, modules + 1):

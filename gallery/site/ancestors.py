@@ -177,7 +177,7 @@ NODES = {
     "hrnet": Node("HRNet", "hrnet_w18", "resnet", """The finest map stays to the end, in few
         channels. Each stage adds a coarser one beside the others, with twice as many. All go
         through basic blocks; then each becomes the sum of all.""",
-        []),
+        [By("architectures.resnet:body", "architectures.hrnet:body")]),
     "vovnet": Node("VoVNet", "vovnet39", "densenet", """Each 3x3 reads only the one before it,
         and all outputs are concatenated once, at the end of the module; DenseNet concatenates
         before every layer. Similar features, with fewer reads of memory.""",

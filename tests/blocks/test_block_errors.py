@@ -50,7 +50,7 @@ NEEDS = {
     "drop_path": {},
     "ese_block": {},
     "dwconv": {},
-    "fuse_block": {"finer": [keras.Input((34, 34, 4))]},
+    "fuse_block": {"finer": [keras.Input((34, 34, 4), name="finer")]},
     "fasternet_block": {},
     "gavgpool": {},
     "inception_dwconv": {},
