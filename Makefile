@@ -43,7 +43,7 @@ test-slow: $(VENV)/made ## run the slower tests that make test leaves out, 18 mi
 test-long: $(VENV)/made ## run the tests that take minutes each
 	@$(BIN)/python $(PYTEST) $(APART) -m long
 
-prove: export PLAIN_KERAS := 1
+prove: export FRESH := 1
 prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs ## run all of these tests, hours
 	@$(BIN)/python tests/apart/kills.py
 	@$(BIN)/python -m tests.apart.chaos

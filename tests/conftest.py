@@ -2,6 +2,8 @@
 
 import gc
 import os
+from contextlib import nullcontext
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -31,9 +33,6 @@ def pytest_configure(config):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-    from remembered import remember
-
-    remember()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -57,11 +56,25 @@ def pytest_collection_finish():
     gc.set_threshold(20_000)
 
 
+def kernels_kept():
+    """Within it, a fresh session and seed leave TensorFlow the kernels that it has prepared, which
+    take a third of the time of small models.
+
+    Only an operation that draws numbers by a state of its own would notice: Keras and we have none.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow" or "FRESH" in os.environ:
+        return nullcontext()
+    from tensorflow.python import pywrap_tfe  # private: TensorFlow has no public way to keep them
+
+    return patch.object(pywrap_tfe, "TFE_ContextClearCaches", lambda context: None)
+
+
 @pytest.fixture(autouse=True)
 def fresh():
     """Each test has its own layer names, the default precision and the same random seed."""
     import keras
-    from remembered import kernels_kept
 
     with kernels_kept():
         keras.backend.clear_session(free_memory=False)  # collecting takes 0.1 s a test

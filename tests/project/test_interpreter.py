@@ -20,9 +20,9 @@ print("aside", file=sys.stderr)
 @pytest.fixture(params=["a fork", "a Python"])
 def run(request, monkeypatch):
     if request.param == "a fork":
-        monkeypatch.delenv("PLAIN_KERAS", raising=False)
+        monkeypatch.delenv("FRESH", raising=False)
     else:
-        monkeypatch.setenv("PLAIN_KERAS", "1")
+        monkeypatch.setenv("FRESH", "1")
     return interpreter.run
 
 

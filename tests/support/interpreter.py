@@ -2,7 +2,7 @@
 
 It is a fork of an interpreter that has imported Keras and its backend once for all such runs of a
 pytest worker, four seconds of processor time each.  Tests of what happens while these are imported
-start a Python themselves; with PLAIN_KERAS=1, so do all.
+start a Python themselves; with FRESH=1, so do all.
 """
 
 import atexit
@@ -46,7 +46,7 @@ class Started:
     def __init__(self, code, *arguments, cwd=None, env=None):
         told = {"arguments": [str(a) for a in arguments], "cwd": str(cwd or os.getcwd())}
         told |= {"code": code, "env": env or dict(os.environ)}
-        plain = "PLAIN_KERAS" in os.environ
+        plain = "FRESH" in os.environ
         self.process = python(**told) if plain else None
         self.pid = self.process.pid if plain else asked(**told)
         self.returncode = self.stdout = self.stderr = None
