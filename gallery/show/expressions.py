@@ -291,14 +291,17 @@ class Expressions:
     def comprehension(self, node: Node, turns: Run, frame: Frame) -> Run:
         """A comprehension that stays."""
         row, clause = Frame(frame.module, frame), node.for_in
+        only_a_loop = NotImplementedError(f"to be cut it must be a loop: {nodes.code(node)}")
+        if clause.inner_for_in:
+            raise only_a_loop
         new = {id(clause.iter): turns.node, **own_targets(clause.target, row)}
         with self.apart() as before:
             for each in clause.ifs:
                 new[id(each.test)] = self.lift(self.value(each.test, row))
             value = self.value(node.elt, row)
             new[id(node.elt)] = self.lift(value)
-        if before or clause.inner_for_in:
-            raise NotImplementedError(f"to be cut it must be a loop: {nodes.code(node)}")
+        if before:
+            raise only_a_loop
         return Run(nodes.swapped(node, new), has_effect(value), some=True)
 
 

@@ -486,7 +486,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
         (("folder:", 8, 3), "must be one of digits"),
         (("tfrecord:nowhere*", 8, 3), "no file matches 'nowhere\\*'"),
         (("folder:nowhere", 8, 2), "1 or 3 channels"),
-        (("digits", 8, 1, False, 1), "--first-label 1 is for"),
+        (("digits", 8, 1, False, 1), "--first-label 1 works only with"),
     ],
 )
 def test_words_that_cannot_be(told, words):
