@@ -1,4 +1,6 @@
-"""Batch norm in training: over the batch of all devices, and by TensorFlow's own kernel."""
+"""Layers in training: batch norm over the batch of all devices and by TensorFlow's own kernel, and
+strided 1x1 convolutions whose gradient TensorFlow can compute.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +8,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.layers import BatchNormalization
+from keras.layers import BatchNormalization, Conv2D
 
 from convbook.architectures.graph.private import change_class, layers_within
 from convbook.blocks.legacy import known_as
+
+FEW = 16  # channels
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -93,6 +97,33 @@ class FusedBatchNormalization(BatchNormalization):
 known_as("training", FusedBatchNormalization)
 
 
+@keras.saving.register_keras_serializable("convbook")
+class PickedConv2D(Conv2D):
+    """keras.layers.Conv2D of 1x1 with a stride: same arguments, weights and results.
+
+    It picks the pixels and convolves them without a stride.  On CPUs with AVX-512, TensorFlow 2.21
+    ends the process in the gradient of the strided one, for fewer than 16 channels and from 80
+    pixels on: RepVGG's and MobileOne's first block.
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        rows, columns = self.strides
+        picked = inputs[:, ::rows, ::columns]
+        return keras.ops.conv(picked, kernel, padding="valid", data_format="channels_last")
+
+
+def picks(layer: keras.Layer) -> bool:
+    """Whether a layer is such a convolution of few channels."""
+    return (
+        type(layer) in (Conv2D, PickedConv2D)
+        and layer.built
+        and layer.kernel_size == (1, 1)
+        and layer.strides != (1, 1)
+        and layer.kernel.shape[-2] < FEW
+        and layer.data_format == "channels_last"
+    )
+
+
 def batch_norms(model: keras.Model) -> list[BatchNormalization]:
     """The batch norms of model, those inside other layers too."""
     return [layer for layer in layers_within(model) if isinstance(layer, BatchNormalization)]
@@ -110,26 +141,30 @@ def synchronize(model: keras.Model, on: bool = True) -> None:
 def fuse(model: keras.Model, on: bool = True) -> None:
     """The batch norms of model, those inside other layers too, by the fused kernel; before compile.
 
-    The model, its layers and their weights stay.  on=False makes them Keras' again: before saving,
-    so that the file needs none of this package.
+    Strided 1x1 convolutions of few channels pick their pixels first.  The model, its layers and
+    their weights stay.  on=False makes them Keras' again: before saving, so that the file needs
+    none of this package.
     """
     # Both classes have the same state, so a layer can change from one to the other.
-    for layer in batch_norms(model):
+    for layer in layers_within(model):
         if type(layer) in (BatchNormalization, FusedBatchNormalization):
             change_class(layer, FusedBatchNormalization if on else BatchNormalization)
+        elif picks(layer):
+            change_class(layer, PickedConv2D if on else Conv2D)
 
 
 @contextmanager
 def plain(model: keras.Model) -> Iterator[None]:
-    """While a model is saved: its batch norms are Keras' own and those of one device."""
-    norms = batch_norms(model)
-    before = [(type(layer), layer.synchronized) for layer in norms]
+    """While a model is saved: its layers are Keras' own, its batch norms those of one device."""
+    kinds = [(layer, type(layer)) for layer in layers_within(model)]
+    together = [(layer, layer.synchronized) for layer in batch_norms(model)]
     fuse(model, False)
-    for layer in norms:
-        layer.synchronized = False
+    synchronize(model, False)
     try:
         yield
     finally:
-        for layer, (kind, together) in zip(norms, before, strict=True):
-            change_class(layer, kind)
-            layer.synchronized = together
+        for layer, kind in kinds:
+            if type(layer) is not kind:
+                change_class(layer, kind)
+        for layer, on in together:
+            layer.synchronized = on

@@ -10,13 +10,16 @@ from keras import layers
 from convbook import architectures
 from convbook.training.devices.norms import (
     FusedBatchNormalization,
+    PickedConv2D,
     batch_norms,
     fuse,
+    plain,
     synchronize,
 )
 from convbook.training.fit import report
 
 KERNEL = "FusedBatchNormV3"
+CONVS = layers.Conv2D, PickedConv2D
 SHAPE = (3, 4, 5, 6)
 
 
@@ -200,3 +203,51 @@ def test_other_kinds_of_norm_are_left_alone():
     model = keras.Model(i, Own()(layers.GroupNormalization(3)(i)))
     fuse(model)
     assert [type(x).__name__ for x in model.layers[1:]] == ["GroupNormalization", "Own"]
+
+
+@pytest.mark.parametrize("strides", [2, (1, 2), 3])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_pixels_that_are_picked_first_are_those_of_the_stride(strides, padding):
+    options = {"strides": strides, "padding": padding, "activation": "tanh"}
+    own, picked = (layer(kind, filters=5, kernel_size=1, **options) for kind in CONVS)
+    x = drawn((3, 7, 8, 6))
+    g = drawn(own(x).shape, 2)
+    for one, two in zip(worked(own, x, True, g), worked(picked, x, True, g), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
+
+
+def test_few_channels_are_picked_in_training_and_never_saved(tmp_path):
+    i = keras.Input((9, 9, 3))
+    few, many = layers.Conv2D(16, 1, 2), layers.Conv2D(4, 1, 2)
+    other, wide = layers.Conv2D(4, 1), layers.Conv2D(4, 3, 2, "same")
+    y = layers.add([many(few(i)), layers.MaxPooling2D(2, 2, "same")(other(wide(i)))])
+    model = keras.Model(i, y)
+    fuse(model)
+    assert [type(each) for each in (few, many, other, wide)] == [PickedConv2D, *3 * [layers.Conv2D]]
+    with plain(model):
+        assert type(few) is layers.Conv2D
+    assert type(few) is PickedConv2D
+    fuse(model, False)
+    model.save(tmp_path / "a.keras")
+    assert "convbook" not in (tmp_path / "a.keras").read_bytes().decode("latin-1")
+    assert type(few) is layers.Conv2D
+
+
+CRASH = """
+import keras
+from convbook.training.devices.norms import fuse
+
+i = keras.Input((96, 96, 3))
+x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 1, 2)(i))
+model = keras.Model(i, x)
+fuse(model)
+model.compile("sgd", "mse", jit_compile=False)
+for _ in range(20):
+    model.train_on_batch(keras.ops.ones((4, 96, 96, 3)), keras.ops.ones((4, 8)))
+"""
+
+
+def test_a_strided_1x1_of_an_image_trains():
+    """Without fuse it ends the process on CPUs with AVX-512."""
+    done = interpreter.run(CRASH)
+    assert done.returncode == 0, done.stderr
