@@ -31,7 +31,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies, cell
 from convbook.blocks.stochastic_depth import StochasticDepth
 
@@ -76,8 +76,8 @@ i = keras.Input((32, 32, 16))
 gate = partial(blocks.stochastic_depth, survival=0.5)
 picture(
     keras.Model(i, blocks.basic_block(i, 16, gate=gate)),
-    "The graph of basic_block with a gate: the branch is in a box, stochastic depth; what it gives "
-    "is added to the input, then relu",
+    "The graph of basic_block with a gate: a box, stochastic depth, holds the branch; its "
+    "output is added to the input, then relu",
 )
 
 # %% [markdown]
@@ -104,14 +104,14 @@ assert np.isclose(sum(p), 40.25)
 draws = np.random.default_rng(0).uniform(size=(10_000, L)) < p
 fig, axes = plt.subplots(1, 2)
 axes[0].bar(np.arange(1, L + 1), p, width=1)
-axes[0].set(xlabel="block", ylabel="probability to survive", ylim=(0, 1))
+axes[0].set(xlabel="block", ylabel="probability of survival", ylim=(0, 1))
 axes[1].hist(draws.sum(axis=1), bins=np.arange(24.5, 55.5), density=True)
 axes[1].axvline(sum(p), color="black", lw=1)
-axes[1].set(xlabel="blocks in a mini-batch", ylabel="part of the mini-batches", xlim=(25, 55))
+axes[1].set(xlabel="blocks in a mini-batch", ylabel="share of the mini-batches", xlim=(25, 55))
 figure(
     fig,
-    "Left: the probability to survive falls linearly over 54 blocks from nearly 1 to a half. "
-    "Right: mini-batches have between 30 and 50 blocks, 40.25 on average",
+    "Left: the probability of survival falls linearly over 54 blocks from nearly 1 to a half. "
+    "Right: most mini-batches have between 30 and 50 blocks, 40.25 on average",
 )
 
 # %% [markdown]
@@ -212,7 +212,7 @@ print(f"relu: off by {error:.4f}; without p_l by {unscaled:.4f}")
 
 # %%
 class Counter(keras.layers.Layer):
-    """Counts how often it is run in training."""
+    """Counts how often it runs in training."""
 
     def build(self, shape):
         self.runs = self.add_weight(initializer="zeros", trainable=False)
@@ -294,9 +294,14 @@ grid(
 # other the probability falls linearly to 0.5 at the last block. A first convolution of stride 2 and
 # a max pool make maps of 7 x 7. Training takes twelve epochs with Adam; on CIFAR, the paper trains
 # for 500.
-#
-# write
-#
+
+# %%
+claims.shown("survival")
+
+# %%
+claims.curves("survival", "test")
+
+# %% [markdown]
 # The net whose blocks drop out is better by three points, with each of the three seeds, though its
 # training loss ends four times as high: with only 5,000 images, it overfits less.
 

@@ -33,7 +33,18 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, results, table
+from convbook.beside import (
+    check,
+    claims,
+    code,
+    digits,
+    figure,
+    grid,
+    learn,
+    picture,
+    results,
+    table,
+)
 from convbook.beside.printed import accuracies, as_printed, published
 
 # %% [markdown]
@@ -61,8 +72,8 @@ code(
 i = keras.Input((56, 56, 64))
 picture(
     keras.Model(i, blocks.dense_block(i, 32, b=2, n=blocks.BN, r=4)),
-    "The graph of two dense layers: batch norm, relu, 1x1 to 128 channels, batch norm, relu, 3x3 "
-    "to 32; its result is concatenated to the input, and the next layer reads both",
+    "The graph of two dense layers: batch norm, relu, 1x1 to 128 channels, batch norm, relu, "
+    "3x3 to 32; the result is concatenated to the input, and the next layer reads both",
 )
 
 # %% [markdown]
@@ -206,7 +217,11 @@ for name, each in runs.items():
     ax.fill_between(range(1, 9), low, high, alpha=0.2, color=line.get_color())
 ax.set(xlabel="epoch", ylabel="test accuracy, % (mean, range)")
 ax.legend(loc="lower right")
-figure(fig, "Test accuracy by epoch of the dense net and of the residual net")
+figure(
+    fig,
+    "Test accuracy by epoch of the dense net and of the residual net, which has twice the "
+    "parameters: they end close together",
+)
 
 # %%
 last = {name: [run["val_accuracy"][-1] for run in each] for name, each in runs.items()}
@@ -232,7 +247,14 @@ grid(
 # The dense net has three blocks of eight layers, $k$ = 8, the first on maps of 14 x 14; the
 # residual one is the CIFAR ResNet of 20 layers, which begins with maps of 7 x 7. Training takes
 # eight epochs with Adam.
-#
+
+# %%
+claims.shown("dense")
+
+# %%
+claims.curves("dense", "test")
+
+# %% [markdown]
 # The dense net has a fifth fewer weights, but its accuracy is not higher: it is lower by about a
 # point, less than the spread of the seeds. Yet its maps are larger, and it computes almost five
 # times as much, so we cannot say that it makes better use of anything here.
@@ -263,14 +285,14 @@ def result():
 
 
 def sources(reader):
-    """The channels that a layer reads, by where they are from, the block's input first."""
+    """The channels that a layer reads, grouped by their source, the block's input first."""
     first = reader.kernel.shape[2] - 8 * (readers.index(reader) % 4)
     edges = [0, *range(first, reader.kernel.shape[2] + 1, 8)]
     return [slice(*edge) for edge in pairwise(edges)]
 
 
 def cut(reader, parts):
-    """Loss and accuracy without the connections to parts."""
+    """Removes the connections to parts; returns the kernel as it was."""
     whole = reader.kernel.numpy()
     part = whole.copy()
     for channels in parts:
@@ -308,7 +330,11 @@ for n, ax in enumerate(axes):
             ink = "white" if abs(v) > most / 2 else "black"
             ax.text(column, row, f"{v:+.2f}", ha="center", va="center", color=ink, fontsize=8)
 axes[0].set_ylabel("layer")
-figure(fig, "Rise of the test loss where one layer no longer reads the features of another")
+figure(
+    fig,
+    "How much the test loss rises when one layer no longer reads the features of another, for "
+    "both blocks",
+)
 
 # %% [markdown]
 # ## Its memory
@@ -349,8 +375,8 @@ fig, axes = plt.subplots(1, 2)
 for column, label in enumerate(("plain", "recompute=True")):
     axes[0].plot(depths, channels[:, column], "o-", label=label)
     axes[1].plot(list(peaks), [peak[1 - column] for peak in peaks.values()], "o-", label=label)
-axes[0].set(xlabel="layers of a block, k = 12", ylabel="channels kept for a position", ylim=0)
-axes[1].set(xlabel="depth of the CIFAR net, k = 12", ylabel="peak of training, GB", ylim=0)
+axes[0].set(xlabel="layers of a block, k = 12", ylabel="channels kept per position", ylim=0)
+axes[1].set(xlabel="depth of the CIFAR net, k = 12", ylabel="peak memory of training, GB", ylim=0)
 axes[0].legend()
 figure(
     fig,

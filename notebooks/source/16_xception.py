@@ -78,8 +78,9 @@ code(
 i = keras.Input((74, 74, 128))
 picture(
     keras.Model(i, blocks.xception_block(i, 256, s=2)),
-    "The graph of xception_block in the entry flow: twice relu, separable 3x3 to 256 channels and "
-    "batch norm, then a 3x3 max pool with stride 2, added to a 1x1 convolution with stride 2",
+    "The graph of xception_block in the entry flow: twice relu, separable 3x3 to 256 channels "
+    "and batch norm; then a 3x3 max pool with stride 2; a 1x1 convolution of the input with "
+    "stride 2 is added",
 )
 
 # %% [markdown]
@@ -106,7 +107,7 @@ grid(
         [name, m.weights, m.macs]
         for name, m in (
             ("separable", architectures.measure(apart)),
-            ("whole", architectures.measure(whole)),
+            ("full", architectures.measure(whole)),
         )
     ],
 )
@@ -138,7 +139,7 @@ accuracy = {
 }
 assert 0.9 < nets["xception"].trainable / nets["inception_v3"].trainable < 1
 grid(
-    ["network", "parameters, paper", "ours", "multiply-adds", "top-1 / top-5 accuracy, paper"],
+    ["network", "parameters, paper", "counted", "multiply-adds", "top-1 / top-5 accuracy, paper"],
     [
         [name, printed[name], m.trainable, m.macs, " / ".join(accuracy[name])]
         for name, m in nets.items()
@@ -203,8 +204,8 @@ axes[1].set(xlabel="epoch", ylabel="test accuracy")
 axes[1].legend(loc="lower right")
 figure(
     fig,
-    "Training loss and test accuracy by epoch for three seeds, with a relu between depthwise and "
-    "pointwise and with nothing: the two kinds lie among each other",
+    "Training loss and test accuracy by epoch for three seeds, with a relu between depthwise "
+    "and pointwise and with nothing between: the curves of the two kinds overlap",
 )
 
 # %% [markdown]
@@ -217,10 +218,16 @@ figure(
 last = {key: float(history["loss"][-1]) for key, history in histories.items()}
 lower = [last[None, seed] < last["relu", seed] for seed in range(3)]
 means = [np.mean([last[middle, seed] for seed in range(3)]) for middle in (None, "relu")]
-assert 1 <= sum(lower) <= 2  # what was seen: it depends on the seed
+assert 1 <= sum(lower) <= 2  # as observed: it depends on the seed
 assert abs(means[0] - means[1]) < 0.1
 grid(
-    ["seed", "loss, nothing between", "loss, relu between", "accuracy, nothing", "accuracy, relu"],
+    [
+        "seed",
+        "loss, nothing between",
+        "loss, relu between",
+        "accuracy, nothing between",
+        "accuracy, relu between",
+    ],
     [
         [seed, last[None, seed], last["relu", seed]]
         + [histories[middle, seed]["val_accuracy"][-1] for middle in (None, "relu")]

@@ -88,8 +88,8 @@ code(
 i = keras.Input((56, 56, 256))
 picture(
     keras.Model(i, blocks.resnext_bottleneck_block(i, 256)),
-    "The graph of resnext_bottleneck_block, form (c): 1x1 to 128 channels, 3x3 in 32 groups, 1x1 "
-    "to 256, each with batch norm; the input is added, then relu",
+    "The graph of resnext_bottleneck_block, form (c): 1x1 to 128 channels, 3x3 in 32 groups, "
+    "1x1 to 256, each with batch norm; the input is added, then relu",
 )
 
 # %% [markdown]
@@ -127,7 +127,7 @@ for form in ("sum", "concat"):
 counts = {form: architectures.measure(model) for form, model in forms.items()}
 assert len({m.weights for m in counts.values()}) == len({m.macs for m in counts.values()}) == 1
 grid(
-    ["form", "weights", "multiply-adds", "calls of layers"],
+    ["form", "weights", "multiply-adds", "layer calls"],
     [[k, m.weights, m.macs, len(forms[k].layers) - 1] for k, m in counts.items()],
 )
 
@@ -177,7 +177,15 @@ assert rows[0][4] == architectures.measure(architectures.create("resnext50_1x64d
 for fewer, more in pairwise(rows):  # both depths gain with every step
     assert float(fewer[-2]) > float(more[-2])
     assert float(fewer[-1]) > float(more[-1])
-heads = "C", "d", "width of the 3x3", "weights", "multiply-adds, 50", "error, 50", "error, 101"
+heads = (
+    "C",
+    "d",
+    "width of the 3x3",
+    "weights",
+    "multiply-adds, 50 layers",
+    "top-1 error, 50 layers",
+    "top-1 error, 101 layers",
+)
 grid(heads, rows)
 
 # %% [markdown]
@@ -238,7 +246,7 @@ def net(c, d):
 
 
 def losses(c, d):
-    """Training loss by epoch (rows) for two seeds, and test accuracies; one graph serves all."""
+    """Training loss by epoch (rows) for two seeds, test accuracies; all runs share one graph."""
     model, found = net(c, d), []
     model.compile(keras.optimizers.Adam(1e-3), LOSS, metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
@@ -268,8 +276,8 @@ ax.set(xlabel="epoch", ylabel="training loss")
 ax.legend(title="C x d")
 figure(
     fig,
-    "Training loss by epoch of three networks of equal cost, mean and range of two seeds: the one "
-    "with one path falls fastest, the one with 32 slowest",
+    "Training loss by epoch of three networks of equal cost, mean and range of two seeds: with "
+    "one path it falls fastest, with 32 slowest",
 )
 
 # %%

@@ -63,7 +63,7 @@ code(
 i = keras.Input((14, 14, 512))
 picture(
     keras.Model(i, blocks.mobilenet_block(i, 512)),
-    "The graph of mobilenet_block: a depthwise 3x3 convolution, batch norm, relu, a 1x1 "
+    "The graph of mobilenet_block: a depthwise 3x3 convolution, batch norm, relu; a 1x1 "
     "convolution, batch norm, relu",
 )
 
@@ -121,8 +121,8 @@ code(
 i = keras.Input((28, 28, 32))
 picture(
     keras.Model(i, blocks.inverted_residual_block(i, 32)),
-    "The graph of inverted_residual_block: 1x1 from 32 to 192 channels, depthwise 3x3, each with "
-    "batch norm and relu6, 1x1 to 32 channels with batch norm alone; the input is added",
+    "The graph of inverted_residual_block: 1x1 from 32 to 192 channels and depthwise 3x3, each "
+    "with batch norm and relu6; 1x1 to 32 channels with batch norm only; the input is added",
 )
 
 # %% [markdown]
@@ -301,7 +301,11 @@ for name, (macs, histories) in v1.items():
     )
 ax.set(xlabel="epoch", ylabel="test accuracy, % (mean, range)")
 ax.legend(loc="lower right")
-figure(fig, "Test accuracy by epoch of the net with 3x3 convolutions and of the separable one")
+figure(
+    fig,
+    "Test accuracy by epoch, mean and range of three seeds: the net with 3x3 convolutions ends "
+    "near 98 %, the separable one, at less than a sixth of the cost, near 90 %",
+)
 
 # %%
 last = {k: [h["val_accuracy"][-1] for h in histories] for k, (_, histories) in v1.items()}
@@ -345,12 +349,12 @@ def survivors(n, m, matrices=100):
 
 
 def formula(n, m):
-    """The same for points and weights drawn evenly."""
+    """The same for uniformly drawn points and weights."""
     return sum(comb(m, k) for k in range(n, m + 1)) / 2**m
 
 
 def recovered(x, t):
-    """x again, from relu(x t) and t: by the channels that are not zero."""
+    """Recovers x from relu(x t) and t, with the channels that are not zero."""
     y = np.maximum(x @ t, 0)
     return np.linalg.lstsq(t[:, y > 0].T, y[y > 0], rcond=None)[0]
 
@@ -368,12 +372,12 @@ for n, each in ratios.items():
     m = np.arange(n, 6 * n + 1)
     (line,) = ax.plot(m / n, [100 * formula(n, int(i)) for i in m], lw=1)
     ax.plot(each, 100 * np.array(kept[n]), "o", color=line.get_color(), label=f"n = {n}")
-ax.set(xlabel="m / n: channels for each dimension", ylabel="digits that can be had back, %")
+ax.set(xlabel="m / n: channels per dimension", ylabel="digits that can be recovered, %")
 ax.legend(title="digits (dots), formula (lines)", loc="lower right")
 figure(
     fig,
-    "Share of digits that survive a relu against the channels for each dimension: few at one "
-    "channel, about 60 % at two, almost all at six",
+    "Share of digits that survive a relu, by the channels per dimension: few at one channel, "
+    "about 60 % at two, almost all at six",
 )
 
 # %%
@@ -399,7 +403,7 @@ grid(
 
 # %%
 def relu6_block(x, f, s=1, n=blocks.BN):
-    """The block with relu6 after its last 1x1, before anything is added."""
+    """The block with relu6 after its last 1x1, before the addition."""
 
     def gate(x, branch):
         return blocks.act(branch(x), "relu6")
@@ -422,7 +426,11 @@ for name, (_, histories) in v2.items():
     ax.fill_between(range(1, 7), losses.min(0), losses.max(0), alpha=0.2, color=line.get_color())
 ax.set(xlabel="epoch", ylabel="training loss (mean, range)")
 ax.legend()
-figure(fig, "Training loss by epoch of the nets with linear bottlenecks and with relu6 in them")
+figure(
+    fig,
+    "Training loss by epoch, with linear bottlenecks and with relu6 in them: the linear nets "
+    "fall faster",
+)
 
 # %%
 loss = {k: [float(np.mean(h["loss"][-2:])) for h in each] for k, (_, each) in v2.items()}

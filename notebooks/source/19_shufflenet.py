@@ -84,8 +84,9 @@ i = keras.Input((28, 28, 240))
 unit = keras.Model(i, blocks.shufflenet_unit(i, 240))
 picture(
     unit,
-    "The graph of shufflenet_unit: 1x1 to 60 channels in 3 groups, channel shuffle, depthwise 3x3, "
-    "1x1 to 240 channels in 3 groups, each with batch norm; the input is added, then relu",
+    "The graph of shufflenet_unit: 1x1 to 60 channels in 3 groups, channel shuffle, depthwise "
+    "3x3, 1x1 to 240 channels in 3 groups, each convolution with batch norm; the input is "
+    "added, then relu",
 )
 
 # %%
@@ -93,7 +94,7 @@ i = keras.Input((28, 28, 240))
 picture(
     keras.Model(i, blocks.shufflenet_unit(i, 480, s=2)),
     "The graph of shufflenet_unit with stride 2: the branch makes 240 channels, which are "
-    "concatenated to a 3x3 mean of the input with stride 2",
+    "concatenated with a 3x3 mean of the input with stride 2",
 )
 
 # %% [markdown]
@@ -213,7 +214,7 @@ def unshuffled(model):
 
 
 def reach(model, x, g=4):
-    """Mean change of each group of the output where each group of the input is disturbed."""
+    """Mean change of each group of the output when each group of the input is disturbed."""
     before, moved = model(x).numpy(), np.zeros((g, g))
     for group in range(g):
         other, part = x.copy(), 64 // g
@@ -240,8 +241,8 @@ for ax, (name, moved) in zip(axes, seen.items(), strict=True):
 axes[0].set_ylabel("group of the input")
 figure(
     fig,
-    "Change of each group of the output for each disturbed group of the input: only the diagonal "
-    "without shuffle, all of them with it",
+    "Change of each group of the output for each disturbed group of the input: only the "
+    "diagonal changes without shuffle, everything with it",
 )
 
 # %% [markdown]
@@ -265,7 +266,7 @@ figure(
 
 # %%
 def pairs(x, y, n, seed):
-    """n pairs of a 0 or 1 and another, as two channels, and whether they differ."""
+    """n pairs of two digits, each 0 or 1, as two channels, and whether they differ."""
     rng = np.random.default_rng(seed)
     x, y = x[y < 2], y[y < 2]
     a, b = rng.integers(0, len(x), (2, n))
@@ -301,7 +302,7 @@ ax.set(xlabel="epoch", ylabel="test accuracy, % (mean, range)", ylim=(40, 102))
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
 figure(
     fig,
-    "Test accuracy by epoch on pairs of digits: near 100 % with the shuffle, at 50 % without it",
+    "Test accuracy by epoch on pairs of digits: near 100 % with the shuffle, near 50 % without",
 )
 
 # %%

@@ -55,7 +55,7 @@ gate = keras.Model(i, blocks.se_block(i, r=16))
 picture(
     gate,
     "The graph of se_block: global mean, dense to 16 with relu, dense to 256 with sigmoid; the "
-    "input is multiplied by what comes out",
+    "input is multiplied by the result",
 )
 
 # %% [markdown]
@@ -68,7 +68,7 @@ scale = gate(images).numpy() / images
 np.testing.assert_allclose(scale, np.broadcast_to(scale[:, :1, :1], scale.shape), rtol=1e-5)
 assert scale.min() > 0
 assert scale.max() < 1
-assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image, other gates
+assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image has other gates
 
 # %% [markdown]
 # Any residual block can take a gate before its addition. In the residual networks, the option `se`
@@ -106,11 +106,11 @@ plain = architectures.measure(architectures.create("resnet50"))
 extra = {r: sum(2 * n * c * c // r for n, c in stages) for r in (2, 4, 8, 16, 32)}
 computed = architectures.facts("se_resnet50")["computed"]
 assert extra[16] == computed["weights"] - plain.weights == 2_514_944
-assert computed["macs"] - plain.macs == 2_514_944  # each is used once an image
+assert computed["macs"] - plain.macs == 2_514_944  # each is used once per image
 last_stage = 2 * 3 * 2048**2 // 16 / extra[16]
 assert 0.6 < last_stage < 0.63
 grid(
-    ["r", "weights of the gates", "part of ResNet-50's"],
+    ["r", "weights of the gates", "relative to ResNet-50's"],
     [[r, n, n / plain.weights] for r, n in extra.items()],
 )
 
@@ -151,7 +151,7 @@ for r in (*extra, "none"):
         ours += extra[r] + sum(n * (c // r + c) for n, c in stages)
     assert abs(ours / 1e6 - float(millions.rstrip("M"))) < 0.1
     rows.append([str(r), top1, top5, millions, ours])
-grid(["r", "top-1 error", "top-5 error", "parameters, paper", "ours"], rows)
+grid(["r", "top-1 error", "top-5 error", "parameters, paper", "counted"], rows)
 
 # %% [markdown]
 # ## The claim, shown
@@ -189,7 +189,7 @@ opened = [np.array(s) for s in gates(data[2])]
 
 
 def between(s, y=data[3]):
-    """The part of each gate's variance that lies between the means of the classes."""
+    """The share of each gate's variance that lies between the means of the classes."""
     means = np.stack([s[y == k].mean(axis=0) for k in range(10)])[y]
     return float(np.mean(means.var(axis=0) / (s.var(axis=0) + 1e-12)))
 
@@ -201,12 +201,13 @@ for name, history in histories.items():
 axes[0].set(xlabel="epoch", ylabel="training loss")
 axes[0].legend()
 axes[1].bar(np.arange(1, 10), parts, color=["C0"] * 3 + ["C1"] * 3 + ["C2"] * 3)
-axes[1].set(xlabel="block", ylabel="part of variance between classes", ylim=(0, 1))
+axes[1].set(xlabel="block", ylabel="share of variance between classes", ylim=(0, 1))
 axes[1].set_xticks(np.arange(1, 10))
 figure(
     fig,
-    "Left: training loss by epoch of ResNet-20 without and with gates. Right: how much of the "
-    "gates' variance lies between classes, by block: little in the first, most in the last",
+    "Left: training loss by epoch of ResNet-20 with and without gates. Right: the share of the "
+    "gates' variance that lies between classes, by block: little in the first blocks, most in "
+    "the last",
 )
 
 # %%
@@ -214,7 +215,9 @@ final = {name: float(np.mean(history["loss"][-2:])) for name, history in histori
 first, last = np.mean(parts[:3]), np.mean(parts[6:])
 assert max(final.values()) < 0.02  # not lower with gates: see below
 assert last > 2 * first
-print(f"between classes: {first:.2f} of the gates' variance in stage 1, {last:.2f} in stage 3")
+print(
+    f"share of the gates' variance between classes: {first:.2f} in stage 1, {last:.2f} in stage 3"
+)
 grid(
     ["network", "parameters", "training loss, last 2 epochs", "test accuracy"],
     [

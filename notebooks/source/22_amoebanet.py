@@ -69,9 +69,9 @@ code(
 h_prev, h = (keras.Input((28, 28, 50), name=name) for name in ("h_prev", "h"))
 picture(
     keras.Model([h_prev, h], blocks.amoebanet_normal_cell(h_prev, h, 50, n=None)),
-    "The graph of amoebanet_normal_cell, drawn without batch norm: two inputs, five sums of "
-    "doubled separable convolutions, pools and identities; the previous input and three sums "
-    "concatenated",
+    "The graph of amoebanet_normal_cell, drawn without batch norm: two inputs; five sums of "
+    "double separable convolutions, pools and identities; the previous input and three of the "
+    "sums are concatenated",
 )
 
 # %% [markdown]
@@ -183,7 +183,7 @@ def draw(rng, b=2):
 
 
 def mutate(sides, rng):
-    """One side of one row with another operation or another input: -2 and -1 are h_prev and h."""
+    """One side of one row gets another operation or another input: -2 and -1 are h_prev and h."""
     sides, i = list(sides), rng.integers(len(sides))
     o, x = sides[i]
     if rng.random() < 0.5:
@@ -233,8 +233,8 @@ axes[0].set_ylabel("score, mean of 10 trials")
 axes[1].legend()
 figure(
     fig,
-    "Mean score of the last ten cells tried, by number of trials, for two seeds: it rises above "
-    "that of random search for both kinds of evolution",
+    "Mean score of the last ten cells tried, by number of trials, for two seeds: with both "
+    "kinds of evolution it rises above random search",
 )
 
 # %%
@@ -248,7 +248,7 @@ rows = [
     for key, (_, p, a) in searches.items()
 ]
 rows.append(["random", None, at_random, None, None, None])
-grid(["search", "seed", "last 10 trials", "last population", "scored anew", "lost"], rows)
+grid(["search", "seed", "last 10 trials", "last population", "scored again", "lost"], rows)
 
 # %% [markdown]
 # ## Exercises

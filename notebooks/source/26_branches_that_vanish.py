@@ -61,8 +61,8 @@ i = keras.Input((14, 14, 8))
 block = keras.Model(i, blocks.repvgg_block(i, 8))
 picture(
     block,
-    "The graph of repvgg_block: a 3x3 convolution, a 1x1 and the input, each with batch "
-    "norm, are added; then relu",
+    "The graph of repvgg_block: a 3x3 convolution, a 1x1 and the input, each with batch norm, "
+    "are added; then relu",
 )
 
 # %% [markdown]
@@ -123,9 +123,9 @@ code(
     blocks.mobileone_block,
     {
         "paths = [dwconv": r"a_0 \ldots a_b = \mathrm{BN}(D_j * x)",
-        "x = layers.add([": r"u = \textstyle\sum_j a_j + \mathrm{BN}(x)",
+        "norm(x, n)] if s == 1": r"u = \textstyle\sum_j a_j + \mathrm{BN}(x)",
         "paths = [conv": r"c_1 \ldots c_b = \mathrm{BN}(W_j\, \sigma(u))",
-        "x = layers.add(paths)": r"y = \textstyle\sum_j c_j + \mathrm{BN}(\sigma(u))",
+        "x = layers.add(paths) if": r"y = \textstyle\sum_j c_j + \mathrm{BN}(\sigma(u))",
     },
     b=4,
 )
@@ -204,7 +204,10 @@ for name in REPVGG:
     rows.append([printed, f"{millions} M", params, f"{billions} x 10^9", macs, top1])
 m = both["repvgg_a0"][1][0]
 assert plain_net("repvgg_a0") == (m.trainable, m.macs)
-grid(["network", "parameters, printed", "ours", "multiply-adds, printed", "ours", "top-1"], rows)
+grid(
+    ["network", "parameters, printed", "counted", "multiply-adds, printed", "counted", "top-1"],
+    rows,
+)
 
 # %% [markdown]
 # The same for MobileOne: 3x3 depthwise and 1x1, each with its bias. S4's last blocks have
@@ -241,7 +244,7 @@ for name in MOBILEONE:
     rows.append([printed, f"{millions} M", params, f"{mmacs} M", macs, top1])
 m = both["mobileone_s0"][1][0]
 assert plain_mobileone("mobileone_s0") == (m.trainable, m.macs)
-grid(["network", "parameters, paper", "ours", "multiply-adds, paper", "ours", "top-1"], rows)
+grid(["network", "parameters, paper", "counted", "multiply-adds, paper", "counted", "top-1"], rows)
 
 # %% [markdown]
 # ### The accuracies
@@ -282,7 +285,7 @@ as_printed("repvgg_a0", "Table 6")
 
 # %%
 def deep(branches):
-    """Eight blocks of a 3x3, with a 1x1 and the identity or without."""
+    """Eight blocks of a 3x3, with or without a 1x1 and the identity."""
     i = keras.Input((8, 8, 1))
     x = blocks.conv(i, 16, k=3, s=2, n=BN)
     for _ in range(8):
@@ -345,8 +348,8 @@ for ax, (name, w) in zip(axes, shown.items(), strict=True):
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="C1")
 figure(
     fig,
-    "Mean absolute weight at each place of the folded 3x3 kernels: even for the plain net, high in "
-    "the middle for the net with branches",
+    "Mean absolute weight at each place of the folded 3x3 kernels: even for the plain net, "
+    "largest in the middle for the net with branches",
 )
 
 # %% [markdown]

@@ -60,7 +60,7 @@ code(
 code(
     blocks.eca_block,
     {
-        "k = x.shape": r"k \approx (\log_2 C + 1) / 2, \text{ odd}",
+        "k = half": r"k \approx (\log_2 C + 1) / 2, \text{ odd}",
         "layers.Conv1D": r"s = \sigma(w * z),\; w \in \mathbb{R}^k",
         "return layers.multiply": r"y_c = s_c\, x_c",
     },
@@ -86,8 +86,8 @@ code(
 i = keras.Input((14, 14, 256))
 picture(
     keras.Model(i, blocks.cbam_block(i)),
-    "The graph of cbam_block: means and maxima of channels pass two dense layers and are added; "
-    "then the maximum and mean over channels are concatenated for a 7x7",
+    "The graph of cbam_block: the channels' means and maxima pass two dense layers and are "
+    "added; then the maximum and the mean over channels are concatenated and pass a 7x7",
 )
 
 # %% [markdown]
@@ -147,7 +147,7 @@ code(
         "path1 = conv": r"u_1 = W_1 * x",
         "path2 = conv": r"u_2 = W_2 *_2 x \text{, dilated}",
         "m = dense(gavgpool": r"z = W\, \mathrm{mean}(u_1 + u_2)",
-        "m = layers.Softmax(1)": r"a_1 + a_2 = 1 \text{ for each channel}",
+        "layers.Softmax(1)": r"a_1 + a_2 = 1 \text{ for each channel}",
         "return layers.add": r"y = a_1 u_1 + a_2 u_2",
     },
     longest=17,
@@ -169,7 +169,7 @@ table("cbam_resnet50", errata=["cbam_resnet50: norm and order of the 7x7"])
 
 # %%
 def formulas(c, r=16):
-    """Trainable parameters of each attention on c channels; batch and layer norms count 2."""
+    """Trainable parameters of each attention on c channels; norms have 2 per channel."""
     w, narrow, d = c // r, max(8, c // 32), max(c // 16, 32)
     dense_pair = 2 * c * w + w + c
     k = eca_kernel(c)
@@ -185,7 +185,7 @@ def formulas(c, r=16):
 
 
 def eca_kernel(c):
-    """ECA's kernel: log2 of the channels, plus 1, cut to its half, made odd."""
+    """ECA's kernel: log2 of the channels, plus 1, halved, rounded down and made odd."""
     k = int((np.log2(c) + 1) / 2)
     return k if k % 2 else k + 1
 
@@ -202,7 +202,7 @@ ATTENTION = {
 
 
 def counted(name, c, size=14):
-    """The measure of an attention, of a selective kernel without the 3x3 that it replaces."""
+    """The measure of an attention; for a selective kernel, without the 3x3 that it replaces."""
     i = keras.Input((size, size, c))
     m = architectures.measure(keras.Model(i, ATTENTION[name](i)))
     if name != "selective kernel":
@@ -234,8 +234,8 @@ ax.set(xlabel="channels", ylabel="parameters")
 ax.legend(ncols=2)
 figure(
     fig,
-    "Parameters of seven attentions against channels, both axes logarithmic: six grow with the "
-    "square, ECA stays below ten",
+    "Parameters of seven attentions by channels, on logarithmic axes: six grow with the square "
+    "of the channels; ECA stays below ten",
 )
 
 # %% [markdown]
@@ -328,19 +328,19 @@ for column in range(6):
         axes[row, column].grid(visible=False)
 figure(
     fig,
-    "Six test digits, and below each CBAM's map of places: low on the strokes, high beside them",
+    "Six test digits, and below each, CBAM's map of places: low on the strokes, high beside them",
 )
 
 # %%
 assert abs(on - off) > 0.05
 assert history["val_accuracy"][-1] > 0.5
 grid(
-    ["mean of the map on ink", "on paper", "test accuracy"],
+    ["mean of the map on ink", "mean on background", "test accuracy"],
     [[on, off, history["val_accuracy"][-1]]],
 )
 
 # %% [markdown]
-# The prediction holds: paper gets more, ink less. The net learnt to turn down what is bright
+# The prediction holds: paper gets more, ink less. The net learned to turn down what is bright
 # anyway, and it did so from the labels alone; nobody told it where the strokes are.
 #
 # ## Exercises

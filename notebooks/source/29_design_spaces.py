@@ -88,7 +88,7 @@ spaces = {
 sizes = list(spaces.values())
 assert 1e18 < sizes[0] < 2e18
 assert sizes == sorted(sizes, reverse=True)
-grid(["space", "networks, about"], [[name, f"{n:.1e}"] for name, n in spaces.items()])
+grid(["space", "number of networks, about"], [[name, f"{n:.1e}"] for name, n in spaces.items()])
 
 # %% [markdown]
 # ### The linear rule, quantised
@@ -112,7 +112,7 @@ eights = (8 * np.round(w0 * wm**power / 8)).astype(int)
 found = [(int((eights == w).sum()), int(width * round(w / width))) for w in np.unique(eights)]
 assert found == [(b, f) for b, f, _ in stages(*X["4gf"])]
 grid(
-    ["stage", "blocks", "width, a multiple of 8", "of groups"],
+    ["stage", "blocks", "width, a multiple of 8", "width, a multiple of the group"],
     [
         [j + 1, b, int(w), f]
         for j, (w, (b, f)) in enumerate(zip(np.unique(eights), found, strict=True))
@@ -177,7 +177,7 @@ for kind, rules, se in (("x", X, None), ("y", Y, 4)):
         rows.append(
             [f"{kind.upper()} {size}", text, printed[0], ours[0], printed[1], ours[1], error]
         )
-head = ["network", "blocks x width", "parameters, zoo", "ours", "multiply-adds, zoo", "ours"]
+head = ["network", "blocks x width", "parameters, zoo", "counted", "multiply-adds, zoo", "counted"]
 grid([*head, "top-1 error"], rows)
 
 # %% [markdown]
@@ -205,7 +205,8 @@ ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %")
 ax.legend()
 figure(
     fig,
-    "Top-1 error against multiply-adds of RegNetX and RegNetY, logarithmic: both fall, Y below X",
+    "Top-1 error by multiply-adds of RegNetX and RegNetY, on a logarithmic axis: both fall, and "
+    "Y stays below X",
 )
 
 # %% [markdown]
@@ -232,7 +233,7 @@ CHOICES = 8, 16, 24, 32, 48, 64
 
 
 def error(widths):
-    """Of a linear classifier on the untrained last map, in %."""
+    """The error in % of a linear classifier on the untrained last map."""
     m = blocks.conv(x, 8, k=3)
     for f, s in zip(widths, (1, 2, 1), strict=True):
         m = blocks.regnet_block(m, f, s, width=8)
@@ -250,11 +251,12 @@ fig, ax = plt.subplots()
 for name, part in (("widths never fall", rising), ("widths fall somewhere", ~rising)):
     own = np.sort(errors[part])
     ax.step(own, np.arange(1, len(own) + 1) / len(own), where="post", label=name)
-ax.set(xlabel="error, %", ylabel="part of the networks")
+ax.set(xlabel="error, %", ylabel="share of the networks")
 ax.legend()
 figure(
     fig,
-    "Empirical distributions of the errors of networks whose widths never fall, and of the others",
+    "Empirical distributions of the errors: the curve of the networks whose widths never fall "
+    "lies left of that of the others, at lower errors",
 )
 
 # %%

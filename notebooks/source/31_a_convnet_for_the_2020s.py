@@ -64,8 +64,8 @@ code(
 i = keras.Input((56, 56, 96))
 picture(
     keras.Model(i, blocks.convnext_block(i)),
-    "The graph of convnext_block: a depthwise 7x7, layer norm, 1x1 to 384 with gelu, 1x1 back to "
-    "96, scaled, and the input is added",
+    "The graph of convnext_block: a depthwise 7x7, layer norm, 1x1 to 384 with gelu, 1x1 back "
+    "to 96, a scale; the input is added",
 )
 
 # %% [markdown]
@@ -125,7 +125,7 @@ table("convnext_tiny", errata=["convnext_tiny: the last norm"])
 
 # %%
 def added(x, m, f, s):
-    """m + x, or a 1x1 of x where sizes differ, and relu: ResNet's end of a block."""
+    """m + x, or m + a 1x1 of x where sizes differ, then relu: the end of ResNet's blocks."""
     if s != 1 or x.shape[-1] != f:
         x = conv(x, f, k=1, s=s, n=BN, a=None)
     return act(layers.add([x, m]), "relu")
@@ -154,7 +154,7 @@ def patches(x, f):
 
 
 def network(block, stem=patches, depths=(3, 3, 9, 3), w=96, **options):
-    """Four stages of blocks, each twice as wide as the one before; all but the first stride."""
+    """Four stages, each twice as wide as the one before; all but the first begin with stride 2."""
     i = keras.Input((224, 224, 3))
     x = stem(i, w)
     for stage, depth in enumerate(depths):
@@ -188,7 +188,7 @@ for step, built in ROAD.items():
         assert f"{m.macs / 1e9:.2f}" == printed, step
     accuracy = cell("convnext_tiny", "Table 10", step, "accuracy")
     rows.append([step, m.trainable, m.macs, f"{printed} x 10^9", f"{accuracy} %"])
-grid(["step", "parameters", "multiply-adds", "printed", "top-1, printed"], rows)
+grid(["step", "parameters", "multiply-adds", "multiply-adds, printed", "top-1, printed"], rows)
 
 # %% [markdown]
 # Eleven of twelve agree in every printed digit. For the last the paper has 4.49 and we count 4.46:
@@ -221,8 +221,8 @@ for step, x, y in zip(path, cost, top, strict=True):
 ax.set(xlabel="billions of multiply-adds", ylabel="top-1 accuracy, %", xlim=(1.7, 6.4))
 figure(
     fig,
-    "Printed accuracy against computed multiply-adds along the road: from 78.8 at 4.1 billion down "
-    "to 2.3 billion with depthwise convolution, up to 5.3 when wider, back to 4.1 billion, and up "
+    "Printed accuracy by counted multiply-adds along the road: from 78.8 at 4.1 billion down to "
+    "2.3 billion with depthwise convolution, up to 5.3 when wider, back to 4.1 billion, and up "
     "to 82.0 at 4.5 billion",
 )
 
