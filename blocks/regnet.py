@@ -9,7 +9,7 @@ from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Act, Gate, Map, Norm, Pair, Tensor, Whole
 
 
-def grouped_bottleneck(x: Tensor, f: int, inner: int, s: Pair, width: int, se: int | None,
+def grouped_bottleneck(x: Tensor, f: int, s: Pair, *, inner: int, width: int, se: int | None,
                        n: Norm, a: Act) -> Tensor:  # fmt: skip
     """1x1 inner -> 3x3/s inner in groups of width -> squeeze-and-excitation of C/se -> 1x1 f n."""
     m = conv(x, inner, k=1, n=n, a=a)
@@ -36,7 +36,7 @@ def regnet_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole = 16, se: Whole 
     require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 
     def branch(x):
-        return grouped_bottleneck(x, f, f, s, width, se, n, "relu")
+        return grouped_bottleneck(x, f, s, inner=f, width=width, se=se, n=n, a="relu")
 
     skip = x if s == 1 and c == f else conv(x, f, k=1, s=s, n=n, a=None)
     return act(layers.add([skip, (gate or run)(x, branch)]), "relu")
@@ -64,7 +64,7 @@ def regnetz_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, width: Whole =
     require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 
     def branch(x):
-        return grouped_bottleneck(x, f, r * f, s, width, se, n, a)
+        return grouped_bottleneck(x, f, s, inner=r * f, width=width, se=se, n=n, a=a)
 
     adds = s == 1 and c == f
     m = gate(x, branch) if gate and adds else branch(x)
