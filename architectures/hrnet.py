@@ -39,7 +39,7 @@ def body(x: Tensor, width: int, depth: int, f: int, table: Sequence[tuple[int, i
         depth: blocks of the first stage.
         f: filters of the first stage.
         table: modules of each other stage, and blocks of each map in one.
-        bias: of the convolutions behind the last stage, which are before batch norm.
+        bias: of the convolutions after the last stage, each of which a batch norm follows.
     """
     n = BN | {"epsilon": eps}
     x = conv(x, 64, k=3, s=2, p=1, n=n)

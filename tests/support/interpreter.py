@@ -28,10 +28,10 @@ def warm():
     return server
 
 
-def asked(**told):
+def answer_to(**request):
     """What the interpreter answers."""
     server = warm()
-    print(json.dumps(told), file=server.stdin, flush=True)
+    print(json.dumps(request), file=server.stdin, flush=True)
     return json.loads(server.stdout.readline())
 
 
@@ -41,14 +41,14 @@ def python(code, arguments, **where):
 
 
 class Started:
-    """A process that was begun: as Popen, with what it said once it has ended."""
+    """A process that was begun: as Popen, with its output once it has ended."""
 
     def __init__(self, code, *arguments, cwd=None, env=None):
-        told = {"arguments": [str(a) for a in arguments], "cwd": str(cwd or os.getcwd())}
-        told |= {"code": code, "env": env or dict(os.environ)}
+        request = {"arguments": [str(a) for a in arguments], "cwd": str(cwd or os.getcwd())}
+        request |= {"code": code, "env": env or dict(os.environ)}
         plain = "FRESH" in os.environ
-        self.process = python(**told) if plain else None
-        self.pid = self.process.pid if plain else asked(**told)
+        self.process = python(**request) if plain else None
+        self.pid = self.process.pid if plain else answer_to(**request)
         self.returncode = self.stdout = self.stderr = None
 
     def wait(self, limit=None):
@@ -56,10 +56,10 @@ class Started:
             self.stdout, self.stderr = self.process.communicate(timeout=limit)
             self.returncode = self.process.returncode
         elif self.returncode is None:
-            ended = asked(pid=self.pid, limit=limit)
-            if ended is None:
+            end = answer_to(pid=self.pid, limit=limit)
+            if end is None:
                 raise TimeoutError(f"no end within {limit} s")
-            self.returncode, self.stdout, self.stderr = ended
+            self.returncode, self.stdout, self.stderr = end
         return self.returncode
 
     def kill(self):
@@ -95,8 +95,8 @@ def execute(code, arguments, cwd, env):
     return 0
 
 
-def begun(told):
-    """(id, files) of a fork that executes what it is told; the files take what it says."""
+def forked(request):
+    """(id, files) of a fork that executes a request; the files take its output."""
     files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
     child = os.fork()
     if child:
@@ -106,27 +106,27 @@ def begun(told):
         os.dup2(ours, theirs)
     code = 70
     try:
-        code = execute(**told)
+        code = execute(**request)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def ended(child, files, limit):
-    """(exit code, what it printed, what it said besides) of a fork; None if it takes longer."""
+def waited(child, files, limit):
+    """(exit code, stdout, stderr) of a fork; None if it takes longer than limit seconds."""
     began, done = time.monotonic(), 0
     while not done:
         done, status = os.waitpid(child, os.WNOHANG if limit else 0)
         if not done and time.monotonic() - began > limit:
             return None
         time.sleep(0 if done else 0.02)
-    said = []
+    outputs = []
     for file in files:
         file.seek(0)
-        said.append(file.read())
+        outputs.append(file.read())
         file.close()
-    return os.waitstatus_to_exitcode(status), *said
+    return os.waitstatus_to_exitcode(status), *outputs
 
 
 def main():
@@ -138,12 +138,12 @@ def main():
     os.dup2(2, 1)  # what a fork prints does not disturb the answers
     running = {}
     for line in sys.stdin:
-        told = json.loads(line)
-        if "pid" in told:
-            child = told["pid"]
-            answer = ended(child, running[child], told["limit"])
+        request = json.loads(line)
+        if "pid" in request:
+            child = request["pid"]
+            answer = waited(child, running[child], request["limit"])
         else:
-            answer, files = begun(told)
+            answer, files = forked(request)
             running[answer] = files
         print(json.dumps(answer), file=answers, flush=True)
 
