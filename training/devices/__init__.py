@@ -1,3 +1,12 @@
 """Devices: which of them train, the workers of a run, and what several of them need."""
 
-__all__ = ["accumulate", "agreement", "cluster", "lost_workers", "multiworker", "norms", "strategy"]
+__all__ = [
+    "accumulate",
+    "agreement",
+    "cluster",
+    "lost_workers",
+    "multiworker",
+    "norms",
+    "strategy",
+    "strided",
+]

@@ -1,6 +1,4 @@
-"""Layers in training: batch norm over the batch of all devices and by TensorFlow's own kernel, and
-strided 1x1 convolutions whose gradient TensorFlow can compute.
-"""
+"""Batch norm in training: over the batch of all devices, and by TensorFlow's own kernel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +10,7 @@ from keras.layers import BatchNormalization, Conv2D
 
 from convbook.architectures.graph.private import change_class, layers_within
 from convbook.blocks.legacy import known_as
-
-FEW = 16  # channels
+from convbook.training.devices.strided import PickedConv2D, picks
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -95,33 +92,6 @@ class FusedBatchNormalization(BatchNormalization):
 
 
 known_as("training", FusedBatchNormalization)
-
-
-@keras.saving.register_keras_serializable("convbook")
-class PickedConv2D(Conv2D):
-    """keras.layers.Conv2D of 1x1 with a stride: same arguments, weights and results.
-
-    It picks the pixels and convolves them without a stride.  On CPUs with AVX-512, TensorFlow 2.21
-    ends the process in the gradient of the strided one, for fewer than 16 channels and from 80
-    pixels on: RepVGG's and MobileOne's first block.
-    """
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        rows, columns = self.strides
-        picked = inputs[:, ::rows, ::columns]
-        return keras.ops.conv(picked, kernel, padding="valid", data_format="channels_last")
-
-
-def picks(layer: keras.Layer) -> bool:
-    """Whether a layer is such a convolution of few channels."""
-    return (
-        type(layer) in (Conv2D, PickedConv2D)
-        and layer.built
-        and layer.kernel_size == (1, 1)
-        and layer.strides != (1, 1)
-        and layer.kernel.shape[-2] < FEW
-        and layer.data_format == "channels_last"
-    )
 
 
 def batch_norms(model: keras.Model) -> list[BatchNormalization]:

@@ -10,12 +10,12 @@ from keras import layers
 from convbook import architectures
 from convbook.training.devices.norms import (
     FusedBatchNormalization,
-    PickedConv2D,
     batch_norms,
     fuse,
     plain,
     synchronize,
 )
+from convbook.training.devices.strided import PickedConv2D
 from convbook.training.fit import report
 
 KERNEL = "FusedBatchNormV3"
