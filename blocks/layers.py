@@ -91,9 +91,11 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
     return layers.ZeroPadding2D(p)(x)
 
 
-def padded(x: Tensor, k: Pair, s: Pair, p: Padding, d: Pair = 1) -> tuple[Tensor, Any]:
+def padded(x: Tensor, k: Pair, s: Pair, p: Padding, *, d: Pair = 1) -> tuple[Tensor, Any]:
     """x and the padding left to Keras: p pixels per side become zeros, or 'same' where equal."""
-    require(holds(x, k, s, p, d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels")
+    require(
+        holds(x, k, s, p, d=d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels"
+    )
     if isinstance(p, str):
         return x, p
     same = all(s == 1 and 2 * p == d * (k - 1) for k, s, p, d in zip(*map(pair, (k, s, p, d))))
@@ -118,7 +120,7 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x = act(norm(x, n), a) if pre else x
-    x, p = padded(x, k, s, p, d)
+    x, p = padded(x, k, s, p, d=d)
     own = dict(dilation_rate=d, use_bias=bias, kernel_initializer=init)
     own["activation"] = a if n is None and not pre else None
     Conv2D = GroupedConv2D if g > 1 else layers.Conv2D
@@ -142,7 +144,7 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
-    x, p = padded(x, k, s, p, d)
+    x, p = padded(x, k, s, p, d=d)
     own = dict(dilation_rate=d, use_bias=bias, activation=a if n is None else None)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
     x = layers.SeparableConv2D(f, k, s, p, depth_multiplier=multiplier, **own)(x)
@@ -165,7 +167,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
-    x, p = padded(x, k, s, p, d)
+    x, p = padded(x, k, s, p, d=d)
     own = dict(dilation_rate=d, use_bias=bias, depthwise_initializer=init)
     own["activation"] = a if n is None else None
     x = layers.DepthwiseConv2D(k, s, p, depth_multiplier=multiplier, **own)(x)
@@ -235,7 +237,7 @@ def least(k: Pair, s: Pair, p: PoolPadding, d: Pair = 1) -> Any:
     return tuple(max(d * (k - 1) + 1 - more, 1) for k, d, more in sides)
 
 
-def holds(x: Tensor, k: Pair, s: Pair, p: PoolPadding, d: Pair = 1) -> bool:
+def holds(x: Tensor, k: Pair, s: Pair, p: PoolPadding, *, d: Pair = 1) -> bool:
     """Whether x has room for one window, as far as its sizes are known."""
     return all(n is None or n >= i for n, i in zip(x.shape[1:3], least(k, s, p, d), strict=True))
 
