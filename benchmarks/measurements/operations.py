@@ -21,7 +21,7 @@ from convbook.training.export import formats
 
 OPTIONS = {
     "pairs": (11, 2, "runs of each net"),
-    "nets": ("mobilenet_v2_1.0_224,repvgg_a0", "mobilenet_v2_0.35_224", "names of ours, with commas"),
+    "nets": ("mobilenet_v2_1.0_224,repvgg_a0", "mobilenet_v2_0.35_224", "names, with commas"),
     "batch": (1, 1, "images at a time"),
     "size": (0, 32, "pixels of a side; 0 for each net's own"),
 }
