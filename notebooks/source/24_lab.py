@@ -127,12 +127,12 @@ for ax, y, title in zip(
     strict=True,
 ):
     ax.plot(range(n + 1), y, "o-", ms=4)
-    ax.set(title=title, xlabel="branches passed")
+    ax.set(title=title, xlabel="branches on the path")
 axes[1].set_yscale("log")
 figure(
     fig,
-    "By the number of branches that a path goes through: how many paths there are, the norm of "
-    "the gradient of one, and the product",
+    "By the number of branches on a path: the share of such paths, the norm of the gradient of "
+    "one, and their product, whose mean lies at fewer branches than the mean path",
 )
 
 # %%
@@ -140,7 +140,7 @@ center = float((np.arange(n + 1) * flow).sum() / flow.sum())
 half = n / 2
 grid(
     ["", "branches"],
-    [["mean length of a path", half], ["where the gradient comes from, mean", center]],
+    [["mean length of a path", half], ["mean length, weighted by gradient", center]],
 )
 
 # %%
@@ -172,11 +172,13 @@ for kind in ("residual", "plain"):
     of = rows_of("paths", what="deleted", kind=kind)
     ax.plot(np.linspace(0, 1, len(of)), [100 * row["error"] for row in of], "o-", label=kind)
 ax.axhline(90, color="0.6", lw=1, ls="--")
-ax.set(xlabel="where the deleted block was: first 0, last 1", ylabel="test error, %", ylim=(0, 100))
+ax.set(
+    xlabel="position of the deleted block: first 0, last 1", ylabel="test error, %", ylim=(0, 100)
+)
 ax.legend()
 figure(
     fig,
-    "Test error after one block is deleted: low for the residual network, near chance (90 %, "
+    "Test error after one block is deleted: low for the residual network; near chance (90 %, "
     "dashed) for the plain one",
 )
 
@@ -196,7 +198,7 @@ for ax, of, label in zip(axes, (several, swaps), ("blocks deleted", "blocks swap
     ax.set(xlabel=label)
 axes[0].set_ylabel("test error, %")
 figure(
-    fig, "Test error rises smoothly with the number of blocks deleted, and with the number swapped"
+    fig, "Test error rises smoothly with the number of deleted blocks, and with the number of swaps"
 )
 
 # %% [markdown]
@@ -215,7 +217,9 @@ fig, ax = plt.subplots()
 ax.plot(taus, 100 * errors, "o")
 ax.set(xlabel="Kendall's tau of the new order", ylabel="test error, %")
 figure(
-    fig, "Test error of the network with swapped blocks by Kendall's tau: higher where tau is low"
+    fig,
+    "Test error of the network with swapped blocks by Kendall's tau: the lower tau, the higher "
+    "the error",
 )
 
 # %%
@@ -259,7 +263,7 @@ assert min(accuracies[0.5]) > max(accuracies[None])
 smooth = {s: rows_of("smoothing", smoothing=s) for s in (0.0, 0.1)}
 assert mean_of(smooth[0.1], "sure") < mean_of(smooth[0.0], "sure")
 grid(
-    ["smoothing", "test accuracy", "mean of the largest probability", "calibration error"],
+    ["smoothing", "test accuracy", "mean largest probability", "calibration error"],
     [
         [str(s), *(mean_of(of, k) for k in ("accuracy", "sure", "calibration_error"))]
         for s, of in smooth.items()
@@ -290,7 +294,8 @@ for row in rows_of("gates"):
 ax.plot(range(1, 10), spread, "o-")
 ax.set(xlabel="block", ylabel="spread of a gate over the classes")
 figure(
-    fig, "The spread over the classes grows from the first block to the last; grey: the three seeds"
+    fig,
+    "The spread over the classes grows from the first block to the last; in grey, the three seeds",
 )
 
 # %%
@@ -315,7 +320,7 @@ x, y, test_x, test_y = (np.squeeze(a) for a in data)
 
 
 def features(images, kernels):
-    """relu and 2x2 max of each kernel's answer, as a row for each image."""
+    """Each kernel's response after relu and a 2x2 max pool, as one row per image."""
     maps = np.stack([convolve(images, k[None], mode="constant") for k in kernels], -1)
     maps = np.maximum(maps, 0).reshape(len(images), 4, 2, 4, 2, -1).max((2, 4))
     return maps.reshape(len(images), -1)
@@ -380,11 +385,12 @@ energy = [np.hypot(simple(g, 0), simple(g, np.pi / 2)) for g in gratings]
 fig, ax = plt.subplots()
 ax.plot(phases, one, label="simple cell")
 ax.plot(phases, energy, label="complex cell")
-ax.set(xlabel="phase of the grating", ylabel="answer")
+ax.set(xlabel="phase of the grating", ylabel="response")
 ax.legend(loc="lower right")
 figure(
     fig,
-    "A simple cell's answer swings with the phase of the grating, a complex cell's stays the same",
+    "The response of a simple cell swings with the phase of the grating; that of a complex cell "
+    "stays constant",
 )
 
 # %%

@@ -109,14 +109,14 @@ def on_two(together=True):
 
 
 found["two devices"] = apart(one, on_two())
-found["two devices, batch norm of each"] = apart(one, on_two(False))
+found["two devices, separate batch norm"] = apart(one, on_two(False))
 calculate_in("float32")
 model = net()
 model.set_weights(start)
 found["two devices, float32"] = apart(trained(model), on_two())
 calculate_in("float64")
 assert found["two devices"] < 1e-9
-assert found["two devices, batch norm of each"] > 1e-3
+assert found["two devices, separate batch norm"] > 1e-3
 assert found["two devices, float32"] < 1e-2
 grid(["run", "largest difference from one device"], found.items())
 
@@ -235,9 +235,9 @@ ax.axvline(1e-9, color="0.3", ls="--", lw=1)
 ax.set(xscale="log", xlim=(LEAST / 3, 1e3), xlabel="largest difference of a weight from one device")
 figure(
     fig,
-    "Largest difference of a weight from one device, logarithmic: below 1e-9 for two devices, two "
-    "workers and four parts without batch norm; far above for batch norm of each device or part, "
-    "and for lower precision",
+    "Largest difference of a weight from one device, on a logarithmic axis: below 1e-9 for two "
+    "devices, two workers and four parts without batch norm; far larger with separate batch "
+    "norm for each device or part, and at lower precision",
 )
 
 # %% [markdown]
@@ -255,7 +255,7 @@ RUN += ["--deterministic", "--no-tensorboard"]
 
 
 def life(out, until=None):
-    """(exit code, output) of a run, which is killed once it has printed step until."""
+    """(exit code, output) of a run, which is killed as soon as it has printed step until."""
     command = [sys.executable, "-u", "-m", "convbook", "train", *RUN, "--out", out]
     pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with subprocess.Popen(command, cwd=os.path.dirname(out), env=environment, **pipe) as process:
@@ -288,15 +288,15 @@ print(re.search(r"resumes at step .*", resumed[1])[0])
 
 # %%
 fig, ax = plt.subplots()
-ax.plot(*zip(*losses(alone[1]).items(), strict=True), color="0.7", lw=5, label="left alone")
+ax.plot(*zip(*losses(alone[1]).items(), strict=True), color="0.7", lw=5, label="never interrupted")
 ax.plot(*zip(*losses(killed[1]).items(), strict=True), "o-", label="killed at step 8")
 ax.plot(*zip(*losses(resumed[1]).items(), strict=True), "s-", ms=4, label="the same command again")
 ax.set(xlabel="step", ylabel="loss, mean of the epoch so far")
 ax.legend()
 figure(
     fig,
-    "Loss by step of a run left alone, of one that was killed at step 8, and of its second life, "
-    "which goes on from the last checkpoint along the same line",
+    "Loss by step of an uninterrupted run and of one killed at step 8; after the same command "
+    "again, the second resumes from its last checkpoint and follows the same line",
 )
 
 # %% [markdown]
@@ -333,7 +333,7 @@ check(answer, "da4ea2a5")
 #    batches for 7 devices. Check `strategy.rows_of_share` for all numbers of devices up to 16.
 
 # %% tags=["exercise"]
-answer = ...  # images that one device may have more than another
+answer = ...  # most images that one device can have more than another
 check(answer, "6b86b273")
 
 # %% [markdown]

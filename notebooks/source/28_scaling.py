@@ -58,8 +58,8 @@ code(
 i = keras.Input((28, 28, 40))
 picture(
     keras.Model(i, blocks.mbconv_block(i, 40, k=5)),
-    "The graph of mbconv_block: 1x1 to 240 channels, depthwise 5x5, squeeze-and-excitation, 1x1 to "
-    "40, added to the input",
+    "The graph of mbconv_block: 1x1 to 240 channels, depthwise 5x5, squeeze-and-excitation, 1x1 "
+    "to 40; the input is added",
 )
 
 # %% [markdown]
@@ -152,7 +152,16 @@ for name, phi in PHI.items():
     depth, width, size = (base**phi for base in chosen)
     w, d, pixels, _ = SCALES[name]
     rows.append([name.upper(), phi, depth, d, width, w, round(224 * size), pixels])
-head = ["network", "phi", "depth", "of the code", "width", "of the code", "pixels", "of the code"]
+head = [
+    "network",
+    "phi",
+    "depth",
+    "depth in the code",
+    "width",
+    "width in the code",
+    "pixels",
+    "pixels in the code",
+]
 grid(head, rows)
 
 # %% [markdown]
@@ -192,7 +201,7 @@ for name in PHI:
     printed = [of["published"][key][0]["as_printed"] for key in ("params", "flops")]
     top1 = next(e["value"] for e in of["errors"] if e["metric"] == "top-1 accuracy")
     rows.append([name.upper(), printed[0], ours[name][0], printed[1], ours[name][1], str(top1)])
-head = ["network", "parameters, paper", "ours", "multiply-adds, paper", "ours", "top-1"]
+head = ["network", "parameters, paper", "counted", "multiply-adds, paper", "counted", "top-1"]
 grid(head, rows)
 
 # %% [markdown]
@@ -203,7 +212,7 @@ grid(head, rows)
 #
 # > **Paper** EfficientNet: Table 2 and Figure 1; V2: the authors' README
 #
-# Which figures are second-hand or recalled, the last column says. We have not trained on ImageNet.
+# The last column says which figures are second-hand or recalled. We have not trained on ImageNet.
 
 # %%
 accuracies(*(f"efficientnet_{name}" for name in PHI))
@@ -230,8 +239,8 @@ ax.set(xlabel="billion multiply-adds", ylabel="top-1 accuracy, %")
 ax.legend()
 figure(
     fig,
-    "Top-1 accuracy against multiply-adds, logarithmic: both families rise by less with each "
-    "doubling, V2 ends above B7",
+    "Top-1 accuracy by multiply-adds, on a logarithmic axis: in both families it rises less "
+    "with each doubling; V2 ends above B7",
 )
 
 # %% [markdown]
@@ -283,7 +292,8 @@ assert grown["resolution x 1.41"][0] == 1
 assert growth[0] > 2.5  # not as predicted: see below
 assert all(1.75 < m < 2.2 for m in growth[1:])
 grid(
-    ["step of phi", "multiply-adds, times"], [[f"{k} to {k + 1}", m] for k, m in enumerate(growth)]
+    ["step of phi", "multiply-adds grow by a factor of"],
+    [[f"{k} to {k + 1}", m] for k, m in enumerate(growth)],
 )
 
 # %% [markdown]

@@ -60,8 +60,8 @@ code(
 i = keras.Input((56, 56, 256))
 picture(
     keras.Model(i, blocks.bottleneck_block(i, 512, 2, stride_on="3x3", shortcut="D")),
-    "The graph of bottleneck_block with stride 2, form D: the 3x3 strides, and the shortcut "
-    "is a 2x2 mean and a 1x1; both are added",
+    "The graph of bottleneck_block with stride 2, form D: the 3x3 has the stride, and the "
+    "shortcut is a 2x2 mean and a 1x1; the two are added",
 )
 
 # %% [markdown]
@@ -70,7 +70,7 @@ picture(
 
 # %%
 def seen(shortcut):
-    """The part of the input's pixels that a shortcut with stride 2 reads."""
+    """The share of the input's pixels that a shortcut with stride 2 reads."""
     i = keras.Input((8, 8, 1))
     model = keras.Model(i, blocks.shortcut_path(i, 4, 2, n=None, shortcut=shortcut))
     answers = np.array(model(np.eye(64).reshape(64, 8, 8, 1)))
@@ -79,7 +79,7 @@ def seen(shortcut):
 
 read = {"B, a 1x1 with stride 2": seen("B"), "D, after a mean of 2 x 2": seen("D")}
 assert [*read.values()] == [0.25, 1]
-grid(["shortcut", "part of the pixels that it reads"], [[k, v] for k, v in read.items()])
+grid(["shortcut", "share of the pixels that it reads"], [[k, v] for k, v in read.items()])
 
 # %% [markdown]
 # ## The table
@@ -111,7 +111,7 @@ for name, net in nets.items():
     assert abs(m.macs / 1e9 - float(billions.split()[0])) < 0.06, name
     rows.append([name, m.trainable, f"{billions}", m.macs, top1])
 assert macs["ResNet-50-C"] == macs["ResNet-50-D"]  # a mean multiplies nothing
-grid(["network", "parameters", "multiply-adds, paper", "ours", "top-1, paper"], rows)
+grid(["network", "parameters", "multiply-adds, paper", "counted", "top-1, paper"], rows)
 
 # %% [markdown]
 # B costs 6 % more, C another 6 %, D nothing.
@@ -152,13 +152,13 @@ stairs = 0.4 * 0.1 ** (epochs // 30)
 stairs = np.where(epochs < 5, cosine(epochs), stairs)
 fig, ax = plt.subplots()
 ax.plot(epochs, cosine(epochs), label="cosine")
-ax.plot(epochs, stairs, label="by ten, every 30 epochs")
+ax.plot(epochs, stairs, label="divided by ten every 30 epochs")
 ax.set(xlabel="epoch", ylabel="learning rate")
 ax.legend()
 figure(
     fig,
-    "Learning rate by epoch: both rise for five epochs; the cosine falls smoothly, the other "
-    "in steps",
+    "Learning rate by epoch: both rise for five epochs; then the cosine falls smoothly, the "
+    "other in steps",
 )
 
 # %% [markdown]
@@ -193,7 +193,7 @@ for epsilon in (0.0, 0.01, 0.1, 0.3):
     found = best_gap(epsilon)
     assert epsilon == 0 or abs(found - theory) < 0.05
     rows.append([epsilon, f"{theory:.2f}", found])
-grid(["epsilon", "best gap by formula", "gap after 4000 steps"], rows)
+grid(["epsilon", "best gap, by formula", "gap after 4000 steps"], rows)
 
 # %% [markdown]
 # ### Mixup
@@ -218,8 +218,8 @@ axes[5].hist(draws, bins=20, density=True)
 axes[5].set(title="Beta(0.2, 0.2)", yticks=[])
 figure(
     fig,
-    "Two digits mixed with weights from 1 to 0, and the distribution of the weight, high at "
-    "both ends",
+    "Two digits mixed with weights from 1 to 0, and the distribution of the weight, which is "
+    "high at both ends",
 )
 
 # %% [markdown]
