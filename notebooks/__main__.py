@@ -115,7 +115,7 @@ def solutions(notebook):
     return found
 
 
-def run(name, limit):
+def run(name, limit, kernel="python3"):
     """The notebook with its outputs; the exercises' solutions are run too, and not kept."""
     from nbclient import NotebookClient
 
@@ -124,7 +124,8 @@ def run(name, limit):
     notebook.cells += solutions(notebook)
     with tempfile.TemporaryDirectory() as empty:  # a reader's folder has none of our files
         resources = {"metadata": {"path": empty}}
-        NotebookClient(notebook, timeout=limit, resources=resources).execute()
+        client = NotebookClient(notebook, timeout=limit, kernel_name=kernel, resources=resources)
+        client.execute()
     notebook.cells = [tidy(cell) for cell in notebook.cells[:count]]
     return notebook
 

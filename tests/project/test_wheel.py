@@ -12,8 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell
 from places import ROOT
 from test_guides import fences, programs
+
+import notebooks.__main__ as notebooks
 
 FOLDERS = {
     "convbook": "package",
@@ -186,6 +189,46 @@ def test_the_whole_way(shell, tmp_path):
     assert float(printed["own.py"][0].split("differ by ")[1].split()[0]) < 1e-4
     assert all({*json.loads(out)} == {"china", "flower"} for out in printed.get("ask.py", ()))
     assert all(out.split()[-2] in ("china", "flower") for out in printed.get("small.py", ()))
+
+
+@pytest.fixture
+def kernel(site, tmp_path, monkeypatch):
+    """The name of a Jupyter kernel where convbook is the wheel's and nothing else of ours is."""
+    folder = tmp_path / "kernels" / "wheel"
+    folder.mkdir(parents=True)
+    paths = [str(site), *{sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}]
+    spec = {
+        "argv": [sys.executable, "-S", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "env": {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        "display_name": "wheel",
+        "language": "python",
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    return "wheel"
+
+
+WHERE = """
+import importlib.util, os
+print(importlib.util.find_spec("convbook").origin, importlib.util.find_spec("notebooks"))
+print(os.listdir())"""
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_a_notebook_runs_where_only_the_wheel_is(name, kernel, site, monkeypatch):
+    """With its claims and the solutions of its exercises, in an empty folder."""
+    text_of = notebooks.text_of
+
+    def located(name):
+        notebook = text_of(name)
+        notebook.cells.insert(0, new_code_cell(WHERE, id="where"))
+        return notebook
+
+    monkeypatch.setattr(notebooks, "text_of", located)
+    ran = notebooks.run(name, 600, kernel)
+    where = ran.cells[0].outputs[0].text.splitlines()
+    assert where == [f"{site / 'convbook' / '__init__.py'} None", "[]"]
+    assert not list(notebooks.faults(ran))
 
 
 def test_an_editable_install_has_the_same_root(source, strange, tmp_path):

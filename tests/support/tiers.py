@@ -172,6 +172,8 @@ SLOW = {
     },
     "test_wheel": {
         "test_the_whole_way": "its commands are accepted, and the wheel's command runs",
+        "test_a_notebook_runs*?[013]*": "one of them",
+        "test_a_notebook_runs*?2[0-79]*": "one of them",
     },
     "test_fold": {
         "test_a_member_of_each_family?[!mr]*": "MobileNets, RegNet, RepVGG and ResNets",
@@ -264,6 +266,7 @@ LONG = {
     "test_resume": ("test_killed_runs_end*", "test_fine_tuning", "test_what_counts_goes_on*"),
     "test_export": ("test_a_member_of_each_family?[!ers]*",),
     "test_show": ("test_every_pair_in_one_file*?[1-3]?",),
+    "test_wheel": ("test_a_notebook_runs*",),
 }
 
 # Tests of blocks, networks and texts that need more than Keras 3.5, the lower bound.
