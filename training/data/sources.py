@@ -72,17 +72,22 @@ def idx(path: Path) -> np.ndarray:
 
 def arrays(name: str) -> Pairs:
     """(images, labels) to train and to test.  Raises ValueError if they cannot be loaded."""
+    packaged = name == "fashion_mnist" and FASHION_MNIST.is_dir()
     try:
-        if name != "fashion_mnist" or not FASHION_MNIST.is_dir():
+        if not packaged:
             return getattr(keras.datasets, name).load_data()
         x, y, test_x, test_y = (idx(FASHION_MNIST / f"{file}-ubyte.gz") for file in FASHION_FILES)
         return (x, y), (test_x, test_y)
     except Exception as error:  # Keras raises Exception, or what its archive reader raises
         said = str(error).strip().split("\n")[0]
-        why = f"--data {name!r}: keras.datasets could not load it: {said}"
-        if name == "fashion_mnist":
-            why = f"{why}; or install Debian's package dataset-fashion-mnist in {FASHION_MNIST}"
-        raise ValueError(why) from error
+        if packaged:
+            why = f"{FASHION_MNIST} cannot be read: {said}; install dataset-fashion-mnist again"
+        else:
+            why = f"keras.datasets could not load it: {said}"
+            if name == "fashion_mnist":
+                why += "; connect once, so that Keras keeps it, or install Debian's package"
+                why += " dataset-fashion-mnist"
+        raise ValueError(f"--data {name!r}: {why}") from error
 
 
 def load_keras(name: str, size: int, channels: int) -> Data:

@@ -290,10 +290,19 @@ def test_fashion_mnist_of_the_system(monkeypatch):
 
 
 def test_fashion_mnist_that_is_nowhere(keras_files, monkeypatch, tmp_path):
+    """Both ways to get it, in one line."""
     monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path / "none")
-    with pytest.raises(
-        ValueError, match=r"keras.datasets could not load it: .*dataset-fashion-mnist"
-    ):
+    with pytest.raises(ValueError, match=r"keras\.datasets could not load it: ") as refused:
+        data.load("fashion_mnist", 28, 1)
+    ways = "connect once, so that Keras keeps it, or install Debian's package dataset-fashion-mnist"
+    assert str(refused.value).endswith(f"; {ways}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_broken_fashion_mnist_of_the_system(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be read: Not a gzipped file"):
         data.load("fashion_mnist", 28, 1)
 
 
