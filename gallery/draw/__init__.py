@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from convbook.architectures.graph.calls import Call, calls
+from convbook.architectures.graph.layer_names import TAPS
 from convbook.gallery.draw.dark import with_dark_form
 from convbook.gallery.draw.labels import letters, markup, node, title_of
 from convbook.gallery.menu import example
@@ -83,6 +84,8 @@ def add(
             add(inside, graph, frame, within, drawn)
             ends = [within[id(tensor)] for tensor in inside.outputs]
             makers |= dict(zip(map(id, call.outputs), ends, strict=True))
+        elif call.op in TAPS and isinstance(call.op, keras.layers.Identity):
+            makers |= {id(tensor): sources[0] for tensor in call.outputs}  # only names its input
         elif not all(id(tensor) in makers for tensor in call.outputs):
             again = {"style": "rounded,filled,dashed"} if call.op in drawn else {}
             area.add_node(len(drawn), **node(call) | again)

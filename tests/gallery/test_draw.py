@@ -14,6 +14,7 @@ from places import ROOT
 
 from convbook.__main__ import main
 from convbook.architectures.graph.calls import calls
+from convbook.architectures.graph.layer_names import tap
 from convbook.blocks import stochastic_depth
 from convbook.gallery.draw import draw
 from convbook.gallery.draw.dark import GRAPH, PLOT, with_dark_form
@@ -42,6 +43,18 @@ def test_a_node_for_each_call_and_an_edge_for_each_tensor(name, tmp_path):
     assert len(texts) == len(graph)
     assert edges == sum(len(call.inputs) for call in graph)
     assert all(text and all(text) for text in texts)
+
+
+def test_a_layer_that_only_names_a_map_is_no_box(tmp_path):
+    x = keras.Input((8, 8, 3))
+    y = tap(layers.Conv2D(4, 3)(x), "stage1")
+    y = layers.add([layers.Conv2D(4, 3, padding="same")(y), y])
+    named, edges, _ = picture(draw(keras.Model(x, y), tmp_path / "block.svg"))
+    assert [text[0] for text in named] == ["input", "conv 3×3", "conv 3×3", "+"]
+    assert edges == 4
+    kept = layers.Identity()(x)  # one of a block's own is an operation like any other
+    named, _, _ = picture(draw(keras.Model(x, kept), tmp_path / "own.svg"))
+    assert [text[0] for text in named] == ["input", "identity"]
 
 
 def test_the_pictures_of_the_readme_are_drawn_so(tmp_path):
