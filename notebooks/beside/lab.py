@@ -1,11 +1,14 @@
 """python -m convbook.beside.lab [NAME ...]: experiments of the lab that take more than minutes.
 
 The ResNet paper's CIFAR nets, of any depth 6b + 2, on scikit-learn's digits of 8 x 8 pixels: Adam
-at 0.001, batches of 128, 8 epochs.  What NAME gave is kept in results/lab_NAME.json.
+at 0.001, batches of 128, 8 epochs.  results/lab_NAME.json keeps every run with its time and commit.
+A run that is kept is not made again; delete the file to repeat all.
 """
 
 import argparse
 import re
+import time
+from functools import partial
 from itertools import pairwise, product
 
 import keras
@@ -15,6 +18,7 @@ from scipy.stats import kendalltau
 
 from convbook.architectures.resnet import body
 from convbook.beside import digits, learn, results
+from convbook.beside.claims import interval
 from convbook.blocks import basic_block, dense, gavgpool
 
 EPOCHS, BATCH, RATE = 8, 128, 1e-3
@@ -39,19 +43,26 @@ def fit(seed, depth, loss=None, **options):
     return model, {"loss": last, "accuracy": round(history["val_accuracy"][-1], 4)}
 
 
+# An experiment yields (what makes a run another one, a function that makes it): see run.
+
+
 def depth():
     """Plain and residual nets of growing depth."""
     for layers, shortcut, seed in product(DEPTHS, (None, "A"), SEEDS):
         kind = "residual" if shortcut else "plain"
-        found = fit(seed, layers, shortcut=shortcut)[1]
-        yield {"kind": kind, "depth": layers, "seed": seed, **found}
+        which = {"kind": kind, "depth": layers, "seed": seed}
+        yield which, lambda a=(seed, layers, shortcut): [fit(*a[:2], shortcut=a[2])[1]]
 
 
 def shortcuts():
     """Shortcuts A, B and C in 20 layers."""
     for shortcut, seed in product("ABC", SEEDS):
-        model, found = fit(seed, 20, shortcut=shortcut)
-        yield {"shortcut": shortcut, "seed": seed, "weights": model.count_params(), **found}
+        yield {"shortcut": shortcut, "seed": seed}, partial(of_shortcut, shortcut, seed)
+
+
+def of_shortcut(shortcut, seed):
+    model, found = fit(seed, 20, shortcut=shortcut)
+    yield {"weights": model.count_params(), **found}
 
 
 class Chain:
@@ -104,33 +115,32 @@ class Chain:
 
 def paths():
     """Blocks deleted, reordered, and the gradient along paths of each length."""
-    data, random = digits(8), np.random.default_rng(0)
     for kind, shortcut in (("residual", "A"), ("plain", None)):
-        model, found = fit(0, PATHS if shortcut else 20, shortcut=shortcut)
-        chain = Chain(model)
-        every, same = range(len(chain.blocks)), chain.same
-        yield {"what": "whole", "kind": kind, **found, "error": chain.error(data)}
-        for i in same:
-            error = chain.error(data, [j for j in every if j != i])
-            yield {"what": "deleted", "kind": kind, "block": chain.names[i], "error": error}
-        for n in range(1, len(same) + 1) if shortcut else ():
-            some = [set(random.choice(same, n, replace=False)) for _ in range(CHOICES)]
-            errors = [chain.error(data, [j for j in every if j not in s]) for s in some]
-            yield {"what": "several deleted", "kind": kind, "n": n, "errors": errors}
-        for n in (1, 2, 4, 8) if shortcut else (1,):
-            orders = [swapped(chain, n, random) for _ in range(CHOICES)]
-            errors = [chain.error(data, order) for order in orders]
-            taus = [round(float(kendalltau(sorted(o), o).statistic), 4) for o in orders]
-            yield {"what": "swapped", "kind": kind, "n": n, "errors": errors, "taus": taus}
-        for n in range(len(same) + 1) if shortcut else ():
-            some = [set(random.choice(same, n, replace=False)) for _ in range(CHOICES)]
-            norms = [chain.gradient(data[0][:128], data[1][:128], s) for s in some]
-            yield {
-                "what": "gradient",
-                "kind": kind,
-                "n": n,
-                "norms": [float(f"{v:.3g}") for v in norms],
-            }
+        yield {"kind": kind}, partial(of_paths, shortcut)
+
+
+def of_paths(shortcut):
+    data, random = digits(8), np.random.default_rng(0)
+    model, found = fit(0, PATHS if shortcut else 20, shortcut=shortcut)
+    chain = Chain(model)
+    every, same = range(len(chain.blocks)), chain.same
+    yield {"what": "whole", **found, "error": chain.error(data)}
+    for i in same:
+        error = chain.error(data, [j for j in every if j != i])
+        yield {"what": "deleted", "block": chain.names[i], "error": error}
+    for n in range(1, len(same) + 1) if shortcut else ():
+        some = [set(random.choice(same, n, replace=False)) for _ in range(CHOICES)]
+        errors = [chain.error(data, [j for j in every if j not in s]) for s in some]
+        yield {"what": "several deleted", "n": n, "errors": errors}
+    for n in (1, 2, 4, 8) if shortcut else (1,):
+        orders = [swapped(chain, n, random) for _ in range(CHOICES)]
+        errors = [chain.error(data, order) for order in orders]
+        taus = [round(float(kendalltau(sorted(o), o).statistic), 4) for o in orders]
+        yield {"what": "swapped", "n": n, "errors": errors, "taus": taus}
+    for n in range(len(same) + 1) if shortcut else ():
+        some = [set(random.choice(same, n, replace=False)) for _ in range(CHOICES)]
+        norms = [chain.gradient(data[0][:128], data[1][:128], s) for s in some]
+        yield {"what": "gradient", "n": n, "norms": [float(f"{v:.3g}") for v in norms]}
 
 
 def swapped(chain, n, random):
@@ -147,25 +157,25 @@ def swapped(chain, n, random):
 def short_paths():
     """Training on short paths alone: in every step each block runs with probability p."""
     for p, seed in product((None, 0.5), SEEDS):
-        yield {"survival": p, "seed": seed, **fit(seed, PATHS, survival=p)[1]}
+        which = {"survival": p, "seed": seed}
+        yield which, lambda p=p, seed=seed: [fit(seed, PATHS, survival=p)[1]]
 
 
 def smoothing():
     """Label smoothing: how sure the network is, and how often it is right when it is so sure."""
     for smooth, seed in product((0.0, 0.1), SEEDS):
-        model, found = fit(seed, 20, loss=smoothed(smooth))
-        *_, x, y = digits(8)
-        p = np.asarray(keras.ops.softmax(model.predict(x, verbose=0)))
-        sure, right = p.max(-1), p.argmax(-1) == y
-        bins = np.minimum((sure * 10).astype(int), 9)
-        gaps = [abs(np.sum(sure[bins == b] - right[bins == b])) for b in range(10)]
-        figures = {"sure": float(sure.mean()), "calibration_error": sum(gaps) / len(y)}
-        yield {
-            "smoothing": smooth,
-            "seed": seed,
-            **found,
-            **{k: round(float(v), 4) for k, v in figures.items()},
-        }
+        yield {"smoothing": smooth, "seed": seed}, partial(of_smoothing, smooth, seed)
+
+
+def of_smoothing(smooth, seed):
+    model, found = fit(seed, 20, loss=smoothed(smooth))
+    *_, x, y = digits(8)
+    p = np.asarray(keras.ops.softmax(model.predict(x, verbose=0)))
+    sure, right = p.max(-1), p.argmax(-1) == y
+    bins = np.minimum((sure * 10).astype(int), 9)
+    gaps = [abs(np.sum(sure[bins == b] - right[bins == b])) for b in range(10)]
+    figures = {"sure": float(sure.mean()), "calibration_error": sum(gaps) / len(y)}
+    yield {**found, **{k: round(float(v), 4) for k, v in figures.items()}}
 
 
 def smoothed(smooth):
@@ -181,23 +191,24 @@ def smoothed(smooth):
 def gates():
     """Squeeze-and-excitation's gates by class and depth: their mean over the images of a class."""
     for seed in SEEDS:
-        model, found = fit(seed, 20, se=4)
-        *_, x, y = digits(8)
-        sigmoids = [
-            layer
-            for layer in model.layers
-            if isinstance(layer, keras.layers.Dense)
-            and layer.activation is keras.activations.sigmoid
-        ]
-        seen = keras.Model(model.input, [layer.output for layer in sigmoids]).predict(x, verbose=0)
-        spread = [
-            np.std([v[y == c].mean(0) for c in range(10)], 0).mean() for v in map(squeezed, seen)
-        ]
-        level = [float(v.mean()) for v in seen]
-        rounded = {
-            k: [round(float(v), 4) for v in vs] for k, vs in (("spread", spread), ("level", level))
-        }
-        yield {"seed": seed, **found, **rounded}
+        yield {"seed": seed}, partial(of_gates, seed)
+
+
+def of_gates(seed):
+    model, found = fit(seed, 20, se=4)
+    *_, x, y = digits(8)
+    sigmoids = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.sigmoid
+    ]
+    seen = keras.Model(model.input, [layer.output for layer in sigmoids]).predict(x, verbose=0)
+    spread = [np.std([v[y == c].mean(0) for c in range(10)], 0).mean() for v in map(squeezed, seen)]
+    level = [float(v.mean()) for v in seen]
+    rounded = {
+        k: [round(float(v), 4) for v in vs] for k, vs in (("spread", spread), ("level", level))
+    }
+    yield {**found, **rounded}
 
 
 def squeezed(v):
@@ -205,17 +216,52 @@ def squeezed(v):
 
 
 EXPERIMENTS = {f.__name__: f for f in (depth, shortcuts, paths, short_paths, smoothing, gates)}
+COMPARED = {  # what differs, what the notebook calls it, (expected to be more accurate, the other)
+    "shortcuts": (
+        "shortcut",
+        {c: f"shortcut {c}" for c in "ABC"},
+        [("B", "A"), ("C", "B"), ("C", "A")],
+    ),
+    "short_paths": ("survival", {None: "all paths", 0.5: "short paths"}, [(0.5, None)]),
+}
+
+
+def sentence(name):
+    """The result of an experiment, in the words with which the notebook begins."""
+    key, names, pairs = COMPARED[name]
+    rows = results.kept(f"lab_{name}")["rows"]
+    accuracy = {of: [100 * r["accuracy"] for r in rows if r[key] == of] for of in names}
+    said = []
+    for more, less in pairs:
+        mean, half = interval(np.subtract(accuracy[more], accuracy[less]))
+        way = "above" if mean >= 0 else "below"
+        found = "reversed" if mean < 0 else "as expected"
+        said.append(
+            f"the test accuracy of {names[more]} ends {abs(mean):.2f} ± {half:.2f} points {way} "
+            f"that of {names[less]} (**{found if abs(mean) > half else 'not significant'}**)"
+        )
+    return "; ".join(said)
+
+
+def run(name):
+    """Makes the runs of an experiment that are not kept yet, and keeps each as it ends."""
+    rows = (results.kept(f"lab_{name}") or {"rows": []})["rows"]
+    for which, make in EXPERIMENTS[name]():
+        if any(which.items() <= row.items() for row in rows):
+            continue
+        start = time.perf_counter()
+        made = [{**which, **row} for row in make()]
+        cost = {"seconds": round(time.perf_counter() - start), "commit": results.commit()}
+        rows += [row | cost for row in made]
+        print(name, which, cost, flush=True)
+        results.keep(f"lab_{name}", rows, epochs=EPOCHS, batch=BATCH, rate=RATE)
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser("python -m convbook.beside.lab", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS], metavar="NAME")
     for name in parser.parse_args(argv).names or EXPERIMENTS:
-        rows = []
-        for row in EXPERIMENTS[name]():
-            rows.append(row)
-            print(name, row, flush=True)
-        results.keep(f"lab_{name}", rows, epochs=EPOCHS, batch=BATCH, rate=RATE)
+        run(name)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,12 @@
 # > **Paper** Title and abstract; Table 2
 #
 # A smaller network is quicker to send to a car, and it fits into a chip's own memory. So the paper
-# reverses the usual question: how few parameters are enough for AlexNet's accuracy? And how few
-# bits do they need, once most weights are zero and the rest share a few values?
+# reverses the usual question: how few parameters are enough for [AlexNet](05_alexnet.ipynb)'s
+# accuracy? And how few bits do they need, once most weights are zero and the rest share a few
+# values?
+#
+# > **Seen** on the digits, one seed: a small SqueezeNet with a third of its weights, in 64 values
+# > per layer, reads 96 % of the test digits, and 93 % with all of them (**as expected**).
 
 # %%
 import math

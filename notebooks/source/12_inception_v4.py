@@ -15,11 +15,15 @@
 #
 # > **Paper** Abstract and section 1
 #
-# Residual networks had just shown that very deep networks train well with shortcuts. Inception
-# networks are deep, too, and train without shortcuts. Does a shortcut around each module help? And
-# does the gain come from the shortcut or from the size? The paper compares a larger pure Inception
-# (v4) with Inception-ResNets of about the same cost: v1 costs as much as Inception v3, and v2 as
-# much as v4.
+# [Residual networks](10_resnet.ipynb) had just shown that very deep networks train well with
+# shortcuts. Inception networks are deep, too, and train without shortcuts. Does a shortcut around
+# each module help? And does the gain come from the shortcut or from the size? The paper compares a
+# larger pure Inception (v4) with Inception-ResNets of about the same cost: v1 costs as much as
+# [Inception v3](09_inception_v2_v3.ipynb), and v2 as much as v4.
+#
+# > **Seen** on the digits, one seed: the scale of the residuals holds the sum down (**as
+# > expected**); with shortcuts the training loss of eight modules ends at 1.60, without at 1.89:
+# > lower (**as expected**), but not by half, as we had predicted.
 
 # %%
 import keras

@@ -15,10 +15,14 @@
 #
 # > **Paper** Abstract and section 1
 #
-# Reinforcement learning found NASNet's cell. Evolution is far simpler: keep a population, copy a
-# good member with one change, and drop a member. Does evolution do as well in the same space of
-# cells, at the same cost? The paper changes one thing in tournament selection: the oldest member
-# dies, not the worst.
+# Reinforcement learning found [NASNet's cell](20_nasnet_pnasnet.ipynb). Evolution is far simpler:
+# keep a population, copy a good member with one change, and drop a member. Does evolution do as
+# well in the same space of cells, at the same cost? The paper changes one thing in tournament
+# selection: the oldest member dies, not the worst.
+#
+# > **Seen** on untrained features of the digits, two seeds: the last ten cells of aging evolution
+# > score 0.90 and 0.92, random cells 0.87 (**as expected**); scored again, the last population
+# > loses more if the worst die than if the oldest do (**as expected**).
 
 # %%
 from collections import deque

@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 from convbook.architectures import measure
-from convbook.beside import claims, results
+from convbook.beside import claims, lab, results
 from convbook.beside.compared import CLAIMS, EXPECTED
 
 CLAIMED = {  # the notebook that shows each
@@ -34,6 +34,17 @@ CLAIMED = {  # the notebook that shows each
     "search": "20_nasnet_pnasnet",
     "squeeze": "21_senet",
 }
+
+
+def read(name):
+    return json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
+
+
+def words_of(name):
+    """The first cell of a notebook in one line, without the marks of quotations."""
+    return re.sub(r"\s+(> )?", " ", "".join(read(name)["cells"][0]["source"]))
+
+
 KEPT = sorted(name for name in CLAIMS if results.kept(f"claim_{name}"))
 
 
@@ -71,9 +82,36 @@ def test_equal_multiply_adds_are_equal(name):
 @pytest.mark.parametrize("name", KEPT)
 def test_its_notebook_begins_with_what_was_seen(name):
     """So that text and seeds cannot disagree."""
-    notebook = json.loads((ROOT / "notebooks" / f"{CLAIMED[name]}.ipynb").read_text("utf-8"))
-    head = "".join(notebook["cells"][0]["source"])
-    assert claims.sentence(name) in re.sub(r"\s+(> )?", " ", head)
+    assert claims.sentence(name) in words_of(CLAIMED[name])
+
+
+@pytest.mark.parametrize("name", lab.COMPARED)
+def test_the_lab_begins_with_what_was_seen(name):
+    assert lab.sentence(name) in words_of("24_lab")
+
+
+SMALL = [
+    name
+    for name in sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    if re.search(r"\*\*Seen\*\* on (?!Fashion)", words_of(name)) and name != "24_lab"
+]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_head_has_the_numbers_of_its_outputs(name):
+    """Of the smaller runs: each number, as a share or in percent, is one of an output, rounded."""
+    outputs = " ".join(
+        "".join(output.get("text", output.get("data", {}).get("text/markdown", "")))
+        for cell in read(name)["cells"]
+        for output in cell.get("outputs", ())
+    )
+    shown = [float(n) for n in re.findall(r"(?<![\w.])\d+\.\d+", outputs)]
+    seen = re.findall(r"\*\*Seen\*\* on (?!Fashion)(.*?)(?:\*\*Seen|$)", words_of(name), re.S)
+    said = re.findall(r"(?<![\w.])(\d+\.\d+|\d+(?= %))(?! \w*points)( %)?", " ".join(seen))
+    for text, percent in said:
+        places = len(text.partition(".")[2])
+        values = [100 * n if percent else n for n in shown]
+        assert float(text) in [round(v, places) for v in values], f"{name}: {text}{percent}"
 
 
 def run(seed, loss, test, accuracy=(0.5, 0.8), shifted=0.5, net="a", rate=1e-3):
@@ -124,6 +162,75 @@ def test_what_is_gained():
     assert gain["lost"] == pytest.approx(30 - 10)
     assert gain["within_half"] == 1.5 - 3
     assert claims.GAINS["within_half"][1](fast, slow) == 1.5 - 1
+
+
+@pytest.fixture
+def broken_off(monkeypatch, tmp_path):
+    """Runs that are counted, the third of which is broken off."""
+    monkeypatch.setattr(results, "HERE", tmp_path)
+    monkeypatch.setattr(results, "commit", lambda: "c0ffee")
+    begun = []
+
+    def begin(*which):
+        begun.append(which)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+
+    return begun, begin
+
+
+def test_a_claim_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatch):
+    begun, begin = broken_off
+    claim = dataclasses.replace(CLAIMS["shuffle"], data=lambda: [np.zeros((4, 1, 1, 1))] * 4)
+    monkeypatch.setitem(CLAIMS, "shuffle", claim)
+    one = {"weights": 1, "commit": "c0ffee", "seconds": 2}
+
+    def made(claim, net, rate, seed, data):
+        begin(net, rate, seed)
+        return {"net": net, "rate": rate, "seed": seed, **one}
+
+    monkeypatch.setattr(claims, "run", made)
+    with pytest.raises(KeyboardInterrupt):
+        claims.try_claim("shuffle")
+    claims.try_claim("shuffle")
+    every = [(net, 1e-3, seed) for net in claim.nets for seed in range(3)]
+    assert begun == every[:3] + every[2:]
+    assert [
+        (r["net"], r["rate"], r["seed"]) for r in results.kept("claim_shuffle")["rows"]
+    ] == every
+    monkeypatch.setitem(CLAIMS, "shuffle", dataclasses.replace(claim, epochs=99))
+    with pytest.raises(SystemExit, match=r"run with other epochs: delete it"):
+        claims.try_claim("shuffle")
+
+
+def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatch):
+    begun, begin = broken_off
+
+    def experiment():
+        for seed in range(4):
+            yield {"kind": None, "seed": seed}, lambda seed=seed: [begin(seed), {"loss": seed}][1:]
+
+    monkeypatch.setitem(lab.EXPERIMENTS, "paths", experiment)
+    with pytest.raises(KeyboardInterrupt):
+        lab.main(["paths"])
+    lab.main(["paths"])
+    assert begun == [(0,), (1,), (2,), (2,), (3,)]
+    rows = results.kept("lab_paths")["rows"]
+    assert [(r["seed"], r["loss"], r["commit"]) for r in rows] == [
+        (i, i, "c0ffee") for i in range(4)
+    ]
+    assert all(row["seconds"] >= 0 for row in rows)
+
+
+@pytest.mark.parametrize("name", lab.EXPERIMENTS)
+def test_every_run_of_the_lab_is_kept(name):
+    """So make experiments repeats none."""
+    rows, runs = (
+        results.kept(f"lab_{name}")["rows"],
+        [which for which, _ in lab.EXPERIMENTS[name]()],
+    )
+    assert all(any(which.items() <= row.items() for row in rows) for which in runs)
+    assert all(any(which.items() <= row.items() for which in runs) for row in rows)
 
 
 @pytest.mark.parametrize("name", ["heads", "smoothing"])
