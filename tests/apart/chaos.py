@@ -33,7 +33,7 @@ RUN = [
     *("--deterministic", "--no-tensorboard", "--data"),
 ]
 WORKERS = 2
-SAME = "the same to the bit"
+SAME = "bit-identical"
 LIMIT = 420  # seconds
 
 
@@ -283,7 +283,7 @@ def mismatched(*more: str) -> Callable[[Disturbed], bool]:
 
 
 def fewer_images(run: Disturbed) -> bool:
-    """a worker with an image less"""
+    """a worker with one image fewer"""
     other = run.folder / "fewer"
     shutil.copytree(run.data, other)
     (other / "cat" / "0.jpg").unlink()
@@ -343,7 +343,7 @@ def ended(run: Disturbed, together: bool) -> bool:
 
 
 def seen(disturb: Callable[[Disturbed], bool], alone: Disturbed, together: bool) -> list[str]:
-    """A row of the page: what is done, what is said, what it ends with."""
+    """A row of the page: the disturbance, what the run prints, the weights at its end."""
     with tempfile.TemporaryDirectory() as folder:
         run = Disturbed(Path(folder))
         went = disturb(run)
@@ -353,7 +353,7 @@ def seen(disturb: Callable[[Disturbed], bool], alone: Disturbed, together: bool)
         same = end and all(
             (a == b).all() for a, b in zip(run.weights(), alone.weights(), strict=True)
         )
-    verdict = SAME if went and same else "other weights" if went and end else "not as it should"
+    verdict = SAME if went and same else "other weights" if went and end else "not as planned"
     return [str(disturb.__doc__), said or "nothing", verdict]
 
 
@@ -367,7 +367,7 @@ def rows(words: list[str]) -> Iterator[list[str]]:
         with tempfile.TemporaryDirectory() as folder:
             alone = Disturbed(Path(folder))
             if chosen and not ended(alone, together):
-                raise SystemExit(f"a run left alone does not end: {alone.said}")
+                raise SystemExit(f"an undisturbed run does not end: {alone.said}")
             for disturb in chosen:
                 yield seen(disturb, alone, together)
 
@@ -379,7 +379,8 @@ def main(words: list[str]) -> int:
         print(" | ".join(row), flush=True)
     if not words:
         table = [f"| {' | '.join(row)} |" for row in found]
-        rewritten(PAGE, ["| what happens | what is said | the weights |", "|---|---|---|", *table])
+        head = ["| what happens | what the run prints | the weights |", "|---|---|---|"]
+        rewritten(PAGE, [*head, *table])
     return any(row[-1] != SAME for row in found)
 
 

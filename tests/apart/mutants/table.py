@@ -13,22 +13,24 @@ PAGE = ROOT / "docs" / "mutants.md"
 Row = dict[str, Any]
 HEAD = """# Small bugs
 
-Do the tests notice a small bug? `make mutants` plants one at a time in a copy of the source, runs
-the tests that concern it, the nearest first, and keeps what became of it: caught by a test, or
-survived. A test that hangs has caught it too, if it ends without the bug. This page is made of the
-kept results, seed {seed}, commit {commit} of {date}, {versions}.
+Do the tests notice a small bug? `make mutants` plants one bug at a time in a copy of the source. It
+runs the tests that concern the bug, the nearest first, and records whether one of them caught it or
+the bug survived. A test that hangs has also caught the bug, if it ends without it. These are the
+results of seed {seed}, commit {commit} of {date}, {versions}.
 
 **{caught} of {counted} bugs are caught: {score:.0f} %.** At the first try it was {first} of
-{counted}, {before:.0f} %; tests that were written for survivors, or had not been chosen, caught
-others. {equivalent}{note}
+{counted}, {before:.0f} %. More are now caught by tests that were written for survivors, or were not
+chosen at first. {equivalent}{note}
 
-A bug is one of a function, method or table, drawn at random, in turn from `blocks/`,
-`architectures/`, `gallery/show/` and `training/`: a comparison, an operator, `and` for `or`, a
-constant one more or less, `True` for `False`, a default, a keyword or a statement left out, two
-arguments swapped, a condition negated. Docstrings, hints and messages are left as they are. Of each
-bug only the tests run that name what was changed, that import its module, or that import what
-imports that, up to {seconds} seconds each of a processor: what survived may be caught by the rest
-of `make test`.
+Each bug is in a function, method or table drawn at random, in turn from `blocks/`,
+`architectures/`, `gallery/show/` and `training/`. It changes a comparison, operator or default,
+turns `and` into `or` or `True` into `False`, adds 1 to a constant or subtracts it, leaves out a
+keyword or a statement, swaps two arguments, or negates a condition. Docstrings, type hints and
+messages stay as they are.
+
+Only some tests run for a bug: those that name the changed code, that import its module, or that
+import a module which imports it. Each may take up to {seconds} seconds of a processor. The rest of
+`make test` may catch a bug that survived here.
 
 """
 COLUMNS = ("where", "without the bug", "with it", "why it survived, or what catches it now")
@@ -72,7 +74,7 @@ def page(results: dict[str, Any]) -> str:
     made = counts(rows)
     share = {key: 100 * made[key] / max(made["counted"], 1) for key in ("caught", "first")}
     n = made["equivalent"]
-    equivalent = f"{n} more are no bugs: the program does the same." if n else ""
+    equivalent = f"{n} more changes are no bugs: the program does the same." if n else ""
     note = f"\n\n{results['note']}" if "note" in results else ""
     head = HEAD.format(
         **results | made | {"equivalent": equivalent, "seconds": SECONDS, "note": note},
@@ -85,7 +87,7 @@ def page(results: dict[str, Any]) -> str:
     survivors = "## Survivors\n\n" + markdown(table) if left else ""
     return (
         head
-        + markdown([*by("room", rows)])
+        + markdown([*by("folder", rows)])
         + "\n"
         + markdown([*by("operator", rows)])
         + ("\n" + survivors if survivors else "")
@@ -93,7 +95,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def by(what: str, rows: list[Row]) -> list[tuple[str, ...]]:
-    """A table of how many were tried and caught, by room or operator."""
+    """A table of how many were tried and caught, by folder or operator."""
 
     def of(row: Row) -> str:
         return row["operator"] if what == "operator" else room(row["path"])
@@ -116,7 +118,7 @@ def line(row: Row) -> tuple[str, ...]:
     if row.get("equivalent"):
         why = f"no bug: {row['equivalent']}"
     elif row["outcome"] == "survived":
-        why = row.get("why", "no test looks at it yet")
+        why = row.get("why", "no test checks it yet")
     else:
         why = f"`{row['by'].split('/')[-1]}`"
     return where, code(row["before"]), code(row["after"]), why
