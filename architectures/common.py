@@ -76,7 +76,9 @@ def gates(b: int, survival: float | None = None, drop_path: float | None = None)
     l/b drop_path, which grows with depth as in NASNet.
     """
     if survival is not None:
-        require(drop_path is None, drop_path=drop_path, right=f"None beside survival={survival!r}")
+        require(
+            drop_path is None, drop_path=drop_path, right=f"None, because survival={survival!r}"
+        )
         return iter([partial(stochastic_depth, survival=p) for p in survivals(b, survival)])
     if drop_path is None:
         return repeat(None)

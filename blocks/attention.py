@@ -26,7 +26,7 @@ def eca_block(x: Map, *, k: Whole | None = None) -> Tensor:
     if k is None:
         half = x.shape[-1].bit_length() // 2  # of log2 C + 1, truncated
         k = half if half % 2 else half + 1
-    require(k % 2 == 1, k=k, right="an odd number, so that as many neighbours are on each side")
+    require(k % 2 == 1, k=k, right="odd: as many neighbours on each side")
     m = ops.expand_dims(gavgpool(x), -1)
     m = layers.Conv1D(1, k, padding="same", use_bias=False, activation="sigmoid")(m)
     return layers.multiply([x, ops.squeeze(m, -1)])

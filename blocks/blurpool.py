@@ -45,7 +45,7 @@ class BlurPool2D(layers.Layer):
         require(
             all(n is None or n > self.kernel_size[0] // 2 for n in shape[1:3]),
             shape=tuple(shape),
-            right="of more pixels than half of k, which are mirrored",
+            right="higher and wider than half of k, because the border is mirrored",
         )
         sizes = [n and -(-n // s) for n, s in zip(shape[1:3], self.strides, strict=True)]
         return (shape[0], *sizes, shape[3])
@@ -62,7 +62,7 @@ def blurpool(x: Map, *, s: Pair = 2, k: Whole = 3) -> Tensor:
     Networks Shift-Invariant Again, arXiv:1904.11486, section 3.2: k=2 is Rect-2, 3 Tri-3, 5 Bin-5.
     """
     small = [n for n in x.shape[1:3] if n is not None and n <= k // 2]
-    require(not small, x=tuple(x.shape), right=f"of more than {k // 2} pixels, which are mirrored")
+    require(not small, x=tuple(x.shape), right=f"of more than {k // 2} pixels: edges are mirrored")
     return BlurPool2D(k, s)(x)
 
 

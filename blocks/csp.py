@@ -19,7 +19,7 @@ def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, g: Whole = 1, n: 
     Args:
         slope: of the leaky relu below 0.
     """
-    require(k % 2 == 1, k=k, right="odd, as its padding keeps the size")
+    require(k % 2 == 1, k=k, right="odd, because the padding keeps the size")
     m = conv(x, f, k=k, s=s, p=k // 2, g=g, n=n, a=None)
     return layers.LeakyReLU(negative_slope=slope)(m)
 
@@ -75,7 +75,7 @@ def csp_stage(x: Map, f: Whole, s: Pair = 2, *, b: Whole = 1, block: Branch | No
         slope: of the leaky relu below 0.
     """
     width = width or f
-    require(width % 2 == 0, width=width, right="even, or None with an even f: it is halved")
+    require(width % 2 == 0, width=width, right="even (if None: an even f), because it is halved")
     block = block or partial(dark_block, f=width // 2, r=1, n=n, slope=slope)
     kept, m = csp_halves(x, f, s, width=width, n=n, slope=slope)
     for _ in range(b):

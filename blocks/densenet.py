@@ -25,7 +25,7 @@ def dense_block(x: Map, f: Whole = 32, b: Whole = 5, *, n: Norm = None, r: Whole
     """
     if recompute:
         batch_norm = n is not None and not {"groups", "axis", "renorm"} & n.keys()
-        require(batch_norm, n=n, right="batch norm, such as BN, with recompute")
+        require(batch_norm, n=n, right="batch norm, such as BN, if recompute=True")
         return recomputed(x, lambda x: dense_block(x, f, b, n=n, r=r, rate=rate))
     pre = n is not None
     for _ in range(b):

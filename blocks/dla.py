@@ -21,7 +21,7 @@ def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None, g: W
         width: a bottleneck instead, 1x1 width -> 3x3/s width -> 1x1 f.
         g: groups of the bottleneck's 3x3.
     """
-    require(g == 1 or width, g=g, right="1 without a width, as only a bottleneck has groups")
+    require(g == 1 or width, g=g, right="1 without a width: only a bottleneck has groups")
     skip = x if s == 1 else maxpool(x, k=s, s=s)
     skip = skip if x.shape[-1] == f else conv(skip, f, k=1, n=n, a=None)
     if width:
@@ -49,7 +49,7 @@ def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
     c = x.shape[-1]
     sizes = [tuple(m.shape) for m in seen]
     require(
-        all(size[1:3] == x.shape[1:3] for size in sizes), seen=sizes, right="maps as large as x"
+        all(size[1:3] == x.shape[1:3] for size in sizes), seen=sizes, right="maps of the size of x"
     )
     require(not shortcut or c == f, f=f, right=f"C={c}, the channels of x, which is added")
     m = layers.concatenate([x, *seen])

@@ -21,7 +21,7 @@ def dpn_block(x: Map, f: Whole, s: Pair = 1, *, growth: Whole = 16, width: Whole
         width: of the bottleneck.
         split: two last 1x1s, one for each path, without a norm between, as in DPN-68b.
     """
-    require(width % g == 0, width=width, right=f"a multiple of g={g}, its groups")
+    require(width % g == 0, width=width, right=f"a multiple of g={g}, the number of groups")
     begins = s != 1 or x.shape[-1] <= f
     kept = conv(x, f + 2 * growth, k=1, s=s, n=n, pre=True) if begins else x
     m = conv(x, width, k=1, n=n, pre=True)

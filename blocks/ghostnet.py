@@ -41,11 +41,11 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
             a hard sigmoid makes its weights; None for none.
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
-    require(k % 2 == 1, k=k, right="odd, as its padding keeps the size")
+    require(k % 2 == 1, k=k, right="odd, because the padding keeps the size")
     c = x.shape[-1]
     width = width or r * c
-    require(f % 2 == 0, f=f, right="even, as half of the channels are ghosts")
-    require(width % 2 == 0, width=width, right="even, as half of the channels are ghosts")
+    require(f % 2 == 0, f=f, right="even, because half of the channels are ghosts")
+    require(width % 2 == 0, width=width, right="even, because half of the channels are ghosts")
 
     def branch(x):
         m = ghost_module(x, width, n=n)

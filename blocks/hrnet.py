@@ -25,7 +25,7 @@ def fuse_block(x: Map, *, finer: Maps = (), coarser: Maps = (), n: Norm = BN) ->
     own = len(finer)  # the place of x
     require(halving(sizes[: own + 1]), finer=sizes[:own], right=TWICE)
     require(halving(sizes[own:]), coarser=sizes[own + 1 :], right=HALF)
-    require(finer or coarser, coarser=(), right="maps, as finer has none")
+    require(finer or coarser, coarser=(), right="one or more maps, because finer is empty")
     parts = []
     for i, m in enumerate(finer):
         for _ in finer[i + 1 :]:

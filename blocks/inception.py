@@ -75,7 +75,7 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
         gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
     require(paths, paths=paths, right="one or more lists of steps")
-    half = "at most half of 3, the rows of a pool"
+    half = "at most half of 3, the size of the pool"
     require(fits(3, pool_p), pool_p=pool_p, right=half)
     require(max_p is None or fits(3, max_p), max_p=max_p, right=half)
     gate = gate or run
@@ -84,7 +84,7 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
         return gate(x, lambda x: follow(x, way, n=n, p=p, pool_p=pool_p, max_p=max_p, bias=bias))
 
     ends = [end(way) for way in paths]
-    require(meet(ends), paths=paths, right="paths that all end in one size")
+    require(meet(ends), paths=paths, right="paths whose maps all have the same size")
     return layers.concatenate(ends) if len(ends) > 1 else ends[0]
 
 
@@ -148,9 +148,9 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
         se: the ratio of a squeeze-and-excitation after it (arXiv:1709.01507, Figure 2).
         gate: a function such as drop_path; gate(x, path) returns what is concatenated.
     """
-    require(len(f) == 6 and all(f[1:5]), f=f, right="six widths, of which #1x1 and pool may be 0")
+    require(len(f) == 6 and all(f[1:5]), f=f, right="six widths; only the first and last may be 0")
     f1, r3, f3, rd, fd, fp = f
-    require(s == 1 or f1 == 0, f=f, right=f"a row that begins with 0 where s={s}")
+    require(s == 1 or f1 == 0, f=f, right=f"a row that begins with 0, because s={s}")
     gate, last = gate or run, partial(conv, k=3, s=s, p=p if s != 1 else "same", n=n, bias=bias)
 
     def pooled(x):
@@ -164,7 +164,7 @@ def bn_inception_module(x: Map, f: Widths, s: Pair = 1, *, pool: Literal["avg", 
     ends += [gate(x, lambda x: last(conv(x, r3, k=1, n=n, bias=bias), f3))]
     ends += [gate(x, lambda x: last(chain(x, (rd, 1), (fd, 3), n=n, bias=bias), fd))]
     ends += [gate(x, pooled)]
-    require(meet(ends), p=p, right=f"one that gives the size of pool_p={pool_p}, max_p={max_p}")
+    require(meet(ends), p=p, right=f"such that all paths have one size, with {pool_p=}, {max_p=}")
     x = layers.concatenate(ends)
     require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)
@@ -182,7 +182,7 @@ def aux_head(x: Map, *, classes: Whole | None = 1000, f: Whole = 128, units: Who
         classes: None leaves the last layer out: (N, units).
         rate: of the dropout.
     """
-    require(None not in x.shape[1:], x=tuple(x.shape), right="of known H and W: dense reads it")
+    require(None not in x.shape[1:], x=tuple(x.shape), right="of known H and W, for dense")
     x = avgpool(x, k=5, s=3, p="valid")
     x = conv(x, f, k=1, n=n)
     x = dense(layers.Flatten()(x), units)
@@ -202,5 +202,5 @@ def grid_reduction(x: Map, f: Whole | None = None, *, k: Pair = 3, n: Norm = Non
         p: of both.
     """
     paths = [conv(x, f or x.shape[-1], k=k, s=2, p=p, n=n), maxpool(x, k=3, s=2, p=p)]
-    require(meet(paths), p=p, right=f"one that gives both the same size, where k={k}")
+    require(meet(paths), p=p, right=f"such that both paths have one size, with k={k}")
     return layers.concatenate(paths)

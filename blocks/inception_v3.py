@@ -135,8 +135,8 @@ def aux_head_v3(x: Map, *, classes: Whole | None = 1000, f: Row = (128, 768), k:
     Args:
         classes: None leaves the last layer out: (N, 768).
     """
-    require(len(f) == 2, f=f, right="two widths, of the 1x1 and of the next")
-    require(k or None not in x.shape[1:], k=k, right="known where H and W of x are not")
+    require(len(f) == 2, f=f, right="two widths, of the 1x1 and of the next convolution")
+    require(k or None not in x.shape[1:], k=k, right="given, because H and W of x are unknown")
     x = avgpool(x, k=5, s=3, p="valid")
     x = conv(x, f[0], k=1, n=n)
     x = conv(x, f[1], k=k or tuple(x.shape[1:3]), p="valid", n=n)

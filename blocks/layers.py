@@ -116,7 +116,7 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
             both uniform, because a truncated normal takes half of a network's build time.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
+    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x = act(norm(x, n), a) if pre else x
@@ -141,7 +141,7 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
         multiplier: depthwise kernels for each channel.
         init: of both kernels, by default as for conv.
     """
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
+    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)
@@ -164,7 +164,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
         multiplier: kernels, so output channels, for each input channel.
         init: as for conv.
     """
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 where s={s}, as Keras has it")
+    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)

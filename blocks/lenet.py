@@ -139,7 +139,9 @@ def partial_conv(x: Map, *, table: Any = C3, k: Pair = 5, p: Padding = "valid", 
     x (N, H, W, C) -> (N, H', W', len(table)); a row lists the input maps, counted from 0.
     LeNet-5, Table I, layer C3: 60 links of 25 weights and 16 biases make 1,516 parameters.
     """
-    require(are_rows(table, x.shape[-1]), table=table, right=f"rows of maps below C={x.shape[-1]}")
+    require(
+        are_rows(table, x.shape[-1]), table=table, right=f"rows of numbers below C={x.shape[-1]}"
+    )
     maps = [conv(ops.take(x, row, axis=-1), 1, k, p=p, a=None, init=init) for row in table]
     return act(layers.concatenate(maps), a)
 
@@ -152,6 +154,6 @@ def radial_basis(x: Vector, *, codes: Any = None) -> Tensor:
     the nearest code, as with logits.  LeNet-5, section II-B, equation 7.
     """
     codes = digit_codes() if codes is None else codes
-    require(are_codes(codes), codes=codes, right="rows of numbers, all as long")
+    require(are_codes(codes), codes=codes, right="rows of numbers, all of one length")
     require(x.shape[-1] == len(codes[0]), x=tuple(x.shape), right=f"(N, {len(codes[0])}), as codes")
     return RadialBasis(codes, dtype="float32")(x)

@@ -66,7 +66,7 @@ class LocallyConnected2D(Unshared):
     def build(self, shape: Any) -> None:
         if None in shape[1:]:
             raise ValueError(
-                f"x={tuple(shape)!r}: x must be of known H, W and C, each with a kernel"
+                f"x={tuple(shape)!r}: x must be of known H, W and C: each place has its own kernel"
             )
         self.require_room(shape)
         _, rows, cols, _ = self.compute_output_shape(shape)

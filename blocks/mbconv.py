@@ -49,7 +49,7 @@ def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole 
         gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
             that adds nothing has no gate.
     """
-    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
     c = x.shape[-1]
     require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 

@@ -58,7 +58,7 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: W
         gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
             that adds nothing has no gate.
     """
-    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
     c = x.shape[-1]
     require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 
@@ -101,7 +101,7 @@ def mobilenet_v3_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Wh
         gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
             that adds nothing has no gate.
     """
-    require(keeps(p, k), p=p, right=f"'same' or {k // 2} of k={k}, which keep the size")
+    require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
     c = x.shape[-1]
     width = width or r * c
 

@@ -175,7 +175,7 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     the NASNet paper, but in the authors' code (TF-slim, factorized_reduction), which needs an even
     f.  Here an odd f (AmoebaNet's stems) rounds both halves down and adds a channel of zeros.
     """
-    require(f > 1, f=f, right="a whole number of at least 2, as its half is taken")
+    require(f > 1, f=f, right="a whole number of at least 2, because half of it is taken")
     x = act(x, "relu")
     shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
     half = conv(avgpool(x, k=1, s=2, p="valid"), f // 2, k=1, a=None, bias=False)
@@ -206,7 +206,7 @@ def same_mean(x: Tensor) -> str:
 
 def operation(x: Tensor, op: str, f: int, s: int, *, fits: bool, n: Norm, pool_p: PoolOf) -> Tensor:
     """The result of cell_op; fits says whether C is f."""
-    require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, as a quarter of it is taken")
+    require(f >= 4 or op != "1x7_7x1", f=f, right="at least 4, because a quarter of it is taken")
     if op == "none":
         return x if s == 1 and fits else relu_conv(x, f, s=s, n=n)
     if op == "1x7_7x1":
@@ -249,9 +249,9 @@ def cell(h_prev: Map | None, h: Map, f: Whole, s: Stride = 1, *, rows: Any, used
         gate: a function such as drop_path; gate(x, op) returns what is added; no identity has one.
         pool_p: padding of pools with a stride, as cell_op has it.
     """
-    require(are_rows(rows), rows=rows, right="rows (op, input, op, input), see cell_op")
-    require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev where s=1")
-    require(follows(h, h_prev, s_prev), s_prev=s_prev, right="2 where h_prev is twice h, else 1")
+    require(are_rows(rows), rows=rows, right="rows (op, input, op, input): see cell_op")
+    require(are_used(used, rows, s), used=used, right="numbers of rows, or h and h_prev if s=1")
+    require(follows(h, h_prev, s_prev), s_prev=s_prev, right="2 if h_prev is twice h, else 1")
     first = h_prev is None
     if h_prev is None:
         h_prev = h

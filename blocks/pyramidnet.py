@@ -24,7 +24,7 @@ def pyramid_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: N
         gate: gate(x, branch) is what is added, such as drop_path.
     """
     c = x.shape[-1]
-    require(c <= f, f=f, right=f"at least C={c}: the channels that x lacks are zeros")
+    require(c <= f, f=f, right=f"at least C={c}: the shortcut can only add channels, as zeros")
     require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")
 
     def branch(x):

@@ -32,7 +32,7 @@ def regnet_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole = 16, se: Whole 
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     c = x.shape[-1]
-    require(f % width == 0, width=width, right=f"a divisor of f={f}, which falls into groups")
+    require(f % width == 0, width=width, right=f"a divisor of f={f}, which is split into groups")
     require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
 
     def branch(x):

@@ -67,7 +67,7 @@ def senet_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 64, width: Whole = 
         se: the ratio of the squeeze-and-excitation; None for none.
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
-    require(width % 2 == 0, width=width, right="an even whole number, as its half is taken")
+    require(width % 2 == 0, width=width, right="an even whole number, because half of it is taken")
     require(se is None or se <= f, se=se, right=f"None or a ratio from 1 to f={f}")
 
     def branch(x):

@@ -22,8 +22,8 @@ def selective_kernel(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 32, r: Whole =
         least: minimum of f/r, the paper's L.
         split: each path reads half of the channels, as in timm's SK-ResNets.
     """
-    require(s in (1, 2, (1, 1), (2, 2)), s=s, right="1 or 2, of which the dilation is a multiple")
-    require(not split or x.shape[-1] % 2 == 0, split=split, right="False where C is odd")
+    require(s in (1, 2, (1, 1), (2, 2)), s=s, right="1 or 2, because the 3x3 has the dilation 2")
+    require(not split or x.shape[-1] % 2 == 0, split=split, right="False, because C is odd")
     one, two = ops.split(x, 2, -1) if split else (x, x)
     # On every second pixel a 3x3 at dilation 1 equals one at dilation 2 on the whole map.
     d = 2 if s in (1, (1, 1)) else 1

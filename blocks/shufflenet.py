@@ -65,7 +65,7 @@ def shufflenet_unit(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 3, r: Whole = 4
         order: 'branch first' concatenates as pytorchcv does.
     """
     c = x.shape[-1]
-    require(c == f if s == 1 else c < f, f=f, right=f"C={c} where s=1, else more than C={c}")
+    require(c == f if s == 1 else c < f, f=f, right=f"C={c} if s=1, else more than C={c}")
     require(f // r % g == 0 < f // r, r=r, right=f"a reduction of f={f} to a multiple of g={g}")
     m = conv(x, f // r, k=1, g=g if first_g is None else first_g, n=n)
     m = channel_shuffle(m, g=g)

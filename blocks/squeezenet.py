@@ -20,9 +20,9 @@ def fire_module(x: Map, f: Whole = 128, *, r: Whole = 8,
     Args:
         bypass: 'simple' adds x, where C = f, 'complex' a 1x1 f of x; Figure 2, middle and right.
     """
-    require(f % 2 == 0, f=f, right="an even number, as both halves are made")
+    require(f % 2 == 0, f=f, right="even, because the 1x1 and the 3x3 make half of it each")
     require(r <= f, r=r, right=f"a reduction from 1 to f={f}")
-    require(bypass != "simple" or x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}, as x is added")
+    require(bypass != "simple" or x.shape[-1] == f, f=f, right=f"C={x.shape[-1]}: x is added")
     m = conv(x, f // r, k=1)
     m = layers.concatenate([conv(m, f // 2, k=1), conv(m, f // 2, k=3)])
     if bypass is None:

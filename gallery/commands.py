@@ -59,14 +59,18 @@ def show(parser: Parser) -> Command:
         given = dict(pair(word) for word in options.words if "=" in word)
         asked = [known(word, shown()) for word in options.words if "=" not in word]
         if not asked:
-            raise ValueError("give the NAME of a block or a network")
+            raise ValueError(
+                "type the NAME of a block or a network, such as: convbook show se_block"
+            )
         if set(asked) & {*names.networks()}:
             terminal.load_keras()
         from convbook.gallery import show
         from convbook.gallery.show.sources import sources
 
         if options.whole and given:
-            raise ValueError(f"{', '.join(given)}: --whole prints all options; give none")
+            raise ValueError(
+                f"{', '.join(given)}: leave options out with --whole, which prints them all"
+            )
         found = sources(asked) if options.whole else show.text(asked, given)
         print(show.highlighted(found) if sys.stdout.isatty() else found, end="")
 

@@ -161,7 +161,7 @@ def model_of(name: str, /, **options: Any) -> "keras.Model":
         return create(name, **options)
     model, shape = opened(name), options.pop("input_shape", None)
     for key, value in options.items():
-        raise ValueError(f"{key}={value!r}: of a saved model only input_shape can be chosen")
+        raise ValueError(f"{key}={value!r}: a saved model has no option but input_shape")
     return keras.models.clone_model(model, keras.Input(shape)) if shape else model
 
 

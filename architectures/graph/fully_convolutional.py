@@ -42,7 +42,7 @@ def fully_convolutional(model: keras.Model) -> keras.Model:
     free.set_weights(body.get_weights())
     x = free.outputs[0]
     if x.shape[1:3] != (None, None):
-        fixed = f"its last map is {x.shape[1:]} whatever the image"
+        fixed = f"its last map is {x.shape[1:]} for images of any size"
         raise ValueError(f"{model.name} cannot become fully convolutional: {fixed}")
     k = (h, w)
     for op in [end.op, *head]:
@@ -71,7 +71,7 @@ def head_of(model: keras.Model) -> tuple[Call, list[keras.Operation]]:
         head.insert(0, call.op)
         call = made[id(call.inputs[0])]
     if None in call.inputs[0].shape[1:]:
-        right = "must have an input of known size, which is that of a window"
+        right = "the input must have a known size, which becomes that of a window"
         raise ValueError(f"{model.name}: input {model.input_shape}: {right}")
     return call, head
 
@@ -91,7 +91,7 @@ def slid(op: Any, x: Tensor, k: tuple[int, int], name: str) -> tuple[Tensor, tup
         return copied(op, x), k
     if isinstance(op, PLAIN):
         return copied(op, x), k
-    what = f"{op.name}, a {type(op).__name__}, has no form for maps"
+    what = f"{op.name}, a {type(op).__name__}, has no counterpart on maps"
     raise ValueError(f"{name} cannot become fully convolutional: {what}")
 
 

@@ -25,20 +25,22 @@ class OnnxModel:
         try:
             import onnx
         except ImportError as error:
-            raise ImportError(f"{path}: onnx is not installed: pip install '.[onnx]'") from error
+            raise ImportError(
+                f"{path}: onnx is not installed; type: pip install '.[onnx]'"
+            ) from error
         try:
             model = onnx.load(path)
             onnx.checker.check_model(model)
             self.proto = without_softmax(model)
         except Exception as error:  # of protobuf and of the checker, of many kinds
-            raise ValueError(f"{path}: is not an ONNX model: {str(error).strip()[:200]}") from error
+            raise ValueError(f"{path} is not an ONNX model: {str(error).strip()[:200]}") from error
         graph = self.proto.graph
         self.path = path
         self.values = {v.name: onnx.numpy_helper.to_array(v) for v in graph.initializer}
         self.entry = next(v for v in graph.input if v.name not in self.values)
         self.shapes: dict[str, Shape] = {}
         if len(sizes_of(self.entry)) != 4:
-            raise ValueError(f"{path}: must read images, (N, channels, rows, columns)")
+            raise ValueError(f"{path}: its input must be images, (N, channels, rows, columns)")
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -127,7 +129,7 @@ class OnnxReader:
     def size(self, name: str) -> Shape:
         """(channels, rows, columns), or what a tensor has.  Raises ValueError if none is known."""
         if not (shape := self.shapes.get(name)) or 0 in shape:
-            raise ValueError(f"{self.model.path}: the size of {name!r} is not known in it")
+            raise ValueError(f"{self.model.path} does not give the size of {name!r}")
         return shape[1:]
 
     def read(self, each: Any) -> None:

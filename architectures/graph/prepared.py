@@ -49,7 +49,7 @@ def prepared(
     names = None if class_names is None else tuple(class_names)
     classes = model.outputs[0].shape[-1]
     if names is not None and len(names) != classes:
-        raise ValueError(f"class_names: {len(names)} names: {model.name} has {classes} classes")
+        raise ValueError(f"class_names has {len(names)} names; {model.name} has {classes} classes")
     return know(PreparedModel(inputs, outputs, name=model.name), preparation, names)
 
 

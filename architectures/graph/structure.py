@@ -72,7 +72,7 @@ class Reader:
         x = keras.KerasTensor((None, *shape))
         inner = opened(model, (x,), {})
         if inner is None:
-            raise ValueError(f"{model.name}: its graph cannot be read at {tuple(shape)}")
+            raise ValueError(f"{model.name}: cannot read its graph for images {tuple(shape)}")
         self.read(inner)
         ends = [self.of(x) for x in inner.outputs]
         self.graph = Graph(leading(self.nodes, ends), [self.of(x) for x in inner.inputs], ends)
@@ -370,7 +370,7 @@ class Match:
         while True:
             ours, theirs = self.classes()
             if {k: len(v) for k, v in ours.items()} != {k: len(v) for k, v in theirs.items()}:
-                raise ValueError("the graphs differ in how their parts are joined")
+                raise ValueError("source: the same layers as in model, but joined differently")
             equals = next((key for key, nodes in ours.items() if len(nodes) > 1), None)
             if equals is None:
                 return [(nodes[0], theirs[key][0]) for key, nodes in ours.items()]
@@ -387,7 +387,9 @@ class Match:
             left[ups[0][node.output]] -= 1
         more = next((n for n in self.graphs[1].nodes if left[ups[1][n.output]]), None)
         if more:
-            raise ValueError(f"{more.name} ({words(more)}) of the source has no counterpart")
+            raise ValueError(
+                f"{more.name} ({words(more)}) of the source has no counterpart in model"
+            )
 
     def difference(self, node: Node, ours: dict[Any, int], theirs: dict[Any, int]) -> str:
         """Where a node of ours and the one at its place in the source differ."""
@@ -399,7 +401,9 @@ class Match:
             pairs = [(k, node.fields.get(k), other.fields.get(k)) for k in different(node, other)]
             options = ", ".join(f"{k} {here}, there {there}" for k, here, there in pairs)
             return f"{node.name} and {other.name} differ: {node.kind} with {options}"
-        found = f"{there[0].name} is {words(there[0])}" if there else "the source has nothing such"
+        found = (
+            f"{there[0].name} is {words(there[0])}" if there else "the source has no layer there"
+        )
         return f"{node.name} is {words(node)} after the same layers, and {found}"
 
 

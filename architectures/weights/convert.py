@@ -217,7 +217,7 @@ class Reading:
             values[id(weight)] = self.ours(entry, value, layer, weight)
         missing = [weight for weight in self.model.weights if id(weight) not in values]
         if missing:
-            raise ValueError(f"state: no entry for {missing[0].path} {tuple(missing[0].shape)}")
+            raise ValueError(f"state has no entry for {missing[0].path} {tuple(missing[0].shape)}")
         for weight in self.model.weights:
             weight.assign(values[id(weight)])
         return self.model

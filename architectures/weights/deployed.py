@@ -71,7 +71,7 @@ def of_keras(model: keras.Model) -> keras.Model:
     twin.set_weights(folded.get_weights())
     if left := others(twin):
         kind = type(left[0]).__name__
-        raise ValueError(f"{left[0].name}, a {kind}, is not a layer of Keras")
+        raise ValueError(f"{model.name} has {left[0].name}, a {kind}, which is no layer of Keras")
     return twin
 
 

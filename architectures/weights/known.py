@@ -62,7 +62,7 @@ def prepared_as(of: str) -> Known:
     network, tag, tags = tags_of(of)
     if not tags:
         row(network)  # raises
-        raise ValueError(f"of={of!r}: how images are prepared for it is not known")
+        raise ValueError(f"of={of!r}: the preparation of its images is unknown: make a Preparation")
     tag = tag or next(iter(tags))
     if tag not in tags:
         known = ", ".join(f"{network}.{t}" for t in tags) if "" not in tags else network

@@ -31,7 +31,7 @@ def foreign(weights: Any) -> bool:
 def refuse(weights: Any, adapt_channels: Any = False) -> None:
     """Raises ValueError for unknown weights or a missing file."""
     good = isinstance(adapt_channels, bool) and (foreign(weights) or not adapt_channels)
-    right = "False, or True with weights of another library"
+    right = "False; True is only for weights of another library"
     require(good, adapt_channels=adapt_channels, right=right)
     if weights is None or (isinstance(weights, str) and weights == "imagenet"):
         return
@@ -40,7 +40,7 @@ def refuse(weights: Any, adapt_channels: Any = False) -> None:
         right = "None, 'imagenet', 'timm/NAME.TAG', or the path of a .keras, .weights.h5 or "
         raise ValueError(f"weights={weights!r}: weights must be {right}.safetensors file")
     if not path.startswith("timm/") and not Path(path).is_file():
-        right = "the path of a file that is there"
+        right = "the path of an existing file"
         raise ValueError(f"weights={weights!r}: weights must be {right}")
 
 
@@ -51,7 +51,11 @@ def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None
     """
     said, needs = f"of={of!r}", {}
     if isinstance(weights, str) and weights == "imagenet":
-        require(of is None, of=of, right="None: weights='imagenet' are keras.applications'")
+        require(
+            of is None,
+            of=of,
+            right="None, because weights='imagenet' are those of keras.applications",
+        )
         if name not in APPLICATIONS:
             has = ", ".join(APPLICATIONS)
             raise ValueError(f"weights='imagenet': keras.applications has no {name}; it has {has}")
@@ -60,7 +64,7 @@ def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None
         said = said if of else f"weights={weights!r}"
         network, needs = row(key)
         if network != name:
-            raise ValueError(f"{said}: they are those of {network}, not of {name}")
+            raise ValueError(f"{said}: these are weights of {network}, not of {name}")
     for key, value in needs.items():
         if given.get(key, value) != value:
             raise ValueError(f"{key}={given[key]!r}: {said} need {key}={value!r}")
@@ -75,9 +79,7 @@ def origin_of(weights: Any, of: str | None) -> str | None:
     rows = [key for key in published() if key.startswith("timm/")]
     near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
     if model not in rows:
-        none = (
-            f"weights must be of a network here: {model} is none; nearest, as timm/NAME.TAG: {near}"
-        )
+        none = f"convbook has no network for {model}; nearest, to be given as timm/NAME.TAG: {near}"
         raise ValueError(f"weights={weights!r}: {none}")
     right = f"a model and the tag of its weights, such as {model}.tv_in1k"
     require(tag, weights=weights, right=right)
@@ -179,7 +181,7 @@ def application(name: str) -> keras.Model:
     try:
         return getattr(keras.applications, builder)(weights="imagenet", **options)
     except Exception as error:  # Keras raises a plain Exception if it cannot download
-        why = f"keras.applications could not get them, offline perhaps: {short(error)}"
+        why = f"keras.applications could not load them (no connection?): {short(error)}"
         raise ValueError(f"weights='imagenet': {why}") from error
 
 
@@ -188,7 +190,7 @@ def extra(package: str, weights: Any) -> ModuleType:
     try:
         return import_module(package)
     except ImportError as error:
-        right = f"needs the package {package}: pip install 'keras-block-cookbook[weights]'"
+        right = f"needs the package {package}; type: pip install 'keras-block-cookbook[weights]'"
         raise ValueError(f"weights={weights!r} {right}") from error
 
 
@@ -198,7 +200,7 @@ def fetched(name: str) -> str:
     try:
         return hub.hf_hub_download(name, "model.safetensors")
     except Exception as error:  # its errors share no other class
-        why = f"the hub could not be reached, or has no such weights: {short(error)}"
+        why = f"the hub cannot be reached, or has no such weights: {short(error)}"
         raise ValueError(f"weights={name!r}: {why}") from error
 
 

@@ -50,7 +50,7 @@ def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Mo
         for shape in shapes:
             if off := apart(model, given, shape, (own_end, their_end)):
                 where = first_apart(model, given, pairs, shape)
-                raise ValueError(f"source: the answers differ by {off:.1e} of the largest{where}")
+                raise ValueError(f"source: its outputs differ by {off:.1e} of the largest{where}")
             # A softmax may answer 0 and 1 to logits that differ
             if (own_end or their_end) and isinstance(given, keras.Model):
                 refuse_features(model, given, pairs, shape)
@@ -78,7 +78,7 @@ def refuse_scaling(ours: Graph, theirs: Graph) -> None:
     """Raises ValueError if only the source scales its input."""
     first, other = ours.nodes[0], theirs.nodes[0]
     if other.kind in SCALING and first.kind not in SCALING:
-        instead = "build it without, and keep that as the weights' Preparation"
+        instead = "build it without, and put the scaling into a Preparation"
         raise ValueError(f"source: it scales its input in layer {other.name!r}: {instead}")
 
 
@@ -86,7 +86,7 @@ def sizes(model: keras.Model, source: keras.Model | OnnxModel) -> list[tuple[int
     """The shapes of the test images for both models.  Raises ValueError."""
     here, there = tuple(model.input_shape[1:]), tuple(source.input_shape[1:])
     if any(a != b for a, b in zip(here, there, strict=True) if a and b):
-        raise ValueError(f"input_shape={here}: the source has {there}")
+        raise ValueError(f"input_shape={here}: it must be that of the source, {there}")
     known = tuple(a or b for a, b in zip(here, there, strict=True))
     return [tuple(v or size for v in known) for size in SIZES[: 1 + (None in known)]]
 
@@ -164,7 +164,7 @@ def refuse_features(model: keras.Model, source: keras.Model, pairs: Pairs, shape
     )
     if (off := np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30)) > CLOSE:
         where = f"{last[0].name} ({last[1].name} of the source)"
-        raise ValueError(f"source: what {where} reads differs by {off:.1e} of the largest")
+        raise ValueError(f"source: the input of {where} differs by {off:.1e} of the largest")
 
 
 def first_apart(

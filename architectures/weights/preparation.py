@@ -121,7 +121,11 @@ class Preparation:
         """The same for a network with an input of size pixels a side: all else in proportion."""
         if size == self.crop:
             return self
-        require(not self.per_pixel, size=size, right=f"{self.crop}: the mean is of each pixel")
+        require(
+            not self.per_pixel,
+            size=size,
+            right=f"{self.crop}, because the mean has a value for each pixel",
+        )
         return replace(self, crop=size, short=max(round(self.short * size / self.crop), size))
 
     def words(self) -> str:
@@ -198,6 +202,6 @@ def read(path: str | Path) -> Preparation:
     except (OSError, ValueError) as error:
         raise ValueError(f"preparation={str(path)!r} cannot be read: {error}") from error
     if not isinstance(found, dict) or not {"short", "crop"} <= {*found} <= {*known}:
-        right = f"an object with short and crop, and maybe {', '.join(known[2:])}"
+        right = f"an object with short, crop and any of {', '.join(known[2:])}"
         raise ValueError(f"preparation={str(path)!r}: it must hold {right}")
     return Preparation(**found)

@@ -38,7 +38,7 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
     try:
         from pygraphviz import AGraph
     except ImportError as error:
-        raise ImportError("pictures need pygraphviz: pip install pygraphviz") from error
+        raise ImportError("pictures need pygraphviz; type: pip install pygraphviz") from error
     # Not strict: two tensors of one operation may be read by the same other
     page = dict(bgcolor="white", pad=0.2, nodesep=0.25, ranksep=0.35, dpi=DPI)
     graph = AGraph(strict=False, directed=True, **page)

@@ -33,7 +33,9 @@ def text(
     if {*names} & {*networks()}:
         return formatted(of_network(texts, names, options or {}))
     if options and len(names) > 1:
-        raise ValueError(f"{', '.join(options)}: options need one name, not {', '.join(names)}")
+        raise ValueError(
+            f"{', '.join(options)}: give options with one name only, not with {', '.join(names)}"
+        )
     roots = [found for name in names for found in definitions(texts, name)]
     return formatted("\n\n".join(filter(None, ordered(texts, gathered(texts, roots, options)))))
 
@@ -43,12 +45,16 @@ def of_network(texts: Texts, names: Sequence[str], options: Mapping[str, Any]) -
     from convbook.gallery.show.network import text
 
     if len(names) > 1:
-        raise ValueError(f"{', '.join(names)}: a network is a file of its own; give its name alone")
+        raise ValueError(
+            f"{', '.join(names)}: a network is printed as a file of its own; type one name"
+        )
     try:
         return text(texts, names[0], options)
     except NotImplementedError as error:
         given = ", ".join(options)
-        raise ValueError(f"{given}: together these cannot be written as one text") from error
+        raise ValueError(
+            f"{given}: no one text can be written for these options together"
+        ) from error
 
 
 def definitions(texts: Texts, name: str) -> list[Own]:

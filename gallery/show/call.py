@@ -75,7 +75,9 @@ class Call:
         known, typed = [p.name.value for p in self.params] + self.fields, hints(library, found)
         for name, value in options.items():
             if name not in known:
-                raise ValueError(f"{name}: {found.name} has the options {', '.join(known)}")
+                raise ValueError(
+                    f"{name}: {found.name} has no such option; it has {', '.join(known)}"
+                )
             if name in typed and not (name in NAMED and isinstance(value, str)):
                 typed[name].refuse(name, value, self.cutter)
         self.given = {name: self.option(name, value) for name, value in options.items()}

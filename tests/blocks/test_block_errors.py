@@ -171,7 +171,7 @@ def other_values(value):
 
 @pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "survivals"])
 def test_every_number_and_flag_has_an_effect(name):
-    """What is built with another value is another graph; values that are refused do not count."""
+    """Another value of an argument builds another graph; values that are refused do not count."""
     idle, good = [], good_call(name)
     usual = built_by(name, good)
     for key, default in parameters(name).items():
@@ -203,7 +203,7 @@ def test_good_calls_build(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_argument_has_a_rule(name):
-    """What no argument can be is refused, by the argument's name."""
+    """A value that no argument can have is refused, and the error names the argument."""
     for key in parameters(name):
         thing = object()
         message = message_of(called, name, good_call(name) | {key: thing})
@@ -217,7 +217,7 @@ NO_SIZES = [0, -1, True, 2.5, 8.0, np.float32(8), float("nan"), float("inf"), "8
 
 @pytest.mark.parametrize("name", [name for name in FUNCTIONS if SIZES & {*parameters(name)}])
 def test_sizes_are_whole_numbers(name):
-    """Neither bools nor floats, infinite or none at all."""
+    """Only whole numbers of at least 1 are sizes: no bools, floats or strings."""
     for key in SIZES & {*parameters(name)}:
         for value in NO_SIZES:
             message = message_of(called, name, good_call(name) | {key: value})
@@ -242,7 +242,7 @@ def refusal(name, given):
 
 @pytest.mark.parametrize("name", [name for name in FUNCTIONS if "se" in parameters(name)])
 def test_a_ratio_above_the_channels_is_refused_by_its_name(name):
-    """Not by that of a block within; or it is rounded up to a width."""
+    """The error names the block's own argument, not that of an inner block; or r is rounded up."""
     _, said = refusal(name, {"se": 1000})
     assert not said or said.startswith("se=1000: se must be ")
 
@@ -306,7 +306,10 @@ CALLS = [
     ),
     (lambda x: blocks.blurpool(x, k=17), "x=(None, 8, 8, 8): x must be of more than 8 pixels"),
     (lambda x: blocks.blur_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to f=8"),
-    (lambda x: blocks.leaky_conv(x, 8, k=4), "k=4: k must be odd, as its padding keeps the size"),
+    (
+        lambda x: blocks.leaky_conv(x, 8, k=4),
+        "k=4: k must be odd, because the padding keeps the size",
+    ),
     (lambda x: blocks.uib_block(x, 8, k=4, p=1), "k=4: k must be odd with p=1, which keeps the"),
     (lambda x: blocks.uib_block(x, 8, first=4, p=1), "first=4: first must be odd with p=1, which"),
     (lambda x: blocks.mobileone_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to 8"),
@@ -319,9 +322,9 @@ CALLS = [
     (lambda x: blocks.sk_basic_block(x, 8, se=9), "se=9: se must be None or from 1 to f=8"),
     (lambda x: blocks.blur_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),
     (lambda x: blocks.conv(x, 9, g=3), "g=3: g must be a divisor of f=9 and of C=8"),
-    (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
-    (lambda x: blocks.sepconv(x, 8, s=2, d=2), "d=2: d must be 1 where s=2"),
-    (lambda x: blocks.dwconv(x, s=(1, 2), d=2), "d=2: d must be 1 where s=(1, 2)"),
+    (lambda x: blocks.conv(x, 8, s=2, d=2), "d=2: d must be 1 with s=2"),
+    (lambda x: blocks.sepconv(x, 8, s=2, d=2), "d=2: d must be 1 with s=2"),
+    (lambda x: blocks.dwconv(x, s=(1, 2), d=2), "d=2: d must be 1 with s=(1, 2)"),
     (lambda x: blocks.conv(x, 8, 9, p="valid"), "x=(None, 8, 8, 8): x must be of at least (9, 9)"),
     (lambda x: blocks.norm(x, {"momemtum": 1}), "n={'momemtum': 1}: n must be keywords of Keras'"),
     (lambda x: blocks.norm(x, GN), "n={'groups': 32}: n must be of groups that divide C=8"),
@@ -347,16 +350,16 @@ CALLS = [
     (lambda x: blocks.se_block(wide(x), 32), "f=32: f must be C=64, the channels that"),
     (
         lambda x: blocks.inverted_residual_block(x, 8, k=5, p=1),
-        "p=1: p must be 'same' or 2 of k=5, which keep the size",
+        "p=1: p must be 'same' or 2, which keep the size with k=5",
     ),
     (lambda x: blocks.inverted_residual_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (
         lambda x: blocks.mobilenet_v3_block(x, 8, p="valid"),
-        "p='valid': p must be 'same' or 1 of k=3, which keep the size",
+        "p='valid': p must be 'same' or 1, which keep the size with k=3",
     ),
     (
         lambda x: blocks.fused_mbconv_block(x, 8, k=5, p=1),
-        "p=1: p must be 'same' or 2 of k=5, which keep the size",
+        "p=1: p must be 'same' or 2, which keep the size with k=5",
     ),
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
     (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
@@ -369,16 +372,22 @@ CALLS = [
     ),
     (lambda x: blocks.ghost_module(x, 8, r=1), "r=1: r must be a divisor of f=8, at least"),
     (lambda x: blocks.ghost_module(x, 8, r=3), "r=3: r must be a divisor of f=8, at least"),
-    (lambda x: blocks.ghost_bottleneck(x, 9), "f=9: f must be even, as half of the channels are"),
-    (lambda x: blocks.ghost_bottleneck(x, 8, width=9), "width=9: width must be even, as half of"),
-    (lambda x: blocks.ghost_bottleneck(x, 8, k=2), "k=2: k must be odd, as its padding keeps"),
-    (lambda x: blocks.selective_kernel(x, 8, 3, g=1), "s=3: s must be 1 or 2, of which"),
+    (
+        lambda x: blocks.ghost_bottleneck(x, 9),
+        "f=9: f must be even, because half of the channels are",
+    ),
+    (
+        lambda x: blocks.ghost_bottleneck(x, 8, width=9),
+        "width=9: width must be even, because half of",
+    ),
+    (lambda x: blocks.ghost_bottleneck(x, 8, k=2), "k=2: k must be odd, because the padding keeps"),
+    (lambda x: blocks.selective_kernel(x, 8, 3, g=1), "s=3: s must be 1 or 2, because the 3x3 has"),
     (
         lambda x: blocks.selective_kernel(x[..., :7], 8, g=1, split=True),
-        "split=True: split must be False where C is odd",
+        "split=True: split must be False, because C is odd",
     ),
     (lambda x: blocks.sk_block(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
-    (lambda x: blocks.eca_block(x, k=4), "k=4: k must be an odd number, so that"),
+    (lambda x: blocks.eca_block(x, k=4), "k=4: k must be odd: as many"),
     (lambda x: blocks.bam_block(x), "r=16: r must be a reduction from 1 to C=8"),
     (lambda x: blocks.cbam_block(x), "r=16: r must be a reduction from 1 to C=8"),
     (lambda x: blocks.global_context_block(x), "r=16: r must be a reduction from 1 to C=8"),
@@ -407,26 +416,29 @@ CALLS = [
         lambda x: blocks.fuse_block(x, coarser=[x]),
         "coarser=[(None, 8, 8, 8)]: coarser must be maps, each half as large as the one before",
     ),
-    (lambda x: blocks.fuse_block(x), "coarser=(): coarser must be maps, as finer has none"),
+    (
+        lambda x: blocks.fuse_block(x),
+        "coarser=(): coarser must be one or more maps, because finer is empty",
+    ),
     (lambda x: blocks.dla_block(x, 8, g=2), "g=2: g must be 1 without a width"),
     (lambda x: blocks.dla_root(x, 9, shortcut=True), "f=9: f must be C=8, the channels of x"),
     (
         lambda x: blocks.dla_root(x, 8, seen=[blocks.maxpool(x)]),
-        "seen=[(None, 4, 4, 8)]: seen must be maps as large as x",
+        "seen=[(None, 4, 4, 8)]: seen must be maps of the size of x",
     ),
     (lambda x: blocks.osa_block(x, 9, identity=True), "f=9: f must be C=8, the channels of x"),
     (lambda x: blocks.senet_block(x, 8, width=3), "width=3: width must be an even whole number"),
     (lambda x: blocks.senet_block(x, 8), "se=16: se must be None or a ratio from 1 to f=8"),
-    (lambda x: blocks.fire_module(x, 1), "f=1: f must be an even number"),
-    (lambda x: blocks.fire_module(x, 17), "f=17: f must be an even number"),
+    (lambda x: blocks.fire_module(x, 1), "f=1: f must be even, because"),
+    (lambda x: blocks.fire_module(x, 17), "f=17: f must be even, because"),
     (lambda x: blocks.fire_module(x, 4), "r=8: r must be a reduction from 1 to f=4"),
-    (lambda x: blocks.fire_module(x, 16, bypass="simple"), "f=16: f must be C=8, as x is added"),
+    (lambda x: blocks.fire_module(x, 16, bypass="simple"), "f=16: f must be C=8: x is added"),
     (lambda x: blocks.inv_residual_block(x, 9), "f=9: f must be C=8, the channels of x"),
     (lambda x: blocks.channel_shuffle(x, g=3), "g=3: g must be a divisor of C=8"),
     (lambda x: blocks.ChannelShuffle(0), "groups=0: groups must be a whole number"),
     (lambda x: blocks.ChannelShuffle(3)(x), "groups=3: groups must be a divisor of C=8"),
-    (lambda x: blocks.shufflenet_unit(x, 9), "f=9: f must be C=8 where s=1, else more than C=8"),
-    (lambda x: blocks.shufflenet_unit(x, 8, 2), "f=8: f must be C=8 where s=1, else more than"),
+    (lambda x: blocks.shufflenet_unit(x, 9), "f=9: f must be C=8 if s=1, else more than C=8"),
+    (lambda x: blocks.shufflenet_unit(x, 8, 2), "f=8: f must be C=8 if s=1, else more than"),
     (lambda x: blocks.shufflenet_unit(x, 8, g=3), "r=4: r must be a reduction of f=8 to a"),
     (lambda x: blocks.LayerScale("1"), "value='1': value must be a finite number"),
     (lambda x: blocks.SkipInit("1"), "value='1': value must be a finite number"),
@@ -437,8 +449,8 @@ CALLS = [
     (lambda x: blocks.ws_conv(x, 8, g=3), "g=3: g must be a divisor of f=8 and of C=8"),
     (lambda x: blocks.nf_block(x, 12, width=4), "width=4: width must be a divisor of f/r=6"),
     (lambda x: blocks.GlobalResponseNorm(-1), "epsilon=-1: epsilon must be a number of at least"),
-    (lambda x: blocks.shufflenet_v2_unit(x, 9, 2), "f=9: f must be even: each path makes half"),
-    (lambda x: blocks.shufflenet_v2_unit(x, 10), "f=10: f must be C=8, the channels of x, where"),
+    (lambda x: blocks.shufflenet_v2_unit(x, 9, 2), "f=9: f must be even, because each path"),
+    (lambda x: blocks.shufflenet_v2_unit(x, 10), "f=10: f must be C=8, the channels of x, if"),
     (lambda x: blocks.xception_block(x, 8, widths=(8, 9)), "widths=(8, 9): widths must be a row"),
     (lambda x: blocks.inception_module(x, 2), "f=2: f must be a row of six, or at least 3"),
     (lambda x: blocks.inception_module(x, (1, 2)), "f=(1, 2): f must be a row of six, or at"),
@@ -448,22 +460,22 @@ CALLS = [
     (lambda x: blocks.bn_inception_module(x, ROW, 2), f"f={ROW}: f must be a row that begins"),
     (
         lambda x: blocks.bn_inception_module(x, (0, *ROW[1:]), 2, p="valid"),
-        "p='valid': p must be one that gives the size of pool_p=same",
+        "p='valid': p must be such that all paths have one size, with pool_p='same'",
     ),
     (lambda x: blocks.bn_inception_module(x, ROW, se=21), "se=21: se must be None or from 1 to"),
     (lambda x: blocks.parallel(x), "paths=(): paths must be one or more lists of steps"),
     (
         lambda x: blocks.parallel(x, [(3, 4, 2)], [(1, 4)]),
-        "paths=([(3, 4, 2)], [(1, 4)]): paths must be paths that all end in one size",
+        "paths=([(3, 4, 2)], [(1, 4)]): paths must be paths whose maps all have the same size",
     ),
     (
         lambda x: blocks.aux_head(free(x)),
         "x=(None, None, None, 8): x must be of known H and W",
     ),
-    (lambda x: blocks.grid_reduction(x, k=5, p=1), "p=1: p must be one that gives both the same"),
+    (lambda x: blocks.grid_reduction(x, k=5, p=1), "p=1: p must be such that both paths have one"),
     (lambda x: blocks.inception_v3_b(x, (8, 8, 8)), "f=(8, 8, 8): f must be a whole number or a"),
     (lambda x: blocks.aux_head_v3(x, f=(8,)), "f=(8,): f must be two widths"),
-    (lambda x: blocks.aux_head_v3(free(x), k=None), "k=None: k must be known where H and W of x"),
+    (lambda x: blocks.aux_head_v3(free(x), k=None), "k=None: k must be given, because H and W"),
     (
         lambda x: blocks.inception_resnet_block(x, paths="v3 A"),
         "paths='v3 A': paths must be v1 A, v1 B, v1 C, v2 A, v2 B, v2 C, or a list of paths",
@@ -478,18 +490,18 @@ CALLS = [
         "x1=(None, 9, 8, 8): x1 must be of the size of x2, (None, 8, 8, 8)",
     ),
     (lambda x: blocks.factorized_reduction(x, 1), "f=1: f must be a whole number of at least 2"),
-    (lambda x: blocks.cell_op(x, "1x7_7x1", 3), "f=3: f must be at least 4, as a quarter of it"),
+    (lambda x: blocks.cell_op(x, "1x7_7x1", 3), "f=3: f must be at least 4, because a quarter"),
     (
         lambda x: blocks.cell(x, x, 8, rows=[("sep3", 0, "sep3", "h")], used=[0]),
         "rows=[('sep3', 0, 'sep3', 'h')]: rows must be rows (op, input, op, input)",
     ),
     (
         lambda x: blocks.cell(x, x, 8, 2, rows=blocks.PNASNET_5[0], used=["h", 0]),
-        "used=['h', 0]: used must be numbers of rows, or h and h_prev where s=1",
+        "used=['h', 0]: used must be numbers of rows, or h and h_prev if s=1",
     ),
     (
         lambda x: blocks.nasnet_normal_cell(keras.Input((16, 16, 8)), x, 8),
-        "s_prev=1: s_prev must be 2 where h_prev is twice h",
+        "s_prev=1: s_prev must be 2 if h_prev is twice h",
     ),
     (lambda x: blocks.small_kernels(x, k=4), "k=4: k must be an odd whole number of at least 3"),
     (lambda x: blocks.multi_size(x, k=(3,)), "k=(3,): k must be two or more kernels"),

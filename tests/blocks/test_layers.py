@@ -1,4 +1,4 @@
-"""The vocabulary held to its formulas, over random letters."""
+"""The layers of layers.py follow their formulas, for random letters."""
 
 import math
 
@@ -44,7 +44,7 @@ def built(block, size, c, *args, **kwargs):
 
 
 def shaped(block, size, c, *args, **kwargs):
-    """As built, of weights that have shapes and no values."""
+    """The built model, whose weights have shapes but no values."""
     with keras.StatelessScope(initialize_variables=False):
         x = keras.Input((*size, c))
         return keras.Model(x, block(x, *args, **kwargs))
@@ -135,7 +135,7 @@ def test_multiply_adds(size, k, s, p, g):
 @few
 @given(sizes, kernels, dilations)
 def test_multiply_adds_when_dilated(size, k, d):
-    """Of ones, every multiply-add makes one: dilation changes only how many outputs there are."""
+    """With ones, each multiply-add adds 1; dilation changes only the number of outputs."""
     (h, w), (kh, kw) = fits(size, k, 1, "valid", d), pair(k)
     model = built(conv, size, 4, 6, k, 1, "valid", d, a=None, bias=False)
     model.set_weights([np.ones(v.shape) for v in model.weights])
@@ -204,7 +204,7 @@ def summed(pool, x, weights):
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (2, 3), (8, 7)])
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_a_maximum_is_that_of_padding_with_minus_infinity(k, size):
-    """To the bit, its gradient too, also where pixels are equal; whole numbers add up exactly."""
+    """Bit-identical, its gradient too, also if pixels are equal; whole numbers add up exactly."""
     rng = np.random.default_rng(0)
     x = tf.constant(rng.integers(-4, 4, (2, *size, 3)), "float32")
     weights = rng.integers(1, 99, (2, 10, 10, 3)).astype("float32")
@@ -227,7 +227,7 @@ def test_a_maximum_is_that_of_padding_with_minus_infinity(k, size):
 
 
 def test_a_padded_pool_can_be_quantised(tmp_path):
-    """To 8 bits, all of it: padding with -inf could not be."""
+    """The whole pool can be quantised to 8 bits; padding with -inf could not."""
     if not hasattr(getattr(tf, "lite", None), "Interpreter"):
         pytest.skip("this TensorFlow has no LiteRT")
     x = keras.Input((8, 8, 3), batch_size=1)
@@ -258,7 +258,7 @@ def test_ceil_pools_of_known_sizes():
 
 
 def test_ceil_windows_begin_inside():
-    """Where windows leave gaps, none lies in the padding alone."""
+    """If windows leave gaps, no window lies in the padding alone."""
     x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
     for pool in (maxpool, avgpool):
         np.testing.assert_array_equal(np.squeeze(pool(x, 1, 2, "ceil")), [[0, 2], [8, 10]])
@@ -286,7 +286,7 @@ def kinds(model):
 
 @pytest.mark.parametrize(("block", "pre"), [(conv, False), (conv, True), (sepconv, False)])
 def test_both_orders(block, pre):
-    """n and a behind the convolution, or before it, and with the arithmetic of each."""
+    """n and a come after the convolution, or before it, with the arithmetic of each order."""
     model = built(block, (5, 5), 4, 4, n=BN, **({"pre": True} if pre else {}))
     one = {conv: layers.Conv2D, sepconv: layers.SeparableConv2D}[block]
     around = [layers.BatchNormalization, layers.Activation]
@@ -395,7 +395,7 @@ def test_layer_norm():
 
 
 def test_initialisers():
-    """He's variance beside a norm, Glorot's uniform alone, or the one that is given."""
+    """He's variance with a norm, Glorot's uniform without one, or the given initialiser."""
     for block, names in (
         (conv, ["kernel_initializer"]),
         (dwconv, ["depthwise_initializer"]),
@@ -440,9 +440,9 @@ def test_initialisers():
         (lambda x: sepconv(x, 8, 0), "k", "0", "or a pair"),
         (lambda x: dwconv(x, s=0), "s", "0", "or a pair"),
         (lambda x: dwconv(x, a="swissh"), "a", "'swissh'", "'relu'"),
-        (lambda x: conv(x, 8, s=2, d=2), "d", "2", "1 where s=2"),
-        (lambda x: sepconv(x, 8, s=(1, 2), d=2), "d", "2", r"1 where s=\(1, 2\)"),
-        (lambda x: dwconv(x, s=2, d=(1, 2)), "d", r"\(1, 2\)", "1 where s=2"),
+        (lambda x: conv(x, 8, s=2, d=2), "d", "2", "1 with s=2"),
+        (lambda x: sepconv(x, 8, s=(1, 2), d=2), "d", "2", r"1 with s=\(1, 2\)"),
+        (lambda x: dwconv(x, s=2, d=(1, 2)), "d", r"\(1, 2\)", "1 with s=2"),
         (lambda x: conv(x, 8, p="ceil"), "p", "'ceil'", "'same', 'valid'"),
         (lambda x: conv(x, True), "f", "True", "whole number"),
         (lambda x: conv(x, float("nan")), "f", "nan", "whole number"),
@@ -480,7 +480,7 @@ def test_initialisers():
     ],
 )
 def test_bad_letters(call, letter, value, right):
-    """A ValueError says the letter, its value, and what would be right."""
+    """A ValueError names the letter, its value, and what would be right."""
     with pytest.raises(ValueError, match=f"^{letter}={value}: {letter} must be .*{right}"):
         call(keras.Input((8, 8, 4)))
 
@@ -507,7 +507,7 @@ def test_channels_first_is_refused(block):
     ],
 )
 def test_what_keras_refuses_itself(call, message):
-    """The keywords of its norms."""
+    """Keras itself refuses wrong keywords of its norms."""
     with pytest.raises(ValueError, match=message):
         call(keras.Input((8, 8, 4)))
 
@@ -560,7 +560,7 @@ def test_what_is_good_is_taken():
     ],
 )
 def test_activations_of_2018_to_now(a, formula):
-    """By name, and after a convolution."""
+    """They work by name, and after a convolution."""
     x = np.linspace(-4, 4, 16).astype("float32").reshape(1, 4, 4, 1)
     np.testing.assert_allclose(blocks.act(x, a), formula(x), atol=1e-6)
     i = keras.Input((4, 4, 1))

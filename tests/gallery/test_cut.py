@@ -224,7 +224,7 @@ def test_a_size_that_is_given_stays_a_parameter_with_that_default(cut):
     [
         ({"order": "both"}, "order='both': order must be 'first' or 'last'"),
         ({"f": 0}, "f=0: f must be a whole number of at least 1"),
-        ({"colour": 1}, "colour: block has the options x, f, s, n, order, se, gate"),
+        ({"colour": 1}, "colour: block has no such option; it has x, f, s, n, order, se, gate"),
         (
             {"gate": "nothing"},
             "gate=nothing: gate must be a gate of the library, such as drop_path",

@@ -1,4 +1,4 @@
-"""convbook show: every text stands alone and is what it was cut from."""
+"""convbook show: every text runs alone and does the same as the library."""
 
 import ast
 import json
@@ -286,7 +286,7 @@ def test_a_network_or_a_block_has_each_helper_once():
 
 
 def test_a_path_that_is_gated_is_written_once():
-    """As a function, for the gate, that is called where there is no gate."""
+    """It becomes a function, which the gate gets, and which is called directly without a gate."""
     printed = text(["inverted_residual_block"], {"gate": "drop_path"})
     assert printed.count("dwconv(m, k=k, s=s") == 1
     assert "m = branch(x) if s != 1 or c != f else drop_path(x, branch)\n" in printed
@@ -302,7 +302,9 @@ def test_a_variable_within_a_path_leaves_that_of_outside_its_name():
 
 
 def test_options_need_one_name():
-    with pytest.raises(ValueError, match="se: options need one name, not basic_block, se_block"):
+    with pytest.raises(
+        ValueError, match="se: give options with one name only, not with basic_block, se_block"
+    ):
         text(["basic_block", "se_block"], {"se": 16})
 
 
@@ -322,7 +324,7 @@ def test_a_text_speaks_of_nothing_that_is_not_there():
 
 
 def test_a_choice_without_a_default_is_cut_too():
-    """op of cell_op: no parameter of the text, which is what that operation is."""
+    """op of cell_op is no parameter of the text; the text is that of the chosen operation."""
     found = text(["cell_op"], {"op": "avg3", "s": 2})
     assert "def cell_op(x, f, s=2, *, n=BN_TF):" in found
     assert "m = avgpool(x, k=3, s=s)" in found

@@ -51,7 +51,7 @@ def block(x, f, s, eps, a, bias, same):
 
 
 class Doubled(layers.BatchNormalization):
-    """A norm that answers otherwise than its class says."""
+    """A norm whose outputs differ from those of its class."""
 
     def call(self, x, training=None, mask=None):
         return 2 * super().call(x, training=training)
@@ -118,10 +118,13 @@ def test_what_differs_is_named(options, words):
 
 @pytest.mark.parametrize(
     ("end", "words"),
-    [(None, r"the answers differ by .*, first after stem_bn1"), ("softmax", "reads differs by")],
+    [
+        (None, r"its outputs differ by .*, first after stem_bn1"),
+        ("softmax", "the input of .* differs by"),
+    ],
 )
 def test_a_load_whose_answers_differ_is_undone(end, words):
-    """What no option shows, the answers do; where a softmax says 0 and 1, what it is made of."""
+    """Outputs show what no option shows; if a softmax gives 0 and 1, its inputs do."""
     model = ours()
     before = model.get_weights()
     with pytest.raises(ValueError, match=words):
@@ -152,7 +155,7 @@ def test_no_model(source):
 
 def test_other_sizes():
     with pytest.raises(
-        ValueError, match=r"input_shape=\(64, 64, 3\): the source has \(32, 32, 3\)"
+        ValueError, match=r"input_shape=\(64, 64, 3\): it must be that of the source, \(32, 32, 3\)"
     ):
         from_model(ours(input_shape=(64, 64, 3)), theirs())
 
@@ -206,7 +209,7 @@ def test_an_onnx_graph_is_read_as_a_keras_model_is():
 def test_onnx_of_unknown_sizes_is_refused():
     nodes, values = [onnx_node("Conv", "x k", "y")], {"k": np.zeros((2, 3, 1, 1))}
     for y in ({}, {"y": (1, 2, 0, 4)}):
-        with pytest.raises(ValueError, match="onnx: the size of 'y' is not known in it"):
+        with pytest.raises(ValueError, match="onnx does not give the size of 'y'"):
             read_onnx(nodes, {"x": (1, 3, 4, 4)} | y, values)
     (conv,) = read_onnx(nodes, {"x": (1, 3, 4, 4), "y": (1, 2, 4, 4)}, values)
     assert conv.kind == "convolution"

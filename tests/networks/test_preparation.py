@@ -45,7 +45,7 @@ def by_pillow(x, short, crop, interpolation, first):
     ],
 )
 def test_resized_and_cropped_as_pillow_does(name, short, crop, interpolation, first):
-    """To a level of 256 in a few pixels: Pillow counts with whole numbers."""
+    """Equal up to one of 256 levels in a few pixels, because Pillow computes with integers."""
     x = pretrained.photograph(name)
     found = np.asarray(weights.Preparation(short, crop, interpolation, scale=1.0, first=first)(x))
     off = np.abs(found - by_pillow(x, short, crop, interpolation, first))
@@ -63,7 +63,7 @@ def test_the_modes_are_those_of_keras_applications(mode):
 
 @pytest.mark.parametrize(("crop", "short"), [(224, 256), (227, 256), (160, 183), (299, 342)])
 def test_the_modes_resize_in_proportion(crop, short):
-    """As 256 is to 224; Caffe's networks take 227 of 256."""
+    """The short side is to the crop as 256 to 224; Caffe's networks crop 227 of 256."""
     found = preparations.mode("caffe", crop)
     assert (found.short, found.crop) == (short, crop)
 
@@ -91,7 +91,9 @@ def test_at_another_size_all_is_in_proportion():
     assert CAFFE.at(227) is CAFFE
     assert (CAFFE.at(64).short, CAFFE.at(64).crop, CAFFE.at(64).mean) == (72, 64, CAFFE.mean)
     per_pixel = weights.Preparation(2, 2, mean=np.zeros((2, 2, 3)))
-    with pytest.raises(ValueError, match="size=4: size must be 2: the mean is of each pixel"):
+    with pytest.raises(
+        ValueError, match="size=4: size must be 2, because the mean has a value for each"
+    ):
         per_pixel.at(4)
 
 
@@ -302,5 +304,7 @@ def test_files_without_it_load_as_before(squeezenet, tmp_path):
 
 
 def test_names_that_are_not_as_many_as_classes_are_refused(squeezenet):
-    with pytest.raises(ValueError, match="class_names: 10 names: squeezenet_v1_1 has 1000 classes"):
+    with pytest.raises(
+        ValueError, match="class_names has 10 names; squeezenet_v1_1 has 1000 classes"
+    ):
         weights.prepared(squeezenet[0], CAFFE, weights.class_names("cifar10"))

@@ -1,4 +1,4 @@
-"""Weights of other libraries: the same answers as theirs, and refusals that name the entry."""
+"""Weights of other libraries give their outputs; an error names the entry that does not fit."""
 
 import json
 import sys
@@ -120,7 +120,7 @@ def test_answers_in_single_precision_that_are_off():
 
 
 def test_gates_take_the_same_names():
-    """At survival 1 the gates change nothing."""
+    """With survival 1, gates do not change the outputs."""
     state, x, logits = golden("pcv-resnet20_cifar10")
     model = architectures.create("resnet20", shortcut="B", survival=1.0)
     assert difference(weights.from_torch(model, state), x, logits) < 1e-4
@@ -368,10 +368,10 @@ def test_weights_from_the_hub(monkeypatch):
 
     hub.hf_hub_download = offline
     for name, message in (
-        ("timm/resnet50.tv_in1k", "hub could not be reached.*no network"),
+        ("timm/resnet50.tv_in1k", "hub cannot be reached.*no network"),
         ("timm/resnet50", "the tag of its weights"),
-        ("timm/resnet5.tv_in1k", "timm/resnet5 is none; .*timm/resnet50"),
-        ("timm/resnet18.tv_in1k", "those of resnet18, not of resnet50"),
+        ("timm/resnet5.tv_in1k", "no network for timm/resnet5; .*timm/resnet50"),
+        ("timm/resnet18.tv_in1k", "weights of resnet18, not of resnet50"),
         ("weights.pth", "weights must be None, 'imagenet'"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -456,7 +456,7 @@ def test_a_row_of_names_reads_as_it_says():
 
 
 def test_options_that_a_librarys_weights_need_are_asked_for():
-    """The shapes fit, and the answers would not: 'same' pads otherwise than PyTorch does."""
+    """Shapes would fit but outputs would differ, because 'same' pads differently from PyTorch."""
     state, x, logits = golden("tv-mobilenet_v2")
     model = architectures.create("mobilenet_v2", x.shape[1:])
     before = model.get_weights()
@@ -491,7 +491,7 @@ def test_the_row_that_weights_are_of():
     ten = architectures.create("resnet20", of="pytorchcv/resnet20_cifar100", classes=7)
     assert ten.output_shape == (None, 7)
     for given, message in (
-        (dict(of="torchvision/resnet50"), "of=.*they are those of resnet50, not of resnet20"),
+        (dict(of="torchvision/resnet50"), "of=.*these are weights of resnet50, not of resnet20"),
         (
             dict(of="pytorchcv/resnet20_cifar10", shortcut="A"),
             "shortcut='A': of=.* need shortcut='B'",

@@ -81,5 +81,5 @@ def test_another_is_refused(graph, name, options, words, tmp_path):
 
 def test_no_onnx_model(tmp_path):
     (tmp_path / "a.onnx").write_text("nothing")
-    with pytest.raises(ValueError, match=r"a\.onnx: is not an ONNX model"):
+    with pytest.raises(ValueError, match=r"a\.onnx is not an ONNX model"):
         from_model(architectures.create("lenet5"), tmp_path / "a.onnx")

@@ -38,7 +38,7 @@ def noise(*shape):
 
 
 def network(seed=0, size=SIZE, classes=3, channels=3):
-    """A small network with logits far apart."""
+    """A small network whose logits differ clearly."""
     keras.utils.set_random_seed(seed)
     i = keras.Input((size, size, channels))
     x = layers.Flatten()(conv(i, 4, k=3, p="valid"))
@@ -348,7 +348,7 @@ def test_padding_makes_the_difference():
     [("vgg11", 64, 32), ("alexnet", 67, 32), ("resnet20", 32, 4), ("squeezenet1_1", 64, 16)],
 )
 def test_architectures_become_fully_convolutional(name, size, step):
-    """At its own size the map is one position, which says what the network says."""
+    """At its own size the map has one position, which equals the network's output."""
     model = architectures.create(name, input_shape=(size, size, 3), classes=10)
     found, x = fully_convolutional(model), noise(2, size, size, 3)
     expected = model.predict_on_batch(x)
@@ -361,7 +361,9 @@ def test_architectures_become_fully_convolutional(name, size, step):
 
 def test_what_cannot_become_fully_convolutional():
     lenet = architectures.create("lenet5")
-    with pytest.raises(ValueError, match=r"lenet5 cannot .* a RadialBasis, has no form for maps"):
+    with pytest.raises(
+        ValueError, match=r"lenet5 cannot .* a RadialBasis, has no counterpart on maps"
+    ):
         fully_convolutional(lenet)
     i = keras.Input((8, 8, 3))
     two = layers.add([dense(layers.Flatten()(i), 3), dense(gavgpool(i), 3)])
@@ -539,7 +541,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(argv, words, images, broken,
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Networks that do not fit, beside one that does."""
+    """Networks that do not fit together with the first one."""
     root = tmp_path_factory.mktemp("broken")
     (root / "text.keras").write_text("no model")
     saved(root / "good", network())

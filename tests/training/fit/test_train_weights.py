@@ -26,7 +26,7 @@ CAFFE = weights.Preparation(**pretrained.PREPARATION).at(64)
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory):
-    """A file of SqueezeNet's weights, which says nothing of images."""
+    """A file of SqueezeNet's weights, without the preparation of images."""
     model = architectures.create("squeezenet_v1_1", input_shape=(64, 64, 3))
     weights.from_torch(model, pretrained.squeezenet())
     model.save(path := tmp_path_factory.mktemp("bare") / "w.keras")
@@ -71,7 +71,7 @@ def test_images_are_those_of_the_weights_from_training_to_test(photos, bare, cap
 
 
 def test_a_row_a_file_that_says_it_and_a_run(photos, bare, tmp_path):
-    """Each brings its own preparation; a bare file by --of."""
+    """A published row, a saved model and a run bring their preparation; a bare file has --of."""
     known = weights.prepared_as("torchvision/squeezenet1_1").preparation.at(64)
     found = job(photos, "--weights", bare, "--of", "torchvision/squeezenet1_1").model
     assert (found.preparation.mean, found.preparation.short) == (known.mean, known.short)
@@ -114,7 +114,7 @@ def test_a_model_of_ones_own_brings_what_it_knows(photos, tmp_path):
     ],
 )
 def test_a_bare_file_is_refused_until_it_is_said(told, words, photos, bare, capsys):
-    """As predict and evaluate refuse it, before anything is spent."""
+    """train refuses it before it starts, as predict and evaluate do."""
     argv = ["train", *NET, "--data", photos, "--weights", str(bare), *told, "--out", "x"]
     assert main(argv) == 2
     error = capsys.readouterr().err
@@ -218,7 +218,7 @@ def test_deployed_takes_photographs_of_any_size(bare):
 
 
 def test_deployed_has_one_softmax():
-    """Of a network that ends in one, as a layer or not, or in a nested model."""
+    """No second softmax is added if the network, or a nested model, ends in one."""
     known = weights.Preparation(20, 16)
     inner = architectures.create("resnet20", input_shape=(16, 16, 3), classes=3)
     x = keras.Input((16, 16, 3))
@@ -248,7 +248,7 @@ def test_an_odd_margin_is_cut_in_the_middle(name):
         (
             "shufflenet_v1_g3_0.25x",
             CAFFE,
-            "channelshuffle1, a ChannelShuffle, is not a layer of Keras",
+            "channelshuffle1, a ChannelShuffle, which is no layer of Keras",
         ),
     ],
 )
