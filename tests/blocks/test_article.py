@@ -181,7 +181,7 @@ def test_same_layers_weights_and_outputs(block, args, channels):
 
 
 def test_article_by_keyword():
-    """Its keywords too, save the two whose letter the table of letters gives another name."""
+    """The article's keywords work too, except for two letters that have another name here."""
     x = keras.Input((8, 8, 32))
     assert blocks.conv(x, f=8, k=3, s=2, p="same", d=1, a="relu").shape == (None, 4, 4, 8)
     assert blocks.dense_block(x, f=4, b=2).shape[-1] == 40

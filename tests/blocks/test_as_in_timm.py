@@ -1,4 +1,4 @@
-"""Blocks beside the modules of an independent library: the same weights, the same answers."""
+"""With the same weights, blocks give the outputs of the same modules in timm."""
 
 import keras
 import numpy as np

@@ -128,7 +128,7 @@ def test_saved_and_loaded_gives_the_same(i, tmp_path):
 
 @every_case
 def test_mixed_precision(i, mixed):
-    """Outputs and gradients are finite, and computed in the short type."""
+    """Outputs and gradients are finite, and are computed in float16 or bfloat16."""
     case = CASES[i]
     model = fill(build(case, case.n, case.n))
     with tf.GradientTape() as tape:

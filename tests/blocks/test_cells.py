@@ -77,7 +77,7 @@ def biggest(x, s=1):
 
 
 def normal(p, h, f):
-    """NASNet-A's normal cell as one would write it down without a table."""
+    """NASNet-A's normal cell, written out without a table."""
     p, h = fit(p, f), fit(h, f)
     a = layers.add([sep(h, f, 5), sep(p, f, 3)])
     b = layers.add([sep(p, f, 5), sep(p, f, 3)])
@@ -152,7 +152,7 @@ def test_factorized_reduction(height, width):
 
 
 def test_factorized_reduction_to_an_odd_number():
-    """Both halves rounded down, and a channel of zeros, as AmoebaNet's code."""
+    """Both halves are rounded down, and a channel of zeros is added, as in AmoebaNet's code."""
     model = built(blocks.factorized_reduction, 7)
     assert [c.filters for c in convs(model)] == [3, 3]
     gamma, beta, mean, variance = norms(model)[0].get_weights()
@@ -186,7 +186,7 @@ def test_operations(op, s, chain):
 
 
 def test_gate_leaves_identities_alone():
-    """Eight of the normal cell's ten operations, nine of the reduction's."""
+    """A gate acts on 8 of the normal cell's 10 operations, and on 9 of the reduction cell's."""
 
     def gate(x, op):
         return layers.Dropout(0.5)(op(x))

@@ -28,7 +28,7 @@ def test_squeeze_and_excitation():
 
 
 def test_squeeze_and_excitation_in_a_residual_block():
-    """On the branch, before the addition."""
+    """The branch is weighted before the addition."""
     model = built(blocks.basic_block, 8, se=4)
     (c1, c2), (n1, n2) = convs(model), norms(model)
     m = applied(n2, applied(c2, relu(applied(n1, applied(c1, IMAGES)))))
@@ -46,7 +46,7 @@ def test_squeeze_and_excitation_in_a_residual_block():
 
 
 def test_squeeze_and_excitation_on_an_inception_module():
-    """On the concatenation, all of it."""
+    """The whole concatenation is weighted."""
     row = (4, 3, 8, 2, 4, 4)
     plain, model = built(blocks.inception_module, row), built(blocks.inception_module, row, se=4)
     for mine, theirs in zip(convs(plain), convs(model), strict=True):
@@ -262,7 +262,7 @@ def test_order_of_layers(block, args, kwargs, chain):
 
 
 def test_activations_inside():
-    """What is linear where the paper says so, and what is not."""
+    """Layers are linear exactly where the paper says so."""
 
     def inside(block, *args, **kwargs):
         found = made(built(block, *args, **kwargs), layers.Conv2D, layers.DepthwiseConv2D)
@@ -305,7 +305,7 @@ def test_inception_resnet_scales_its_branch():
 
 
 def test_fire_module_bypass():
-    """The input is added whole ('simple'), or through a linear 1x1 ('complex')."""
+    """The input is added unchanged ('simple'), or through a linear 1x1 ('complex')."""
     model = built(blocks.fire_module, 8, r=4)
     simple = built(blocks.fire_module, 8, r=4, bypass="simple")
     simple.set_weights(model.get_weights())

@@ -1,4 +1,4 @@
-"""gate= means one thing everywhere: gate(x, branch) is what a block adds or concatenates."""
+"""In every block, gate(x, branch) is what the block adds or concatenates."""
 
 import inspect
 from functools import partial
@@ -191,7 +191,7 @@ def shrinks(x, y):
 
 
 def test_a_gate_may_be_any_function():
-    """Such as one that drops the branch for good: the block is then its shortcut."""
+    """A gate that always drops the branch leaves only the shortcut."""
     x = keras.Input((8, 8, 8))
     y = blocks.preact_block(x, 8, gate=lambda x, branch: keras.ops.zeros_like(x))
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
@@ -199,7 +199,7 @@ def test_a_gate_may_be_any_function():
 
 
 def test_two_gates_in_one_fit():
-    """Both kinds, in a net of known and of unknown size, trained."""
+    """A net with both kinds of gate trains, with a known and an unknown input size."""
     for size in (8, None):
         x = i = keras.Input((size, size, 8))
         x = blocks.basic_block(x, 12, 2, gate=stochastic_depth)

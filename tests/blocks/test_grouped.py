@@ -1,4 +1,4 @@
-"""GroupedConv2D is keras.layers.Conv2D with groups, whichever way TensorFlow runs it."""
+"""GroupedConv2D equals keras.layers.Conv2D with groups, in both of its implementations."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ LETTERS = [  # kernel, stride, padding, dilation
 
 @pytest.fixture(params=["direct", "split"])
 def way(request, monkeypatch):
-    """Both of its ways on TensorFlow; by itself it takes the first where that has a gradient."""
+    """Both of its implementations on TensorFlow; by default the first, if that has a gradient."""
     monkeypatch.setattr(GroupedConv2D, "runs_direct", lambda *_: request.param == "direct")
     return request.param
 
@@ -51,7 +51,7 @@ def gradients(call, x, weights):
 
 
 def split(kernel, bias, x, g, letters=LETTERS[0]):
-    """One convolution a group, in the data type of x."""
+    """One convolution for each group, in the data type of x."""
     _, s, p, d = letters
     kernel, bias = tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype)
     groups = zip(tf.split(x, g, axis=-1), tf.split(kernel, g, axis=-1), strict=True)
@@ -89,7 +89,7 @@ def test_gradients_equal_split_and_concatenate(letters, way):
 
 
 def test_block_diagonal(way):
-    """One group's input moves that group's output, all of it, and nothing else."""
+    """The input of one group changes all of that group's output, and nothing else."""
     layer, x = layer_and_input()
     for group in range(4):
         noise = np.zeros(x.shape, "float32")
@@ -168,7 +168,7 @@ def test_config_is_that_of_conv2d():
 
 
 def test_trains_saves_and_loads(tmp_path):
-    """In fit, which compiles the step; and every weight moves."""
+    """fit, which compiles the step, changes every weight."""
     x = keras.Input((8, 8, 8))
     y = GroupedConv2D(8, 3, padding="same", groups=4, activation="relu")(x)
     y = GroupedConv2D(8, 3, strides=2, groups=2)(y)
@@ -185,7 +185,7 @@ def test_trains_saves_and_loads(tmp_path):
 
 
 def test_channels_first_is_left_to_keras(monkeypatch):
-    """Not one of ours runs it; where TensorFlow can, on a GPU, it is Keras' answer."""
+    """Neither of our implementations runs; if TensorFlow can (on a GPU), the output is Keras'."""
     seen = []
 
     def theirs(self, inputs, kernel):

@@ -12,7 +12,7 @@ from convbook.blocks import BN
 
 
 def test_maxout():
-    """The largest of c linear convolutions."""
+    """The output is the maximum of c linear convolutions."""
     model = built(blocks.maxout, 5, c=3)
     kernel, bias = model.get_weights()
     y = (convolve(IMAGES, kernel) + bias).reshape(3, 8, 8, 3, 5)
@@ -28,7 +28,7 @@ def test_maxout():
     ],
 )
 def test_unshared_kernels(block, letters):
-    """At output (i, j) the kernel (i, j), or (i mod tiles, j mod tiles)."""
+    """The output at (i, j) has the kernel (i, j), or (i mod tiles, j mod tiles)."""
     model = built(block, 5, **letters)
     kernel, bias = model.get_weights()
     k, s = letters["k"], letters["s"]
@@ -85,7 +85,7 @@ def test_local_response_normalisation(size, bias, alpha, beta):
 
 @pytest.mark.parametrize("size", [1, 300, 60000])
 def test_local_response_normalisation_of_large_values_in_float16(size):
-    """Squares of 256 and more are not in float16's range; the result is, as of float64."""
+    """Squares of 256 and more exceed float16's range, but the result equals that of float64."""
     keras.config.set_dtype_policy("mixed_float16")
     x = (size * np.random.default_rng(0).uniform(-1, 1, (2, 3, 3, 8))).astype("float16")
     i = keras.Input(x.shape[1:])
@@ -142,7 +142,7 @@ def test_shufflenet_concatenation():
 
 
 def test_shufflenet_v2_keeps_half_of_its_channels():
-    """At every second place, beside what is made of the other half."""
+    """Every second output channel is an unchanged input channel; the others are computed."""
     model = built(blocks.shufflenet_v2_unit, 8)
     kept, made = IMAGES[..., :4], np.array(IMAGES)
     made[..., :4] += 1

@@ -13,7 +13,7 @@ def images(*shape):
 
 
 def test_squash():
-    """Its constants are chosen so that it keeps 1 and -1, LeNet-5, appendix A."""
+    """Its constants are such that it maps 1 to 1 and -1 to -1: LeNet-5, appendix A."""
     np.testing.assert_allclose(lenet.squash(np.array([-1.0, 0.0, 1.0])), [-1, 0, 1], atol=1e-4)
 
 
@@ -42,7 +42,7 @@ def test_partial_conv_refuses_a_bad_table():
     ("variant", "c3"), [(None, [100] * 16), ("c3_fully_connected_softmax", [150])]
 )
 def test_kernels_start_as_the_paper_says(variant, c3):
-    """Evenly within 2.4 / fan-in, appendix A: C1, C3, C5, F6."""
+    """Kernels of C1, C3, C5 and F6 are uniform within 2.4 / fan-in: appendix A."""
     model = architectures.create("lenet5", variant=variant)
     kernels = [w for w in model.weights if w.name == "kernel" and "logits" not in w.path]
     for w, fan_in in zip(kernels, [25, *c3, 400, 120], strict=True):

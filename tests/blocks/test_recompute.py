@@ -1,4 +1,4 @@
-"""Recompute: training as the plain dense block in all but memory, which grows linearly."""
+"""Recompute: a dense block trains as without it, but its memory grows only linearly."""
 
 import json
 
@@ -77,7 +77,7 @@ def test_eager_calls():
 
 
 def test_frozen_batch_norm_normalises_by_its_moving_statistics():
-    """All of the block frozen, or some batch norms of it."""
+    """The whole block is frozen, or some of its batch norms."""
     for chosen in (slice(None), slice(1, 3)):
         models = net(False), net(True)
         for model in models:
@@ -97,7 +97,7 @@ def is_norm(layer):
 
 
 def test_fit():
-    """The weights and moving statistics of the plain net after some steps; and it learns."""
+    """Weights and moving statistics after some steps equal the plain net's; and it learns."""
     codes, found = np.arange(4), []
     for recompute in (False, True):
         model = net(recompute, rate=0.2)
@@ -188,7 +188,7 @@ def kept(b, recompute, r=None):
 
 
 def origin(x):
-    """The tensor that x is but another name for."""
+    """The tensor that x is only another name of."""
     while x.op.type in ("Identity", "IdentityN"):
         x = x.op.inputs[x.value_index]
     return x

@@ -96,7 +96,7 @@ def test_stride_of_a_bottleneck(stride_on):
 
 @pytest.mark.parametrize("r", [None, 4])
 def test_preact_identity(r):
-    """x + conv relu BN conv relu BN x: the sum is neither normalised nor cut off."""
+    """x + conv relu BN conv relu BN x: after the sum there is neither a norm nor a relu."""
     model = built(blocks.preact_block, 8, r=r)
     m = IMAGES
     for conv, norm in zip(convs(model), norms(model), strict=True):

@@ -1,4 +1,4 @@
-"""ResNeXt: its forms are equal, proven by moving weights across."""
+"""ResNeXt: its forms are equal, shown by copying weights from one to another."""
 
 import numpy as np
 import pytest

@@ -47,7 +47,7 @@ def runs(inner):
 
 
 def test_whole_batch_kept_or_dropped():
-    """In training the branch or zeros, for all samples alike, p of the time."""
+    """In training, all samples get the branch with probability p, else zeros."""
     model, inner = gated(0.7)
     expected, kept = inner(IMAGES, training=True).numpy(), 0
     for _ in range(300):
@@ -76,7 +76,7 @@ def test_survival_of_one_is_the_branch():
 
 
 def test_dropped_branch_does_not_run():
-    """Neither in a tf.function nor eagerly: its counter and its batch norm stand still."""
+    """In a tf.function and eagerly, its counter and its batch norm do not change."""
     model, inner = gated()
     mean = norms(inner)[0].moving_mean
     runs(inner).assign(0)
@@ -117,7 +117,7 @@ def test_the_whole_block(f):
 
 
 def test_dropped_branch_does_not_run_in_fit():
-    """Of 64 steps about half; and weights of a branch that never ran never move."""
+    """It runs in about half of 64 steps; weights of a branch that never ran do not change."""
     model, inner = gated()
     model.compile("sgd", "mse")
     runs(inner).assign(0)
@@ -133,7 +133,7 @@ def test_dropped_branch_does_not_run_in_fit():
 
 
 def test_gates_draw_for_themselves():
-    """Two gates of one net agree half of the time, not always, with seeds of their own or none."""
+    """Two gates of a net agree in about half of the steps, with and without their own seeds."""
     x = keras.Input((8, 8, 8))
     y = [blocks.stochastic_depth(x, lambda x: blocks.conv(x, 8)) for _ in range(2)]
     model = keras.Model(x, y)
@@ -150,7 +150,7 @@ def test_seed_repeats_the_draws():
 
 
 def test_gradient_of_a_dropped_branch_is_none_of_the_shortcut():
-    """When dropped, the input's gradient is the shortcut's one; when run, more."""
+    """If the branch is dropped, the input's gradient is the shortcut's, 1; if it runs, more."""
     x = keras.Input((8, 8, 8))
     y = blocks.preact_block(x, 8, gate=partial(blocks.stochastic_depth, seed=3))
     model = fill(keras.Model(x, y))
@@ -195,7 +195,7 @@ def test_saved_and_loaded(tmp_path):
 
 
 def test_seen_into():
-    """Its weights are the model's, and what is regularised in it counts in the model's loss."""
+    """Weights within the gate are the model's, and their regularisation counts in its loss."""
 
     def heavy(x):
         return layers.Conv2D(8, 3, padding="same", kernel_regularizer="l2")(x)
@@ -210,7 +210,7 @@ def test_seen_into():
 
 @pytest.mark.parametrize("survival", [0.25, 0.5, 0.8])
 def test_drop_path(survival):
-    """Each sample by itself kept, over survival, or dropped; in inference nothing happens."""
+    """Each sample alone is dropped, or kept and divided by survival; not in inference."""
     x = np.ones((4000, 2, 2, 3), "float32")
     i = keras.Input((2, 2, 3))
     model = keras.Model(i, blocks.drop_path(i, survival=survival, seed=0))
@@ -223,7 +223,7 @@ def test_drop_path(survival):
 
 
 def test_drop_path_of_a_branch():
-    """Of what the branch makes of x, not of x; survival and seed are given by name."""
+    """It drops the output of the branch, not x; survival and seed are keyword arguments."""
     i = keras.Input((8, 8, 8))
     model = fill(keras.Model(i, blocks.drop_path(i, branch, survival=0.8, seed=0)))
     y = model(IMAGES).numpy()
@@ -236,7 +236,7 @@ def test_drop_path_of_a_branch():
 
 
 def test_a_dropped_branch_of_unknown_size_does_not_run():
-    """In a graph; but one that changes the size runs and counts as zeros."""
+    """In a graph it does not run; a branch that changes the size runs, multiplied by zero."""
     for s, expected in ((1, 0), (2, 1)):
         model, inner = gated(1e-6, shape=(None, None, 8), branch=partial(strided, s=s))
         runs(inner).assign(0)

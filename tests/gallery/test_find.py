@@ -15,7 +15,7 @@ def found(text):
 
 
 def test_names_are_those_of_the_catalog():
-    """They are known without importing it."""
+    """The names are known without importing the catalog."""
     assert names.networks() == architectures.names()
     assert [names.network(name) for name in names.networks()] == [
         architectures.catalog.find(name)[0] for name in architectures.names()
@@ -40,7 +40,7 @@ def test_ideas_and_papers_name_what_there_is():
 
 @pytest.mark.parametrize("name", architectures.names(aliases=False))
 def test_a_network_is_of_its_paper(name):
-    """As facts.json says; where it says nothing, as the other networks of its file are."""
+    """As facts.json says; if it says nothing, as the other networks of its file."""
     label = find.paper_of(name)
     module = next(f for f in architectures.catalog.FAMILIES if name in f.NETS)
     titles = {

@@ -337,7 +337,7 @@ def test_every_architecture_has_an_entry():
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet50", "vgg_D", "nasnet_a_large"])
 def test_the_page_of_a_network(name, monkeypatch):
-    """Its file to the letter, its counts, its paper, its notebook, its figures that differ."""
+    """Its exact file, its counts, its paper, its notebook, and the figures that differ."""
     monkeypatch.setattr(nets, "text", lambda names, options=None: f"{TEXT}# {names} {options}\n")
     found = nets.entry(name, ERRATA)
     code = re.search(r"^````python\n(.*?\n)````$", found, re.M | re.S)[1]
@@ -366,7 +366,7 @@ def test_papers_to_2018_have_their_notebook():
 
 @pytest.mark.parametrize("family", BESIDE, ids=lambda family: family.__name__)
 def test_a_notebook_is_of_its_paper(family):
-    """Which says so: it builds a network of the paper, or has its title."""
+    """The notebook builds a network of the paper, or has its title."""
     (name, *_) = family.NETS
     source = (NOTEBOOKS / "source" / f"{nets.notebook(name)}.py").read_text(encoding="utf-8")
     known = [*family.NETS, *family.ALIASES, facts_of(name)["paper"]["title"]]

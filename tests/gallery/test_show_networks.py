@@ -248,7 +248,7 @@ def test_wrong_options_are_refused_in_one_line(options, words):
     [("efficientnet_b0", {}, "TABLE"), ("densenet121", {"eps": 0.001}, "DEPTHS")],
 )
 def test_the_norms_keywords_stand_above_the_other_tables(name, options, table):
-    """Under one name, also where an option changes one of them."""
+    """The keywords have one name, even if an option changes one of them."""
     text = show.text([name], options)
     assert text.count('"epsilon": 0.001}\n') == 1
     assert text.index("\nN = {") < text.index(f"\n{table} = (") < text.index(", n=N)")

@@ -36,7 +36,7 @@ def smaller(name, options):
 
 
 def skeleton(name, /, **options):
-    """As create, where nothing is computed."""
+    """Like create, but weights have no values and nothing is computed."""
     return bare(name, **smaller(name, options))
 
 
@@ -117,7 +117,7 @@ def test_names_are_the_same_at_every_build(name, options):
 
 
 def test_tensorflow_makes_weights_of_one_name():
-    """Which is quicker; they are apart all the same, also where a graph has only the name."""
+    """One name is quicker; the weights are still separate, even in a graph that has only names."""
     model = create("resnet20_cifar")
     assert {w.value.name for w in model.weights} == {"variable:0"}
     before = model.get_weights()
@@ -228,7 +228,7 @@ def test_survival():
 
 
 def test_drop_path():
-    """Linear in depth; drops samples in training alone."""
+    """The rate grows linearly with depth; samples are dropped only in training."""
     model, plain, x = create("resnet20", drop_path=0.9), create("resnet20"), images((32, 32, 3))
     rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]
     np.testing.assert_allclose(rates, np.arange(1, 10) / 10)
@@ -356,7 +356,7 @@ def test_saving(name, options, tmp_path):
     ],
 )
 def test_every_weight_gets_a_real_gradient(name, options):
-    """Above 1e-4 of the largest in its layer."""
+    """Every gradient is above 1e-4 of the largest in its layer."""
     model = create(name, **options)
     x, y = images(model.input.shape[1:], 8), np.arange(8)
     with tf.GradientTape() as tape:
@@ -571,7 +571,7 @@ FEATURES = {  # a network, its options, and the layers whose outputs its feature
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_features_are_the_networks_own_maps(name, tmp_path):
-    """Of a whole network's weights, read from its file."""
+    """The maps of a body whose weights are read from the whole network's file."""
     options, names = FEATURES[name]
     shape = (96, 96, 3) if name == "googlenet" else SIZES.get(name, (32, 32, 3))
     whole = create(name, input_shape=shape, **options)
@@ -636,7 +636,7 @@ def test_recursion_limit_is_never_lowered():
 
 
 def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
-    """Builds, saves, and loads again where only blocks is known: no other model chains as deep."""
+    """It is built, saved, and loaded where only blocks is imported; no other model is as deep."""
     path = tmp_path / "model.keras"
     run(
         "import sys; from convbook import architectures as a; "

@@ -1,4 +1,4 @@
-"""fold: the same answers with fewer layers, and nothing folded that cannot be."""
+"""fold: the same outputs with fewer layers, and nothing is folded that cannot be."""
 
 import re
 from collections import Counter
@@ -102,7 +102,7 @@ def test_a_member_of_each_family(name):
 
 @pytest.mark.parametrize(("name", "norms", "stay"), [("resnet50", 53, 0), ("densenet121", 121, 62)])
 def test_whole_networks(name, norms, stay):
-    """DenseNet keeps the first of each layer's two, those of its transitions and the last."""
+    """DenseNet keeps the first batch norm of each layer, those of transitions, and the last."""
     model = randomise(architectures.create(name, (32, 32, 3), 7))
     folded = fold(model)
     assert (kinds(model), kinds(folded)) == (norms, stay)
@@ -113,7 +113,7 @@ def test_whole_networks(name, norms, stay):
 
 
 def test_repvgg_is_plain_once_folded():
-    """A 3x3 for each of its blocks, one after the other, and nothing beside them."""
+    """It is a chain of one 3x3 per block, without branches."""
     model = randomise(architectures.create("repvgg_a0", (64, 64, 3), 7))
     folded, x = fold(model), images(model)
     assert difference(model, folded, x) < SAME
@@ -205,7 +205,7 @@ def test_behind_a_concatenation():
 
 @keras.saving.register_keras_serializable("tests")
 class Always(layers.Dropout):
-    """Acts in inference too."""
+    """A layer that acts in inference too."""
 
     def call(self, x, training=False):
         return 2 * x
@@ -287,7 +287,7 @@ def other_strides(x):
 
 
 def strided_same(x):
-    """Where the windows are depends on the size."""
+    """The places of the windows depend on the size."""
     return layers.add([layers.Conv2D(4, k, 2, padding="same")(x) for k in (3, 2)])
 
 
@@ -631,7 +631,7 @@ def test_flat_of_networks(name):
 
 
 def test_it_stands_alone():
-    """No weights in common; a fold of the fold is the same again."""
+    """The folded model shares no weights with the original; folding it again changes nothing."""
     model = fill(keras.Model(i := keras.Input((8, 8, 8)), unit(i)))
     first = fold(model)
     assert not {id(v) for v in model.variables} & {id(v) for v in first.variables}
@@ -696,7 +696,7 @@ def pyramid():
 
 @pytest.mark.parametrize("make", [mixed, pyramid])
 def test_onnx(make, tmp_path):
-    """By Keras' own export, of a new model, of its fold and of its file; all outputs."""
+    """Keras' own export of a new model, of its fold and of its file has all outputs."""
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     model, path = make(), tmp_path / "a.onnx"
@@ -774,7 +774,7 @@ BUGS = {
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_planted_bugs_show(bug, monkeypatch):
-    """On one net that asks for all of it."""
+    """Each planted bug changes the outputs of one net that uses every case."""
     i = keras.Input((8, 8, 3))
     x = conv(layers.add(inner()(i)), 8, n=BN, a=None)
     x = layers.BatchNormalization()(layers.DepthwiseConv2D(3, depth_multiplier=2)(x))

@@ -1,4 +1,4 @@
-"""It learns: a small member of each family here; of all networks, the kept table."""
+"""A small network of each family learns; for all networks, the stored table is checked."""
 
 import ast
 import json
@@ -201,7 +201,7 @@ def test_a_graph_is_of_what_is_trained(monkeypatch):
 
 
 def test_a_network_that_other_code_makes_keeps_its_proof(monkeypatch, capsys):
-    """Not so another graph, or a row that failed."""
+    """A network with another graph, or whose row failed, does not keep its proof."""
     rows = {"lenet5": dict(failures=[], digest="another", graph=graph("lenet5"), loss=0.04)}
     monkeypatch.setattr(command, "kept", lambda: rows)
     monkeypatch.setattr("proofs.prove.prove", lambda name: dict(failures=[], loss=0.01))
@@ -235,7 +235,7 @@ def test_rows_that_do_not_hold_are_found():
 
 
 def test_every_network_has_been_proven():
-    """By some version of its code; make proofs tells which rows are of another, and mends them."""
+    """By some version of its code; make proofs lists the rows of older code and renews them."""
     left_out = {*NETS} - {*table.wanted()}
     assert left_out == {"amoebanet_a_6_448", *table.SCALED}
     assert {*table.stale(table.kept()).values()} <= {"its code has changed"}

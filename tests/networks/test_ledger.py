@@ -1,4 +1,4 @@
-"""The ledger is what was measured, and what was measured is what there is."""
+"""The ledger shows the stored measurements, and these are of today's networks."""
 
 import re
 from copy import deepcopy
@@ -28,7 +28,7 @@ def tables(text):
 
 @pytest.fixture
 def tampered(monkeypatch):
-    """What is kept, to be changed for one test."""
+    """The stored measurements, to be changed in one test."""
     other = deepcopy(ledger.kept())
     for module in (ledger, page):
         monkeypatch.setattr(module, "kept", lambda: other)

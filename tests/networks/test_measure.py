@@ -1,4 +1,4 @@
-"""measure: against formulas, other people's models, and what really reaches an output."""
+"""measure, compared with formulas, other libraries' models, and the pixels that reach an output."""
 
 import keras
 import numpy as np
@@ -278,7 +278,7 @@ def test_two_of_a_kind_within_another():
 
 
 class Foreign(layers.Layer):
-    """Works past Keras, so that nobody can look inside."""
+    """A layer that computes outside of Keras, so that its operations cannot be read."""
 
     def call(self, x):
         return keras.ops.convert_to_tensor(np.asarray(x) @ np.ones((4, 4)))
@@ -327,7 +327,7 @@ def test_what_is_not_counted_is_said(case):
 
 
 def test_a_batch_of_its_own():
-    """The counts are one image's."""
+    """The counts are those of one image."""
     i = keras.Input(batch_shape=(4, 8, 8, 3))
     found = measure(keras.Model(i, layers.Conv2D(2, 3)(i)))
     assert (found.macs, found.activation_bytes) == (36 * 54, 4 * (64 * 3 + 36 * 2))
@@ -349,7 +349,7 @@ APPLICATIONS = [
 
 @pytest.mark.parametrize(("name", "options", "entry"), APPLICATIONS)
 def test_keras_applications(name, options, entry):
-    """Counts and multiply-adds that others found for these models, by other means."""
+    """Counts and multiply-adds that others have computed for these models in other ways."""
     known = {
         i["name"]: i
         for of in architectures.catalog.all_facts().values()
@@ -403,7 +403,7 @@ def test_shared_and_nested():
 
 @pytest.mark.parametrize("shortcut", [False, True])
 def test_gates_saved_before(shortcut):
-    """Those add what goes around them, and their activation, themselves."""
+    """Gates of older files add the shortcut, and apply the activation, themselves."""
     i = keras.Input((8, 8, 4))
     x = keras.Input((8, 8, 4))
     gate = GateOfOld(keras.Model(x, layers.Conv2D(4, 3, padding="same")(x)), 0.5, "relu")

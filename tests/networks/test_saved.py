@@ -1,4 +1,4 @@
-"""Files that earlier versions saved load in a fresh interpreter, and answer as they did then."""
+"""Files that earlier versions saved load in a fresh interpreter, and give the outputs of then."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_answers_as_it_did(loaded, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_is_saved_under_the_names_of_today(loaded, name):
-    """But for the gate that adds the shortcut itself: today's does not."""
+    """Except for the gate that adds the shortcut itself, which today's gate does not."""
     before, now = (registered(folder / f"{name}.keras") for folder in (SAVED, loaded[1]))
     kept = {"blocks>StochasticDepth"}
     assert now == {name if name in kept else re.sub(r"^\w+>", "convbook>", name) for name in before}

@@ -1,4 +1,4 @@
-"""What notebooks set beside a paper: a block's code and its equations, its table, its picture."""
+"""What notebooks show for a paper: a block's code with its equations, its table, its picture."""
 
 import re
 

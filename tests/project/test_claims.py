@@ -81,7 +81,7 @@ def test_equal_multiply_adds_are_equal(name):
 
 @pytest.mark.parametrize("name", KEPT)
 def test_its_notebook_begins_with_what_was_seen(name):
-    """So that text and seeds cannot disagree."""
+    """The head of the notebook has the sentence that the stored runs give."""
     assert claims.sentence(name) in words_of(CLAIMED[name])
 
 
@@ -99,7 +99,7 @@ SMALL = [
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_head_has_the_numbers_of_its_outputs(name):
-    """Of the smaller runs: each number, as a share or in percent, is one of an output, rounded."""
+    """Each number of a smaller run, as a share or in percent, is that of an output, rounded."""
     outputs = " ".join(
         "".join(output.get("text", output.get("data", {}).get("text/markdown", "")))
         for cell in read(name)["cells"]

@@ -64,7 +64,7 @@ def environment(**more):
 
 
 def fresh(*argv, **more):
-    """What a process of its own says, as typed in a shell."""
+    """The output of a command in its own process, as typed in a shell."""
     told = dict(capture_output=True, text=True, env=environment(**more), timeout=300)
     return subprocess.run([sys.executable, *map(str, argv)], **told)
 
@@ -189,7 +189,7 @@ ANSWERED = [
 
 
 def test_nothing_but_the_answer_appears(trained):
-    """TensorFlow's remarks on what it finds are kept away, whatever comes after the import."""
+    """TensorFlow's remarks at the start are not printed, whatever follows the import."""
     argvs = [words.format(run=trained[1]).split() for words in ANSWERED]
     # In one process, which imports TensorFlow once; a line between the answers
     code = f"from convbook.__main__ import main\nfor argv in {argvs}: print(main(argv), '---')"
@@ -225,7 +225,7 @@ def test_tensorflow_speaks_when_asked_to():
 
 
 def test_errors_of_tensorflow_still_come():
-    """Also after the import, at the level that commands set."""
+    """Errors are printed also after the import, at the log level that commands set."""
     code = """
 from convbook import terminal
 terminal.load_keras()
@@ -292,7 +292,7 @@ print(", after", file=sys.stderr)
 
 
 def test_what_python_writes_goes_past_the_filter_at_once():
-    """A bar of progress has no end of line, for which the filter waits."""
+    """A progress bar has no end of line, so the filter must not wait for one."""
     code = """
 import sys, time
 from convbook import terminal
@@ -321,7 +321,7 @@ child.kill()
 
 
 def test_measure_counts_a_saved_model(tmp_path, capsys):
-    """The same as measure; where sizes are unknown, of the input shape that is given."""
+    """The same as measure; if sizes are unknown, for the given input shape."""
     path = tmp_path / "model.keras"
     i = keras.Input((None, None, 3))
     keras.Model(i, dense(gavgpool(conv(conv(i, 4), 8, s=2)), 10)).save(path)

@@ -39,7 +39,7 @@ def follow(step, root):
 
 
 def files():
-    """What a clone has, and what is not committed yet."""
+    """The files of a clone, and files that are not committed yet."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     run = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:

@@ -1,4 +1,4 @@
-"""The guides: their code runs, at small size, and every command that a page shows is accepted."""
+"""The guides' code runs, at small size, and every command that a page shows is accepted."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The house: imports run one way, through convbook, and functions stay short."""
+"""House rules: imports go one way, through convbook, and functions stay short."""
 
 import ast
 import re
@@ -104,7 +104,7 @@ def test_imports_run_one_way_and_functions_are_short(path):
 
 
 def test_an_install_brings_what_is_imported():
-    """All that the installed rooms import is among the dependencies, or in what can be chosen."""
+    """All packages that the code imports are among the dependencies, or the optional ones."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for_users = ("draw", "weights", "onnx", "export", "tfds")
     told = project["dependencies"] + [

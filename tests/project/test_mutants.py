@@ -1,4 +1,4 @@
-"""make mutants: the bugs that it plants, what it calls caught, the page of what it found."""
+"""make mutants: the bugs that it plants, which of them count as caught, and its page."""
 
 import json
 import shutil
@@ -133,7 +133,7 @@ def repository(root, source, tests, limit=900):
 
 
 def test_what_is_caught(tmp_path):
-    """A bug that a test catches, one that is no bug, one that no test looks at until it does."""
+    """A bug that a test catches, one that is no bug, and one that only a later test catches."""
     run = repository(tmp_path, TINY, TESTS)
     said, found = run()
     expected = {

@@ -106,7 +106,7 @@ def test_each_exercise_has_a_blank_cell_before_its_solution(name):
 
 
 def test_a_result_that_two_places_keep_is_the_same():
-    """The wheel has no benchmarks, and notebook 15 plots one."""
+    """Notebook 15 plots a benchmark, but the wheel has no benchmarks, so there are two copies."""
     kept = runner.HERE.parent / "benchmarks" / "results" / "memory.json"
     assert results.kept("memory") == json.loads(kept.read_text(encoding="utf-8"))
 

@@ -76,7 +76,7 @@ def laid_out(folder):
 
 
 def test_wrong_calls_are_found(tmp_path):
-    """With the project's own settings, in code of a user."""
+    """A type checker finds wrong calls in a user's code, with the project's own settings."""
     laid_out(tmp_path)
     (tmp_path / "calls.py").write_text(CALLS)
     expected = {}

@@ -232,7 +232,7 @@ def test_a_notebook_runs_where_only_the_wheel_is(name, kernel, site, monkeypatch
 
 
 def test_an_editable_install_has_the_same_root(source, strange, tmp_path):
-    """The folders of the checkout, as parts of convbook and as nothing else."""
+    """The folders of the checkout are parts of convbook, and not importable by their own names."""
     build = "from setuptools import build_meta; build_meta.build_editable({!r})"
     python("-c", build.format(str(tmp_path)), cwd=source)
     (found,) = tmp_path.glob("*.whl")

@@ -1,4 +1,4 @@
-"""Each run has one backend: TensorFlow's answers are kept, and the other two are held to them."""
+"""Each run has one backend: TensorFlow's outputs are stored, those of the others compared."""
 
 import re
 

@@ -18,7 +18,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 @pytest.mark.parametrize("i", range(len(CASES)), ids=NAMES)
 def test_same_outputs(i, same_on_all):
-    """In inference; and in training, with the moments it leaves, where nothing is random."""
+    """In inference; and if nothing is random, in training, with batch norm's moving statistics."""
     case, model = CASES[i], model_of(i)
     # A batch norm over the means of two images divides by what is hardly more than rounding
     x = images(case, case.n, case.n, batch=8)

@@ -1,4 +1,4 @@
-"""A folded network answers as it did, on each backend, and the same on all."""
+"""A folded network gives the outputs of the original, the same on all backends."""
 
 import keras
 import numpy as np

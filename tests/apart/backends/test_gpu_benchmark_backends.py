@@ -1,4 +1,4 @@
-"""The sides of the GPU's benchmark train as the plain ones do; errors of memory are known."""
+"""Both sides of the GPU benchmark train as plain nets do; out-of-memory errors are recognised."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def model():
 
 
 def weights(net):
-    """Those that the net has now, which on JAX its steps leave in its own state."""
+    """The net's current weights; on JAX, training steps keep them in a state of their own."""
     state = getattr(net, "state", None)
     found = net.model.trainable_variables + net.model.non_trainable_variables
     found = [*state[0], *state[1]] if state else found

@@ -1,4 +1,4 @@
-"""A network that was really trained, in a file of PyTorch: what it says of photographs."""
+"""A trained network from a PyTorch file predicts the right classes of photographs."""
 
 import numpy as np
 import pretrained

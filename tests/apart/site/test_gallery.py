@@ -141,7 +141,7 @@ def test_what_was_copied_runs_in_a_fresh_interpreter(browser, blocks, name, tmp_
 
 @pytest.mark.parametrize("how", ["server", "file"])
 def test_switches_show_another_call(browser, texts, site, how):
-    """Its text, letters, counts and picture; from a server, and with the page opened as a file."""
+    """It shows another text, letters, counts and picture, from a server and from an opened file."""
     browser.get(f"{site.as_uri()}/gallery.html") if how == "file" else browser.open("gallery.html")
     name = "bottleneck_block"
     assert find(browser, f'[data-block="{name}"] .switches')[0].is_displayed()

@@ -72,7 +72,7 @@ def test_no_asset_of_another_host(pages, site):
 
 
 def test_page_is_clean(page, browser, server):
-    """No complaint in the console, nothing of another host, all mathematics set."""
+    """No error in the console, nothing loaded from another host, all formulas rendered."""
     browser.open(page)
     assert browser.errors() == []
     assert [url for url in browser.requested() if not url.startswith(server)] == []
@@ -135,7 +135,7 @@ axe.run({include: document, exclude}, options).then(found => done(found.violatio
 
 
 def test_page_is_accessible(page, browser):
-    """axe-core finds no serious or critical violation; nor, of colours, in the dark."""
+    """axe-core finds no serious or critical violation, nor one of colours in dark mode."""
     browser.open(page)
     still = "document.head.append(Object.assign(document.createElement('style'), {textContent:"
     browser.execute_script(still + "'*, ::before, ::after { transition: none !important }'}))")
@@ -148,7 +148,7 @@ def test_page_is_accessible(page, browser):
 
 @pytest.mark.parametrize("how", ["server", "file"])
 def test_search_finds(how, browser, server, site):
-    """From a server, and with the pages opened as files."""
+    """The search works from a server, and with the pages opened as files."""
     root = server if how == "server" else site.as_uri()
     browser.get(f"{root}/search.html?q=bottleneck")
     links = (By.CSS_SELECTOR, "#search-results ul.search li a")

@@ -1,4 +1,4 @@
-"""Augmentation: exact where it can be, else that draws fill their range and never leave it."""
+"""Augmentation: exact if possible; otherwise draws fill their range and never leave it."""
 
 import files
 import numpy as np
@@ -47,7 +47,7 @@ def test_flip():
 
 @pytest.mark.parametrize(("h", "w", "p"), [(8, 8, 4), (6, 9, 1)])
 def test_pad_crop_is_every_window_of_the_padded_image(h, w, p):
-    """Exactly, and each of them about as often."""
+    """Each window is exact, and all of them are about equally frequent."""
     x = images(3000, h, w)
     found = augment.pad_crop(x, SEED, p=p).numpy()
     padded = np.pad(x, [(0, 0), (p, p), (p, p), (0, 0)])
@@ -95,7 +95,7 @@ def test_random_area_crop():
 
 
 def test_random_area_crop_takes_areas_evenly():
-    """As the paper says: a tenth of the windows in each tenth of the range."""
+    """As in the paper, each tenth of the range has a tenth of the windows."""
     _, _, tall, wide = windows(augment.random_area_crop, 500, 500, aspect=(1.0, 1.0))
     assert (tall == wide).all()
     counts, _ = np.histogram(tall * wide / 250_000, 10, (0.08, 1.0))
@@ -103,7 +103,7 @@ def test_random_area_crop_takes_areas_evenly():
 
 
 def test_random_area_crop_of_a_strip():
-    """What no window fits gets the largest of an allowed ratio, in the centre."""
+    """If no window fits, the largest one of an allowed ratio is cut from the centre."""
     for h, w, tall, wide in ((3, 400, 3, 4), (400, 3, 4, 3), (1, 1, 1, 1)):
         found = windows(augment.random_area_crop, h, w, 20, area=(0.9, 1.0))
         expected = [(h - tall) // 2, (w - wide) // 2, tall, wide]
@@ -288,7 +288,7 @@ def enhanced(f, x, m):
 @pytest.mark.parametrize("name", BY_PIL)
 @pytest.mark.parametrize("m", [-0.9, 0.5])
 def test_rand_augment_operations_are_those_of_pil(name, m):
-    """The paper's, which used PIL; to its rounding."""
+    """The operations equal those of PIL, which the paper used, up to rounding."""
     x = files.picture(1, 24, 30) // 2 + 50
     i, f = BY_PIL[name]
     found = rand.OPERATIONS[i](tf.constant(x / np.float32(255)), tf.constant(m)).numpy()
@@ -335,7 +335,7 @@ def test_rand_augment():
 
 
 def test_rand_augment_draws_the_sign_of_each_strength(monkeypatch):
-    """Of each operation of each image: to the left and to the right, darker and brighter."""
+    """Each operation of each image draws its own sign: left or right, darker or brighter."""
     monkeypatch.setattr(rand, "OPERATIONS", (lambda x, m: x + m,))
     x = np.zeros((400, 2, 2, 1), "float32")
     once = augment.rand_augment(x, SEED, n=1, m=7).numpy()[:, 0, 0, 0]
@@ -374,7 +374,7 @@ def test_plans_that_cannot_be(told, words):
 
 
 def test_every_recipe_is_planned():
-    """Of each network, also of another size: the names and options exist."""
+    """For each network, and for another size, the names and options of its recipe exist."""
     from convbook.training.recipes import recipe
 
     for model in ("resnet50", "vgg_D", "alexnet_grouped", "googlenet", "resnet20_cifar"):

@@ -21,7 +21,7 @@ TWO = {"cat": 8, "dog": 9}
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """The verdicts of the check are kept in a folder of the test's own."""
+    """The results of the check are stored in a folder of this test."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return tmp_path / "keras"
 
@@ -57,7 +57,7 @@ def run(part, start=0, steps=7, share=(0, 1), classes=3, batch=4, seed=5, **augm
 
 
 def in_memory(n=10):
-    """n images of one value each, which says which it is."""
+    """n images, each of one value that identifies it."""
     x = np.broadcast_to(np.arange(n, dtype="float32")[:, None, None, None], (n, 8, 8, 3)) / 16
     return data.Split(x, np.arange(n) % 3)
 
@@ -81,7 +81,7 @@ ALL = dict(random_area_crop={}, colour_jitter={}, mixup={}, cutmix={}, **PLACES)
 
 @pytest.mark.parametrize("source", ["memory", "files", "records"])
 def test_a_batch_depends_on_the_seed_and_the_step_alone(source, tmp_path):
-    """Bit for bit: begun at any step, of a longer run, or put together from shares."""
+    """Bit-identical from any first step, in a longer run, and put together from shares."""
     make = dict(memory=lambda p: in_memory(), files=in_files, records=in_records)[source]
     part, told = make(tmp_path), ALL if source == "memory" else SOME
     x, y = run(part, **told)
@@ -101,7 +101,7 @@ def test_a_batch_depends_on_the_seed_and_the_step_alone(source, tmp_path):
 
 
 def test_each_image_has_its_own_draws(tmp_path):
-    """Of one image eight times in a batch, eight windows; others at the next step."""
+    """One image eight times in a batch gives eight windows, and eight others at the next step."""
     part = in_files(tmp_path)
     part = part.take([0] * 8, part.y[[0] * 8])
     for told in (SOME, dict(scale_jitter=dict(low=16, high=40))):
@@ -193,7 +193,7 @@ def test_statistics():
 
 
 def test_statistics_of_many_files_are_those_of_some(tmp_path, monkeypatch):
-    """Of as many as are enough, evenly spaced, so that no class is left out."""
+    """They are computed from enough files, evenly spaced, so that no class is left out."""
     monkeypatch.setattr(moments, "MOST", 4)
     part = data.load(f"folder:{files.folder(tmp_path / 'f', TWO)}", 8, 3).train
     assert len(part) == 10
@@ -347,7 +347,7 @@ def test_folder_parts(tmp_path):
 
 
 def test_hold_out():
-    """A tenth, at most 10,000, of every class alike."""
+    """A tenth of every class is held out, at most 10,000 images in all."""
     y = np.arange(200_000) % 8
     train, val = hold_out(y)
     assert (len(train), len(val)) == (190_000, 10_000)
@@ -370,7 +370,7 @@ KINDS = {
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_images(kind, channels, tmp_path):
-    """All give the picture, with the channels asked for."""
+    """All formats give the same picture, with the requested channels."""
     x = files.picture(0, 32, 32)
     root = files.folder(tmp_path / "images", TWO)
     (root / "cat" / kind).write_bytes(files.pil(x, *KINDS[kind]))
@@ -424,7 +424,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_image_is_named(name, tmp_path):
-    """Before training; skipped where so told, and listed."""
+    """Broken images are named before training; with --skip-broken they are skipped and listed."""
     root = files.folder(tmp_path / "images", TWO)
     make, why = BROKEN[name]
     (root / "cat" / name).write_bytes(make(files.picture(0)))
@@ -504,7 +504,7 @@ def test_words_that_cannot_be(told, words):
 
 
 def test_the_check_is_made_once(tmp_path, monkeypatch, home):
-    """Of each file, until it changes; what cannot be kept or read is checked again."""
+    """A file is checked once until it changes; if the result cannot be stored, again."""
     root = files.folder(tmp_path / "images", TWO)
     calls = []
     look = check.look
@@ -628,7 +628,7 @@ def test_records_that_cannot_be(tmp_path):
 
 
 def stub(root):
-    """What the trainer asks of tensorflow_datasets."""
+    """A stand-in for the part of tensorflow_datasets that the trainer uses."""
     files.records(
         root / "x-train.tfrecord-0",
         [(files.png(files.picture(i)), i % 2) for i in range(20)],

@@ -108,7 +108,7 @@ def test_a_single_path():
 
 @pytest.mark.parametrize("mode", [0, 0o444])
 def test_a_folder_without_permission_is_named(mode):
-    """Neither listed nor entered; or listed, its files out of reach."""
+    """The folder cannot be listed; or it can be listed, but its files cannot be read."""
     with refused(mode, "dog") as root:
         found = listed(root)
     assert found.files == [f"{root}/cat/3.jpg"]
@@ -121,7 +121,7 @@ def test_a_folder_without_permission_is_named(mode):
 
 
 def test_names_of_any_bytes(tmp_path):
-    """As the system has them; shown on one line."""
+    """File names are kept as the system has them, and shown on one line."""
     name = b"\xff\xfe caf\xc3\xa9\n\x1b[1m.jpg"
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
     (path,) = listed(tmp_path).files

@@ -1,4 +1,4 @@
-"""A stranger's folder is read correctly or refused by name, before it costs anything."""
+"""A folder of images is read correctly, or an error names the problem before training."""
 
 import io
 import json
@@ -31,7 +31,7 @@ TWO = {"cat": 8, "dog": 9}
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """What the check finds is kept in a folder of the test's own."""
+    """The results of the check are stored in a folder of this test."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
 
@@ -99,7 +99,7 @@ def test_a_class_may_be_a_link(photos, tmp_path):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", range(10))
 def test_images_stand_upright(orientation, kind, tmp_path):
-    """As Pillow turns them, the whole and every window; 0 and 9 are no orientations."""
+    """Images are turned as Pillow turns them, whole or in windows; 0 and 9 are no orientations."""
     tag, out = Image.Exif(), io.BytesIO()
     tag[0x0112] = orientation
     Image.fromarray(files.picture(3, 16, 24)).save(out, kind, exif=tag, quality=95)
@@ -115,7 +115,7 @@ def test_images_stand_upright(orientation, kind, tmp_path):
 
 
 def test_upright_images_are_decoded_as_ever(photos, tmp_path):
-    """To the last bit, beside one that is turned."""
+    """Upright images are bit-identical, also next to one that is turned."""
     plain = load(photos).train
     tag = Image.Exif()
     tag[0x0112] = 6
@@ -142,7 +142,7 @@ def deep_png(top, shape=(16, 16)):
 
 @pytest.mark.parametrize("bits", [16, 15, 12, 10, 8])
 def test_sixteen_bits_of_which_some_are_used(bits, photos):
-    """Black to white is the range in use; a whole one is decoded as ever."""
+    """The used range becomes black to white; with all 16 bits in use, nothing changes."""
     encoded, x = deep_png(2**bits - 1)
     (photos / "cat" / "deep.png").write_bytes(encoded)
     images = load(photos)
@@ -206,7 +206,7 @@ BOTH = {"a": 1, "b": 1}
     ],
 )
 def test_what_looks_like_parts_is_asked_about(folders, words, tmp_path):
-    """Never made into classes; no image is checked."""
+    """Such folders never become classes, and no image is checked."""
     for folder in folders:
         files.folder(tmp_path / "photos" / folder, BOTH)
     refused(tmp_path / "photos", *words)
@@ -248,7 +248,7 @@ def test_too_few_is_said_before_a_look_at_any(counts, words, tmp_path, monkeypat
 
 
 def test_a_check_that_refuses_ends_early(tmp_path, monkeypatch):
-    """Behind the first bad images, which it names and counts."""
+    """It ends after the first bad images, which it names and counts."""
     root = files.folder(tmp_path / "images", {"a": 12, "b": 30}, encode=lambda x: b"no image")
     monkeypatch.setattr(check, "AT_ONCE", 4)
     refused(root, "a/0.jpg: neither JPEG nor PNG", "; 12 of 42 images were checked")
@@ -262,7 +262,7 @@ def test_the_check_says_how_far_it_is(photos, monkeypatch, capsys):
 
 
 def test_names_of_any_bytes(photos, capsys):
-    """Read, named and kept; a class too."""
+    """Files and classes with such names are read, named and stored."""
     odd = os.fsencode(photos) + b"/\xff\n"
     os.mkdir(odd)
     for i in range(8):
@@ -279,7 +279,7 @@ def test_names_of_any_bytes(photos, capsys):
 
 
 def test_a_label_that_is_far_outside_is_named(tmp_path):
-    """And makes no classes."""
+    """A label far outside the others is named, and makes no new classes."""
     pairs = [(files.png(files.picture(i, 4, 4)), i % 2) for i in range(20)]
     files.records(tmp_path / "a.tfrecord", [*pairs, (pairs[0][0], 10**9)])
     with pytest.raises(ValueError, match=r"a.tfrecord, record at byte \d+: label 1000000000") as e:
@@ -337,7 +337,7 @@ def test_an_image_that_is_gone_is_named(photos):
 
 
 def test_equal_images_are_told(tmp_path):
-    """Of two classes, of two parts, in one place."""
+    """Equal images in two classes, in two parts, or in one folder are reported."""
     root = tmp_path / "photos"
     for i, part in enumerate(("train", "val", "test")):
         files.folder(root / part, {"a": 3, "b": 3}, seed=i * 100)
@@ -359,7 +359,7 @@ def test_equal_images_are_told(tmp_path):
 
 
 def test_the_fingerprint_is_of_the_content(photos, tmp_path):
-    """At whatever path; other with another image, class, or one image less."""
+    """It does not depend on the path; it changes with an image, a class, or one image fewer."""
     first = data.fingerprint(load(photos))
     moved = tmp_path / "moved"
     photos.rename(moved)
@@ -466,7 +466,7 @@ def test_other_pictures_are_called_by_their_name(photos):
 
 
 def test_facts():
-    """Of the headers, without what colours become."""
+    """Facts come from the headers, without decoding colours."""
     x = files.picture(0, 8, 10)
     kinds = {"L": "grey", "RGB": "RGB", "P": "palette", "LA": "grey with alpha"}
     for mode, colours in (kinds | {"RGBA": "RGB with alpha"}).items():

@@ -139,7 +139,7 @@ def test_of_several_that_are_gone_the_first_is_named():
 
 
 def test_the_lost_worker_is_the_one_that_ceases_to_answer(monkeypatch):
-    """TensorFlow may say that it broke off before its port is closed."""
+    """TensorFlow may report a lost connection before the worker's port is closed."""
     found, asked = Cluster(here(3), 2), []
 
     def listens(worker):

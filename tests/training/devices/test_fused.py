@@ -28,7 +28,7 @@ def drawn(shape=SHAPE, seed=0, dtype="float32"):
 
 
 def layer(kind, shape=SHAPE, **letters):
-    """A layer with weights that are not their first ones."""
+    """A layer whose weights are not their initial values."""
     made = kind(**letters)
     made.build(shape)
     rng = np.random.default_rng(1)
@@ -53,7 +53,7 @@ def both(letters, x, training=True, change=lambda made: None):
 
 
 def kernels(made, x, training=True):
-    """How often the kernel stands in the graph of a layer or model."""
+    """How often the fused kernel occurs in the graph of a layer or model."""
     graph = tf.function(lambda x: made(x, training=training)).get_concrete_function(x).graph
     inner = [n for f in graph.as_graph_def().library.function for n in f.node_def]
     return sum(n.op == KERNEL for n in [*graph.as_graph_def().node, *inner])
@@ -73,7 +73,7 @@ def test_the_same_as_keras(letters, training):
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 4), (2, 1, 1, 4), (1, 7, 1, 1)])
 def test_few_numbers_in_a_channel(shape):
-    """The kernel's variance has one number less below; of one number it is 0."""
+    """The kernel divides the variance by n - 1; for a single number it is 0."""
     for a, b in zip(*both({}, drawn(shape)), strict=True):
         assert np.isfinite(b).all()
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
@@ -171,7 +171,7 @@ def test_norms_inside_other_layers_too(name, options, norms):
 
 
 def test_the_file_is_keras_own(tmp_path):
-    """It loads where there is nothing of this project, and the model goes on as it was."""
+    """It loads without this project's code, as Keras' batch norm, with the model's outputs."""
     model = nets()[0]
     fuse(model)
     synchronize(model)
@@ -248,6 +248,6 @@ for _ in range(20):
 
 
 def test_a_strided_1x1_of_an_image_trains():
-    """Without fuse it ends the process on CPUs with AVX-512."""
+    """Without fuse, such a layer crashes the process on CPUs with AVX-512."""
     done = interpreter.run(CRASH)
     assert done.returncode == 0, done.stderr

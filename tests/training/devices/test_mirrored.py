@@ -136,7 +136,7 @@ print(json.dumps([float(apart), float(wrong)]))
 
 
 def told(program):
-    """What a program prints in a process of its own, as JSON."""
+    """The JSON that a program prints in its own process."""
     run = interpreter.run(program, env=finding())
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -164,7 +164,7 @@ def test_one_message_in_place_of_three():
 
 
 def test_a_large_mean_does_not_cancel():
-    """On maps with a mean of 100 and a variance of 1, where sums of squares leave 1e-4."""
+    """Maps have the mean 100 and the variance 1: sums of squares would be off by 1e-4."""
     variance, answers = told(LARGE)
     assert variance < 2e-6
     assert answers < 5e-5  # 100 itself has a rounding of 8e-6

@@ -44,7 +44,7 @@ def run(folder, workers, **job):
 
 
 def trained(folder, workers, **job):
-    """What each worker says, and its arrays: see the end of train in workers.py."""
+    """The output and the arrays of each worker: see the end of train in workers.py."""
     folder.mkdir()
     codes, logs, _ = run(folder, workers, task="train", **job)
     assert not any(codes), "\n".join(logs)
@@ -55,7 +55,7 @@ def trained(folder, workers, **job):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """What one device says, and its arrays."""
+    """The output and the arrays of one device."""
     (one,), (arrays,) = trained(tmp_path_factory.mktemp("alone") / "one", 1)
     return one, arrays
 

@@ -84,7 +84,7 @@ def test_data_is_not_tuned_while_it_runs():
 
 @pytest.mark.parametrize("devices", range(1, 9))
 def test_no_device_evaluates_nothing(devices):
-    """Whatever the number of images, in batches of about the size that was asked for."""
+    """For any number of images, batches have about the requested size, and no share is empty."""
     for images in range(devices, 300):
         batch = strategy.evaluation_batch(images, devices, most=32)
         assert batch % devices == 0

@@ -93,7 +93,7 @@ def test_runs_of_the_same_name_are_told_apart(tmp_path):
 
 
 def test_a_long_value_is_cut(tmp_path):
-    """At 30 signs, so that a table of several runs fits a screen."""
+    """Values are cut at 30 characters, so that a table of several runs fits a screen."""
     a, b = run(tmp_path / "a", 1, data="x" * 30), run(tmp_path / "b", 1, data="x" * 31)
     assert cells([a, b])["data"] == ["x" * 30, "x" * 27 + "..."]
 

@@ -45,7 +45,7 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(network):
-    """What predict answers to the photographs."""
+    """The output of predict for the photographs."""
     return predicted(network, [pretrained.path_of(name) for name in PHOTOGRAPHS])
 
 
@@ -97,7 +97,7 @@ def class_names(path):
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_photographs(to, network, expected):
-    """Of any size, with the names of the classes."""
+    """Photographs of any size give the right class names."""
     path = exported(network, to)
     for name, p in zip(PHOTOGRAPHS, expected, strict=True):
         (found,) = answers(path, pretrained.photograph(name)[None])["probabilities"]
@@ -259,7 +259,7 @@ def test_int8_of_a_nested_network(tmp_path):
 
 @pytest.mark.parametrize(("images", "step"), [(200, 1), (201, 2), (401, 3)])
 def test_at_most_200_images_are_shown_to_int8(images, step):
-    """Evenly spaced, one at a time, in whole values."""
+    """The images are evenly spaced, and passed one at a time, as integers."""
     x = np.arange(images * 4, dtype="uint8").reshape(images, 2, 2, 1)
     each = int8.shown(data.Split(x, np.zeros(images, int)), lambda x: x)()
     found = [image for (image,) in each]
@@ -406,7 +406,7 @@ def test_refused(argv, words, network, tmp_path, monkeypatch, capsys):
 
 
 def test_a_bare_file_is_asked_about(tmp_path, capsys):
-    """Unless nothing is to be prepared."""
+    """A bare file needs its preparation, unless nothing is to be prepared."""
     architectures.create("resnet20", (32, 32, 3), 4).save(tmp_path / "bare.keras")
     bare = ["export", str(tmp_path / "bare.keras"), "--to", "litert"]
     assert main(bare) == 2

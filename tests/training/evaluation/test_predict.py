@@ -88,7 +88,7 @@ def plain(run):
 
 
 def test_a_bare_file_with_a_preparation(run, plain, capsys):
-    """Classes by number; as many as asked for."""
+    """Classes have numbers instead of names; as many are printed as requested."""
     assert main([str(run / "model.keras"), str(run / "1.png"), "--top", "2", *plain]) == 0
     word, line = capsys.readouterr().out.splitlines()
     assert word.startswith(f"images prepared as for --preparation {run}/plain.json: short side 8")

@@ -31,7 +31,7 @@ def weights(path):
 
 
 def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypatch):
-    """Also if the run was stopped after it and resumed without the file of the best."""
+    """It is kept even if the run was stopped after it and resumed without best.keras."""
     out = tmp_path / "run"
     argv = ["train", *NET, "--data", photos, "--epochs", "3", "--out", str(out)]
     argv += ["--set", "schedule={'name':'rates','shares':[1,500],'each':[0.35],'unit':'runs'}"]
@@ -205,7 +205,7 @@ def test_a_frozen_body_leaves_something_to_train(photos):
 
 
 def test_adamw_decays_beside_the_step(photos):
-    """Kernels alone, and nothing in the gradient."""
+    """Only kernels decay, and the decay is not part of the gradient."""
     told = [*NET, "--data", photos, "--out", "x", "--set", "optimizer=AdamW"]
     told += ["--set", "weight_decay=0.1", "--lr", "0.5", "--set", "schedule={'name':'constant'}"]
     model = compiled(prepare(parse(told)))

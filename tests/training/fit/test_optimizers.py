@@ -132,7 +132,7 @@ def test_rmsprop_gives_the_weights_of_tensorflow_1(momentum, epsilon):
 
 @pytest.mark.parametrize("kind", [TorchSGD, TensorFlowRMSprop])
 def test_configuration(kind):
-    """Saved by name and made again."""
+    """The optimizer is saved by its name, and made again from its configuration."""
     made = kind(learning_rate=0.25, momentum=0.8)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(made))
     assert type(again) is kind
@@ -219,7 +219,7 @@ def test_what_is_decayed(decays, expected):
 
 
 def test_initial_weights():
-    """Deviations and limits as given, biases of 1 where asked, depthwise kernels unchanged."""
+    """Deviations and limits are as given, biases 1 if requested, depthwise kernels unchanged."""
     i = keras.Input((64,))
     x = keras.layers.Dense(512, name="first")(i)
     x = keras.layers.Dense(400, name="second")(x)

@@ -78,7 +78,7 @@ def test_the_same_call_gives_the_finished_run(photos, tmp_path):
 
 
 def test_probabilities_and_logits_learn_the_same(photos, tmp_path):
-    """The loss knows which of the two a model answers."""
+    """The loss fits the model's output, be it probabilities or logits."""
     results = []
     for a in (None, "softmax"):
         keras.utils.set_random_seed(3)
@@ -197,7 +197,7 @@ def test_a_rescaling_further_in_is_no_scaling_of_images(photos, tmp_path):
 
 
 def test_layers_that_are_frozen_stay_so(photos, tmp_path):
-    """Also in a nested model, and with a head that is trained first."""
+    """Layers stay frozen in a nested model too, and if the head is trained first."""
     body = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(4, 3), layers.Flatten()])
     body.trainable = False
     model = keras.Sequential([keras.Input((16, 16, 3)), body, layers.Dense(2)], name="frozen")

@@ -323,7 +323,7 @@ def test_every_recipe_takes_a_step(name):
 
 
 def test_digits():
-    """make train's numbers."""
+    """The recipe of the digits has the values that make train uses."""
     told = recipe("lenet5", "digits")
     expected = dict(
         epochs=40,
@@ -380,7 +380,7 @@ def test_a_recipe_is_ones_own():
 
 
 def test_the_rate_stays_when_the_batch_changes_unless_told():
-    """And a line says which."""
+    """The rate stays unless told otherwise, and a printed line says so."""
     for scale, lr in (("none", 0.1), ("linear", 0.025), ("sqrt", 0.05)):
         told = recipe("densenet121", "imagenet", batch_size=64, lr_scale=scale)
         assert told["lr"] == pytest.approx(lr)

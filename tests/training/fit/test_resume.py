@@ -1,4 +1,4 @@
-"""A run that is interrupted, in whatever way, resumes where it stopped; other options of a run."""
+"""An interrupted run resumes where it stopped; further options of a run."""
 
 import csv
 import errno
@@ -80,7 +80,7 @@ def test_calls_of_fit_cover_every_step_once(start, steps, epoch, cut):
 
 @pytest.mark.parametrize("step", [1, 4, 6, 8])
 def test_sigterm_saves_and_the_same_command_goes_on(step, whole, tmp_path, stop_at, capsys):
-    """Within an epoch and at its end: the weights, history and best epoch of the whole run."""
+    """Stopped anywhere, it ends with the weights, history and best epoch of the whole run."""
     stop_at(step)
     ran(tmp_path, *LENET, code=128 + signal.SIGTERM)
     assert f"SIGTERM at step {step}: saved" in capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(whole, tmp_path, capsys):
 
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys, whole):
-    """At the second epoch's end; half a file is written, and goes."""
+    """The disk is full at the end of epoch 2; the half-written file is deleted."""
     saved, save = [], np.savez
 
     def full(file, **arrays):
@@ -345,7 +345,7 @@ def test_a_folder_with_files_that_cannot_be_read(tmp_path, capsys, monkeypatch):
 
 
 def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
-    """As with imagenet and timm/NAME.TAG, which are downloaded."""
+    """The same as for imagenet and timm/NAME.TAG, but without a download."""
     numpy = pytest.importorskip("safetensors.numpy")
     state, _, _ = golden("pcv-resnet20_cifar10")
     numpy.save_file(

@@ -168,7 +168,7 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
 
 
 def test_of_equally_accurate_epochs_the_one_of_less_loss_is_the_best():
-    """And of equal ones the first."""
+    """Of epochs with equal accuracy and loss, the first is the best."""
     info = dict(best=None, history=[])
     keeper = SimpleNamespace(info=info, of_best=dict, chief=False)
     best = []
@@ -192,7 +192,7 @@ def test_two_runs_do_not_share_a_folder(photos, tmp_path, capsys):
 
 
 def test_the_oldest_checkpoints_go(tmp_path):
-    """By age, not by step; never the one just written."""
+    """The oldest by age, not by step, are deleted, never the one just written."""
     for i, step in enumerate((900, 901, 3, 2)):
         path = checkpoints.save(tmp_path, step, {}, {}, keep=2)
         assert path.exists()
@@ -294,7 +294,7 @@ def test_workers_resume_from_one_folder(tmp_path):
 
 @pytest.mark.parametrize("told", ["lr", "precision", "batch", "fewer", "none"])
 def test_workers_must_agree(told, photos, tmp_path):
-    """Both say what differs, before a folder is made."""
+    """Both workers name the difference, before a folder is made."""
     argv, words = {
         "lr": (["--lr", "0.5"], "--lr 0.5: the chief has 0.1"),
         "precision": (["--precision", "mixed_float16"], "--precision mixed_float16: the chief has"),

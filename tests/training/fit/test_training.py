@@ -315,7 +315,7 @@ def test_the_learning_rate_suits_the_network():
 
 
 def test_batch_norm_follows_a_short_run():
-    """Inception's family averages over thousands of steps, more than these runs have."""
+    """Inception's moving averages span thousands of steps, more than these runs have."""
     model = prepare(options("mobilenet_v2")).model
     assert {layer.momentum for layer in norms.batch_norms(model)} == {0.9}
 
@@ -413,7 +413,7 @@ def apart(model, other):
 
 
 def test_two_devices_give_the_weights_of_one(trained, two_cpus):
-    """To rounding, with synchronized batch norm; validation and test count each image once."""
+    """Up to rounding, with synchronised batch norm; validation and test count each image once."""
     one, history, result = trained(tf.distribute.get_strategy())
     two, two_history, two_result = trained(two_cpus)
     assert apart(one, two) < 1e-12
@@ -426,7 +426,7 @@ def test_two_devices_give_the_weights_of_one(trained, two_cpus):
 
 
 def test_gates_with_synchronised_batch_norm_are_refused_on_several_devices():
-    """Pasted ones too; a layer of another library that has their name is its own affair."""
+    """Pasted gates are refused too; a layer of another library with the same name is not."""
     job = prepare(options("resnet20", "--option", "survival=0.8"))
     config = job.model.get_config()
     exec(show.text(["stochastic_depth"]), {})
@@ -464,7 +464,7 @@ def test_synchronize_sees_into_layers():
 
 @pytest.mark.parametrize("left", [0, 1, 3])
 def test_evaluation_on_two_devices_counts_every_example_once(left, two_cpus):
-    """Whatever is left for the last batch, be it less than one a device."""
+    """Even if the last batch has fewer images than there are devices."""
     n = 16 + left
     rng = np.random.default_rng(0)
     part = data.Split(rng.random((n, 2, 2, 1), "float32"), rng.integers(0, 3, n))
@@ -488,7 +488,7 @@ def test_a_batch_must_divide_among_the_devices(two_cpus):
 
 
 def test_mixed_precision(tmp_path):
-    """Trains in bfloat16 with float32 logits, and the model loads."""
+    """The net trains in bfloat16 with float32 logits, and the saved model loads."""
     argv = ["resnet20", "--size", "8", "--precision", "mixed_bfloat16", "--batch-size", "1149"]
     assert main([*argv, "--epochs", "1", "--out", str(tmp_path)]) == 0
     model = keras.models.load_model(tmp_path / "model.keras")
