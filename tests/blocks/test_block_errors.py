@@ -302,7 +302,7 @@ CALLS = [
     (lambda x: blocks.BlurPool2D(0), "k=0: k must be a whole number"),
     (
         lambda x: blocks.BlurPool2D(3).compute_output_shape((None, 1, 4, 8)),
-        "shape must be of more pixels than half of k",
+        "shape must be higher and wider than half of k",
     ),
     (lambda x: blocks.blurpool(x, k=17), "x=(None, 8, 8, 8): x must be of more than 8 pixels"),
     (lambda x: blocks.blur_block(x, 8, r=9), "r=9: r must be None or a reduction from 1 to f=8"),

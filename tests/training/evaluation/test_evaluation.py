@@ -372,7 +372,7 @@ def test_what_cannot_become_fully_convolutional():
     with pytest.raises(ValueError, match="no dense layer reads the flattened map of 8 x 8"):
         fully_convolutional(keras.Model(i, layers.Flatten()(i)))
     any_size = keras.Input((None, None, 3))
-    with pytest.raises(ValueError, match="must have an input of known size"):
+    with pytest.raises(ValueError, match="must have a known size"):
         fully_convolutional(keras.Model(any_size, gavgpool(conv(any_size, 3))))
 
 
