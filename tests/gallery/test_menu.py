@@ -115,11 +115,11 @@ def test_show_also_knows_helpers_and_layers(name, capsys):
         (["show", "inception"], "nearest: .*inception_module"),
         (["show", "squeeze"], "nearest: .*fire_module"),
         (["show", "se_block", "attention"], "there is no 'attention'; nearest: se_block"),
-        (["show", "se=16"], "give the NAME"),
+        (["show", "se=16"], "type the NAME"),
         (["show", "se_block", "=3"], "'=3' is not NAME=VALUE"),
         (["draw", "Normal_Cell"], "nearest: normal_cell"),
         (["show", "zzzz"], "convbook blocks and convbook nets list them"),
-        (["show", "--whole", "se_block", "r=4"], "r: --whole prints all options; give none"),
+        (["show", "--whole", "se_block", "r=4"], "r: leave options out with --whole"),
         (
             ["show", "inception_resnet_block", "paths=5"],
             "paths=5: paths must be v1 A, .* or a list",

@@ -333,7 +333,7 @@ def test_measure_counts_a_saved_model(tmp_path, capsys):
     assert ["trainable", f"{27 * 4 + 4 + 36 * 8 + 8 + 8 * 10 + 10}"] in rows
     assert ["macs", f"{macs:,}"] in rows
     assert main(["measure", str(path), "se=16"]) == 2
-    assert "se=16: of a saved model only input_shape" in capsys.readouterr().err
+    assert "se=16: a saved model has no option but input_shape" in capsys.readouterr().err
     (tmp_path / "text.keras").write_text("no model")
     assert main(["measure", str(tmp_path / "text.keras")]) == 2
     assert "text.keras cannot be loaded by Keras" in capsys.readouterr().err
