@@ -1,8 +1,9 @@
 """python -m convbook.beside.claims [NAME ...]: claims of the papers, tried on Fashion-MNIST.
 
-Each claim compares networks that differ in what the paper speaks of and in nothing else: the first
-5,000 training images, all 10,000 test images, three seeds.  results/claim_NAME.json keeps every run
-with its time and commit.  A run that is kept is not made again; delete the file to repeat all.
+The networks of a claim differ only in what the claim is about.  They train on the first 5,000
+training images and are tested on all 10,000 test images, with three seeds.  results/claim_NAME.json
+keeps every run with its time and commit.  A kept run is not repeated:
+delete the file to repeat all.
 """
 
 import argparse
@@ -24,7 +25,7 @@ SHIFT = 3  # pixels by which the test images are shifted
 
 
 def loss(smoothing):
-    """Cross-entropy of logits and whole labels."""
+    """Cross-entropy of logits and integer labels."""
     if not smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
@@ -32,9 +33,9 @@ def loss(smoothing):
 
 
 def run(claim, net, rate, seed, data):
-    """What a run gave: its curves, and what the network weighs and computes.
+    """Trains one network: its curves, its number of weights and its multiply-adds.
 
-    Where a network has auxiliary heads, each of their losses counts 0.3, and the curves are those
+    If a network has auxiliary heads, the loss of each has the weight 0.3, and the curves are those
     of the main head.
     """
     x, y, test_x, test_y = data
@@ -68,20 +69,22 @@ def run(claim, net, rate, seed, data):
 
 
 def prepared(claim):
-    """The data of a claim, less the mean of the training images, scaled."""
+    """The data of a claim, minus the mean training image, scaled."""
     x, y, test_x, test_y = claim.data()
     mean = x.mean(axis=0)
     return claim.scale * (x - mean), y, claim.scale * (test_x - mean), test_y
 
 
 def try_claim(name):
-    """Makes the runs of a claim that are not kept yet, and keeps each as it ends."""
+    """Makes the runs of a claim that are not kept yet, and saves each as soon as it ends."""
     claim = CLAIMS[name]
     data = prepared(claim)
     settings = {"images": len(data[0]), "epochs": claim.epochs, "batch": claim.batch}
     kept = results.kept(f"claim_{name}") or {**settings, "rows": []}
     if changed := [key for key in settings if kept[key] != settings[key]]:
-        raise SystemExit(f"claim_{name}.json was run with other {', '.join(changed)}: delete it")
+        raise SystemExit(
+            f"claim_{name}.json holds runs with other {', '.join(changed)}: delete it to run anew"
+        )
     rows = kept["rows"]
     for net, rate, seed in product(claim.nets, claim.rates, SEEDS):
         if not any((r["net"], r["rate"], r["seed"]) == (net, rate, seed) for r in rows):
@@ -91,7 +94,7 @@ def try_claim(name):
 
 
 def runs(name):
-    """{net: its runs at the rate with the lowest final training loss, a seed each}."""
+    """{net: its runs, one per seed, at the rate with the lowest mean final training loss}."""
     rows, best = results.kept(f"claim_{name}")["rows"], {}
     for net in CLAIMS[name].nets:
         of = {rate: [r for r in rows if (r["net"], r["rate"]) == (net, rate)]
@@ -101,7 +104,7 @@ def runs(name):
 
 
 def epochs_until(reached):
-    """The epoch at whose end it is reached for the first time; one more than there are if never."""
+    """The first epoch after which reached is true; if there is none, one more than all epochs."""
     return next((i for i, ok in enumerate(reached, 1) if ok), len(reached) + 1)
 
 
@@ -110,13 +113,15 @@ def to_a_quarter(run):
 
 
 def within_half(run, other):
-    """Half of the epochs less those to the accuracy at which the other run ends, and a half: above
-    0 where they are at most half."""
+    """By how many epochs a run reaches the other's final accuracy before the middle of the run.
+
+    The middle of epochs 1 to 8 is 4.5, so that this is above 0 for at most half of the epochs.
+    """
     return len(run["test"]) / 2 + 0.5 - epochs_until([a >= other["test"][-1] for a in run["test"]])
 
 
 def lost(run):
-    """What a shift takes of the test accuracy, in points."""
+    """The test accuracy, in points, that a run loses if the test images are shifted."""
     return 100 * (run["test"][-1] - run["shifted"])
 
 
@@ -124,63 +129,93 @@ def less(value):
     return lambda run, other: value(run) - value(other)
 
 
-GAINS = {  # of a run over another of the same seed, with its unit
-    "loss": ("in training loss", less(lambda run: run["loss"][-1])),
-    "test": ("points of test accuracy", less(lambda run: 100 * run["test"][-1])),
-    "to_a_quarter": ("epochs to 25 % training error", less(to_a_quarter)),
-    "within_half": ("epochs within half of all", within_half),
-    "lost": (f"points lost by a shift of {SHIFT} pixels", less(lost)),
+GAINS = {  # of a run over another of the same seed: a sentence, its word for > 0 and < 0, the value
+    "loss": (
+        "the training loss of `{more}` ends {by} {way} that of `{less}`",
+        ("above", "below"),
+        less(lambda run: run["loss"][-1]),
+    ),
+    "test": (
+        "the test accuracy of `{more}` ends {by} points {way} that of `{less}`",
+        ("above", "below"),
+        less(lambda run: 100 * run["test"][-1]),
+    ),
+    "to_a_quarter": (
+        "`{more}` reaches 25 % training error {by} epochs {way} `{less}`",
+        ("after", "before"),
+        less(to_a_quarter),
+    ),
+    "within_half": (
+        "`{more}` reaches the final test accuracy of `{less}` {by} epochs {way} the middle of "
+        "its run",
+        ("before", "after"),
+        within_half,
+    ),
+    "lost": (
+        f"a shift of {SHIFT} pixels costs `{{more}}` {{by}} points {{way}} than `{{less}}`",
+        ("more", "less"),
+        less(lost),
+    ),
 }
 
 
 def interval(values):
-    """(mean, half of its 95 % interval) of a few seeds, by Student's t."""
+    """(mean, half the width of its 95 % interval) over the seeds, by Student's t."""
     n = len(values)
     half = t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
     return float(np.mean(values)), float(half)
 
 
 def gains(name):
-    """For each check of a claim (more, less, unit, mean gain, half of its 95 % interval)."""
+    """For each check of a claim (more, less, what, mean gain, half of its 95 % interval)."""
     best = runs(name)
     for what, more, less in CLAIMS[name].checks:
-        unit, gain = GAINS[what]
+        gain = GAINS[what][-1]
         pairs = zip(best[more], best[less], strict=True)
-        yield more, less, unit, *interval([gain(*pair) for pair in pairs])
+        yield more, less, what, *interval([gain(*pair) for pair in pairs])
 
 
 def verdict(mean, half):
-    """Whether a gain that was expected above 0 shows, seed by seed."""
+    """What to call a gain that was expected to be above 0."""
     if mean - half > 0:
-        return "shows"
-    return "is reversed" if mean + half < 0 else "does not show"
+        return "as expected"
+    return "reversed" if mean + half < 0 else "not significant"
 
 
 def sentence(name):
-    """What a claim gave, in the words in which a notebook begins with it."""
+    """The result of a claim, in the words with which its notebook begins."""
     said = []
-    for more, less, unit, mean, half in gains(name):
-        where = "above" if mean >= 0 else "below"
-        by = f"{abs(mean):.2f} ± {half:.2f} {unit}"
-        said.append(f"{more} {where} {less} by {by}, **{verdict(mean, half)}**")
+    for more, less, what, mean, half in gains(name):
+        words, ways, _ = GAINS[what]
+        by, way = f"{abs(mean):.2f} ± {half:.2f}", ways[mean < 0]
+        said.append(
+            f"{words.format(more=more, less=less, by=by, way=way)} (**{verdict(mean, half)}**)"
+        )
     return "; ".join(said)
 
 
 def shown(name):
-    """The sentence of a claim, and its networks with what they cost and where they ended."""
+    """A table of a claim's networks, their cost and their final values; then the sentence."""
     rows = []
     for net, seeds in runs(name).items():
         test, train = (interval([r[key][-1] for r in seeds]) for key in ("test", "loss"))
         said = f"{100 * test[0]:.1f} ± {100 * test[1]:.1f}", f"{train[0]:.3f} ± {train[1]:.3f}"
         cost = seeds[0]["weights"], seeds[0]["macs"]
         rows.append([net, f"{seeds[0]['rate']:g}", *cost, *said])
-    head = ["network", "rate", "weights", "multiply-adds", "test accuracy, %", "training loss"]
+    head = [
+        "network",
+        "learning rate",
+        "weights",
+        "multiply-adds",
+        "test accuracy, %",
+        "training loss",
+    ]
     said = f"Expected: {EXPECTED[name]}.\n\nSeen: {sentence(name)}."
     return Markdown(f"{grid(head, rows)}\n\n{said}")
 
 
 def curves(name, of="loss"):
-    """The figure of a claim: a curve each network, the mean of its seeds, in the band they span."""
+    """The figure of a claim: for each network the mean of its seeds, in a band of their range."""
     labels = {"loss": "training loss", "test": "test accuracy", "accuracy": "training accuracy"}
     label = labels[of]
     fig, ax = plt.subplots()
@@ -192,9 +227,7 @@ def curves(name, of="loss"):
     ax.set(xlabel="epoch", ylabel=label)
     ax.legend()
     ends = ", ".join(f"{n} {np.mean([r[of][-1] for r in s]):.3g}" for n, s in runs(name).items())
-    return figure(
-        fig, f"The {label} by epoch, the mean and the range of three seeds; at the end: {ends}"
-    )
+    return figure(fig, f"The {label} by epoch, mean and range of three seeds; final means: {ends}")
 
 
 def main(argv=None):

@@ -20,11 +20,13 @@
 # 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks have 11 to 19 layers and
 # differ only in the number of convolutions.
 #
-# > **Seen** on Fashion-MNIST, three seeds: 4 layers above 7 layers by 0.19 ± 0.03 in training loss,
-# > **shows**; 7 layers above 10 layers by 0.08 ± 0.01 in training loss, **shows**.
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of `4 layers` ends 0.19 ± 0.03 above
+# > that of `7 layers` (**as expected**); the training loss of `7 layers` ends 0.08 ± 0.01 above
+# > that of `10 layers` (**as expected**).
 # >
-# > **Seen** on Fashion-MNIST, three seeds: two 3x3 above one 5x5 by 2.09 ± 1.40 points of test
-# > accuracy, **shows**; three 3x3 above one 7x7 by 2.81 ± 2.17 points of test accuracy, **shows**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `two 3x3` ends 2.09 ± 1.40 points
+# > above that of `one 5x5` (**as expected**); the test accuracy of `three 3x3` ends 2.81 ± 2.17
+# > points above that of `one 7x7` (**as expected**).
 
 # %%
 import keras

@@ -19,8 +19,8 @@
 # takes long. A residual network still works when one of its blocks is missing. So can we train
 # short networks, with a different random set of blocks for each mini-batch, and test the deep one?
 #
-# > **Seen** on Fashion-MNIST, three seeds: p = 0.5 above p = 1 by 3.01 ± 0.68 points of test
-# > accuracy, **shows**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `p = 0.5` ends 3.01 ± 0.68 points
+# > above that of `p = 1` (**as expected**).
 
 # %%
 from functools import partial

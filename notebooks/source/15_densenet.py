@@ -22,8 +22,8 @@
 # not relearn what another layer has found, and it can be very narrow. Does a network of narrow
 # layers that read everything make better use of its parameters?
 #
-# > **Seen** on Fashion-MNIST, three seeds: dense below residual by 1.10 ± 3.26 points of test
-# > accuracy, **does not show**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `dense` ends 1.10 ± 3.26 points
+# > below that of `residual` (**not significant**).
 
 # %%
 from itertools import pairwise

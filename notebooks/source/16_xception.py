@@ -20,8 +20,8 @@
 # network treat the two kinds of correlation entirely separately, and is it more accurate at the
 # same size?
 #
-# > **Seen** on Fashion-MNIST, three seeds: separable above 3x3 by 0.63 ± 11.24 points of test
-# > accuracy, **does not show**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `separable` ends 0.63 ± 11.24
+# > points above that of `3x3` (**not significant**).
 
 # %%
 import keras

@@ -19,8 +19,8 @@
 # make those cheaper, too. But then the channels of one group never see those of another, no matter
 # how many such layers follow. What if we redistribute the channels between two grouped layers?
 #
-# > **Seen** on Fashion-MNIST, three seeds: shuffled below not shuffled by 0.75 ± 1.62 points of
-# > test accuracy, **does not show**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `shuffled` ends 0.75 ± 1.62 points
+# > below that of `not shuffled` (**not significant**).
 
 # %%
 import keras
