@@ -13,13 +13,21 @@ import numpy as np
 from keras import layers
 
 from convbook import blocks
-from convbook.architectures import densenet, nasnet, preresnet, resnet
+from convbook.architectures import densenet, lenet, nasnet, preresnet, resnet
 from convbook.beside import digits
 from convbook.blocks import BN, conv, dense, gavgpool, maxpool
+from convbook.blocks.lenet import C3, squash
 
 IMAGES = 5_000
+PATHS = [[(1, 8)], [(1, 8), (3, 8)], [(1, 8), (3, 12), (3, 16)]]
 OPERATIONS = "sep3", "sep5", "sep7", "avg3", "max3", "none", "1x7_7x1"
 EXPECTED = {
+    "sharing": "LeNet-5 ends with a higher test accuracy than a net with one hidden layer of 300 "
+    "units, and loses less of it where the test images are shifted by 3 pixels",
+    "fire": "at equal multiply-adds and weights, Fire modules end with a higher test accuracy than "
+    "3x3s alone",
+    "branches": "eight modules of Inception-ResNet end with a lower training loss than the same "
+    "modules without their shortcuts",
     "units": "each at its best rate, relu reaches 25 % training error in fewer epochs than tanh",
     "batch_norm": "at its best rate, batch norm reaches the accuracy at which the same net without "
     "it ends in at most half of the epochs",
@@ -90,6 +98,32 @@ def stages(x, unit, widths=(16, 32, 64), head=gavgpool):
     for i, f in enumerate(widths):
         x = unit(maxpool(x) if i else x, f)
     return dense(head(x), 10, None)
+
+
+def lenet5(x):
+    """On images of 28 x 28 with a border of two pixels, as the paper has its digits."""
+    return dense(lenet.top(lenet.body(layers.ZeroPadding2D(2)(x), C3)), 10, None)
+
+
+def hidden(x):
+    return dense(dense(layers.Flatten()(x), 300, squash), 10, None)
+
+
+def fire(x, f):
+    for _ in range(2):
+        x = blocks.fire_module(x, f, r=4)
+    return x
+
+
+def eight_modules(x, shortcut):
+    """On maps of 7 x 7, 32 channels wide."""
+    x = maxpool(conv(x, 32, k=3, s=2, n=BN), k=3, s=2)
+    for _ in range(8):
+        if shortcut:
+            x = blocks.inception_resnet_block(x, paths=PATHS, n=BN)
+        else:
+            x = conv(blocks.parallel(x, *PATHS, n=BN), 32, k=1)
+    return dense(gavgpool(x), 10, None)
 
 
 def four_layers(x, a):
@@ -221,6 +255,27 @@ def dense_head(x):
 
 
 CLAIMS = {
+    "sharing": Claim(
+        {"LeNet-5": lenet5, "fully connected": hidden},
+        epochs=8,
+        checks=(
+            ("test", "LeNet-5", "fully connected"),
+            ("lost", "fully connected", "LeNet-5"),
+        ),
+    ),
+    "fire": Claim(
+        {
+            "3x3": partial(stages, unit=partial(stack, b=2)),
+            "fire": partial(stages, unit=fire, widths=(32, 64, 140)),
+        },
+        epochs=8,
+        checks=(("test", "fire", "3x3"),),
+    ),
+    "branches": Claim(
+        {key: partial(eight_modules, shortcut=key == "shortcuts") for key in ("shortcuts", "none")},
+        epochs=6,
+        checks=(("loss", "none", "shortcuts"),),
+    ),
     "units": Claim(
         {a: partial(four_layers, a=a) for a in ("relu", "tanh")},
         epochs=8,

@@ -14,6 +14,9 @@ from convbook.beside import claims, lab, results
 from convbook.beside.compared import CLAIMS, EXPECTED
 
 CLAIMED = {  # the notebook that shows each
+    "sharing": "04_lenet5",
+    "fire": "11_squeezenet",
+    "branches": "12_inception_v4",
     "units": "05_alexnet",
     "pooling": "06_network_in_network",
     "depth": "07_vgg",
