@@ -202,11 +202,14 @@ def called(call: str, shapes: tuple[tuple[int, ...], ...],
 
 def menu() -> str:
     """The menu as text: name, what it is, paper, year, trainable weights; then the letters."""
+    import keras
+
     from convbook.blocks import layers
 
     rows = [("block", "what it is", "paper", "year", "weights")]
     for name, row in MENU.items():
-        weights = sum(math.prod(v.shape) for v in example(name).trainable_variables)
+        with keras.StatelessScope(initialize_variables=False):  # only their shapes are read
+            weights = sum(math.prod(v.shape) for v in example(name).trainable_variables)
         rows.append((name, row.what, row.paper, str(row.year), f"{weights:,}"))
     lines = aligned(rows, left=range(4), gap=" ")
     paragraphs = (inspect.getdoc(layers) or "").split("\n\n")

@@ -45,7 +45,9 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
     graph.node_attr.update(FONT, shape="box", style="rounded,filled", color="#666666")
     graph.node_attr.update(fontsize=11, margin="0.12,0.05", height=0.3, width=0.3)
     graph.edge_attr.update(color="#666666", arrowsize=0.6, penwidth=1.2)
-    add(example(block) if isinstance(block, str) else block, graph, graph, {}, [])
+    with keras.StatelessScope(initialize_variables=False):  # a picture shows no values
+        model = example(block) if isinstance(block, str) else block
+    add(model, graph, graph, {}, [])
     with rendering():
         graph.graph_attr["rankdir"] = direction(graph)
         graph.draw(path, prog="dot")

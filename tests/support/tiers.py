@@ -15,6 +15,7 @@ SLOW = {
         "test_as_by_the_table_of_names?xception?": "a MobileNet",
     },
     "test_learning": {
+        "test_a_bias_that_may_stand_still*?inceptionnext_atto*": "those of BAM's stage 2",
         "test_a_bias_that_may_stand_still*?inception_resnet_v2*": "those of BAM",
         "test_a_bias_that_may_stand_still*?bam_resnet18-stage[34]*": "those of stage 2",
         "test_rows_that_do_not_hold*": "the kept rows hold",
@@ -29,6 +30,7 @@ SLOW = {
         "test_every_pair_in_one_file*": "texts are the same; each block at two options",
     },
     "test_gates": {
+        "test_two_gates_in_one_fit": "a step with each",
         "test_what_is_dropped_is_not_computed?[!bdrs]*": "blocks of the ResNet kind, DenseNet's",
         "test_what_is_dropped_counts_as_zeros*": "what a gate returns is what the block has",
         "test_what_a_gate_returns*-None?": "at sizes that are known",
@@ -38,6 +40,8 @@ SLOW = {
         "test_every_benchmark_runs*": "the statistics and pages of all benchmarks",
     },
     "test_architectures": {
+        "test_recursion_limit*": "resnet1202's counts",
+        "test_features_are_the_networks_own_maps?vgg*": "those of ResNets",
         "test_features_of_every_network*": "a network of each kind: FEATURES",
         "test_features_are_the_networks_own_maps?[!rv]*": "those of ResNets and VGG",
         "test_resnet_1202_in_a_fresh_interpreter": "its counts",
@@ -50,6 +54,7 @@ SLOW = {
         "*?amoebanet_a_6_448-at_331?": "at 224",
     },
     "test_resume": {
+        "test_a_deeper_net_begins*": "a library's weights but for the head",
         "test_killed_runs_end_bit_for_bit_alike*": "SIGTERM at steps of each kind",
         "test_sigterm_saves_and_the_same_command_goes_on?8?": "steps 1 to 6",
         "test_sigterm_saves_and_the_same_command_goes_on?6?": "steps 1 to 4",
@@ -60,6 +65,7 @@ SLOW = {
         "test_the_moving_average_is_what_is_saved": "moving averages of test_optimizers",
     },
     "test_train_weights": {
+        "test_a_row_a_file_that_says_it*": "what a run leaves",
         "test_a_frozen_body_is_worth*": "the pixels of training, validation and test",
     },
     "test_show_networks": {
@@ -121,10 +127,45 @@ SLOW = {
             ("pcv-preresnet164bn_cifar10", "pytorchcv's with 18 layers"),
             ("pcv-resneta50b", "timm's ResNet-50-D"),
             ("pcv-shufflenet_g3_w1", "pytorchcv's quarter of the width"),
+            ("timm-dm_nfnet_f1", "F0"),
+            ("timm-hrnet_w18_ssld", "timm's small one"),
+            ("pcv-hrnet_w18_small_v2", "timm's small one"),
+            ("timm-dpn92", "pytorchcv's DPN-68"),
+            ("timm-dpn68*", "pytorchcv's DPN-68"),
+            ("timm-dla102", "DLA-34"),
+            ("timm-dla60x", "DLA-34"),
+            ("timm-resnest50d", "ResNeSt-14"),
+            ("timm-resnetv2_50", "pytorchcv's with 18 layers"),
+            ("pcv-resnet50", "timm's ResNet-50-D"),
+            ("timm-seresnet50", "ECA-ResNet-50-D"),
+            ("timm-cspresnet50", "CSPResNeXt-50"),
+            ("timm-mobileone_s4", "test_fold's; RepVGG A0"),
+            ("timm-inception_next_tiny", "atto"),
+            ("timm-fasternet_t2", "T0"),
+            ("timm-convnext_tiny", "V2 atto"),
+            ("timm-resnetblur50", "blur pooling of its block; ResNet-50-D"),
             ("pcv-shufflenet_g8_w1", "pytorchcv's with 3 groups"),
         )
     },
     "test_sizes": {
+        "test_sizes?nfnet_f0?": "its block",
+        "test_sizes?dpn68?": "its block",
+        "test_sizes?ghostnet_0.5x?": "its block",
+        "test_sizes?xception?": "its block; its counts and sizes",
+        "test_sizes?cspdarknet53?": "its stage",
+        "test_sizes?cspresnet50?": "its stage",
+        "test_sizes?googlenet?": "bn_inception",
+        "test_sizes?regnet_y_200mf?": "its block",
+        "test_sizes?inceptionnext_atto?": "convnext_v2_atto",
+        "test_sizes?sk_resnet18?": "resnet18d",
+        "test_sizes?mobilenet_v4_conv_small?": "mobilenet_v3",
+        "test_sizes?mnasnet_small?": "mobilenet_v2",
+        "test_sizes?ese_vovnet19b_dw?": "its block",
+        "test_sizes?shufflenet_v2_0.5x?": "shufflenet_v1",
+        "test_sizes?bam_resnet18?": "resnet18d",
+        "test_sizes?dla46_c?": "its tree",
+        "test_sizes?resnest14?": "resnet18d",
+        "test_sizes?hrnet*?": "its fuse",
         "test_auxiliary_heads*": "their counts",
         "test_styles_of_nasnet_at_every_size*": "cells of unknown size in test_cells",
         "test_sizes?nasnet_a_cifar_6at768?": "test_cells",
@@ -159,6 +200,10 @@ SLOW = {
         "test_workers_resume_from_one_folder": "two workers that train; resuming on one",
     },
     "test_export": {
+        "test_trained_in_halves?mixed_float16?": "the network in float32",
+        "test_a_bare_file_is_asked*": "the refusals of test_train_weights",
+        "test_the_fastest*": "its measurements; the formats",
+        "test_weights_too_many*": "a network whose weights are constants",
         "test_trained_in_halves?mixed_bfloat16?": "float16",
         "test_trained_in_halves?pasted?": "the network in float16",
         "test_raw?[!o]*": "ONNX; a MobileNet in each format",
@@ -176,6 +221,9 @@ SLOW = {
         "test_a_notebook_runs*?2[0-79]*": "one of them",
     },
     "test_fold": {
+        "test_mobileone_is*": "RepVGG is plain once folded",
+        "test_whole_networks?densenet*": "a ResNet-50",
+        "test_flat_lays*": "networks of a body and a head",
         "test_a_member_of_each_family?[!mr]*": "MobileNets, RegNet, RepVGG and ResNets",
         "test_flat_of_networks*": "gates and nested models laid open",
         "test_mobileone_is*?mobileone_s0?": "S4",
@@ -192,10 +240,15 @@ SLOW = {
         "test_every_check_passes*": "the block is written and found",
     },
     "test_guides": {
+        "test_code_runs?export?": "test_export",
+        "test_code_runs?weights?": "test_weights, test_train_weights",
+        "test_code_runs?networks?": "test_architectures",
         "test_code_runs?distribute?": "the other guides; two workers in test_multiworker",
         "test_code_runs?own_model?": "the other guides",
     },
     "test_recompute": {
+        "test_fit": "a step is the plain block's",
+        "test_a_step_is_the_plain_block_s?letters[12]?": "both at once, and neither",
         "test_two_devices_are_one": "a step on one",
         "test_precisions?mixed*": "float64",
         "test_memory_grows_linearly*": "a step is the plain block's",
@@ -208,9 +261,11 @@ SLOW = {
         "test_cells_of_unknown_size*?zeros*": "'same'",
     },
     "test_fused": {
+        "test_the_file_is_keras_own": "the same as Keras, layer by layer",
         "test_a_network_trains_to_the_same_weights": "a step of each kind of layer",
     },
     "test_claims": {
+        "test_a_run_keeps_the_curves*": "the kept runs have them",
         "test_a_run_keeps_the_curves*?smoothing?": "those of a claim with auxiliary heads",
     },
     "test_grouped": {
@@ -224,6 +279,8 @@ SLOW = {
         "test_the_velocity*two_devices": "that on one",
     },
     "test_training": {
+        "test_the_same_seed_gives*": "batches by seed and step; SIGTERM in test_resume",
+        "test_a_run_that_breaks*": "a loss that is not finite",
         "test_two_devices_give*": "those of test_mirrored",
         "test_plain_batch_norm_on_two_devices*": "two devices of test_mirrored",
         "test_mixed_precision": "a step of blocks in half precision",
@@ -233,6 +290,7 @@ SLOW = {
         "test_keras_applications?DenseNet121*": "the others",
     },
     "test_command": {
+        "test_nothing_but_the_answer_appears": "what is dropped, line by line",
         "test_training_begins_with_a_line*": "nothing but the answer appears",
         "test_nothing_else_appears_on_several_workers": "a run on one, and what is dropped",
         "test_tensorflow_speaks_when_asked_to": "what is dropped, line by line",
@@ -242,11 +300,36 @@ SLOW = {
         "test_random_networks*?[1-9]?": "a seed of ten",
         "test_random_command_lines*-[1-5]?": "a seed of six",
     },
+    "test_own_models": {
+        "test_probabilities_and_logits*": "a model of each trained in place",
+        "test_another_wiring*": "another network is refused",
+    },
+    "test_recipes": {
+        "test_every_recipe_takes_a_step?*_[sml]?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_small?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_large?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_t[12]?": "the same recipe at another width",
+        "test_dropout_and_heads*?amoebanet*": "NASNet's kind in test_cells",
+    },
+    "test_notebooks": {
+        "test_a_run_with_faults*?an answer?": "a claim, a solution",
+    },
+    "test_types": {
+        "test_wrong_calls_are_found": "make lint checks the types of all that is called",
+    },
+    "test_preparation": {
+        "test_loaded_in_a_fresh_interpreter*": "a file loaded in this one",
+    },
+    "test_project": {
+        "test_code_of_the_changelog*": "its commands are accepted",
+    },
     "test_progress": {
         "test_a_line_comes_as_often*": "a line every half minute",
         "test_on_a_terminal*": "a line every half minute",
     },
     "test_data": {
+        "test_a_batch_depends*?records?": "images in memory",
+        "test_shares_are_the_whole?augmentation4?": "one without augmentation",
         "test_a_batch_depends*?files?": "images in memory, and records",
         "test_shares_are_the_whole?augmentation[1-3]?": "the most general two",
     },
