@@ -262,7 +262,7 @@ grid(
 
 # %% [markdown]
 # The first prediction holds by a wide margin. The second is *not* reproduced at this scale: with
-# ResNet's own unit, 34 layers fit the training digits faster (but get six more of the 360 test
+# ResNet's own unit, 34 layers fit the training digits faster (but get a few more of the 360 test
 # digits wrong). In the paper, too, the new unit gains more with depth: little at 110 layers, much
 # at 1001. The paper gives these errors (in %):
 
