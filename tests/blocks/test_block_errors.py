@@ -254,7 +254,7 @@ EVEN = [name for name in FUNCTIONS if KERNELS & {*parameters(name)} and name not
 
 @pytest.mark.parametrize("name", EVEN)
 def test_an_even_kernel_keeps_the_size_or_is_refused_by_name(name):
-    """Where 3 and 5 keep it; with either padding.  The letters leave the size to their p."""
+    """If kernels of 3 and 5 keep the size, 4 keeps it too, or the error names k or p."""
     paddings = ({"p": "same"}, {"p": 1}) if "p" in parameters(name) else ({},)
     for key in KERNELS & {*parameters(name)}:
         size, larger = (refusal(name, {key: k})[0] for k in (3, 5))
@@ -614,7 +614,7 @@ def test_what_is_not_in_the_signature_is_a_type_error(call):
 
 
 def test_positions_are_those_of_the_article():
-    """Else only of tensors, f and s; of what is no block, of the one thing that it is about."""
+    """Elsewhere only tensors, f and s are positional, and the main argument of a helper."""
     own = {
         "bottleneck": "x f r",
         "naive_inception_module": "x f",

@@ -133,7 +133,7 @@ def test_every_block_with_a_gate_is_here():
 
 @every_call
 def test_what_a_gate_returns_is_what_the_block_has(name, call, size):
-    """In inference: half of each branch, or the branch.  Gates as they are, nothing bound."""
+    """In inference, stochastic depth gives half of each branch, drop path the branch itself."""
     c = keras.Input((1, 1, 1))
     expected = answers(call, model_of(name, call, size, scaled(c), c), training=False)
     for gate, share in ((stochastic_depth, 0.5), (drop_path, 1)):
@@ -143,7 +143,7 @@ def test_what_a_gate_returns_is_what_the_block_has(name, call, size):
 
 @every_call
 def test_what_is_dropped_counts_as_zeros(name, call, size):
-    """In training.  Gates with a survival bound to them."""
+    """In training, with gates that drop every branch."""
     expected = answer(call, model_of(name, call, size, scaled(0)), training=True)
     for gate in (stochastic_depth, drop_path):
         model = model_of(name, call, size, partial(gate, survival=1e-6))
@@ -164,9 +164,9 @@ class Counter(layers.Layer):
 
 @every_call
 def test_what_is_dropped_is_not_computed(name, call, size):
-    """Of a size not known with a stride it is, and masked; as many gates as the block's own paths.
+    """Only a strided branch of unknown size is computed, and masked.
 
-    An identity of a cell has none.
+    A block has one gate for each of its paths, except identities of a cell.
     """
     counters, strided = [], []
 

@@ -303,7 +303,7 @@ def test_both_orders(block, pre):
 
 
 def test_one_layer_without_norm():
-    """As in the article: the activation is the layer's own.  With a norm it cannot be."""
+    """Without a norm, the activation is part of the convolution, as in the article."""
     for block in (conv, sepconv, dwconv):
         args = () if block is dwconv else (4,)
         (layer,) = built(block, (5, 5), 4, *args).layers[1:]
@@ -368,7 +368,7 @@ def test_batch_norm_in_training():
 
 
 def test_group_norm():
-    """Each image and group of channels by its own moments, in training or not."""
+    """Each image and group of channels is normalised by its own moments, in training or not."""
     model = built(conv, (5, 5), 4, 8, a=None, n={"groups": 2})
     x, (kernel, gamma, beta) = image(model), model.get_weights()
     y = convolve(x, kernel).reshape(2, 5, 5, 2, 4)
@@ -380,7 +380,7 @@ def test_group_norm():
 
 
 def test_layer_norm():
-    """Each pixel by the moments of its own channels, in training or not."""
+    """Each pixel is normalised by the moments of its channels, in training or not."""
     model = built(conv, (5, 5), 4, 8, a=None, n=LN)
     x, (kernel, gamma, beta) = image(model), model.get_weights()
     y = convolve(x, kernel)

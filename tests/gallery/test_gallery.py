@@ -155,7 +155,7 @@ def test_of_many_combinations_there_are_two_options_at_a_time():
 
 
 def test_a_call_of_the_switches_is_the_call_that_is_drawn():
-    """Of the same options as the text's, on inputs and with arguments that show them."""
+    """The drawn call has the options of the text, and inputs that show their effect."""
     found = {frozenset(c.chosen.items()): c for c in switches.combinations("bottleneck_block")}
     call = found[frozenset({("shortcut", "'A'"), ("stride_on", "'3x3'")})]
     assert call.call.startswith("bottleneck_block(x, 64, 2, s")

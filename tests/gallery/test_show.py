@@ -140,8 +140,8 @@ def test_two_pasted_texts_never_disagree():
 
 @pytest.mark.parametrize("lot", range(4))
 def test_every_pair_in_one_file_builds_both(lot):
-    """In either order.  What has no block of the other's name is the same text in both, as the test
-    above holds; of the rest each pair is pasted and built."""
+    """In either order.  Texts without a block in common are the same in both, as the test above
+    shows; each of the other pairs is pasted and built."""
     names = {
         id(call): {found.name for found in parts if isinstance(found, Own)}
         for call, _, parts in own_texts()
@@ -294,7 +294,7 @@ def test_a_path_that_is_gated_is_written_once():
 
 
 def test_a_variable_within_a_path_leaves_that_of_outside_its_name():
-    """Of a gated path, which is a function in the block: its width is not the block's f."""
+    """A gated path is a function within the block, and does not reassign the block's f."""
     for name in ("sk_block", "resnest_block"):
         lines = text([name], {"gate": "drop_path"}).splitlines()
         inside = [line.strip() for line in lines if line.startswith(" " * 8)]

@@ -467,7 +467,7 @@ def test_every_option_of_every_network_has_its_type():
 
 
 def test_what_drops_a_path_for_a_sample_may_do_so_for_a_batch():
-    """But where all paths are dropped, as in Inception's modules and cells, not one of two."""
+    """Networks have both options or none, except Inception's and those of cells."""
     modules = ("googlenet", "bn_inception", "se_inception_bn", "inception_v3", "inception_v4")
     cells = ("nasnet", "amoebanet", "pnasnet")
     for name, net in NETS.items():
@@ -589,7 +589,7 @@ def test_features_are_the_networks_own_maps(name, tmp_path):
 
 
 def test_features_with_a_head_of_ones_own():
-    """As many maps at any size, down to one pixel; trained through."""
+    """Any size gives as many maps, down to one pixel, and the head trains."""
     free = create("resnet18", features=True, input_shape=(None, None, 3), name="backbone")
     small = create("resnet18", features=True, input_shape=(8, 8, 3))
     assert [x.shape[1] for x in small.outputs] == [4, 2, 1, 1, 1]

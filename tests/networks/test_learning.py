@@ -123,7 +123,7 @@ def test_a_weight_without_use_is_found():
 
 @pytest.mark.parametrize("net", sorted({net for net, _ in CANCELLED}))
 def test_a_bias_that_may_stand_still_is_cancelled(net):
-    """Whatever it is, the body answers the same in training; a bias beside it matters."""
+    """Random values for it do not change the body's output in training; another bias does."""
     whole = {"scale": 1.0} if net.startswith("inceptionnext") else {}  # else 1e-6
     model = create(net, sized(net), top=False, **whole)
     x, _ = digits(sized(net))
@@ -183,7 +183,7 @@ def test_a_digest_covers_what_builds_a_network():
 
 
 def test_a_graph_is_of_what_is_trained(monkeypatch):
-    """The same at each build; another of a changed first value, or code of a layer of ours."""
+    """The digest repeats; it changes with an initial value, or with the code of our layers."""
     names = "lenet5", "squeezenet_v1_1", "alexnet_grouped"
     first = {name: graph(name) for name in names}
     assert {name: graph(name) for name in reversed(names)} == first
@@ -235,7 +235,7 @@ def test_rows_that_do_not_hold_are_found():
 
 
 def test_every_network_has_been_proven():
-    """By some version of its code; make proofs lists the rows of older code and renews them."""
+    """Every network has a row of some version of its code; make proofs renews older rows."""
     left_out = {*NETS} - {*table.wanted()}
     assert left_out == {"amoebanet_a_6_448", *table.SCALED}
     assert {*table.stale(table.kept()).values()} <= {"its code has changed"}

@@ -49,7 +49,7 @@ def test_layers(shape, layer, weights, macs):
 
 
 def test_weights_without_values_are_counted_and_not_drawn():
-    """Of a model that was made for its shapes alone, in a layer that is looked into."""
+    """Counting a model that was built for its shapes alone draws no initial values."""
     drawn = []
 
     def draw(shape, dtype=None):

@@ -87,7 +87,7 @@ def test_every_name_of_before_is_in_a_file():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_as_it_did(loaded, name):
-    """Also in training, with the same draws; after a step of its optimizer; and saved once more."""
+    """It gives the outputs of then: in training, after a step, and saved once more."""
     assert max(loaded[0][name].values()) < 1e-6
 
 

@@ -97,7 +97,7 @@ def test_the_same_weights_give_the_same_logits(file):
     ],
 )
 def test_the_entries_of_a_big_network_are_its_weights(file, monkeypatch):
-    """Each of the shape that is asked for, where the answers are left to make test-slow."""
+    """Every weight gets an entry of its shape; make test-slow compares the outputs."""
     data, given = np.load(GOLDEN / f"{file}.npz"), []
     shapes = [json.loads(str(shape)) for shape in data["shapes"]]
     state = {str(n): np.broadcast_to(0.0, s) for n, s in zip(data["names"], shapes, strict=True)}
@@ -602,7 +602,7 @@ def test_a_head_of_other_classes_is_left_out_of_a_body(tmp_path):
 
 
 def test_a_first_kernel_for_images_of_other_channels():
-    """Of one channel its kernel answers as three equal ones; of six as each of them twice."""
+    """One channel gives the output of three equal ones; six, of each channel twice."""
     state, x, _ = golden("pcv-resnet20_cifar10")
     model = weights.from_torch(architectures.create("resnet20", shortcut="B"), state)
     grey = x[..., :1]

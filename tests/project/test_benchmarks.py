@@ -90,7 +90,7 @@ def test_lines_say_what_rows_say():
 
 
 def test_rounds_run_all_sides_forth_and_back(monkeypatch):
-    """Each once unseen, then as often as fills the least time; what is quick runs once before."""
+    """Each runs once untimed; then quick ones run more often in a round, in changing order."""
     ran, now = [], [0.0]
     monkeypatch.setattr(deploy.time, "perf_counter", lambda: now[0])
 

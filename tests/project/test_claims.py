@@ -227,7 +227,7 @@ def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatc
 
 @pytest.mark.parametrize("name", lab.EXPERIMENTS)
 def test_every_run_of_the_lab_is_kept(name):
-    """So make experiments repeats none."""
+    """All runs are stored, so that make experiments repeats none."""
     rows, runs = (
         results.kept(f"lab_{name}")["rows"],
         [which for which, _ in lab.EXPERIMENTS[name]()],

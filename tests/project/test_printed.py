@@ -34,7 +34,7 @@ def test_cells_are_text_and_rows_are_whole(name, table):
 
 
 def test_an_error_that_a_kept_table_prints_is_in_that_table():
-    """By the title of the paper and the name of the table, in every network of the paper."""
+    """Errors and tables are matched by the paper's title and the table's name."""
     cells = {}
     for name, table in TABLES:
         key = FACTS[name]["paper"]["title"], table["where"]

@@ -216,7 +216,7 @@ print(os.listdir())"""
 
 @pytest.mark.parametrize("name", notebooks.names())
 def test_a_notebook_runs_where_only_the_wheel_is(name, kernel, site, monkeypatch):
-    """With its claims and the solutions of its exercises, in an empty folder."""
+    """It runs in an empty folder, with its claims and the solutions of its exercises."""
     text_of = notebooks.text_of
 
     def located(name):

@@ -29,7 +29,7 @@ def test_a_network_of_each_family_is_here():
 
 @pytest.mark.parametrize("name", NAMES.split())
 def test_same_logits(name, same_on_all):
-    """From the same weights, named and ordered alike; relative to the largest logit."""
+    """The same weights give the same logits, relative to the largest one."""
     model = fill(architectures.create(name, sized(name), 10))
     for layer in model.layers:
         if isinstance(layer, layers.DepthwiseConv2D):  # reads one channel, where fill counts all

@@ -151,7 +151,7 @@ def test_centre_crop(h, w, size, short, expected):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_decode_gives_the_window(channels):
-    """Of a PNG and of a grey JPEG exactly; of a JPEG in colour to libjpeg's interpolation."""
+    """Exact for PNG and grey JPEG; for colour JPEG, up to libjpeg's interpolation."""
     for encode, exact in ((files.png, True), (files.jpeg, channels == 1)):
         encoded = encode(files.picture(0, 61, 83))
         whole = tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE").numpy()

@@ -173,7 +173,7 @@ def test_what_cannot_be_shared():
 
 
 def test_statistics():
-    """Of the pixels in [0, 1]; mean subtracted and standardised images have those of none."""
+    """Statistics of pixels in [0, 1]; standardised images have the mean 0 and the deviation 1."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (300, 8, 8, 3)).astype("uint8")
     x[..., 1] = x[..., 0] // 2 + x[..., 1] // 4
@@ -218,7 +218,7 @@ def test_batches_of_a_larger_image(tmp_path):
 
 
 def test_training_batches_are_normalised(tmp_path):
-    """As those of evaluation, before pad_crop: its zeros are the mean."""
+    """They are normalised as in evaluation, before pad_crop, so that its zeros are the mean."""
     part = in_memory()
     options = argparse.Namespace(batch_size=10, seed=0, augmentation=dict(subtract_mean=True))
     told = dict(statistics=data.statistics(part))
@@ -290,7 +290,7 @@ def test_fashion_mnist_of_the_system(monkeypatch):
 
 
 def test_fashion_mnist_that_is_nowhere(keras_files, monkeypatch, tmp_path):
-    """Both ways to get it, in one line."""
+    """The error has both ways to get it, in one line."""
     monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path / "none")
     with pytest.raises(ValueError, match=r"keras\.datasets could not load it: ") as refused:
         data.load("fashion_mnist", 28, 1)
@@ -560,7 +560,7 @@ def test_tfrecord(tmp_path):
 
 
 def test_tfrecord_labels(tmp_path):
-    """From 1, as ImageNet's: --first-label; or each that is out of range is named."""
+    """Labels from 1, as ImageNet's, need --first-label; labels out of range are named."""
     told = shards(tmp_path, labels=lambda i: i % 3 + 1)
     with pytest.raises(ValueError, match=r"class labelled 0: no image to train on .*first-label"):
         data.load(told, 16, 3)

@@ -488,7 +488,7 @@ LENET = [*files.LENET, "--epochs", "1", "--batch-size", "8", "--no-tensorboard"]
 
 
 def test_a_run_keeps_its_passport(photos, tmp_path, capsys):
-    """And says what it would say; classes count alike where asked for, as in the result."""
+    """A run prints and stores it; class weights are applied, and are in the result."""
     files.folder(photos, {"dog": 31}, seed=20)
     told = [*LENET, "--data", f"folder:{photos}", "--class-weights", "balanced"]
     job = prepare(parse([*told, "--out", str(tmp_path / "job")]))

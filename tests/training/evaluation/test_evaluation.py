@@ -301,7 +301,7 @@ def test_dense_protocol_averages_windows_and_mirror_images():
 
 
 def test_dense_takes_files_of_all_sizes(tmp_path):
-    """Each by itself, uncropped, at each scale; means of pixels become means of channels."""
+    """Each file alone, uncropped, at each scale; the mean image becomes the mean of channels."""
     model, dense_net = network(), fully_convolutional(network())
     sizes = [(9, 14), (16, 8), (20, 24)]
     paths = [tmp_path / f"{i}.png" for i in range(3)]
@@ -471,7 +471,7 @@ def test_the_preparation_of_a_library_is_carried_out_exactly():
 
 
 def test_statistics_are_those_of_the_training_data(images, tmp_path):
-    """Where result.json lacks them, they are computed from the data that it names."""
+    """If result.json lacks them, they are computed from the data that it names."""
     model = network(3)
     options = dict(data=f"folder:{images}", augmentation=[["subtract_mean", {}]])
     path = saved(tmp_path / "run", model, options=options)

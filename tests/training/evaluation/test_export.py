@@ -371,7 +371,7 @@ def test_a_run(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["mobilenet_v2_1.0_224", "mobilenet_v2_0.35_224", "lenet5"])
 def test_the_fastest_is_recommended(name, tmp_path, capsys):
-    """By what was measured of the network, or else of another of its family, if one was."""
+    """By measurements of the network or, if there are none, of another of its family."""
     shape = None if name == "lenet5" else (32, 32, 3)
     architectures.create(name, shape, 10).save(tmp_path / "net.keras")
     assert main(["export", f"{tmp_path}/net.keras", "--to", "litert", "--raw"]) == 0

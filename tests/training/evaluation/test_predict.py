@@ -51,7 +51,7 @@ def expected(run, numbers, mean=0.0):
 
 
 def test_names_and_probabilities(run, capsys):
-    """Of result.json, beside the normalisation by the mean of the training images."""
+    """Names and the mean of the training images come from result.json."""
     mean = [0.3, 0.4, 0.5]
     told = dict(options={}, recipe=dict(augmentation=[["subtract_mean", {}]]), classes=NAMES)
     told |= dict(statistics=dict(mean=mean, std=[1, 1, 1]))

@@ -64,7 +64,7 @@ def test_torch_sgd_gives_the_weights_of_pytorch(run):
 
 @RUNS
 def test_keras_sgd_gives_the_weights_of_caffe(run):
-    """As PyTorch's while the rate stays; other ones from the first step at another rate on."""
+    """They are PyTorch's as long as the rate stays, and differ once it changes."""
     seen = steps(keras.optimizers.SGD(changing(), 0.9, run["nesterov"]), run["decays"])
     caffe = by_caffe(run["nesterov"], run["decays"], TORCH["rates"])
     np.testing.assert_allclose(seen, caffe, rtol=1e-5, atol=1e-6)

@@ -210,7 +210,7 @@ def test_layers_that_are_frozen_stay_so(photos, tmp_path):
 
 
 def test_a_model_at_hand_stays_as_it_is_but_for_its_weights(photos, tmp_path):
-    """So the same call finds its run again, also with a model that has no name."""
+    """So the same call resumes its run, even if the model has no name of its own."""
     keras.backend.clear_session()
     model = keras.Sequential([*small().layers])
     told = model.to_json()

@@ -59,7 +59,7 @@ def test_recipes_are_complete(name):
 
 
 def test_networks_of_a_recipe_have_the_texts_it_quotes():
-    """Those of one entry have one training entry in facts.json, or none and borrow all."""
+    """Networks of one recipe share a training entry in facts.json, or have none."""
     for name, entry in OWN.items():
         for network in entry["networks"]:
             assert facts(network) == (facts(entry["facts"]) if "facts" in entry else {}), network
@@ -300,7 +300,7 @@ def test_plateau(network, monitor, least):
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_every_recipe_takes_a_step(name):
-    """Of its optimizer, at its schedule's first rates, with its decay; the weights stay finite."""
+    """A step of its optimizer, at its first rates, with its decay, keeps weights finite."""
     network = entries()[name].get("networks", ["resnet20"])[0]
     data = entries()[name]["data"]
     kind = name.split("_")[0] if name.split("_")[0] in KINDS else "paper"
@@ -341,8 +341,8 @@ def test_digits():
 
 
 def test_which_recipe():
-    """By default the digits' own, of files finetune, else the paper's; modern by the kind of
-    image, finetune by where the weights come from."""
+    """Default: digits for the digits, finetune for files, else the paper's.  The kind of image
+    chooses the form of modern, and the weights that of finetune."""
     for told, expected in (
         (("resnet20", "digits"), "digits"),
         (("resnet20", "digits", "paper"), "resnet_cifar"),

@@ -214,7 +214,7 @@ def test_a_loss_that_is_not_finite_stops(tmp_path, capsys):
 
 
 def test_the_moving_average_is_what_is_saved(tmp_path):
-    """Of the last few steps it is close to the last weights, of more it is not; never the last."""
+    """A short average is close to the last weights, a long one is not; none equals them."""
     paper = ["lenet5", *SHORT]  # whose steps are longer
     plain = weights(ran(tmp_path / "plain", *paper))
     near, far = (

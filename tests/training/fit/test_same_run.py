@@ -243,7 +243,7 @@ class Devices:
 
 @pytest.mark.parametrize("each", [1, 2])
 def test_a_worker_that_found_something_else_is_named(each, photos):
-    """On every worker, whatever the devices of each; a worker's own error stays what it is."""
+    """Every worker raises it, for any number of devices; its own error comes first."""
 
     def found(*argv):
         return of_finished(parse([*RUN, "--data", f"folder:{photos}", "--out", "x", *argv]))

@@ -47,7 +47,7 @@ def job(photos, *told):
 
 
 def test_images_are_those_of_the_weights_from_training_to_test(photos, bare, capsys):
-    """Each pixel, by the Preparation itself; in training after the recipe's crop."""
+    """Every pixel equals that of the Preparation; in training, after the recipe's crop."""
     found = job(photos, "--weights", bare, "--preparation", "caffe")
     (words,) = [w for w in found.recipe["words"] if w.startswith("images prepared as")]
     assert words.startswith(
@@ -205,7 +205,7 @@ def test_deployed_answers_as_the_network(name, options):
 
 
 def test_deployed_takes_photographs_of_any_size(bare):
-    """As the library's preparation but for how the centre is resized: the same first class."""
+    """The centre is resized differently from the library, but the first class is the same."""
     model = architectures.create("squeezenet_v1_1")
     weights.from_torch(model, pretrained.squeezenet())
     known = weights.Preparation(**pretrained.PREPARATION)
@@ -290,7 +290,7 @@ def linear(root, model):
 
 
 def test_a_frozen_body_is_worth_what_its_own_preparation_gives(tmp_path, monkeypatch):
-    """With it as much as elsewhere; with the trainer's, which does not know it, clearly less."""
+    """With it, a run is as accurate as a linear classifier; without it, clearly less."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     model = architectures.create("squeezenet_v1_1")
     weights.from_torch(model, pretrained.squeezenet())

@@ -446,7 +446,7 @@ def test_gates_with_synchronised_batch_norm_are_refused_on_several_devices():
 
 
 def test_plain_batch_norm_on_two_devices_differs(trained, two_cpus, monkeypatch):
-    """By design: each device normalises by its own half of the batch."""
+    """They differ by design: each device normalises by its own half of the batch."""
     one, *_ = trained(tf.distribute.get_strategy())
     monkeypatch.setattr(norms, "synchronize", lambda model, on: None)
     two, *_ = trained(two_cpus)
