@@ -8,6 +8,7 @@ from typing import Any
 
 from convbook.architectures import (
     efficientnet,
+    mnasnet,
     mobilenet_v2,
     mobilenet_v3,
     mobilenet_v4,
@@ -18,7 +19,7 @@ from convbook.architectures.mobilenet_v3 import staged
 from convbook.architectures.mobileone import DEPTHS
 from convbook.architectures.weights.patterns import UNREAD, Rows, counted, within
 
-BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
+BODY = {"body.conv<i>.<kind>": "b2_<kind><i>", "(?:body.)?se.(?:conv|fc)<i>": "b2_b2_dense<i>"}
 BODY |= {"cbam.ch_gate.mlp.fc<i>": "b2_b2_dense<i>", "cbam.sp_gate.conv.<kind>": "b2_b2_<kind>1"}
 PCV_UNITS = {"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}
 PCV_STEM = {"features.init_block.(?:conv.)?<kind>": "stem_<kind>1", "output(?:.fc)?": "logits"}
@@ -123,6 +124,28 @@ def efficientnet_pytorch(depths: Iterable[int]) -> Rows:
             rows |= within({f"_blocks.{n}": path}, full if i > 1 else bare)
             n += 1
     return rows
+
+
+def pcv_inverted(table: Iterable[Sequence[Any]], first: int) -> Rows:
+    """pytorchcv's MnasNets and EfficientNets, whose stages begin where the stride is 2.
+
+    first: its number of our first stage, whose blocks have no expansion; 0: the stem has its block.
+    """
+    rows = {"features.init_block.conv2": "stage1_block1"} if not first else {}
+    rows = PCV_STEM | within(rows, SEPARABLE)
+    rows |= {"features.final_block.(?:conv2.)?<kind>": "last_<kind>1"}
+    full = {"se.conv<i>": "b2_dense<i>"}
+    for i, there in enumerate(("(?:exp_conv|conv1)", "(?:dw_conv|conv2)", "(?:pw_conv|conv3)"), 1):
+        full |= {f"{there}.bn": f"bn{i}", f"{there}.conv": ("conv1", "dwconv1", "conv2")[i - 1]}
+    stage, unit = first, 0
+    for i, (_, _, _, depth, s, *_) in enumerate(table, 1):
+        stage, unit = (stage + 1, 0) if s == 2 else (stage, unit)
+        for j in range(1, depth + 1):
+            unit += first > 0 or i > 1
+            here = f"stage{i}_block{j}" + "_b2" * (j > 1)
+            block = {f"features.stage{stage}.unit{unit}": here}
+            rows |= within(block, full if i > 1 else SEPARABLE | full)
+    return rows | within({"features.final_block.conv1": "stage7_block1"}, full)
 
 
 def torchvision_mbconv() -> Rows:
@@ -493,6 +516,10 @@ SHUFFLE = {"compress_<kind>1": "<kind>1", "dw_conv2": "dwconv1", "dw_bn2": "bn2"
 SHUFFLE |= {"expand_conv3": "conv2", "expand_bn3": "bn3"}
 SHUFFLE_V2 = {"dw_conv4": "b1_dwconv1", "dw_bn4": "b1_bn1", "expand_conv5": "b1_conv1"}
 SHUFFLE_V2 |= {"expand_bn5": "b1_bn2"} | {i: f"b2_{j}" for i, j in SHUFFLE.items()}
+SHUFFLE_V2B = {"shortcut_dconv.conv": "b1_dwconv1", "shortcut_dconv.bn": "b1_bn1"}
+SHUFFLE_V2B |= {"shortcut_conv.conv": "b1_conv1", "shortcut_conv.bn": "b1_bn2"}
+SHUFFLE_V2B |= {"conv1.<kind>": "b2_<kind>1", "dconv.conv": "b2_dwconv1", "dconv.bn": "b2_bn2"}
+SHUFFLE_V2B |= {"conv2.conv": "b2_conv2", "conv2.bn": "b2_bn3"}
 # torchvision's unit counts the layers of its two paths.
 SPLIT = {"branch1.0": "b1_dwconv1", "branch1.1": "b1_bn1", "branch1.2": "b1_conv1"}
 SPLIT |= {"branch1.3": "b1_bn2", "branch2.0": "b2_conv1", "branch2.1": "b2_bn1"}
@@ -767,6 +794,12 @@ DPN_SPLIT = DPN | within(DPN_FIRST, SPLIT_FIRST) | within(DPN_STAGES, SPLIT_BLOC
 DPN |= within(DPN_STAGES, DPN_BLOCK)
 PCV_DPN = {"features.init_block.<kind>": "stem_<kind>1", "output.classifier": "logits"}
 PCV_DPN |= {"features.final_block.activ.bn": "last_bn1"}
+PCV_SPLIT = {"conv3a": "b1_b2_conv1", "conv3b": "b3_conv1", "conv<i>.<kind>": "<kind><i>"}
+PCV_FIRST = PCV_SPLIT | {"conv_proj.<kind>": "<kind>3", "preactiv.bn": "bn4"}
+PCV_SPLIT = within({"features.stage<stage>.unit1": "stage<stage>_block1"}, PCV_FIRST) | within(
+    PCV_UNITS, PCV_SPLIT | {"preactiv.bn": "bn3"}
+)
+PCV_SPLIT = PCV_DPN | PCV_SPLIT
 PCV_DPN |= within(PCV_UNITS, {"conv_proj.<kind>": "<kind>4", "conv<i>.<kind>": "<kind><i>"})
 
 
@@ -878,6 +911,14 @@ TABLES = {
     "pytorchcv SqueezeResNet": PCV_SQUEEZE | within(BYPASSED | PCV_UNITS, FIRE),
     "timm MobileNetV2, MnasNet and EfficientNet": timm_inverted(),
     "torchvision EfficientNet": torchvision_mbconv(),
+    **{
+        f"pytorchcv MnasNet {letter}": pcv_inverted(table, 0)
+        for letter, table in {"A1": mnasnet.A1, "B1": mnasnet.B1}.items()
+    },
+    **{
+        f"pytorchcv EfficientNet B{i}": pcv_inverted(net.table[0], 1)
+        for i, net in enumerate(list(efficientnet.NETS.values())[:8])
+    },
     "EfficientNet-PyTorch B0 and Lite0": efficientnet_pytorch(row[3] for row in efficientnet.TABLE),
     "timm EfficientNetV2": timm_v2("stage1_block1_b2"),
     "timm EfficientNetV2 B": timm_v2("stage1_block1"),
@@ -1006,6 +1047,7 @@ TABLES = {
     "timm DPN": DPN,
     "timm DPN-68b": DPN_SPLIT,
     "pytorchcv DPN": PCV_DPN,
+    "pytorchcv DPN-68b": PCV_SPLIT,
     **{f"timm DLA-{name}": timm_dla(*row) for name, row in DLA.items()},
     **{f"pytorchcv DLA-{name}": pcv_dla(*row) for name, row in DLA.items()},
     "timm Darknet-53 and CSPDarknet-53": DARK,
@@ -1022,6 +1064,11 @@ TABLES = {
     "pytorchcv ShuffleNet V2": {
         **PCV_STEM,
         **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}, SHUFFLE_V2),
+        "features.final_block.<kind>": "last_<kind>1",
+    },
+    "pytorchcv ShuffleNet V2 b": {
+        **PCV_STEM,
+        **within({"features.stage<stage>.unit<block>": "stage<stage>_block<block>"}, SHUFFLE_V2B),
         "features.final_block.<kind>": "last_<kind>1",
     },
     "pytorchcv NASNet-A 4 @ 1056": nasnet(4),

@@ -151,6 +151,7 @@ def test_a_file_of_json_says_all(tmp_path):
 OTHER_SIZES = {"torchvision/efficientnet_b2": 288}
 OTHER_SIZES |= {f"timm/efficientnet_b{i}": n for i, n in enumerate((256, 288, 320), 2)}
 OTHER_SIZES |= {"pytorchcv/darknet53": 224, "timm/resnest101e": 256}
+OTHER_SIZES |= {"timm/efficientnet_b5": 448, "timm/ese_vovnet57b": 256}
 OTHER_SIZES |= {"timm/tf_efficientnet_lite3": 300, "timm/tf_efficientnet_lite4": 380}
 
 
@@ -193,11 +194,13 @@ def test_rows_of_published_weights(of, full, sides, interpolation, mean):
 
 
 def test_nfnets_see_the_whole_image_squashed():
-    """timm's crop_mode; its other weights of an input's own size crop the resized image."""
+    """timm's crop_mode, of ConvNeXt only at 384; its other weights crop the resized image."""
     rows = of_libraries.table("preparations.json")["timm"]
     squashed = {name for name, tags in rows.items() for row in tags.values() if row[5:]}
     v2 = {f"tf_efficientnetv2_{size}" for size in ("b3", "m", "l")}
-    assert squashed == {"dm_nfnet_f0", "dm_nfnet_f1"} | v2
+    next_ = {f"convnext_{size}" for size in ("tiny", "small", "base", "large")}
+    next_ |= {f"convnextv2_{size}" for size in ("nano", "tiny", "base", "large")}
+    assert squashed == {"dm_nfnet_f0", "dm_nfnet_f1", "efficientnet_b5"} | v2 | next_
     found = weights.prepared_as("timm/dm_nfnet_f0").preparation
     assert found.first == "squash"
     assert found.words().startswith("both sides 284, centre 256 x 256, bicubic")
