@@ -2,8 +2,6 @@
 
 import gc
 import os
-from contextlib import nullcontext
-from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -56,25 +54,11 @@ def pytest_collection_finish():
     gc.set_threshold(20_000)
 
 
-def kernels_kept():
-    """Within it, a fresh session and seed leave TensorFlow the kernels that it has prepared, which
-    take a third of the time of small models.
-
-    Only an operation that draws numbers by a state of its own would notice: Keras and we have none.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow" or "FRESH" in os.environ:
-        return nullcontext()
-    from tensorflow.python import pywrap_tfe  # private: TensorFlow has no public way to keep them
-
-    return patch.object(pywrap_tfe, "TFE_ContextClearCaches", lambda context: None)
-
-
 @pytest.fixture(autouse=True)
 def fresh():
     """Each test has its own layer names, the default precision and the same random seed."""
     import keras
+    from private import kernels_kept
 
     with kernels_kept():
         keras.backend.clear_session(free_memory=False)  # collecting takes 0.1 s a test

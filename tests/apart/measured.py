@@ -5,9 +5,7 @@ import gc
 import json
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from unittest.mock import patch
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as in conftest.py
 import keras
@@ -40,22 +38,10 @@ def figures(model, facts):
 def bare(name, **options):
     """A network whose weights have shapes and no values yet: all that counts read, in a quarter of
     the time."""
+    from private import untracked  # of tests/support, which main() adds to the path
+
     with keras.StatelessScope(initialize_variables=False), untracked():
         return architectures.create(name, **options)
-
-
-def untracked():
-    """Layers made within are not noted down for a SavedModel, a third of the time of a bare one.
-
-    The class is private to Keras: where a version has none of this name, nothing is saved.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return nullcontext()
-    try:
-        from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
-    except ImportError:
-        return nullcontext()
-    return patch.object(KerasAutoTrackable, "__setattr__", object.__setattr__)
 
 
 def ours(name):

@@ -57,6 +57,18 @@ def test_no_other_file_uses_a_private_name(path):
     assert not {*private_names(tree)} - {*own(tree)} - NAMED_TUPLE
 
 
+def test_tests_change_private_names_in_one_file_too():
+    """Those of Keras and TensorFlow; a download is replaced by its path in test_data.py."""
+    using = {
+        path.name
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith(("keras.src", "tensorflow.python"))
+    }
+    assert using == {"private.py"}
+
+
 def test_the_walk_finds_what_it_looks_for():
     lines = "x._a", "x._b = 1", "getattr(x, '_c')", "x.__class__ = y", "x.__class__", "x.d"
     found = {*private_names(ast.parse("\n".join(lines)))}
