@@ -142,6 +142,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     check_call(top, features, name, classes, options.get("a"))
     loading.refuse(weights, adapt_channels)
     options = loading.needed(key, weights, options, of)
+    variant = options.get("variant")
     published = options.pop("classes", None)
     classes = classes or published
     a = options.pop("a", None)
@@ -152,7 +153,9 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     net = replace(net, shape=checked_shape(net, input_shape), classes=int(classes or net.classes))
     whole = top and not features
     model = built(key, net, whole, a)
-    origin.MADE[model] = origin.Made(key, net.options, partial(completed, key))
+    kin = frozenset(other for other, v in NETS.items() if v.body is net.body)
+    given = settled(key, net, variant)
+    origin.MADE[model] = origin.Made(key, given, partial(completed, key), kin)
     if weights is not None and (whole or loading.foreign(weights)):
         loading.load(model, weights, of, adapt_channels)
     elif weights is not None:
@@ -176,7 +179,14 @@ def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Mod
 
 def completed(name: str, given: dict[str, Any]) -> dict[str, Any]:
     """All options of a network, with those given."""
-    return choose(name, NETS[name], dict(given)).options
+    return settled(name, choose(name, NETS[name], dict(given)), given.get("variant"))
+
+
+def settled(name: str, net: Net, variant: Any) -> dict[str, Any]:
+    """All options of a chosen row; also its variant, if that changes more than options."""
+    change = NETS[name].variants.get(variant, {})
+    beyond = change.keys() - {"options", "shape", "classes"}
+    return net.options | ({"variant": variant} if beyond else {})
 
 
 def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None:

@@ -43,8 +43,11 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     is subtracted from the moving mean of the batch norm after it.  A missing or extra entry is an
     error: ValueError names the first one, and the model stays unchanged.
     of: the row of published() for the weights, as 'torchvision/resnet50'.  It is an error if a
-    model of create lacks the options of every row with such names, unless of is 'own': then the
-    weights are your own.
+    model of create lacks the options of every row with such names, or those that all rows of its
+    family share; of='own' says that the weights are your own.  If rows that differ in padding,
+    eps, pooling or stride have such names, a warning asks for of.  Nothing in a state tells a
+    network that no row lists from one that differs in layers without weights: timm's resnetaa50
+    from resnet50, its efficientnet_lite1 from tf_efficientnet_lite1.
     adapt_channels: adapts the first kernel to the channels of the model's images, by summing or
     repeating, as timm does.
     """

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -474,6 +475,83 @@ def test_options_that_a_librarys_weights_need_are_asked_for():
     right = architectures.create("mobilenet_v2", x.shape[1:], of="torchvision/mobilenet_v2")
     weights.from_torch(right, state, of="torchvision/mobilenet_v2")
     assert difference(right, x, logits) < 1e-4 < 1e-2 < off
+
+
+@pytest.mark.parametrize(
+    "file", ["timm-darknet53", "timm-cspresnet50", "timm-resnetblur50", "pcv-nasnet_4a1056"]
+)
+def test_a_variant_without_weights_of_its_own_is_asked_for(file):
+    """Slopes, pools and blurs: the shapes fit, and the answers would not."""
+    data = np.load(GOLDEN / f"{file}.npz")
+    shapes = [json.loads(str(shape)) for shape in data["shapes"]]
+    state = {str(n): np.broadcast_to(0.0, s) for n, s in zip(data["names"], shapes, strict=True)}
+    name, options = weights.published()[published_name(file)]
+    given, shape = {} if options else {"style": "torch"}, tuple(data["input_shape"][1:])
+    with keras.StatelessScope(initialize_variables=False):
+        model = architectures.create(name, shape, **given)
+        right = architectures.create(name, shape, **options)
+    (key, value), *_ = [*options.items(), ("pool_p", None)]
+    call = ", ".join([repr(name), *[f"{key}={value!r}"] * bool(options)])
+    message = rf"are those of {published_name(file)}, with {key}={value!r}; .*create\({call}\)"
+    with pytest.raises(ValueError, match=message):
+        weights.from_torch(model, state)
+    origin.check(right, next(k for k in torch_names.TABLES if LIBRARIES[file.split("-")[0]] in k))
+
+
+def resnet18_of_timm():
+    """{name: array of zeros} of timm's resnet18 and resnetblur18."""
+    shapes, c = {"conv1": (64, 3, 7, 7), "bn1": (64,), "fc": (10, 512)}, 64
+    for i in range(8):
+        f, there = 64 * 2 ** (i // 2), f"layer{i // 2 + 1}.{i % 2}"
+        for j, before in ((1, c), (2, f)):
+            shapes |= {f"{there}.conv{j}": (f, before, 3, 3), f"{there}.bn{j}": (f,)}
+        if c != f:
+            shapes |= {f"{there}.downsample.0": (f, c, 1, 1), f"{there}.downsample.1": (f,)}
+        c = f
+    state = {f"{there}.weight": np.zeros(shape) for there, shape in shapes.items()}
+    for there, shape in shapes.items():
+        roles = ("bias", "running_mean", "running_var") if len(shape) == 1 else ()
+        state |= {f"{there}.{role}": np.zeros(shape) for role in roles}
+    return state | {"fc.bias": np.zeros(10)}
+
+
+def test_a_network_without_a_row_needs_what_its_kin_has():
+    state, size = resnet18_of_timm(), (32, 32, 3)
+    asked = (
+        r"those of timm/resnetblur50's family, all with variant='timm'; the model has "
+        r"variant=None: give create\('blur_resnet18', variant='timm'\); of='own' takes"
+    )
+    model = architectures.create("blur_resnet18", size, 10)
+    with pytest.raises(ValueError, match=asked):
+        weights.from_torch(model, state)
+    assert weights.from_torch(model, state, of="own") is model
+    right = architectures.create("blur_resnet18", size, 10, variant="timm")
+    assert weights.from_torch(right, state) is right
+    naming = "timm MobileNetV2, MnasNet and EfficientNet"
+    with pytest.raises(ValueError, match=r"create\('mnasnet_b1_0.5', style='torch'\); of='own'"):
+        origin.check(architectures.create("mnasnet_b1_0.5", size, 10), naming)
+    origin.check(architectures.create("mnasnet_b1_0.5", size, 10, style="torch"), naming)
+    keras_naming = "keras.applications DenseNet"
+    with pytest.raises(ValueError, match=r"create\('densenet264', style='keras'\)$"):
+        origin.check(architectures.create("densenet264", size, 10), keras_naming)
+
+
+def test_rows_that_differ_in_what_no_weight_shows_are_named():
+    naming = "timm MobileNetV2, MnasNet and EfficientNet"
+    model = architectures.create("efficientnet_b0", (32, 32, 3), 10)
+    said = (
+        "as those of timm/tf_efficientnet_b0; those of timm/efficientnet_b0 have the same, with "
+        "eps=1e-05, p=1: of='timm/tf_efficientnet_b0' or of='timm/efficientnet_b0'"
+    )
+    with pytest.warns(UserWarning, match=said):
+        origin.check(model, naming)
+    with warnings.catch_warnings(action="error"):
+        origin.check(model, naming, "timm/tf_efficientnet_b0")
+        resnet = architectures.create("resnet50", (32, 32, 3), 10, stride_on="3x3")
+        origin.check(resnet, "torchvision and timm ResNet")
+        origin.check(
+            architectures.create("regnet_x_400mf", (32, 32, 3)), "torchvision and timm RegNet"
+        )
 
 
 def test_the_row_that_weights_are_of():
