@@ -153,9 +153,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     net = replace(net, shape=checked_shape(net, input_shape), classes=int(classes or net.classes))
     whole = top and not features
     model = built(key, net, whole, a)
-    kin = frozenset(other for other, v in NETS.items() if v.body is net.body)
-    given = settled(key, net, variant)
-    origin.MADE[model] = origin.Made(key, given, partial(completed, key), kin)
+    origin.MADE[model] = made(key, net, variant)
     if weights is not None and (whole or loading.foreign(weights)):
         loading.load(model, weights, of, adapt_channels)
     elif weights is not None:
@@ -175,6 +173,12 @@ def with_preparation(model: keras.Model, known: Known, whole: bool) -> keras.Mod
         return model
     fits = whole and names is not None and len(names) == model.outputs[0].shape[-1]
     return prepared(model, preparation.at(size), names if fits else None)
+
+
+def made(name: str, net: Net, variant: Any) -> origin.Made:
+    """What weights of other libraries are compared with."""
+    kin = frozenset(other for other, row in NETS.items() if row.body is net.body)
+    return origin.Made(name, settled(name, net, variant), partial(completed, name), kin)
 
 
 def completed(name: str, given: dict[str, Any]) -> dict[str, Any]:
