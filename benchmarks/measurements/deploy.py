@@ -2,15 +2,16 @@
 
 All sides run in one process, in turn, on all cores, with the same images.  Networks follow timm's
 options where timm has them, otherwise those of keras.applications; biases are random, like trained
-ones.  TensorFlow runs ours and keras.applications' as one graph without XLA, ours both with
+ones.  TensorFlow runs ours and keras.applications' as one graph without XLA.  Ours runs twice: with
 constant weights, as export writes them, and with variables.  timm runs in channels_last under
 torch.compile, OpenVINO in float32.  Every float32 side is first checked against the network.  For
-LiteRT, int8 is what export writes; for the others, onnxruntime's static quantisation.  Its answers
-differ; results/deploy.json says by how much.
+LiteRT, int8 is what export writes; for the others, it is onnxruntime's static quantisation.  The
+outputs in int8 differ; results/deploy.json says by how much.
 
-The second table compares the fastest float32 runtime, which export recommends, with each peer.  If
-layers of at least 90 % of a net's time could run as matrix products, it also compares it with the
-time of as many multiply-adds in a product of two square matrices.  An interrupted run resumes.
+The second table compares the fastest float32 runtime, which export recommends, with each peer.  For
+some nets, layers of at least 90 % of the time could run as matrix products.  Their time is also
+compared with that of as many multiply-adds in a product of two square matrices.  An interrupted run
+resumes.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Inference of folded nets against keras.applications, timm and our unfolded nets.
 
-Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
+Each net runs at its own size, with the same weights and images on both sides, in float32, by
+predict_on_batch with jit_compile=False.
 The unfolded side has Keras' own batch norm.
 """
 

@@ -2,9 +2,9 @@
 
 Each side uses its best batch.  Seconds are for 1000 images, because the batches may differ.  tf32
 is float32 with products in TF32 on both sides; bfloat16 is Keras' mixed_bfloat16 against PyTorch's
-autocast.  jit_compile is Keras': XLA on TensorFlow, always on JAX; on PyTorch auto is none and true
-is torch.compile of the whole step, which breaks Keras' graph into many pieces.  timm runs in
-channels_last, under torch.compile unless jit_compile is false.
+autocast.  jit_compile is Keras': XLA on TensorFlow, and always on JAX.  On PyTorch, auto compiles
+nothing, and true is torch.compile of the whole step, which breaks Keras' graph into many pieces.
+timm runs in channels_last, under torch.compile unless jit_compile is false.
 """
 
 import keras

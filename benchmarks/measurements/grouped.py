@@ -1,7 +1,7 @@
 """ResNeXt's training step against Keras' own grouped convolution and against timm.
 
-Keras' side is the same model with keras.layers.Conv2D(groups=32) in place of each of ours.
-One step of it takes most of a minute.
+Keras' side is the same model with keras.layers.Conv2D(groups=32) in place of our grouped
+convolutions.  One step of it takes most of a minute.
 """
 
 import keras

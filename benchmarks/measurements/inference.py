@@ -1,6 +1,7 @@
 """Inference of every net that keras.applications also has, and of some of timm's.
 
-Each at its own size, the same weights and images, predict_on_batch with jit_compile=False, float32.
+Each net runs at its own size, with the same weights and images on both sides, in float32, by
+predict_on_batch with jit_compile=False.
 Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 

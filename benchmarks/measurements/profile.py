@@ -1,9 +1,9 @@
 """Where a training step spends its time, by kind of layer.
 
-Our network as the trainer runs it, and that of keras.applications.  Every layer runs alone, forward
-and gradient, as often as the network calls it, on a random input of its size.  What TensorFlow
-fuses in the whole network is therefore missing, and the sum is not the time of a step; only the
-kinds of layers can be compared.
+Ours is the network as the trainer runs it, theirs that of keras.applications.  Every layer runs
+alone, forward and gradient, as often as the network calls it, on a random input of its size.  In
+the whole network TensorFlow fuses some of them, so the sum is not the time of a step: compare only the
+kinds of layers.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Networks of 2018 and later: training step, inference, and inference when folded.
 
-Against keras.applications and timm, the same weights and images, SGD with momentum,
+They are compared with keras.applications and timm: the same weights and images, SGD with momentum,
 jit_compile=False, float32.  Training steps are at 128 pixels, inference is at each net's own size.
 Unfolded, our side uses the batch norm of training.devices.norms, as the trainer does.
 """

@@ -1,8 +1,8 @@
 """Step time against batch, size and depth, and what distribution itself costs.
 
 A picture shows the time of a step and the straight line of the multiply-adds through the largest
-case.  Distribution is measured at equal total work on the same cores: 2 virtual devices in one
-process, and 2 workers with half of the threads each, against one device in one process.
+case.  Distribution is measured at equal total work on the same cores.  One device in one process is
+compared with 2 virtual devices in one process, and with 2 workers with half of the threads each.
 """
 
 from benchmarks.frame import kept

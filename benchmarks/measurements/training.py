@@ -1,6 +1,7 @@
 """The training step of every net that keras.applications also has, and of some of timm.
 
-The same weights, images and optimiser (SGD with momentum), jit_compile=False, float32.
+Both sides have the same weights, images and optimiser (SGD with momentum), jit_compile=False and
+float32.
 Our side uses the batch norm of training.devices.norms, as the trainer does.
 """
 
