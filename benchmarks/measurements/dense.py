@@ -3,8 +3,8 @@
 VGG-16 sees an image of 384 pixels as 6 x 6 windows of 224, 32 pixels apart (arXiv:1409.1556,
 section 3.2): once through its fully convolutional network, once as 36 images.  The results differ,
 because its convolutions pad: a cut-out window sees zeros where the whole image has pixels.  Only
-the head, slid over the last map, gives the same.  Without padding the two are equal (the same kernels,
-windows of 404 pixels of an image of 564).
+the head, slid over the last map, gives the same.  Without padding the two are equal (the same
+kernels, windows of 404 pixels of an image of 564).
 """
 
 import keras

@@ -2,8 +2,8 @@
 
 Ours is the network as the trainer runs it, theirs that of keras.applications.  Every layer runs
 alone, forward and gradient, as often as the network calls it, on a random input of its size.  In
-the whole network TensorFlow fuses some of them, so the sum is not the time of a step: compare only the
-kinds of layers.
+the whole network TensorFlow fuses some of them, so the sum is not the time of a step: compare only
+the kinds of layers.
 """
 
 import time
