@@ -31,6 +31,10 @@
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `mean` ends 8.72 ± 2.81 points
 # > below that of `dense` (**reversed**); a shift of 3 pixels costs `dense` 36.20 ± 8.49 points more
 # > than `mean` (**as expected**).
+# >
+# > **Seen** on 500 digits, one seed: with the mean 70 % of the test digits are right, and the gap
+# > to the training digits is gone (**as expected**); with a dense layer 94 % are right
+# > (**reversed**).
 
 # %%
 import keras
@@ -364,7 +368,8 @@ check(answer, "8c19106e")
 # answer = True, False
 # ```
 #
-# Yes, as long as the maps are linear. So later networks take the mean first, which is cheaper. With
+# Yes, as long as the maps are linear. So later networks, from
+# [GoogLeNet](08_googlenet.ipynb) on, take the mean first, which is cheaper. With
 # relu after the maps, as in the paper's block, they do not.
 # </details>
 #

@@ -15,8 +15,9 @@
 #
 # > **Paper** Section 1
 #
-# AlexNet's successors tried other kernel sizes, other strides and other ways to test. What does
-# depth alone do? To find out, the authors make everything else as plain as possible: kernels are
+# [AlexNet](05_alexnet.ipynb)'s successors tried other kernel sizes, other strides and other ways to
+# test. What does depth alone do? To find out, the authors make everything else as plain as
+# possible: kernels are
 # 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks have 11 to 19 layers and
 # differ only in the number of convolutions.
 #
@@ -27,6 +28,9 @@
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `two 3x3` ends 2.09 ± 1.40 points
 # > above that of `one 5x5` (**as expected**); the test accuracy of `three 3x3` ends 2.81 ± 2.17
 # > points above that of `one 7x7` (**as expected**).
+# >
+# > **Seen** on the digits, three seeds: two 3x3 read 94.0 % of the test digits, one 5x5 93.9 %, so
+# > that no difference shows.
 
 # %%
 import keras

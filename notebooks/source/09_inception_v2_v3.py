@@ -21,8 +21,8 @@
 # That calls for small steps, careful initialization and activations that do not saturate. What if
 # the network itself normalized every layer's inputs to mean 0 and variance 1 over the mini-batch?
 #
-# **v3** GoogLeNet is cheap, but doubling its widths quadruples its cost. Which changes to its
-# modules improve accuracy for few extra multiply-adds?
+# **v3** [GoogLeNet](08_googlenet.ipynb) is cheap, but doubling its widths quadruples its cost.
+# Which changes to its modules improve accuracy for few extra multiply-adds?
 #
 # The v3 paper begins with four principles of network design (section 2). The authors say that they
 # come from experience and still need more evidence:
@@ -274,8 +274,9 @@ figure(
 )
 
 # %% [markdown]
-# Result: all parts but one hold. At 0.3 batch norm gives by far the lowest training loss, but the
-# test accuracy jumps up and down and ends below 0.9. Inference normalizes with moving averages over
+# Result: all parts hold in this run, but one of them by luck. At 0.3 batch norm gives by far the
+# lowest training loss, but the test accuracy jumps up and down: here it ends above 0.9, and in our
+# first run it ended below. Inference normalizes with moving averages over
 # about the last ten steps, and at this learning rate they lag behind the weights. We tested this
 # explanation with a further prediction, written before its run: normalized with the statistics of
 # the test images themselves, the same weights reach 0.9.

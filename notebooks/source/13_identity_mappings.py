@@ -15,8 +15,9 @@
 #
 # > **Paper** Equations (1) to (5); Figure 1
 #
-# ResNet's unit adds and then applies relu, so its shortcut is not quite free. What if nothing at
-# all were in the way, neither on the shortcut ($h$) nor after the addition ($f$)? Then
+# [ResNet](10_resnet.ipynb)'s unit adds and then applies relu, so its shortcut is not quite free.
+# What if nothing at all were in the way, neither on the shortcut ($h$) nor after the addition
+# ($f$)? Then
 #
 # $$x_{l+1} = x_l + \mathcal{F}(x_l), \qquad x_L = x_l + \sum_{i=l}^{L-1} \mathcal{F}(x_i),
 # \qquad \frac{\partial E}{\partial x_l} = \frac{\partial E}{\partial x_L}
@@ -27,6 +28,10 @@
 #
 # > **Seen** on Fashion-MNIST, three seeds: the training loss of `original` ends 0.02 ± 0.03 above
 # > that of `norm first` (**not significant**).
+# >
+# > **Seen** on the digits, one seed: the training loss of 34 layers ends at 0.02 with the original
+# > unit, at 0.98 with constant scaling (**as expected**), and at 0.38 with norm first
+# > (**reversed**).
 
 # %%
 import keras

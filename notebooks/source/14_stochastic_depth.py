@@ -16,11 +16,15 @@
 # > **Paper** Abstract
 #
 # A deep network tests well but is hard to train: gradients vanish on the way back, and every step
-# takes long. A residual network still works when one of its blocks is missing. So can we train
-# short networks, with a different random set of blocks for each mini-batch, and test the deep one?
+# takes long. A [residual network](10_resnet.ipynb) still works when one of its blocks is missing.
+# So can we train short networks, with a different random set of blocks for each mini-batch, and
+# test the deep one?
 #
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `p = 0.5` ends 3.01 ± 0.68 points
 # > above that of `p = 1` (**as expected**).
+# >
+# > **Seen** on 300 digits, one seed: the test accuracy ends at 95 % with stochastic depth and at 93
+# > % without, which is a hint.
 
 # %%
 from functools import partial
@@ -279,7 +283,7 @@ grid(
 )
 
 # %% [markdown]
-# Both predictions hold. The second holds by nine images of 360 and with one seed: a hint, not a
+# Both predictions hold. The second holds by eight images of 360 and with one seed: a hint, not a
 # measurement.
 
 # %% [markdown]

@@ -17,13 +17,17 @@
 #
 # > **Paper** Section 3; Figure 1
 #
-# A residual network adds each layer's output to its input, and the two can no longer be separated.
-# Suppose instead that a layer reads the outputs of *all* earlier layers, unchanged. Then it need
-# not relearn what another layer has found, and it can be very narrow. Does a network of narrow
-# layers that read everything make better use of its parameters?
+# A [residual network](10_resnet.ipynb) adds each layer's output to its input, and the two can no
+# longer be separated. Suppose instead that a layer reads the outputs of *all* earlier layers,
+# unchanged. Then it need not relearn what another layer has found, and it can be very narrow. Does
+# a network of narrow layers that read everything make better use of its parameters?
 #
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `dense` ends 1.10 ± 3.26 points
 # > below that of `residual` (**not significant**).
+# >
+# > **Seen** on the digits, two seeds: the dense net, with half of the parameters, reads 96.8 % of
+# > the test digits, the residual one 97.4 % (**as expected**); in a first run with three seeds they
+# > were a little more than one point apart.
 
 # %%
 from itertools import pairwise
@@ -54,7 +58,7 @@ from convbook.beside.printed import accuracies, as_printed, published
 #
 # $k$ (here `f`) is the growth rate: each layer adds $k$ channels. With `r` = 4 a 1x1 convolution to
 # $4k$ channels comes before the 3x3 (DenseNet-B). Without `r` each layer is a single 3x3. All
-# convolutions are pre-activated: batch norm, relu, convolution.
+# convolutions are [pre-activated](13_identity_mappings.ipynb): batch norm, relu, convolution.
 
 # %%
 code(

@@ -14,14 +14,18 @@
 #
 # > **Paper** Section 1
 #
-# A convolution looks across channels and across space at the same time. An Inception module splits
-# this: its 1x1 convolutions map the channels into three or four smaller spaces, then ordinary
-# convolutions look across each. In the extreme case each channel is a space of its own. Can a
-# network treat the two kinds of correlation entirely separately, and is it more accurate at the
-# same size?
+# A convolution looks across channels and across space at the same time. An [Inception
+# module](08_googlenet.ipynb) splits this: its 1x1 convolutions map the channels into three or four
+# smaller spaces, then ordinary convolutions look across each. In the extreme case each channel is a
+# space of its own. Can a network treat the two kinds of correlation entirely separately, and is it
+# more accurate at the same size?
 #
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `separable` ends 0.63 ± 11.24
 # > points above that of `3x3` (**not significant**).
+# >
+# > **Seen** on the digits, three seeds: with nothing between depthwise and pointwise the training
+# > loss is lower than with a relu for two seeds of three, and the test accuracy is higher for none,
+# > so that the paper's gain does not show.
 
 # %%
 import keras

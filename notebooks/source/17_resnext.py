@@ -15,16 +15,20 @@
 #
 # > **Paper** Figure 1
 #
-# Inception splits its input into paths, transforms each and merges the results. That is cheap for
-# what it can express, but someone must design each path by hand. ResNet repeats one block. What if
-# a block adds up many paths that are all alike? Their number, the *cardinality* $C$, becomes a
-# third dimension of a network, besides depth and width. Which of the three is worth its cost?
+# [Inception](08_googlenet.ipynb) splits its input into paths, transforms each and merges the
+# results. That is cheap for what it can express, but someone must design each path by hand.
+# [ResNet](10_resnet.ipynb) repeats one block. What if a block adds up many paths that are all
+# alike? Their number, the *cardinality* $C$, becomes a third dimension of a network, besides depth
+# and width. Which of the three is worth its cost?
 #
 # $$\mathcal{F}(x) = \sum_{i=1}^{C} \mathcal{T}_i(x), \qquad y = x + \mathcal{F}(x)$$
 #
 # > **Seen** on Fashion-MNIST, three seeds: the training loss of `1 x 16d` ends 0.04 ± 0.04 above
 # > that of `32 x 1d` (**not significant**); the test accuracy of `32 x 1d` ends 1.81 ± 4.69 points
 # > above that of `1 x 16d` (**not significant**).
+# >
+# > **Seen** on the digits, two seeds: after 8 epochs the training loss is 0.44 with 32 paths and
+# > 0.34 with one (**reversed**).
 
 # %%
 from itertools import pairwise

@@ -15,12 +15,16 @@
 #
 # > **Paper** Section 3.1; Figure 1
 #
-# In nets of depthwise convolutions almost all of the cost is in the 1x1 convolutions. Groups would
-# make those cheaper, too. But then the channels of one group never see those of another, no matter
-# how many such layers follow. What if we redistribute the channels between two grouped layers?
+# In nets of [depthwise convolutions](16_xception.ipynb) almost all of the cost is in the 1x1
+# convolutions. Groups would make those cheaper, too. But then the channels of one group never see
+# those of another, no matter how many such layers follow. What if we redistribute the channels
+# between two grouped layers?
 #
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `shuffled` ends 0.75 ± 1.62 points
 # > below that of `not shuffled` (**not significant**).
+# >
+# > **Seen** on pairs of digits, a digit in each group, three seeds: with the shuffle 99 % of the
+# > pairs are right, without it 49 % (**as expected**).
 
 # %%
 import keras

@@ -21,6 +21,10 @@
 # > **Seen** on Fashion-MNIST, three seeds: the training loss of `without` ends 0.02 ± 0.09 above
 # > that of `r = 2` (**not significant**); the training loss of `without` ends 0.02 ± 0.06 above
 # > that of `r = 8` (**not significant**).
+# >
+# > **Seen** on the digits, one seed: the training loss ends at 0.003 with gates and at 0.002
+# > without, so that no gain shows; 0.27 of the variance of the first stage's gates lies between
+# > classes, and 0.79 of the last stage's (**as expected**).
 
 # %%
 import keras
@@ -72,8 +76,8 @@ assert scale.max() < 1
 assert np.abs(scale[0, 0, 0] - scale[1, 0, 0]).max() > 0.01  # another image has other gates
 
 # %% [markdown]
-# Any residual block can take a gate before its addition. In the residual networks, the option `se`
-# adds it.
+# Any [residual block](10_resnet.ipynb) can take a gate before its addition. In the residual
+# networks, the option `se` adds it.
 
 # %%
 code(
