@@ -26,6 +26,10 @@
 # fields), all units of a map use the same weights (weight sharing), and averaging makes the maps
 # smaller (sub-sampling).
 #
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `LeNet-5` ends 3.29 ± 2.00 points
+# > below that of `fully connected` (**reversed**); a shift of 3 pixels costs `fully connected`
+# > 18.82 ± 20.18 points more than `LeNet-5` (**not significant**).
+# >
 # > **Seen** on the digits, one seed, on test digits moved by 3 pixels: LeNet-5 reads 36 %, the
 # > fully connected network 34 %; trained on moved digits, 92 % and 90 %. The predicted gain of 10
 # > points is **not reproduced**; LeNet-5 has a fifth of the parameters.
@@ -37,7 +41,7 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.lenet import body
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 from convbook.blocks.layers import dense
 from convbook.blocks.lenet import C3, Subsample, digit_codes, squash
@@ -268,6 +272,30 @@ assert all(5 * counts["LeNet-5", how] < counts["fully connected", how] for how i
 # So at this scale the constraints give no invariance by themselves, and more examples can replace
 # them. What the constraints do reduce is the number of parameters. The paper, too, reaches its
 # lowest error by adding distorted digits to the training set.
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
+#
+# LeNet-5, with a border of two pixels around the image and a dense output, meets a net with one
+# hidden layer of 300 units, as on the digits. Training takes eight epochs with Adam. We also test
+# both on images shifted by three pixels.
+
+# %%
+claims.shown("sharing")
+
+# %%
+claims.curves("sharing", "test")
+
+# %% [markdown]
+# The first expectation is reversed. With a quarter of the weights LeNet-5 fits the training images
+# less well, too, so it does not overfit: eight epochs are too few for it. On the shifted images it
+# is right more often with each of the three seeds, in 40 to 57 % of them against 32 to 35 %, but
+# the loss varies so much that the interval includes zero.
 #
 # ## Exercises
 #
