@@ -55,7 +55,7 @@ notebooks: $(VENV)/made ## execute all notebooks, about 20 minutes; write those 
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
 experiments: $(VENV)/made ## run the notebooks' long experiments, hours; keeps each run
-	@$(BIN)/python -m convbook.beside.bake_off --more
+	@$(BIN)/python -m convbook.beside.bake_off
 	@$(BIN)/python -m convbook.beside.lab
 	@$(BIN)/python -m convbook.beside.claims
 
