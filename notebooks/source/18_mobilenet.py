@@ -27,8 +27,8 @@
 # between blocks be narrow? A narrow map that passes through a relu loses whatever the relu cuts
 # off. So the blocks are wide only inside, and their narrow ends stay linear.
 #
-# > **Seen** on Fashion-MNIST, three seeds: inverted below two 3x3 by 1.23 ± 19.77 points of test
-# > accuracy, **does not show**.
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `inverted` ends 1.23 ± 19.77 points
+# > below that of `two 3x3` (**not significant**).
 
 # %%
 from math import comb

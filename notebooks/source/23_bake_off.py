@@ -37,8 +37,8 @@ code(
 # train with Adam for 6 epochs with batch size 64, a cosine schedule from 0.003 to 0, and seeds 0, 1
 # and 2. All batch norms have the same momentum, because some papers' values are too slow for 474
 # steps. After a cell that concatenates several maps, a 1x1 convolution brings them back to `f`
-# channels. The blocks of LeNet to VGG's time that the papers publish without batch norm
-# (`mlpconv`, `fire_module`) have none here.
+# channels. `mlpconv`, `inception_module` and `fire_module` were published before batch norm or
+# without it; here `inception_module` has it, and the other two have none, as published.
 
 # %%
 accuracies = bake_off.accuracies()
@@ -82,7 +82,8 @@ figure(
 #
 # We wrote these eight expectations before the first run: that the block on the left ends with a
 # higher test accuracy than the one on the right. The runs of one seed are compared with each other.
-# A gain **shows** where its whole interval is above 0, and **is reversed** where it is below 0.
+# A gain is **as expected** where its whole 95 % interval is above 0, **reversed** where it is below
+# 0, and **not significant** otherwise.
 
 # %%
 grid(

@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 from convbook.architectures import measure
-from convbook.beside import claims, lab, results
+from convbook.beside import bake_off, claims, lab, results
 from convbook.beside.compared import CLAIMS, EXPECTED
 
 CLAIMED = {  # the notebook that shows each
@@ -246,3 +246,25 @@ def test_a_run_keeps_the_curves_of_the_main_head(name):
         assert all(0 <= share <= 1 for share in [*row["accuracy"], *row["test"], row["shifted"]])
     one, other = (row["loss"] for row in kept.values())
     assert one != other  # the heads' losses and the smoothed labels reach the weights
+
+
+def test_the_bake_off_kept_three_seeds_of_each_block_within_the_budget():
+    rows = bake_off.rows()
+    made = sorted((row["block"], row["seed"]) for row in rows)
+    assert made == sorted((name, seed) for name in bake_off.BLOCKS for seed in range(3))
+    for row in rows:
+        with keras.StatelessScope(initialize_variables=False):
+            counts = measure(bake_off.trunk(bake_off.BLOCKS[row["block"]], row["f"]))
+        assert (counts.macs, counts.weights) == (row["macs"], row["weights"])
+        assert counts.macs <= bake_off.BUDGET
+    assert {name for pair in bake_off.EXPECTED for name in pair} <= set(bake_off.BLOCKS)
+
+
+def test_the_bake_off_trains_on_any_images():
+    """A run on a few images: its costs, and an accuracy that is a share."""
+    r = np.random.default_rng(0)
+    data = (r.random((16, 12, 12, 1), "float32"), np.arange(16) % 10) * 2
+    row = bake_off.run("conv", 4, 0, data)
+    assert (row["block"], row["f"], row["seed"]) == ("conv", 4, 0)
+    assert row["accuracy"] * 16 == round(row["accuracy"] * 16)
+    assert row["macs"] == measure(bake_off.trunk(bake_off.BLOCKS["conv"], 4, (12, 12, 1))).macs
