@@ -95,8 +95,8 @@ Inception-ResNet v2 may stay unchanged, because batch norm cancels it in trainin
 `make proofs` writes this page. Each row keeps a digest of the code that it was proven with. If a
 network's code changes, `make proofs` builds it again, and proves it again if its graph or the code
 of our own layers in it changed. The letters have changed since these rows were made, and with them
-the code of every network, so all rows wait for the next `make proofs`. Most were proven with version
-0.1.0, before gates, the padding of max pooling and the names of saved layers changed.
+the code of every network, so all rows wait for the next `make proofs`. Most were proven with
+version 0.1.0, before gates, the padding of max pooling and the names of saved layers changed.
 
 """
 
