@@ -155,7 +155,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     model = built(key, net, whole, a)
     origin.MADE[model] = made(key, net, variant)
     if weights is not None and (whole or loading.foreign(weights)):
-        loading.load(model, weights, of, adapt_channels)
+        loading.load_weights(model, weights, of, adapt_channels)
     elif weights is not None:
         loading.load_body(model, weights)
     if features:

@@ -26,16 +26,16 @@ def fuse_block(x: Map, *, finer: Maps = (), coarser: Maps = (), n: Norm = BN) ->
     require(halving(sizes[: own + 1]), finer=sizes[:own], right=TWICE)
     require(halving(sizes[own:]), coarser=sizes[own + 1 :], right=HALF)
     require(finer or coarser, coarser=(), right="one or more maps, because finer is empty")
-    parts = []
+    maps = []
     for i, m in enumerate(finer):
         for _ in finer[i + 1 :]:
             m = conv(m, m.shape[-1], k=3, s=2, p=1, n=n)
-        parts.append(conv(m, x.shape[-1], k=3, s=2, p=1, n=n, a=None))
-    parts.append(x)
+        maps.append(conv(m, x.shape[-1], k=3, s=2, p=1, n=n, a=None))
+    maps.append(x)
     for i, m in enumerate(coarser, 1):
         m = conv(m, x.shape[-1], k=1, n=n, a=None)
-        parts.append(layers.UpSampling2D(2**i)(m))
-    return act(layers.add(parts), "relu")
+        maps.append(layers.UpSampling2D(2**i)(m))
+    return act(layers.add(maps), "relu")
 
 
 TWICE = "maps, each twice as large as the next, the last twice as large as x"

@@ -84,6 +84,8 @@ def draw(parser: Parser) -> Command:
     parser.add_argument("-o", metavar="FILE", help=default)
 
     def drawn(options: Namespace) -> None:
+        if options.name in names.networks():
+            raise ValueError(f"{options.name} is a network; draw takes a block")
         name = known(options.name, [*finding.MENU])
         terminal.load_keras()
         from convbook.gallery.draw import draw

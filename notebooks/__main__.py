@@ -137,8 +137,8 @@ def tidy(cell):
         if output.get("name") == "stderr":
             kept = [line for line in output.text.splitlines(True) if not NOISE.match(line)]
             output.text = "".join(kept)
-        for told in output.get("metadata", {}).values():
-            cell.metadata["mystnb"] = {"image": {"alt": told["alt"]}}
+        for image in output.get("metadata", {}).values():
+            cell.metadata["mystnb"] = {"image": {"alt": image["alt"]}}
     if cell.cell_type == "code":
         cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
     return cell

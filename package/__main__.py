@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import version
 from io import TextIOWrapper
 
 from convbook.options import Command, Parser
@@ -45,7 +46,8 @@ def help_page() -> str:
         lines += ["", f"{title}:"]
         for name, (_, arguments, what) in commands.items():
             lines.append(f"  {f'convbook {name} {arguments}':<40}  {what}")
-    return "\n".join([*lines, "", "convbook COMMAND --help explains a command."])
+    last = "convbook COMMAND --help explains a command; convbook --version prints the version."
+    return "\n".join([*lines, "", last])
 
 
 def parsed(name: str, argv: list[str]) -> tuple[Command, Namespace]:
@@ -69,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if name in ("-h", "--help", "help"):
             code = print(help_page())
+        elif name == "--version":
+            code = print(f"convbook {version('keras-block-cookbook')}")
         else:
             run, options = parsed(name, rest)
             code = run(options)

@@ -85,7 +85,8 @@ def is_own(network: str) -> bool:
 def unknown(name: str, names: Iterable[str]) -> str:
     """Words on a network that is not among names."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
-    return f"name={name!r}: there is no such network; nearest: {near or 'see names()'}"
+    hint = f"nearest: {near}" if near else "convbook nets lists all"
+    return f"name={name!r}: there is no such network; {hint}"
 
 
 def data_source(data: str) -> tuple[str, str]:
@@ -95,4 +96,5 @@ def data_source(data: str) -> tuple[str, str]:
         return kind, rest
     if rest and any(known.startswith(f"{kind}:") for known in DATA_SOURCES):
         return kind, rest
-    raise ValueError(f"--data {data!r}: --data must be one of {', '.join(DATA_SOURCES)}")
+    hint = f"; for this folder give folder:{data}" if Path(data).is_dir() else ""
+    raise ValueError(f"--data {data!r}: --data must be one of {', '.join(DATA_SOURCES)}{hint}")

@@ -41,10 +41,10 @@ def train(parser: Parser) -> Command:
     parser.add_argument("model", metavar="NAME", help=help)
     for of in (of_data, of_recipe, of_weights, of_devices, of_run):
         of(parser.add_argument_group(of.__name__.removeprefix("of_")).add_argument)
-    return trained
+    return run_train
 
 
-def trained(options: Namespace) -> int:
+def run_train(options: Namespace) -> int:
     """Trains; returns the exit code.  Raises ValueError for options that cannot work."""
     finished(options)
     names.is_own(options.model) or names.network(options.model)

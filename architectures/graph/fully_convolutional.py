@@ -62,11 +62,14 @@ def is_softmax(op: keras.Operation) -> bool:
 def head_of(model: keras.Model) -> tuple[Call, list[keras.Operation]]:
     """The call of the flatten or global pool that ends the map, and the operations after it."""
     made = {id(x): call for call in calls(model) for x in call.outputs}
+    if len(model.inputs) > 1:
+        raise ValueError(f"{model.name} cannot become fully convolutional: it has several inputs")
     head: list[Any] = []
     call = made[id(model.outputs[0])]
     while not isinstance(call.op, ENDS):
         if len(call.inputs) != 1 or (is_softmax(call.op) and head):
             what = f"its head has {call.op.name} after the flatten or the global pool"
+            what = what if call.inputs else "no flatten and no global pool ends its map"
             raise ValueError(f"{model.name} cannot become fully convolutional: {what}")
         head.insert(0, call.op)
         call = made[id(call.inputs[0])]

@@ -183,6 +183,8 @@ def all_layers(model: keras.Model) -> list[keras.Layer]:
 
 def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.Layer]]:
     """Yields (path, layer) for all layers; a path is the names around a layer, and its own."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"model must be a keras.Model, got {model!r}")
     for layer in model.layers:
         yield within + layer.name, layer
         if inner := inside(layer):

@@ -11,7 +11,7 @@ from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.private import maker
 from convbook.architectures.weights import keras_names, torch_names
-from convbook.architectures.weights.origin import OWN, check, names
+from convbook.architectures.weights.origin import OWN, names, refuse_other_options
 from convbook.architectures.weights.patterns import UNREAD, layer_of
 from convbook.architectures.weights.published import row
 from convbook.architectures.weights.states import State, adapted, keras_state, state_of
@@ -63,7 +63,7 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
 
     read = Reading(model, state, ROLES, fit, axis=1, adapt=adapt_channels)
     naming = read.by(tables)
-    check(model, naming, of)
+    refuse_other_options(model, naming, of)
     read.biases_into_means()
     return read.take()
 
@@ -90,7 +90,7 @@ def from_keras(
 
     read = Reading(model, state, KERAS_ROLES, fit, axis=2, adapt=adapt_channels)
     naming = read.by(keras_names.TABLES)
-    check(model, naming)
+    refuse_other_options(model, naming)
     read.biases_into_means()
     return read.take()
 

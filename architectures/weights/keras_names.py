@@ -16,14 +16,14 @@ from convbook.architectures.weights.patterns import Rows, counted
 HEAD = {"predictions": "logits"}
 
 
-def made(*parts: tuple[str, str]) -> Rows:
+def made(*pairs: tuple[str, str]) -> Rows:
     """Rows of unnamed convolutions with their batch norms: (block, layers) in the order made.
 
     A layer b2_1 is both b2_conv1 and b2_bn1 of the block.
     """
     rows = [
         f"{block}_{layer[:-1]}<kind>{layer[-1]}"
-        for block, layers in parts
+        for block, layers in pairs
         for layer in layers.split()
     ]
     return {f"auto.<kind>{i}": row for i, row in enumerate(rows, 1)}
@@ -103,9 +103,9 @@ def efficientnet() -> Rows:
     """block2a is the first block of stage 2; the first stage has no expansion."""
     rows = {"stem_conv": "stem_conv1", "stem_bn": "stem_bn1", **HEAD}
     rows |= {"top_conv": "last_conv1", "top_bn": "last_bn1"}
-    parts = {"dwconv": "dwconv1", "se_reduce": "b2_dense1", "se_expand": "b2_dense2"}
-    bare = parts | {"bn": "bn1", "project_conv": "conv1", "project_bn": "bn2"}
-    full = parts | {"expand_conv": "conv1", "expand_bn": "bn1", "bn": "bn2"}
+    shared = {"dwconv": "dwconv1", "se_reduce": "b2_dense1", "se_expand": "b2_dense2"}
+    bare = shared | {"bn": "bn1", "project_conv": "conv1", "project_bn": "bn2"}
+    full = shared | {"expand_conv": "conv1", "expand_bn": "bn1", "bn": "bn2"}
     full |= {"project_conv": "conv2", "project_bn": "bn3"}
     for j, letter in enumerate(ascii_lowercase[:MOST], 1):
         for there, here, layers in (("1", "1", bare), ("<stage>", "<stage>", full)):
@@ -142,11 +142,11 @@ def efficientnet_v2(first: str) -> Rows:
     full = fused | {"dwconv2": "dwconv1", "bn": "bn2", "project_bn": "bn3"}
     full |= {"se_reduce": "b2_dense1", "se_expand": "b2_dense2"}
     fused = fused | {"project_bn": "bn2"}
-    for i, parts in enumerate((bare, fused, fused, *4 * (full,)), 1):
+    for i, layers in enumerate((bare, fused, fused, *4 * (full,)), 1):
         for j, letter in enumerate(ascii_lowercase, 1):
             path = f"stage{i}_block{j}" + "_b2" * (j > 1)
             path = first if i == j == 1 else path
-            rows |= {f"block{i}{letter}_{k}": f"{path}_{v}" for k, v in parts.items()}
+            rows |= {f"block{i}{letter}_{k}": f"{path}_{v}" for k, v in layers.items()}
     return rows
 
 
@@ -168,23 +168,23 @@ def inception_v3() -> Rows:
     a = "b1_1 b2_1 b2_2 b3_1 b3_2 b3_3 b4_1"
     b = "b1_1 b2_1 b2_2 b2_3 b3_1 b3_2 b3_3 b3_4 b3_5 b4_1"
     c = "b1_1 b2_1 b2_b1_1 b2_b2_1 b3_1 b3_2 b3_b1_1 b3_b2_1 b4_1"
-    parts = [("stem", "pool1_1 pool1_2 pool1_3 1 2"), *blocks("stage1", 3, a)]
-    parts += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3"), *blocks("stage2", 4, b)]
-    parts += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b2_3 b2_4"), *blocks("stage3", 2, c)]
-    return made(*parts) | HEAD
+    pairs = [("stem", "pool1_1 pool1_2 pool1_3 1 2"), *blocks("stage1", 3, a)]
+    pairs += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3"), *blocks("stage2", 4, b)]
+    pairs += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b2_3 b2_4"), *blocks("stage3", 2, c)]
+    return made(*pairs) | HEAD
 
 
 def inception_resnet_v2() -> Rows:
     a, b = "b2_b1_1 b2_b2_1 b2_b2_2 b2_b3_1 b2_b3_2 b2_b3_3", "b2_b1_1 b2_b2_1 b2_b2_2"
     stem = "pool2_1 pool2_2 pool2_3 pool2_4 pool2_5 b1_1 b2_1 b2_2 b3_1 b3_2 b3_3 b4_1"
-    parts = [("stem", stem), *blocks("stage1", 10, a)]
-    parts += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3")]
-    parts += blocks("stage2", 20, f"{b} b2_b2_3")
-    parts += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b3_1 b3_2 b3_3")]
-    parts += blocks("stage3", 10, f"{b} b2_b2_3")
+    pairs = [("stem", stem), *blocks("stage1", 10, a)]
+    pairs += [("stage2_reduction", "b1_1 b2_1 b2_2 b2_3")]
+    pairs += blocks("stage2", 20, f"{b} b2_b2_3")
+    pairs += [("stage3_reduction", "b1_1 b1_2 b2_1 b2_2 b3_1 b3_2 b3_3")]
+    pairs += blocks("stage3", 10, f"{b} b2_b2_3")
     ends = {"block35": "stage1", "block17": "stage2", "block8": "stage3"}
     ends = {f"{i}_<block>_conv": f"{j}_block<block>_b2_conv1" for i, j in ends.items()}
-    return made(*parts) | ends | {"conv_7b": "stage4_conv1", "conv_7b_bn": "stage4_bn1"} | HEAD
+    return made(*pairs) | ends | {"conv_7b": "stage4_conv1", "conv_7b_bn": "stage4_bn1"} | HEAD
 
 
 def nasnet(depth: int) -> Rows:

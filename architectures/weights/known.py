@@ -12,17 +12,16 @@ and 8/7 of the input is the custom of the others.  class_names.json: {classes: t
 import json
 import zipfile
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
+from convbook import names
 from convbook.architectures.weights.preparation import MODES, Preparation
 from convbook.architectures.weights.published import row
 
-ROOM = files("convbook.architectures.weights")
+ROOM = "architectures.weights"
 
 
 class Known(NamedTuple):
@@ -33,20 +32,15 @@ class Known(NamedTuple):
     class_names: tuple[str, ...] | None
 
 
-@cache
-def table(file: str) -> dict[str, Any]:
-    return json.loads((ROOM / file).read_text(encoding="utf-8"))
-
-
 def class_names(classes: str) -> tuple[str, ...]:
     """The names of the classes of imagenet, cifar10, cifar100 or svhn, in their order."""
-    return tuple(table("class_names.json")[classes])
+    return tuple(names.kept(ROOM, "class_names.json")[classes])
 
 
 def tags_of(of: str) -> tuple[str, str, dict[str, Any]]:
     """('timm/resnet50', 'a1_in1k', {tag: its row}) of a name with or without a tag."""
     library, _, name = of.partition("/")
-    rows, tag = table("preparations.json").get(library, {}), ""
+    rows, tag = names.kept(ROOM, "preparations.json").get(library, {}), ""
     if name not in rows and "." in name:
         name, tag = name.split(".", 1)
     return f"{library}/{name}", tag, rows.get(name, {})
@@ -101,5 +95,5 @@ def saved_with(path: str | Path) -> Known | None:
     if not isinstance(config, dict) or not config.get("preparation"):
         return None
     preparation = keras.saving.deserialize_keras_object(config["preparation"])
-    names = config.get("class_names")
-    return Known(str(path), preparation, names and tuple(names))
+    found = config.get("class_names")
+    return Known(str(path), preparation, found and tuple(found))

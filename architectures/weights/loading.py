@@ -86,7 +86,7 @@ def origin_of(weights: Any, of: str | None) -> str | None:
     return model
 
 
-def load(model: keras.Model, weights: Any, of: str | None = None,
+def load_weights(model: keras.Model, weights: Any, of: str | None = None,
          adapt_channels: bool = False) -> None:  # fmt: skip
     """Loads weights into a new model, with or without its head.  Raises ValueError."""
     of = origin_of(weights, of) or of

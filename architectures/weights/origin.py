@@ -28,7 +28,7 @@ class Made(NamedTuple):
 MADE: WeakKeyDictionary[keras.Model, Made] = WeakKeyDictionary()
 
 
-def check(model: keras.Model, naming: str, of: str | None = None) -> None:
+def refuse_other_options(model: keras.Model, naming: str, of: str | None = None) -> None:
     """Raises ValueError for a model of create without the options that weights of this name need.
 
     naming: the label of the table that reads their names; of: the row of published() that they are

@@ -4,13 +4,12 @@
 names, {ours: [its function, arguments of it, options of create]}.
 """
 
-import json
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import Any
 
-TABLE = files("convbook.architectures.weights") / "published.json"
-ROWS = json.loads(TABLE.read_text(encoding="utf-8"))
+from convbook import names
+
+ROWS = dict(names.kept("architectures.weights", "published.json"))
 
 
 def tuples(options: dict[str, Any]) -> dict[str, Any]:

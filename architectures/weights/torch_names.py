@@ -168,10 +168,10 @@ def stages(paths: Iterable[tuple[str, Rows]], first: str) -> Rows:
     Blocks after a stage's first add.
     """
     rows: Rows = {}
-    for i, (there, parts) in enumerate(paths, 1):
+    for i, (there, layers) in enumerate(paths, 1):
         begin = first if i == 1 else f"stage{i}_block1"
-        rows |= within({there.replace("<block-1>", "0"): begin}, parts)
-        rows |= within({there: f"stage{i}_block<block>_b2"}, parts)
+        rows |= within({there.replace("<block-1>", "0"): begin}, layers)
+        rows |= within({there: f"stage{i}_block<block>_b2"}, layers)
     return rows
 
 
@@ -182,8 +182,8 @@ def timm_v2(first: str) -> Rows:
     fused = {"conv_exp": "conv1", "bn<i>": "bn<i>", "conv_pwl": "conv2"}
     full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
     full |= {"se.conv_reduce": "b2_dense1", "se.conv_expand": "b2_dense2"}
-    parts = enumerate((bare, fused, fused, *4 * (full,)))
-    return rows | stages(((f"blocks.{i}.<block-1>", part) for i, part in parts), first)
+    by_stage = enumerate((bare, fused, fused, *4 * (full,)))
+    return rows | stages(((f"blocks.{i}.<block-1>", part) for i, part in by_stage), first)
 
 
 def torchvision_v2() -> Rows:
@@ -194,8 +194,8 @@ def torchvision_v2() -> Rows:
     fused = bare | {"1.0": "conv2", "1.1": "bn2"}
     full = bare | {"1.0": "dwconv1", "1.1": "bn2", "2.fc<i>": "b2_dense<i>"}
     full |= {"3.0": "conv2", "3.1": "bn3"}
-    parts = enumerate((bare, fused, fused, *4 * (full,)), 1)
-    paths = ((f"features.{i}.<block-1>.block", part) for i, part in parts)
+    by_stage = enumerate((bare, fused, fused, *4 * (full,)), 1)
+    paths = ((f"features.{i}.<block-1>.block", part) for i, part in by_stage)
     return rows | stages(paths, "stage1_block1_b2")
 
 
@@ -213,9 +213,9 @@ def timm_v4(table: Iterable[Sequence[Any]], pairs: int) -> Rows:
     for i, (_, *blocks) in enumerate(table, max(pairs, 1)):
         for j, (first, k, _) in enumerate(blocks):
             path = f"stage{i + 1}_block{j + 1}" + "_b2" * (j > 0)
-            parts = ["dw_start"] * bool(first) + ["pw_exp"] + ["dw_mid"] * bool(k) + ["pw_proj"]
+            modules = ["dw_start"] * bool(first) + ["pw_exp"] + ["dw_mid"] * bool(k) + ["pw_proj"]
             count = {"dw": 0, "pw": 0}
-            for m, part in enumerate(parts, 1):
+            for m, part in enumerate(modules, 1):
                 kind = part[:2]
                 count[kind] += 1
                 layer = f"{'dwconv' if kind == 'dw' else 'conv'}{count[kind]}"
@@ -230,11 +230,11 @@ def torchvision_mnasnet() -> Rows:
     rows |= {"layers.3": "stage1_block1_dwconv1", "layers.4": "stage1_block1_bn1"}
     rows |= {"layers.6": "stage1_block1_conv1", "layers.7": "stage1_block1_bn2"}
     rows |= {"layers.14": "last_conv1", "layers.15": "last_bn1"}
-    parts = {"layers.0": "conv1", "layers.1": "bn1", "layers.3": "dwconv1", "layers.4": "bn2"}
-    parts |= {"layers.6": "conv2", "layers.7": "bn3"}
+    layers = {"layers.0": "conv1", "layers.1": "bn1", "layers.3": "dwconv1", "layers.4": "bn2"}
+    layers |= {"layers.6": "conv2", "layers.7": "bn3"}
     for i in range(2, 8):
-        rows |= within({f"layers.{i + 6}.0": f"stage{i}_block1"}, parts)
-        rows |= within({f"layers.{i + 6}.<block-1>": f"stage{i}_block<block>_b2"}, parts)
+        rows |= within({f"layers.{i + 6}.0": f"stage{i}_block1"}, layers)
+        rows |= within({f"layers.{i + 6}.<block-1>": f"stage{i}_block<block>_b2"}, layers)
     return rows
 
 
@@ -243,10 +243,10 @@ def torchvision_v3(table: Iterable[Sequence[Any]]) -> Rows:
     rows, n, c = {"features.0.0": "stem_conv1", "features.0.1": "stem_bn1"}, 0, 16
     for i, j, (_, width, f, se, _, s) in staged(table):
         n, path = n + 1, f"stage{i}_block{j}" + "_b2" * (s == 1 and c == f)
-        parts = ["conv1"] * (width != c) + ["dwconv1"] + ["se"] * bool(se)
-        parts += ["conv2" if width != c else "conv1"]
+        modules = ["conv1"] * (width != c) + ["dwconv1"] + ["se"] * bool(se)
+        modules += ["conv2" if width != c else "conv1"]
         norms = 0
-        for m, part in enumerate(parts):
+        for m, part in enumerate(modules):
             there = f"features.{n}.block.{m}"
             norms += part != "se"
             rows |= {f"{there}.0": f"{path}_{part}", f"{there}.1": f"{path}_bn{norms}"}
@@ -619,21 +619,21 @@ def ghostnet() -> Rows:
 def nfnet() -> Rows:
     """timm's; the gain of a branch is a parameter of the block itself."""
     rows = {"stem.conv<i>": "stem_conv<i>", "final_conv": "last_conv1", "head.fc": "logits"}
-    parts = {"downsample.conv": "b1_conv1", "conv1": "b2_conv1", "conv2": "b2_conv2"}
-    parts |= {"conv2b": "b2_conv3", "conv3": "b2_conv4", "attn_last.fc<i>": "b2_b2_dense<i>"}
+    layers = {"downsample.conv": "b1_conv1", "conv1": "b2_conv1", "conv2": "b2_conv2"}
+    layers |= {"conv2b": "b2_conv3", "conv3": "b2_conv4", "attn_last.fc<i>": "b2_b2_dense<i>"}
     there, here = "stages.<stage-1>.<block-1>", "stage<stage>_block<block>"
-    return rows | within({there: here}, parts) | {there: f"{here}_b2_skipinit1"}
+    return rows | within({there: here}, layers) | {there: f"{here}_b2_skipinit1"}
 
 
 def hrnet() -> Rows:
     """timm's: a module's fuse_layers.TO.FROM, which is a list where the map there is finer."""
     rows = {"<kind><i>": "stem_<kind><i>", "classifier": "logits"}
     rows |= within({"layer1.<block-1>": "stage1_block<block>"}, RESNET)
-    parts = within({"branches.<branch-1>.<block-1>": "branch<branch>_block<block>"}, RESNET)
+    inside = within({"branches.<branch-1>.<block-1>": "branch<branch>_block<block>"}, RESNET)
     moved = {"fuse_layers.<to-1>.<from-1>": "fuse<to>_b<from>_{kind}1"}
     moved["fuse_layers.<to-1>.<from-1>.<i-1>"] = "fuse<to>_b<from>_{kind}<i>"
-    parts |= by_place(moved)
-    rows |= within({"stage<stage>.<module-1>": "stage<stage>_module<module>"}, parts)
+    inside |= by_place(moved)
+    rows |= within({"stage<stage>.<module-1>": "stage<stage>_module<module>"}, inside)
     for i in (1, 2, 3):
         here = f"stage{i + 1}_transition<to>_{{kind}}1"
         rows |= by_place({f"transition{i}.<to-1>": here, f"transition{i}.<to-1>.0": here})
@@ -655,11 +655,11 @@ def pcv_hrnet() -> Rows:
     unit = BODY | {"identity_conv.<kind>": "b1_<kind>1"}
     there = "features.init_block.subblocks.block<block>"
     rows = PCV_STEM | within({there: "stage1_block<block>"}, unit)
-    parts = within({"branches.branch<branch>.unit<block>": "branch<branch>_block<block>"}, unit)
-    parts["fuse_layers.layer<to>.block<from>.conv.<kind>"] = "fuse<to>_b<from>_<kind>1"
-    parts["fuse_layers.layer<to>.block<from>.subblock<i>.<kind>"] = "fuse<to>_b<from>_<kind><i>"
+    inside = within({"branches.branch<branch>.unit<block>": "branch<branch>_block<block>"}, unit)
+    inside["fuse_layers.layer<to>.block<from>.conv.<kind>"] = "fuse<to>_b<from>_<kind>1"
+    inside["fuse_layers.layer<to>.block<from>.subblock<i>.<kind>"] = "fuse<to>_b<from>_<kind><i>"
     there = "features.stage<stage-1>.layers.block<module>"
-    rows |= within({there: "stage<stage>_module<module>"}, parts)
+    rows |= within({there: "stage<stage>_module<module>"}, inside)
     there = "features.stage<stage-1>.transition.block<to>"
     rows[f"{there}(?:.subblock1)?.<kind>"] = "stage<stage>_transition<to>_<kind>1"
     rows |= within({"features.final_block.inc_blocks.block1": "join1"}, unit)

@@ -2,6 +2,8 @@
 
 Public are the names of a package's __all__, and of a module without one the functions and classes
 that it defines with a docstring.  Docstrings are plain text: `readable` makes reStructuredText.
+napoleon reads sections such as Args:, too, but takes all else for reStructuredText already, where a
+* or a | of an equation is markup.
 """
 
 import ast

@@ -58,13 +58,13 @@ class Words(Statements):
     words: Collection[str] = ()
 
     def on_Comparison(self, node: Node, frame: Any) -> Any:
-        parts = nodes.operands(node)
-        values = self.values(parts, frame)
+        operands = nodes.operands(node)
+        values = self.values(operands, frame)
         one, other = values[0], values[-1]
         is_equal = isinstance(node.comparisons[0].operator, cst.Equal) and len(values) == 2
         if is_equal and isinstance(one, Run) and isinstance(other, str) and other not in self.words:
             return False
-        return self.result(node, parts, values)
+        return self.result(node, operands, values)
 
 
 class Kept(Call):

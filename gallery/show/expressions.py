@@ -76,15 +76,17 @@ class Expressions:
         self.temporary |= {variable} if temporary else set()
         return self.store(variable, value)
 
-    def in_order(self, parts: Sequence[Callable[[], Any]], hints: Sequence[str] = ()) -> list[Any]:
-        """The values of parts, each of which may emit; layers stay in their order.
+    def in_order(
+        self, evaluations: Sequence[Callable[[], Any]], hints: Sequence[str] = ()
+    ) -> list[Any]:
+        """The values of evaluations, each of which may emit; layers stay in their order.
 
         What comes before a part that emits layers is kept in a variable.  hints: the names of such
-        variables, which then all parts have.
+        variables, which then all of them have.
         """
         found: list[Any] = []
         stirred, start = False, Frame.count
-        for i, part in enumerate(parts):
+        for i, part in enumerate(evaluations):
             with self.apart() as before:
                 value = part()
                 stirs = not all(map(nodes.is_idle, before))
@@ -112,22 +114,22 @@ class Expressions:
             return special(node, frame)
         if isinstance(node, LITERALS):
             return nodes.literal(node)
-        parts = nodes.operands(node)
-        return self.result(node, parts, self.values(parts, frame))
+        operands = nodes.operands(node)
+        return self.result(node, operands, self.values(operands, frame))
 
-    def values(self, parts: Sequence[Node], frame: Frame) -> list[Any]:
-        return self.in_order([partial(self.value, part, frame) for part in parts])
+    def values(self, operands: Sequence[Node], frame: Frame) -> list[Any]:
+        return self.in_order([partial(self.value, part, frame) for part in operands])
 
-    def result(self, node: Node, parts: Sequence[Node], values: Sequence[Any]) -> Any:
+    def result(self, node: Node, operands: Sequence[Node], values: Sequence[Any]) -> Any:
         """The result of an operation: now, if Python can compute it, else when the text runs."""
         try:
             return done(node, values)
         except Unknown:
-            return self.left(node, parts, values)
+            return self.left(node, operands, values)
 
-    def left(self, node: Node, parts: Sequence[Node], values: Sequence[Any]) -> Run:
+    def left(self, node: Node, operands: Sequence[Node], values: Sequence[Any]) -> Run:
         """node for the text, with what its parts are worth."""
-        new = {id(part): self.lift(v) for part, v in zip(parts, values, strict=True)}
+        new = {id(part): self.lift(v) for part, v in zip(operands, values, strict=True)}
         return Run(nodes.swapped(node, new), any(map(has_effect, values)))
 
     def on_Float(self, node: Node, frame: Frame) -> Any:
@@ -233,15 +235,15 @@ class Expressions:
     # Displays and comprehensions.
 
     def display(self, node: Node, frame: Frame, kind: Callable[[list[Any]], Any]) -> Any:
-        parts = [element.value for element in node.elements]
-        values = self.values(parts, frame)
+        elements = [element.value for element in node.elements]
+        values = self.values(elements, frame)
         found: list[Any] = []
         try:
             for element, value in zip(node.elements, values, strict=True):
                 found += value if isinstance(element, cst.StarredElement) else [value]
             return kind(found)
         except Unknown:
-            return self.left(node, parts, values)
+            return self.left(node, elements, values)
 
     def on_Tuple(self, node: Node, frame: Frame) -> Any:
         return self.display(node, frame, tuple)

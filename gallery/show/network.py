@@ -13,10 +13,11 @@ from typing import Any
 
 import libcst as cst
 
-from convbook.gallery.show import gathered, nodes, ordered
+from convbook.gallery.show import nodes
 from convbook.gallery.show.cuts import Cut, Networks, cut, cut_of
 from convbook.gallery.show.library import Imported, Library, Own
 from convbook.gallery.show.nodes import Node
+from convbook.gallery.show.order import gathered, ordered
 from convbook.gallery.show.policy import BLOCKS
 from convbook.gallery.show.statements import Statements, is_liftable
 from convbook.gallery.show.text import Part, Texts, read_names
@@ -166,9 +167,9 @@ class Body(Statements):
         return cst.StarredElement(many)
 
     def on_BinaryOperation(self, node: Node, frame: Frame) -> Any:
-        parts = nodes.operands(node)
-        values = self.in_order([partial(self.value, part, frame) for part in parts])
-        found = self.result(node, parts, values)
+        operands = nodes.operands(node)
+        values = self.in_order([partial(self.value, part, frame) for part in operands])
+        found = self.result(node, operands, values)
         return self.norm(found) if isinstance(found, dict) and "momentum" in found else found
 
     # Statements.

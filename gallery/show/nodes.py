@@ -202,8 +202,8 @@ def grown(node: Node) -> set[str]:
     within = [
         getattr(child, "func", None) or getattr(child, "target", None) for child in walk(node)
     ]
-    parts = [w.value for w in within if isinstance(w, (cst.Attribute, cst.Subscript))]
-    return {part.value for part in parts if isinstance(part, cst.Name)}
+    bases = [w.value for w in within if isinstance(w, (cst.Attribute, cst.Subscript))]
+    return {part.value for part in bases if isinstance(part, cst.Name)}
 
 
 @remembered
@@ -284,8 +284,8 @@ def is_idle(statement: Node) -> bool:
 @remembered
 def operation(node: Node) -> Callable[..., Any]:
     """What node does with its operands, as a function of them."""
-    parts = operands(node)
-    new = {id(part): cst.Name(f"_{i}") for i, part in enumerate(parts)}
+    within = operands(node)
+    new = {id(part): cst.Name(f"_{i}") for i, part in enumerate(within)}
     return eval(f"lambda {', '.join(n.value for n in new.values())}: {code(swapped(node, new))}")
 
 

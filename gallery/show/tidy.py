@@ -204,9 +204,9 @@ class Scopes(nodes.Transformer):
     leave_GeneratorExp = leave_ListComp  # type: ignore[assignment]  # alike in all but their class
 
 
-def plain_names(*parts: Node) -> set[str]:
+def plain_names(*trees: Node) -> set[str]:
     """The names of anything but variables without a name."""
-    return {n.value for part in parts for n in nodes.name_nodes(part) if LOCAL not in n.value}
+    return {n.value for part in trees for n in nodes.name_nodes(part) if LOCAL not in n.value}
 
 
 class Names:

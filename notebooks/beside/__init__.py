@@ -106,17 +106,17 @@ def code(function, equations=(), longest=LONGEST, whole=False, **options):
     rows, name = lines(function, whole, **options), function.__name__
     if len(rows) > longest:
         raise ValueError(f"{name} has {len(rows)} lines; must be at most {longest}: pass longest=")
-    parts = [f"```python\n{chr(10).join(rows)}\n```"]
+    texts = [f"```python\n{chr(10).join(rows)}\n```"]
     if equations:
-        parts.append("| line | equation |\n| --- | --- |")
+        texts.append("| line | equation |\n| --- | --- |")
     for part, latex in dict(equations).items():
         found = [row.strip() for row in rows if part in row]
         if len(found) != 1:
             raise ValueError(
                 f"equations: {part!r} is in {len(found)} lines of {name}; must be in exactly one"
             )
-        parts[1] += f"\n| `{found[0]}` | ${latex}$ |"
-    return Markdown("\n\n".join(parts))
+        texts[1] += f"\n| `{found[0]}` | ${latex}$ |"
+    return Markdown("\n\n".join(texts))
 
 
 def grid(head, rows):

@@ -47,8 +47,8 @@ class Disturbed:
 
     def begin(self, *more: str, limit: int | None = None) -> subprocess.Popen[str]:
         """A process of the run; limit: the bytes that a file of it may have."""
-        told = [*RUN, f"folder:{self.data}", "--out", str(self.out), *more]
-        command = [sys.executable, "-u", "-m", "convbook", "train", *told]
+        options = [*RUN, f"folder:{self.data}", "--out", str(self.out), *more]
+        command = [sys.executable, "-u", "-m", "convbook", "train", *options]
         own = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CONFIG", "SLURM"))}
         own |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         own |= {"KERAS_HOME": str(self.folder / "home")}

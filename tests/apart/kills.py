@@ -38,11 +38,11 @@ def begin(out, workers):
     for i in range(workers):
         place = ["--workers", names, "--index", str(i)] if workers > 1 else []
         gate = "survival=0.8" if workers == 1 else "drop_path=0.2"
-        told = [*RUN, "--option", gate, *place, "--out", str(out)]
-        command = [sys.executable, "-u", "-m", "convbook", "train", *told]
+        options = [*RUN, "--option", gate, *place, "--out", str(out)]
+        command = [sys.executable, "-u", "-m", "convbook", "train", *options]
         log = subprocess.PIPE if i == 0 else subprocess.DEVNULL
-        told = dict(stdout=log, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment)
-        started.append(subprocess.Popen(command, **told))
+        pipes = dict(stdout=log, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment)
+        started.append(subprocess.Popen(command, **pipes))
     return started
 
 

@@ -79,8 +79,8 @@ def net(option: dict[str, Any]) -> Any:
     if option["own"] and option["precision"] == "mixed_float16":
         optimizer = multiworker.LossScaleOptimizer(optimizer)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    told = {"jit_compile": False} | option["compile"]
-    model.compile(optimizer, loss, metrics=["accuracy"], **told)
+    options = {"jit_compile": False} | option["compile"]
+    model.compile(optimizer, loss, metrics=["accuracy"], **options)
     return model
 
 

@@ -97,7 +97,7 @@ def images(call, model):
     return [rng.normal(size=(2, n, n, 8)).astype("float32") for n in sizes]
 
 
-def answers(call, model, training):
+def outputs_of(call, model, training):
     """A function of what the further inputs are: the answer to images, in a graph that does not
     know the size where the model does not."""
     run, given = partial(model, training=training), images(call, model)
@@ -108,7 +108,7 @@ def answers(call, model, training):
 
 
 def answer(call, model, training):
-    return answers(call, model, training)()
+    return outputs_of(call, model, training)()
 
 
 def scaled(c):
@@ -135,7 +135,7 @@ def test_every_block_with_a_gate_is_here():
 def test_what_a_gate_returns_is_what_the_block_has(name, call, size):
     """In inference, stochastic depth gives half of each branch, drop path the branch itself."""
     c = keras.Input((1, 1, 1))
-    expected = answers(call, model_of(name, call, size, scaled(c), c), training=False)
+    expected = outputs_of(call, model_of(name, call, size, scaled(c), c), training=False)
     for gate, share in ((stochastic_depth, 0.5), (drop_path, 1)):
         found = answer(call, model_of(name, call, size, gate), training=False)
         same(found, expected(np.full((2, 1, 1, 1), share, "float32")))

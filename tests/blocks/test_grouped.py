@@ -128,13 +128,13 @@ PROBE = """
 import sys
 from pathlib import Path
 import numpy as np
-from test_grouped import GroupedConv2D, answers
-np.savez(sys.argv[1], *answers())
+from test_grouped import GroupedConv2D, outputs_of
+np.savez(sys.argv[1], *outputs_of())
 print(GroupedConv2D.runs_direct("float32"), GroupedConv2D.runs_direct("float16"))
 """
 
 
-def answers():
+def outputs_of():
     layer, x = layer_and_input()
     return [layer(x).numpy(), *gradients(layer, x, layer.trainable_variables)]
 
@@ -147,7 +147,7 @@ def test_without_onednn_it_splits(tmp_path):
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.stdout.split() == ["False", "False"], run.stderr
     kept = np.load(tmp_path / "answers.npz").values()
-    for one, other in zip(answers(), kept, strict=True):
+    for one, other in zip(outputs_of(), kept, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 

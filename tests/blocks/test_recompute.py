@@ -218,7 +218,7 @@ from convbook.blocks import BN
 from two_devices import codes, images, together, two
 
 
-def trained(n, recompute):
+def train(n, recompute):
     keras.utils.set_random_seed(0)
     i = keras.Input((8, 8, 3))
     x = blocks.dense_block(blocks.conv(i, 4, n=n), 4, 2, n=n, r=2, recompute=recompute)
@@ -234,15 +234,15 @@ def apart(ones, others):
     return float(max(np.abs(a - b).max() for a, b in zip(ones, others, strict=True)))
 
 
-one, start = trained(together, False)
+one, start = train(together, False)
 with two.scope():
     synchronized, plain, ours = (
-        trained(n, recompute)[0] for n, recompute in ((together, True), (BN, False), (BN, True))
+        train(n, recompute)[0] for n, recompute in ((together, True), (BN, False), (BN, True))
     )
 model = keras.saving.load_model(sys.argv[1])
-answers = model.predict(np.ones((1, 6, 6, 5)), verbose=0).tolist()
+outputs = model.predict(np.ones((1, 6, 6, 5)), verbose=0).tolist()
 print(json.dumps([apart(one, synchronized), apart(plain, ours), apart(one, plain),
-                  apart(one, start), answers]))
+                  apart(one, start), outputs]))
 """
 
 
@@ -255,9 +255,9 @@ def test_two_devices_are_one(tmp_path):
     model.save(tmp_path / "model.keras")
     run = interpreter.run(PROGRAM, tmp_path / "model.keras", env=finding())
     assert run.returncode == 0, run.stderr
-    synchronized, ours, differ, moved, answers = json.loads(run.stdout)
+    synchronized, ours, differ, moved, outputs = json.loads(run.stdout)
     assert synchronized < 1e-5
     assert ours < 1e-5
     assert differ > 1e-3
     assert 1e-2 < moved < 10  # false for NaN
-    np.testing.assert_allclose(answers, model(np.ones((1, 6, 6, 5))), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs, model(np.ones((1, 6, 6, 5))), rtol=1e-5, atol=1e-6)

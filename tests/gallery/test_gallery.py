@@ -201,9 +201,9 @@ def test_code_is_shown_to_the_letter():
 
 def test_every_picture_is_told_in_words(gallery):
     _, page, _ = gallery
-    told = {a["src"].split("/")[-1].removesuffix(".svg"): a["alt"] for a in page.all("img", "alt")}
-    assert set(told) == set(MENU)
-    for name, alt in told.items():
+    alts = {a["src"].split("/")[-1].removesuffix(".svg"): a["alt"] for a in page.all("img", "alt")}
+    assert set(alts) == set(MENU)
+    for name, alt in alts.items():
         assert alt.startswith(f"The graph of {name}: ")
         assert alt.endswith("Drawn: 1 conv; 8×8×4 in, 8×8×4 out.")
 

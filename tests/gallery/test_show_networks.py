@@ -190,14 +190,14 @@ def test_every_text_is_its_network(tmp_path, case):
 
 def code_lines(text):
     """How many lines are neither blank, comment nor docstring."""
-    told = set()
+    docs = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
             first = node.body[0]
             if ast.get_docstring(node) is not None:
-                told |= {*range(first.lineno, first.end_lineno + 1)}
+                docs |= {*range(first.lineno, first.end_lineno + 1)}
     lines = enumerate(text.splitlines(), 1)
-    return sum(1 for i, s in lines if s.strip() and not s.strip().startswith("#") and i not in told)
+    return sum(1 for i, s in lines if s.strip() and not s.strip().startswith("#") and i not in docs)
 
 
 def test_all_texts_are_short_formatted_and_without_loose_ends(tmp_path):

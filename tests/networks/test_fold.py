@@ -55,7 +55,7 @@ def images(model, seed=1):
     return xs if len(xs) > 1 else xs[0]
 
 
-def answers(model, x):
+def outputs_of(model, x):
     y = model(x, training=False)
     y = y[0] if isinstance(y, list) else y
     return ops.convert_to_numpy(y).astype("float32")
@@ -64,7 +64,7 @@ def answers(model, x):
 def difference(model, other, x=None):
     """The largest difference of the answers, over the largest answer."""
     x = images(model) if x is None else x
-    y, z = answers(model, x), answers(other, x)
+    y, z = outputs_of(model, x), outputs_of(other, x)
     assert y.shape == z.shape
     return float(np.abs(y - z).max() / np.abs(y).max())
 
@@ -637,11 +637,11 @@ def test_it_stands_alone():
     assert not {id(v) for v in model.variables} & {id(v) for v in first.variables}
     second, x = fold(first), images(model)
     assert [type(x) for x in all_layers(second)] == [type(x) for x in all_layers(first)]
-    y = answers(model, x)
+    y = outputs_of(model, x)
     for v in model.weights:
         v.assign(ops.zeros_like(v))
-    np.testing.assert_array_equal(answers(first, x), answers(second, x))
-    assert np.abs(answers(first, x) - y).max() < SAME * np.abs(y).max()
+    np.testing.assert_array_equal(outputs_of(first, x), outputs_of(second, x))
+    assert np.abs(outputs_of(first, x) - y).max() < SAME * np.abs(y).max()
     calls = len(FOLD.calls(model))
     fold(model)
     assert len(FOLD.calls(model)) == calls
@@ -663,7 +663,7 @@ def test_saved_and_loaded(tmp_path):
     folded.save(tmp_path / "folded.keras")
     loaded = keras.saving.load_model(tmp_path / "folded.keras", safe_mode=True)
     x = images(folded)
-    np.testing.assert_array_equal(answers(loaded, x), answers(folded, x))
+    np.testing.assert_array_equal(outputs_of(loaded, x), outputs_of(folded, x))
     assert [w.path for w in loaded.weights] == [w.path for w in folded.weights]
 
 
@@ -672,7 +672,7 @@ def test_saved_model(tmp_path):
     model = mixed()
     fold(model).export(tmp_path / "folded", verbose=False)
     x, exported = images(model), tf.saved_model.load(tmp_path / "folded")
-    y = answers(model, x)
+    y = outputs_of(model, x)
     assert np.abs(exported.serve(x).numpy() - y).max() < SAME * np.abs(y).max()
 
 
@@ -686,7 +686,7 @@ def test_litert(tmp_path):
     runner = interpreter.get_signature_runner()
     (name,) = runner.get_input_details()
     (z,) = runner(**{name: x}).values()
-    y = answers(model, x)
+    y = outputs_of(model, x)
     assert np.abs(z - y).max() < SAME * np.abs(y).max()
 
 
@@ -729,7 +729,7 @@ def test_half_precision(policy):
         model.set_weights(fill(exact, seed).get_weights())
         folded = fold(model)
         x = np.random.default_rng(seed).normal(size=(16, 16, 16, 4)).astype("float32")
-        y, *others = (answers(net, x) for net in (exact, model, folded))
+        y, *others = (outputs_of(net, x) for net in (exact, model, folded))
         errors.append([((z - y) ** 2).mean() ** 0.5 / (y**2).mean() ** 0.5 for z in others])
     assert kinds(folded) == 0
     assert {x.compute_dtype for x in folded.layers[1:-1]} == {policy.removeprefix("mixed_")}
@@ -784,3 +784,9 @@ def test_planted_bugs_show(bug, monkeypatch):
     assert difference(model, fold(model)) < SAME
     monkeypatch.setattr(FOLD, *BUGS[bug])
     assert difference(model, fold(model)) > 2 * SAME
+
+
+@pytest.mark.parametrize("tool", [all_layers, lambda model: architectures.get_layer(model, "x")])
+def test_layers_are_those_of_a_model(tool):
+    with pytest.raises(ValueError, match=r"model must be a keras\.Model, got None"):
+        tool(None)

@@ -78,8 +78,8 @@ def test_however_it_is_written(options):
     source = theirs(**options)
     model = from_model(ours(), source)
     x = np.random.default_rng(1).standard_normal((2, 32, 32, 3)).astype("float32")
-    answers = model(x) if "end" in options else ops.softmax(model(x))
-    np.testing.assert_allclose(answers, source(x), atol=1e-5)
+    outputs = model(x) if "end" in options else ops.softmax(model(x))
+    np.testing.assert_allclose(outputs, source(x), atol=1e-5)
 
 
 def test_probabilities_from_logits():

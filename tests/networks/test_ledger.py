@@ -65,8 +65,8 @@ def test_a_member_of_each_family_in_8_bits():
     kept = ledger.kept()["int8"]
     members = [sum(name in family.NETS for name in kept) for family in FAMILIES]
     assert members == [1] * len(FAMILIES)
-    trained = [kept[name]["shown"] for name in ("resnet20_cifar", "squeezenet_v1_1")]
-    assert all(same >= 0.95 * of for same, of in trained)
+    agreed = [kept[name]["shown"] for name in ("resnet20_cifar", "squeezenet_v1_1")]
+    assert all(same >= 0.95 * of for same, of in agreed)
     rows = tables(PAGE.read_text(encoding="utf-8"))["In 8 bits"]
     assert [row[0] for row in rows] == [*kept]
     for name, weights, shown, other, lost, classes, why in rows:
@@ -81,10 +81,10 @@ def test_every_figure_that_is_not_ours_is_explained():
     found = tables(PAGE.read_text(encoding="utf-8"))
     explained = [[row[0], row[3]] for row in found["Differences"]]
     marked = [
-        [row[0], f"{figure}{told or ''}"]
+        [row[0], f"{figure}{note or ''}"]
         for row in found["Counts"]
         for cell in (row[3], row[7], row[4], row[5])
-        for figure, told in re.findall(r"(\*+[^*]+\*+)( \(.*?\))?", cell)
+        for figure, note in re.findall(r"(\*+[^*]+\*+)( \(.*?\))?", cell)
     ]
     assert sorted(marked) == sorted(explained)
 

@@ -495,7 +495,9 @@ def test_a_variant_without_weights_of_its_own_is_asked_for(file):
     message = rf"are those of {published_name(file)}, with {key}={value!r}; .*create\({call}\)"
     with pytest.raises(ValueError, match=message):
         weights.from_torch(model, state)
-    origin.check(right, next(k for k in torch_names.TABLES if LIBRARIES[file.split("-")[0]] in k))
+    origin.refuse_other_options(
+        right, next(k for k in torch_names.TABLES if LIBRARIES[file.split("-")[0]] in k)
+    )
 
 
 def resnet18_of_timm():
@@ -529,11 +531,13 @@ def test_a_network_without_a_row_needs_what_its_kin_has():
     assert weights.from_torch(right, state) is right
     naming = "timm MobileNetV2, MnasNet and EfficientNet"
     with pytest.raises(ValueError, match=r"create\('mnasnet_b1_0.5', style='torch'\); of='own'"):
-        origin.check(architectures.create("mnasnet_b1_0.5", size, 10), naming)
-    origin.check(architectures.create("mnasnet_b1_0.5", size, 10, style="torch"), naming)
+        origin.refuse_other_options(architectures.create("mnasnet_b1_0.5", size, 10), naming)
+    origin.refuse_other_options(
+        architectures.create("mnasnet_b1_0.5", size, 10, style="torch"), naming
+    )
     keras_naming = "keras.applications DenseNet"
     with pytest.raises(ValueError, match=r"create\('densenet264', style='keras'\)$"):
-        origin.check(architectures.create("densenet264", size, 10), keras_naming)
+        origin.refuse_other_options(architectures.create("densenet264", size, 10), keras_naming)
 
 
 def test_rows_that_differ_in_what_no_weight_shows_are_named():
@@ -544,12 +548,12 @@ def test_rows_that_differ_in_what_no_weight_shows_are_named():
         "eps=1e-05, p=1: of='timm/tf_efficientnet_b0' or of='timm/efficientnet_b0'"
     )
     with pytest.warns(UserWarning, match=said):
-        origin.check(model, naming)
+        origin.refuse_other_options(model, naming)
     with warnings.catch_warnings(action="error"):
-        origin.check(model, naming, "timm/tf_efficientnet_b0")
+        origin.refuse_other_options(model, naming, "timm/tf_efficientnet_b0")
         resnet = architectures.create("resnet50", (32, 32, 3), 10, stride_on="3x3")
-        origin.check(resnet, "torchvision and timm ResNet")
-        origin.check(
+        origin.refuse_other_options(resnet, "torchvision and timm ResNet")
+        origin.refuse_other_options(
             architectures.create("regnet_x_400mf", (32, 32, 3)), "torchvision and timm RegNet"
         )
 

@@ -141,8 +141,8 @@ def test_a_figure_carries_its_words_and_is_the_same_each_time():
         ax.plot([1, 2])
         return beside.figure(fig, "a line that rises")
 
-    data, told = drawn()._repr_mimebundle_()
-    assert data["text/plain"] == told["image/svg+xml"]["alt"] == "a line that rises"
+    data, metadata = drawn()._repr_mimebundle_()
+    assert data["text/plain"] == metadata["image/svg+xml"]["alt"] == "a line that rises"
     assert data["image/svg+xml"] == drawn().svg
     assert not plt.get_fignums()
 

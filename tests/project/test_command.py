@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 
 import files
 import keras
 import pytest
+from places import ROOT
 
 from convbook.__main__ import ALL, help_page, main
 from convbook.blocks import conv, dense, gavgpool
@@ -38,13 +40,16 @@ REFUSED = [
     ("show residul_block", "convbook show: there is no 'residul_block'; nearest: residual_block"),
     ("show squeeze", "fire_module"),
     ("draw residul_block", "convbook draw: there is no 'residul_block'; nearest: residual_block"),
+    ("draw resnet50", "convbook draw: resnet50 is a network; draw takes a block"),
     ("find qqqqqq", "convbook find: nothing found for 'qqqqqq'"),
     ("nets resnet21", "convbook nets: name='resnet21': there is no such network; nearest: "),
     ("measure resnet21", "convbook measure: name='resnet21': there is no such network"),
+    ("nets zzzzzzzz", "there is no such network; convbook nets lists all"),
     ("measure no.keras", "convbook measure: no.keras: there is no such file"),
     ("measure resnet20 se", "argument OPTION=VALUE: 'se' is not NAME=VALUE"),
     ("train resnet21", "convbook train: name='resnet21': there is no such network; nearest: "),
     ("train resnet20 --data letters", "--data 'letters': --data must be one of digits"),
+    ("train resnet20 --data / --out a", "tfds:NAME; for this folder give folder:/"),
     ("train resnet20 --dta digits", "unrecognized arguments: --dta digits"),
     ("train resnet20 --lr nan", "'nan' is not a number above 0"),
     ("train resnet20 --set weight_decya=0", "weight_decya=0: a recipe has"),
@@ -65,8 +70,8 @@ def environment(**more):
 
 def fresh(*argv, **more):
     """The output of a command in its own process, as typed in a shell."""
-    told = dict(capture_output=True, text=True, env=environment(**more), timeout=300)
-    return subprocess.run([sys.executable, *map(str, argv)], **told)
+    options = dict(capture_output=True, text=True, env=environment(**more), timeout=300)
+    return subprocess.run([sys.executable, *map(str, argv)], **options)
 
 
 def quick(commands):
@@ -98,10 +103,10 @@ def test_one_page_names_every_command(capsys):
     assert main([]) == main(["--help"]) == main(["help"]) == 0
     lines = help_page().splitlines()
     assert capsys.readouterr().out.splitlines() == 3 * lines
-    told = [line.split()[1] for line in lines if line.startswith("  convbook")]
-    assert told == [*ALL]
-    first = ["blocks", "find", "show", "draw", "nets", "measure"]
-    assert told == [*first, "check", "train", "evaluate", "predict", "export", "compare", "recipes"]
+    listed = [line.split()[1] for line in lines if line.startswith("  convbook")]
+    assert listed == [*ALL]
+    first, last = "blocks find show draw nets measure", "evaluate predict export compare recipes"
+    assert listed == [*first.split(), "check", "train", *last.split()]
     assert max(map(len, lines)) <= 90
 
 
@@ -115,8 +120,8 @@ def test_help_comes_without_keras():
 
 
 def test_refusals_are_one_line_and_code_2_and_come_without_keras():
-    answers = quick([words.split() for words, _ in REFUSED])
-    for (words, expected), (code, out, err, heavy) in zip(REFUSED, answers, strict=True):
+    outcomes = quick([words.split() for words, _ in REFUSED])
+    for (words, expected), (code, out, err, heavy) in zip(REFUSED, outcomes, strict=True):
         assert (code, out, heavy) == (2, "", []), words
         assert err.count("\n") == 1, err
         assert err.startswith("convbook")
@@ -125,10 +130,16 @@ def test_refusals_are_one_line_and_code_2_and_come_without_keras():
 
 def test_what_needs_no_keras_comes_without_it():
     commands = ["find skip", "recipes", "recipes resnet50", "show basic_block", "show letters"]
-    answers = quick([words.split() for words in commands])
-    for words, (code, out, err, heavy) in zip(commands, answers, strict=True):
+    outcomes = quick([words.split() for words in commands])
+    for words, (code, out, err, heavy) in zip(commands, outcomes, strict=True):
         assert (code, err, heavy) == (0, "", []), words
         assert out
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    assert main(["--version"]) == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr().out == f"convbook {project['version']}\n"
 
 
 @pytest.mark.parametrize("way", ["-m convbook", "convbook"])
@@ -152,25 +163,25 @@ def test_a_reader_that_ends_early_is_no_error():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def short_run(tmp_path_factory):
     """What a short run says, and its folder."""
     out = tmp_path_factory.mktemp("run") / "lenet5"
-    told = (*files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard", "--out", out)
-    return fresh("-m", "convbook", "train", *told), out
+    argv = (*files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard", "--out", out)
+    return fresh("-m", "convbook", "train", *argv), out
 
 
-def test_training_begins_with_a_line_of_ours(trained):
-    done, _ = trained
+def test_training_begins_with_a_line_of_ours(short_run):
+    done, _ = short_run
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("batch size 384 instead of 64: ")
 
 
 def test_nothing_else_appears_on_several_workers(tmp_path):
-    told = ["train", *files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
+    argv = ["train", *files.LENET, "--epochs", "1", "--batch-size", "384", "--no-tensorboard"]
     names = ",".join(here(2))
-    told += ["--workers", names, "--out", str(tmp_path / "run")]
+    argv += ["--workers", names, "--out", str(tmp_path / "run")]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-    command = [sys.executable, "-m", "convbook", *told, "--index"]
+    command = [sys.executable, "-m", "convbook", *argv, "--index"]
     workers = [subprocess.Popen([*command, str(i)], **pipes) for i in range(2)]
     for worker in workers:
         out, err = worker.communicate(timeout=300)
@@ -188,20 +199,20 @@ ANSWERED = [
 ]
 
 
-def test_nothing_but_the_answer_appears(trained):
+def test_nothing_but_the_answer_appears(short_run):
     """TensorFlow's remarks at the start are not printed, whatever follows the import."""
-    argvs = [words.format(run=trained[1]).split() for words in ANSWERED]
+    argvs = [words.format(run=short_run[1]).split() for words in ANSWERED]
     # In one process, which imports TensorFlow once; a line between the answers
     code = f"from convbook.__main__ import main\nfor argv in {argvs}: print(main(argv), '---')"
     done = fresh("-c", code)
     assert (done.returncode, done.stderr) == (0, "")
-    *answers, last = done.stdout.split("0 ---\n")
-    assert (len(answers), last) == (len(argvs), "")
-    assert all(answers)
+    *printed, last = done.stdout.split("0 ---\n")
+    assert (len(printed), last) == (len(argvs), "")
+    assert all(printed)
 
 
 @pytest.mark.parametrize("words", ANSWERED)
-def test_no_command_imports_keras_but_behind_the_filter(words, trained):
+def test_no_command_imports_keras_but_behind_the_filter(words, short_run):
     code = f"""
 import sys
 from convbook import terminal
@@ -213,7 +224,7 @@ class NotYet:
 
 sys.meta_path.insert(0, NotYet())
 terminal.load_keras = lambda: sys.exit("behind the filter")
-main({words.format(run=trained[1]).split()})
+main({words.format(run=short_run[1]).split()})
 """
     assert fresh("-c", code).stderr == "behind the filter\n"
 
@@ -301,8 +312,8 @@ with terminal.filtered():
     sys.stderr.flush()
     sys.stdin.read()
 """
-    told = dict(stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    with subprocess.Popen([sys.executable, "-c", code], **told) as process:
+    pipes = dict(stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
         assert process.stderr.read(10) == b"half of it"
         process.stdin.close()
 

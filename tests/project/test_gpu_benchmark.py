@@ -121,9 +121,9 @@ def test_rows_compare_each_side_at_its_best_batch(monkeypatch):
     ours, theirs = Stub(lambda batch: 1 + batch / 64), Stub(lambda batch: 0.25 + batch**2 / 64)
     clock(monkeypatch, ours, theirs)
     monkeypatch.setattr(chip, "layers", lambda model: [chip.Layer(1000, 0, 0)])
-    told = Namespace(batches="4,8,64", pairs=3, steps=2)
+    options = Namespace(batches="4,8,64", pairs=3, steps=2)
     known = {"precision": "tf32"}
-    row = gpu.measured("x", [ours, theirs], "step", told, CHIP, known)
+    row = gpu.measured("x", [ours, theirs], "step", options, CHIP, known)
     assert row["batch"] == [64, 4]  # theirs: 8 images/s at 4, 6.4 at 8
     assert row["images_per_second"] == pytest.approx([32, 8])
     assert row["seconds"] == pytest.approx([1000 / 32, 1000 / 8])
@@ -131,11 +131,11 @@ def test_rows_compare_each_side_at_its_best_batch(monkeypatch):
     assert row["share"] == pytest.approx([60 * 32, 60 * 8])  # 3 * 2 * 1000 / 100 seconds an image
     assert row["tried"][0] == pytest.approx({4: 4 / (1 + 1 / 16), 8: 8 / 1.125, 64: 32})
     assert (row["target"], row["met"], row["against"]) == (1.0, True, "timm")
-    alone = gpu.measured("x", [ours], "step", told, CHIP, known)
+    alone = gpu.measured("x", [ours], "step", options, CHIP, known)
     assert (alone["seconds"], alone["batch"]) == (1000 / 32, [64])
     assert "ratio" not in alone
-    told.batches = "128"
-    why = gpu.measured("x", [ours, theirs], "step", told, CHIP, known)["skipped"]
+    options.batches = "128"
+    why = gpu.measured("x", [ours, theirs], "step", options, CHIP, known)["skipped"]
     assert why == "no batch of 128 fits into memory"
 
 

@@ -53,7 +53,7 @@ def commands(page):
         yield shlex.split(line)
 
 
-def trained(options):
+def train(options):
     """A training: its network, recipe, data and devices exist and go together."""
     finished(options)
     if is_own(options.model):  # an empty file here
@@ -83,7 +83,7 @@ def accepted(words):
             path.touch()
         options = parsed(argv[0], argv[1:])[1]
         if argv[0] == "train":
-            trained(options)
+            train(options)
         protocols.protocol(getattr(options, "protocol", "centre"))
     elif program == "convbook":
         assert main(argv) == 0

@@ -107,10 +107,10 @@ def test_an_install_brings_what_is_imported():
     """All packages that the code imports are among the dependencies, or the optional ones."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for_users = ("draw", "weights", "onnx", "export", "tfds")
-    told = project["dependencies"] + [
+    requirements = project["dependencies"] + [
         line for extra in for_users for line in project["optional-dependencies"][extra]
     ]
-    declared = {re.match(r"[\w-]+", line)[0] for line in told}
+    declared = {re.match(r"[\w-]+", line)[0] for line in requirements}
     files = [p for p in FILES if p.relative_to(ROOT).parts[0] in ("package", *INSTALLED)]
     found = {name for p in files for name in imported(ast.parse(p.read_text()))}
     others = found - {"package", *INSTALLED} - sys.stdlib_module_names

@@ -88,7 +88,7 @@ def refused_before(name, given):
 def by_name(refused, name, given):
     """Whether an error is a line that names an argument and says what would be right."""
     named = re.match(r"(\w+)(=|: )", refused)
-    right = re.search(r"must be|has no| has |give known|see names", refused)
+    right = re.search(r"must be|has no| has |give known|lists all", refused)
     return named and named[1] in {*given, "input_shape"} and right and "\n" not in refused
 
 

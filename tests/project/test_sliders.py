@@ -22,7 +22,7 @@ process.stdout.write(JSON.stringify(JSON.parse(process.argv[2]).map(answer)));
 """
 
 
-def answers(cases):
+def computed(cases):
     """What the script answers to [(width, layers)]."""
     node = shutil.which("node")
     if not node:
@@ -50,7 +50,7 @@ def test_a_layer():
         (draw(20, 40), [kind | dict(zip("cfg", c, strict=True))])
         for kind, c in zip(letters, channels, strict=False)
     ]
-    for (width, layers), found in zip(cases, answers(cases), strict=True):
+    for (width, layers), found in zip(cases, computed(cases), strict=True):
         counted = measure(model := ours(width, layers)[0])
         expected = [model.output.shape[1], counted.weights, counted.macs, counted.receptive_field]
         assert found == expected, (width, layers)
@@ -60,7 +60,7 @@ def test_a_stack():
     rows = [(3, 1, 1), (3, 2, 1), (5, 1, 1), (3, 2, 1), (3, 1, 2), (1, 1, 1)]
     layers = [dict(zip("ksd", row, strict=True)) for row in rows]
     cases = [(w, [layer | {"p": p} for layer in layers]) for p, w in (("same", 65), ("valid", 80))]
-    for (width, each), found in zip(cases, answers(cases), strict=True):
+    for (width, each), found in zip(cases, computed(cases), strict=True):
         maps = ours(width, each)[1]
         for i, (row, y) in enumerate(zip(found, maps, strict=True)):
             part = measure(ours(width, each[: i + 1])[0])
@@ -72,4 +72,4 @@ def test_a_stack():
 
 def test_a_kernel_that_does_not_fit_has_no_output():
     layer = {"k": 5, "s": 1, "d": 2, "p": "valid", "c": 1, "f": 1, "g": 1}
-    assert answers([(8, [layer]), (9, [layer])]) == [[0, 25, 0, 9], [1, 25, 25, 9]]
+    assert computed([(8, [layer]), (9, [layer])]) == [[0, 25, 0, 9], [1, 25, 25, 9]]

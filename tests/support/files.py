@@ -70,11 +70,11 @@ def example(image, label, names=("image/encoded", "image/class/label")):
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-def records(path, pairs, **told):
+def records(path, pairs, **options):
     """A TFRecord file of (encoded image, label)."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for image, label in pairs:
-            writer.write(example(image, label, **told))
+            writer.write(example(image, label, **options))
 
 
 def mnist(home, n, seed=0):
@@ -91,8 +91,8 @@ def archive(path, files):
     """A tar.gz of {name: what to pickle}."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w:gz") as tar:
-        for name, told in files.items():
-            data = pickle.dumps(told)
+        for name, content in files.items():
+            data = pickle.dumps(content)
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))

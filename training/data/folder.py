@@ -64,7 +64,7 @@ def refuse_alike(names: Iterable[str]) -> None:
         seen[plain] = name
 
 
-def load(
+def load_folder(
     name: str, path: str, size: int, channels: int, skip_broken: bool, bits: int | None = None
 ) -> Data:
     """Data of a folder of JPEG and PNG images, one folder per class, maybe in train, val and test.

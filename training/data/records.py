@@ -110,8 +110,8 @@ def scan(file: str, features: Sequence[str], most: int | None) -> Shard:
     records, begins = raw(file, at), iter(at)
     with workers() as pool:
         while some := list(islice(records, AT_ONCE)):
-            answers = pool.map(looked, some, [features] * len(some))
-            for (label, verdict), offset in zip(answers, begins, strict=False):
+            results = pool.map(looked, some, [features] * len(some))
+            for (label, verdict), offset in zip(results, begins, strict=False):
                 if isinstance(verdict, Facts):
                     shard.offset.append(offset)
                     shard.label.append(label)

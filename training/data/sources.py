@@ -17,7 +17,7 @@ from convbook.training.data.splits import Data, Split, hold_out, split
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 FILES: dict[str, Callable[..., Data]] = {
-    "folder": folder.load,
+    "folder": folder.load_folder,
     "tfrecord": records.tfrecord,
     "tfds": records.tfds,
 }

@@ -105,7 +105,7 @@ def named(part: Part, i: int) -> str:
 def describe(passport: dict[str, Any]) -> list[str]:
     """A passport as lines for people."""
     total = sum(passport["images"].values())
-    lines = [f"{total:,} images, {len(passport['classes'])} classes", *table(passport), ""]
+    lines = [f"{total:,} images, {len(passport['classes'])} classes", *class_counts(passport), ""]
     if passport["sizes"]:
         small, middle, large = ("{}x{}".format(*passport["sizes"][k]) for k in passport["sizes"])
         lines.append(f"height x width: {small} to {large}, median {middle}")
@@ -118,7 +118,7 @@ def describe(passport: dict[str, Any]) -> list[str]:
     return [*lines, "", *remarks(passport)]
 
 
-def table(passport: dict[str, Any]) -> Iterator[str]:
+def class_counts(passport: dict[str, Any]) -> Iterator[str]:
     """How many images each class has in each part; of many classes those with the fewest and the
     most."""
     rows = list(passport["classes"].items())

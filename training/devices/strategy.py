@@ -57,19 +57,20 @@ def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None
     options: a mapping of those of REFUSED, with batch_size, the images of a step on all devices,
     and accumulate, the parts of a step (1 if not given).
     """
-    devices, parts = strategy.num_replicas_in_sync, options.get("accumulate") or 1
+    devices, accumulate = strategy.num_replicas_in_sync, options.get("accumulate") or 1
     allowed = {"steps_per_execution": 1}
     for name in REFUSED if devices > 1 else ():
         value = options.get(name)
         if value and value != allowed.get(name):
             why = f"does not work on several devices ({devices} here)"
             raise ValueError(f"{name}={value!r} {why}: {REFUSED[name]}")
-    batch, each = options["batch_size"], devices * parts
+    batch, each = options["batch_size"], devices * accumulate
     if batch % each:
-        of = f" in {parts} parts" if parts > 1 else ""
+        of = f" in {accumulate} parts" if accumulate > 1 else ""
+        many = f"{devices} device{'s' * (devices != 1)}"
         near = max(batch // each * each, each)
         raise ValueError(
-            f"--batch-size {batch}: must be a multiple of {each}, for {devices} devices{of}: {near}"
+            f"--batch-size {batch}: must be a multiple of {each}, for {many}{of}: {near}"
         )
 
 

@@ -9,7 +9,7 @@ from convbook.options import Parser, whole
 from convbook.training import preparation
 
 if TYPE_CHECKING:
-    from convbook.training.evaluation.trained_network import Trained
+    from convbook.training.evaluation.trained_network import TrainedNetwork
 
 MODEL = "a run's folder, FILE.keras, or a network's name with --weights"
 
@@ -45,8 +45,8 @@ def chosen(options: Namespace, model: str) -> str:
     return model
 
 
-def network(options: Namespace, model: str, prepared: bool = True) -> "Trained":
-    """The Trained network of a file or a name; prepared: whether images need to be prepared for it.
+def network(options: Namespace, model: str, prepared: bool = True) -> "TrainedNetwork":
+    """The network of a file or a name; prepared: whether images need to be prepared for it.
 
     Raises ValueError, also if the preparation is not known.
     """

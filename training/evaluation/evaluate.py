@@ -23,7 +23,7 @@ from convbook.training.evaluation.protocols import Protocol
 
 if TYPE_CHECKING:
     from convbook.training.data import Data
-    from convbook.training.evaluation.trained_network import Trained
+    from convbook.training.evaluation.trained_network import TrainedNetwork
 
 FILES = ("confusion.png", "reliability.png", "evaluation.json")
 
@@ -89,14 +89,14 @@ def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
     return networks, [loaded[shown_to(network)] for network in networks]
 
 
-def shown_to(network: "Trained") -> tuple[int, int, int | None]:
+def shown_to(network: "TrainedNetwork") -> tuple[int, int, int | None]:
     """Size, channels and bits of the images that a network takes."""
     from convbook.training.evaluation import trained_network
 
     return network.size, network.channels, trained_network.bits(network)
 
 
-def refuse_classes(network: "Trained", images: "Data", name: str) -> None:
+def refuse_classes(network: "TrainedNetwork", images: "Data", name: str) -> None:
     """Raises ValueError if a network's classes are not those of the data."""
     if images.classes != network.classes:
         has = f"{network.path} has {network.classes} classes"
@@ -135,7 +135,7 @@ def evaluated(
     return evaluation, scores.reliability(p, y)
 
 
-def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
+def words(network: "TrainedNetwork", protocol: Protocol) -> Iterator[str]:
     """Lines on choices that change a network's answers and that its user may not know of."""
     from convbook.training.evaluation import trained_network
 
@@ -146,7 +146,7 @@ def words(network: "Trained", protocol: Protocol) -> Iterator[str]:
 
 
 def probabilities_of(
-    network: "Trained", images: "Data", options: Namespace, protocol: Protocol
+    network: "TrainedNetwork", images: "Data", options: Namespace, protocol: Protocol
 ) -> np.ndarray:
     """The probabilities that a network gives, by a Protocol.  Raises ValueError."""
     from convbook.training.data.check import named

@@ -21,7 +21,7 @@ from convbook.training.evaluation import asked
 from convbook.training.evaluation.protocols import CENTRE
 
 if TYPE_CHECKING:
-    from convbook.training.evaluation.trained_network import Trained
+    from convbook.training.evaluation.trained_network import TrainedNetwork
 
 
 def predict(parser: Parser) -> Command:
@@ -85,7 +85,7 @@ def likeliest(p: np.ndarray, names: list[str], top: int) -> list[tuple[int, str,
     return [(int(c), names[c], float(p[c])) for c in (-p).argsort(kind="stable")[:top]]
 
 
-def document(network: "Trained", paths: list[str], seen: dict[int, Any],
+def document(network: "TrainedNetwork", paths: list[str], seen: dict[int, Any],
              broken: dict[int, str]) -> dict[str, Any]:  # fmt: skip
     """The predictions as JSON, for programs."""
     from convbook.training.evaluation import trained_network
@@ -101,7 +101,7 @@ def document(network: "Trained", paths: list[str], seen: dict[int, Any],
     return dict(model=network.path, preparation=prepared, images=images)
 
 
-def predicted(network: "Trained", paths: list[str]) -> tuple[list[int], Any, dict[int, str]]:
+def predicted(network: "TrainedNetwork", paths: list[str]) -> tuple[list[int], Any, dict[int, str]]:
     """(numbers of the paths, probabilities (N, classes) of these, {number: why not} of others)."""
     from convbook.training.data.check import checked
     from convbook.training.evaluation import probabilities, trained_network

@@ -22,22 +22,24 @@ from convbook.training.preparation import read_result, settled
 # model; path; size and channels of its input; classes, a number; result: the content of result.json
 # or None; known: how images are prepared for it, and its class names, or None; outputs: how many it
 # had, of which model keeps the first
-Trained = namedtuple(
-    "Trained", "model path size channels classes result known outputs", defaults=(None, 1)
+TrainedNetwork = namedtuple(
+    "TrainedNetwork", "model path size channels classes result known outputs", defaults=(None, 1)
 )
 
 
-def load(path: str | Path, size: int | None = None, given: Known | str | None = None) -> Trained:
-    """The Trained network of a .keras file; size: of its input, if that is free.
+def load(
+    path: str | Path, size: int | None = None, given: Known | str | None = None
+) -> TrainedNetwork:
+    """The network of a .keras file; size: of its input, if that is free.
 
     The file is read in Keras' safe mode, so that no code of its own runs.  Weights averaged in
     training (EMA) are those that the trainer wrote into it.  given: see about.  Raises ValueError.
     """
-    return trained(opened(path), path, size, given, read_result(path))
+    return of_model(opened(path), path, size, given, read_result(path))
 
 
-def created(name: str, weights: str, size: int | None, given: Known | str | None) -> Trained:
-    """The Trained network of a name with weights from elsewhere; given: see about.  ValueError."""
+def created(name: str, weights: str, size: int | None, given: Known | str | None) -> TrainedNetwork:
+    """The network of a name with weights from elsewhere; given: see about.  ValueError."""
     options: dict[str, Any] = {}
     known = about(name, weights) or given
     if isinstance(given, Known):
@@ -49,13 +51,13 @@ def created(name: str, weights: str, size: int | None, given: Known | str | None
     if size:
         options |= dict(input_shape=(size, size, find(name)[1].shape[-1]))
     model = architectures.create(name, weights=weights, **options)
-    return trained(model, weights, size, given, None)
+    return of_model(model, weights, size, given, None)
 
 
-def trained(
+def of_model(
     model: keras.Model, path: str | Path, size: int | None, given: Known | str | None, result: Any
-) -> Trained:
-    """Trained, of a model for images.  Raises ValueError."""
+) -> TrainedNetwork:
+    """The TrainedNetwork of a model for images.  Raises ValueError."""
     if not has_calls(model):
         raise ValueError(
             f"{path}: a {type(model).__name__} has no graph; it must be a functional or "
@@ -80,7 +82,9 @@ def trained(
         raise ValueError(f"{path}: {own}: " + ("it must be square" if h and w else "give --size"))
     if known:
         known = settled(known, str(path), h, channels, model.output_shape[-1])
-    return Trained(model, str(path), h, channels, model.output_shape[-1], result, known, outputs)
+    return TrainedNetwork(
+        model, str(path), h, channels, model.output_shape[-1], result, known, outputs
+    )
 
 
 def known_of(model: keras.Model, path: str | Path, given: Known | str | None) -> Known | str | None:
@@ -90,25 +94,25 @@ def known_of(model: keras.Model, path: str | Path, given: Known | str | None) ->
     return Known(str(path), model.preparation, model.class_names)
 
 
-def words(network: Trained) -> str:
+def words(network: TrainedNetwork) -> str:
     """How images are prepared for a network, as one line."""
     if network.known:
         return f"images prepared as for {network.known.of}: {network.known.preparation.words()}"
     return f"images prepared as in the training of {network.path}"
 
 
-def bits(network: Trained) -> int | None:
+def bits(network: TrainedNetwork) -> int | None:
     """The bits that its training images used, if they were PNGs of 16 bits; else None."""
     return (network.result or {}).get("bits_in_use")
 
 
-def recipe(network: Trained) -> dict[str, Any]:
+def recipe(network: TrainedNetwork) -> dict[str, Any]:
     """The recipe in result.json; {} if there is none."""
     result = network.result or {}
     return result.get("recipe") or result.get("options", {})
 
 
-def names(network: Trained, images: data.Data | None = None) -> list[str]:
+def names(network: TrainedNetwork, images: data.Data | None = None) -> list[str]:
     """The class names: from result.json, else from the images, else their numbers."""
     known = network.known and network.known.class_names
     known = known or (network.result or {}).get("classes") or (images and images.names)
@@ -118,7 +122,7 @@ def names(network: Trained, images: data.Data | None = None) -> list[str]:
 
 
 def preparation(
-    network: Trained, name: str | None = None, images: data.Data | None = None
+    network: TrainedNetwork, name: str | None = None, images: data.Data | None = None
 ) -> tuple[Augmentation, data.Statistics | None, int | None]:
     """(augmentation, statistics, short side or None): how images are prepared for the network.
 
@@ -149,7 +153,7 @@ def preparation(
     return augmentation, data.statistics(images.train), short
 
 
-def training_images(network: Trained, options: dict[str, Any]) -> data.Data:
+def training_images(network: TrainedNetwork, options: dict[str, Any]) -> data.Data:
     """The data that a network was trained on."""
     files = dict(
         skip_broken=options.get("skip_broken", False), first_label=options.get("first_label")

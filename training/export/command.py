@@ -25,7 +25,7 @@ from convbook.training.evaluation import asked
 
 if TYPE_CHECKING:
     from convbook.architectures.weights.preparation import Preparation
-    from convbook.training.evaluation.trained_network import Trained
+    from convbook.training.evaluation.trained_network import TrainedNetwork
 
 ENDINGS = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx"}
 USES = {
@@ -77,7 +77,7 @@ def exported(options: Namespace) -> int:
     return 0
 
 
-def in_int8(network: "Trained", options: Namespace) -> Callable[..., None]:
+def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None]:
     """A function that writes LiteRT in int8 and reports how often it agrees with the network."""
     from convbook.architectures.graph.ends import answers_probabilities
     from convbook.architectures.graph.fold import flat
@@ -128,7 +128,7 @@ def place(options: Namespace) -> Path:
     return path
 
 
-def preparation_of(network: "Trained") -> "Preparation":
+def preparation_of(network: "TrainedNetwork") -> "Preparation":
     """How images are prepared for it.  Raises ValueError if that is not known exactly."""
     known = network.known or prepare.of_run(network.path, network.result or {}, network.channels)
     if known is None:
@@ -139,7 +139,7 @@ def preparation_of(network: "Trained") -> "Preparation":
     return known.preparation
 
 
-def refuse_end(network: "Trained") -> None:
+def refuse_end(network: "TrainedNetwork") -> None:
     """Raises ValueError for a network whose output no softmax turns into class probabilities."""
     from convbook.architectures.graph.ends import ends_in_sigmoid
 
@@ -149,7 +149,7 @@ def refuse_end(network: "Trained") -> None:
         raise ValueError(f"{network.path} ends in a sigmoid, not in logits: give --raw")
 
 
-def description(network: "Trained", preparation: "Preparation | None") -> str:
+def description(network: "TrainedNetwork", preparation: "Preparation | None") -> str:
     """What the file takes and returns, as one line."""
     first = f", the first of its {network.outputs} outputs" * (network.outputs > 1)
     if preparation is None:

@@ -62,8 +62,8 @@ def floats(content: bytes) -> list[str]:
     file = tf.lite.Interpreter(model_content=content)
     file.allocate_tensors()
     names = [tensor["name"] for tensor in file.get_tensor_details()]
-    answers = [tensor["name"] for tensor in file.get_output_details()]
-    return answers + [name for name in names if IN_FLOAT32 in name]
+    outputs = [tensor["name"] for tensor in file.get_output_details()]
+    return outputs + [name for name in names if IN_FLOAT32 in name]
 
 
 class Agreement(NamedTuple):

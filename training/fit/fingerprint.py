@@ -131,10 +131,10 @@ def agreed(
     """
     said = {"error": str(found)} if isinstance(found, ValueError) else found
     with watched(cluster):
-        answers = from_all_workers(devices, len(cluster.workers), json.dumps(said))
+        replies = from_all_workers(devices, len(cluster.workers), json.dumps(said))
     if isinstance(found, ValueError):
         raise found
-    chief, *_ = each = [json.loads(one) for one in answers]
+    chief, *_ = each = [json.loads(one) for one in replies]
     for i, theirs in enumerate(each):
         name = cluster.name(i)
         if "error" in theirs:

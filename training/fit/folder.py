@@ -39,7 +39,7 @@ def claim(folder: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def held(folder: str | Path) -> Iterator[None]:
+def reserved(folder: str | Path) -> Iterator[None]:
     """Within it, no other run may write into the folder.  Raises ValueError if one already does.
 
     The system releases it when the process ends, however it ends.

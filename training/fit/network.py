@@ -93,6 +93,10 @@ def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
         if not every and key not in takes:
             has = ", ".join(takes) or "no arguments"
             raise ValueError(f"--option {key}: {name} takes {has}")
+    for key, p in takes.items():
+        one = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        if one and p.default is p.empty and key not in given | options:
+            raise ValueError(f"{name} needs {key}: give --option {key}=VALUE")
     return usable(build(**given | options), name)
 
 
@@ -255,13 +259,13 @@ def choices(options: Namespace, recipe: dict[str, Any]) -> dict[str, Any]:
 
 def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights: Any) -> None:
     """Raises ValueError if a model does not accept these images, or has other heads."""
-    reads, answers = model.input_shape[1:], model.outputs[0].shape
-    if any(here not in (None, there) for here, there in zip(reads, shape, strict=True)):
+    taken, returned = model.input_shape[1:], model.outputs[0].shape
+    if any(here not in (None, there) for here, there in zip(taken, shape, strict=True)):
         right = "let it take input_shape, or give --size"
-        raise ValueError(f"{name} reads {reads}, the images are {shape}: {right}")
-    if tuple(answers) != (None, classes):
+        raise ValueError(f"{name} reads {taken}, the images are {shape}: {right}")
+    if tuple(returned) != (None, classes):
         right = f"(None, {classes}), one number for each class of the data"
-        raise ValueError(f"{name} returns {tuple(answers)}: must be {right}")
+        raise ValueError(f"{name} returns {tuple(returned)}: must be {right}")
     heads = len(model.outputs) - 1
     if len(aux_weights) != heads:
         right = f"{heads} numbers, one for each auxiliary head of {name}"

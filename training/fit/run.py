@@ -25,7 +25,7 @@ from convbook.training.devices.agreement import from_all_workers
 from convbook.training.devices.cluster import Cluster
 from convbook.training.fit import checkpoints, report
 from convbook.training.fit.effects import without_effect
-from convbook.training.fit.folder import claim, finished, held
+from convbook.training.fit.folder import claim, finished, reserved
 from convbook.training.fit.inputs import held_out, training_data
 from convbook.training.fit.job import Job, of_finished, prepare
 from convbook.training.fit.network import run_file
@@ -36,7 +36,7 @@ from convbook.training.recipes.transfer import freeze
 
 KERAS = (3, 15)  # the oldest on which the trainer's tests passed; blocks and networks: 3.5
 # The folder; the network with the weights that are kept; the content of result.json
-Trained = namedtuple("Trained", "folder model result")
+FinishedRun = namedtuple("FinishedRun", "folder model result")
 
 
 def run(options: Namespace, machines: Cluster | None = None) -> int:
@@ -61,7 +61,7 @@ def supported() -> None:
         )
 
 
-def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
+def completed(options: Namespace, machines: Cluster | None = None) -> FinishedRun:
     """Trains, or reports that this run is finished.  Raises ValueError for bad options."""
     if done := finished(options.out):
         return already(options, done)
@@ -70,11 +70,11 @@ def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
     # At once, if another run uses it; for good below, after all checks
     with contextlib.ExitStack() as waits:
         if chief and Path(options.out).is_dir():
-            waits.enter_context(held(options.out))
+            waits.enter_context(reserved(options.out))
         job = prepare(options, cluster=machines)
     with contextlib.ExitStack() as waits:
         if chief:
-            waits.enter_context(held(claimed(job)))
+            waits.enter_context(reserved(claimed(job)))
         if machines:
             waits.enter_context(lost_workers.watched(machines))
         done = train(job, options.out, machines)
@@ -84,10 +84,10 @@ def completed(options: Namespace, machines: Cluster | None = None) -> Trained:
     print(report.accuracies(done))
     if chief:
         print("\n".join(next_commands(options)))
-    return Trained(options.out, job.model, done)
+    return FinishedRun(options.out, job.model, done)
 
 
-def already(options: Namespace, done: dict[str, Any]) -> Trained:
+def already(options: Namespace, done: dict[str, Any]) -> FinishedRun:
     """Reports that there is nothing to do.  Raises ValueError if the options differ."""
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
@@ -96,10 +96,10 @@ def already(options: Namespace, done: dict[str, Any]) -> Trained:
         f"{options.out} has a finished run ({of}): nothing to do; for a new run, give another --out"
     )
     print(report.accuracies(done))
-    return Trained(options.out, None, done)
+    return FinishedRun(options.out, None, done)
 
 
-def called(options: Namespace) -> Trained:
+def called(options: Namespace) -> FinishedRun:
     """completed, for a program: with the network; a model object gets the weights as well."""
     at_hand = isinstance(options.model, names.AtHand)
     machines = None if at_hand else cluster.find(options.workers, options.index)

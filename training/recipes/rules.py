@@ -1,6 +1,7 @@
 """Rules for the values of a recipe's fields: `--set` takes any, and hours of training follow.
 
-Nothing here imports Keras, so that a wrong value is refused at once.
+Nothing here imports Keras, so that a wrong value is refused at once.  A validator of JSON schemas
+would name the rule that failed, not say in a line what would be right; and a value may be Python's.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ images = rng.normal(size=(32, 8, 8, 3)).astype("float32")
 codes = rng.integers(0, 4, size=32)
 
 
-def trained(distribution):
+def train(distribution):
     keras.distribution.set_distribution(distribution)
     keras.utils.set_random_seed(0)
     i = keras.Input((8, 8, 3))
@@ -36,8 +36,8 @@ def trained(distribution):
     return [start, model.get_weights(), places]
 
 
-start, one, alone = trained(None)
-_, two, both = trained(keras.distribution.DataParallel(auto_shard_dataset=False))
+start, one, alone = train(None)
+_, two, both = train(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
 def apart(these, those):

@@ -12,7 +12,7 @@ from convbook.blocks import BN
 IMAGES = np.random.default_rng(0).normal(size=(8, 6, 6, 5)).astype("float32")
 
 
-def trained(r, recompute):
+def train(r, recompute):
     i = keras.Input((6, 6, 5))
     x = blocks.dense_block(i, 3, 3, n=BN, r=r, recompute=recompute)
     model = fill(keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None)))
@@ -27,7 +27,7 @@ def trained(r, recompute):
 
 @pytest.mark.parametrize("r", [None, 2])
 def test_fit(r, same_on_all):
-    plain, ours = trained(r, False), trained(r, True)
+    plain, ours = train(r, False), train(r, True)
     for a, b in zip(plain, ours, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
     same_on_all(*ours, rtol=1e-4, atol=1e-5)

@@ -43,8 +43,8 @@ return cells.map((text) => text.trim());
 def texts():
     """What `convbook show` prints: of blocks, of one with its switches turned, of the letters."""
     run = [sys.executable, "-c", TEXTS]
-    told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return json.loads(told)
+    printed = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return json.loads(printed)
 
 
 @pytest.fixture(scope="module")
@@ -331,8 +331,8 @@ def test_the_file_of_a_network_is_copied(browser):
     WebDriverWait(browser, 20).until(lambda b: find(b, "#the-file button.copybtn"))
     text = copied(browser, find(browser, "#the-file button.copybtn")[0])
     show = [sys.executable, "-m", "convbook", "show", "lenet5"]
-    told = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert text.strip() == told.strip()
+    printed = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert text.strip() == printed.strip()
 
 
 def test_the_family_tree_leads_into_the_page(browser):

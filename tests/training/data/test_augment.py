@@ -61,11 +61,11 @@ def test_pad_crop_is_every_window_of_the_padded_image(h, w, p):
     assert often.max() < 1.8
 
 
-def windows(f, h, w, n=3000, size=32, **told):
+def windows(f, h, w, n=3000, size=32, **options):
     """n windows (top, left, height, width) of an image h x w."""
 
     def one(i):
-        return tf.stack(f(tf.constant(h), tf.constant(w), tf.stack([i, 7]), size, **told))
+        return tf.stack(f(tf.constant(h), tf.constant(w), tf.stack([i, 7]), size, **options))
 
     found = tf.data.Dataset.range(n).map(one).batch(n).get_single_element().numpy()
     top, left, tall, wide = found.T
@@ -131,8 +131,8 @@ def test_scale_jitter_is_rescaling_then_cropping():
     top, left, tall, wide = window
     assert (tall, wide) == (16, 16)
     found = crop.resize(crop.cut(tf.constant(x), lambda h, w: window), 32).numpy()
-    held = rescaled[2 * top : 2 * top + 32, 2 * left : 2 * left + 32]
-    np.testing.assert_allclose(found[1:-1, 1:-1], held[1:-1, 1:-1], atol=1e-5)
+    expected = rescaled[2 * top : 2 * top + 32, 2 * left : 2 * left + 32]
+    np.testing.assert_allclose(found[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def statistics():
 
 def test_pca_noise():
     """The same for all pixels of an image; along component i, scale times its eigenvalue."""
-    x, told = images(5000, 2, 3), statistics()
-    noise = augment.pca_noise(x, SEED, statistics=told, scale=0.1).numpy() - x
+    x, moments = images(5000, 2, 3), statistics()
+    noise = augment.pca_noise(x, SEED, statistics=moments, scale=0.1).numpy() - x
     assert np.ptp(noise, (1, 2)).max() < 1e-5
-    values, vectors = np.linalg.eigh(told.covariance)
+    values, vectors = np.linalg.eigh(moments.covariance)
     along = noise[:, 0, 0] @ vectors
     np.testing.assert_allclose(along.std(0), 0.1 * values, rtol=0.05)
     np.testing.assert_allclose(np.corrcoef(along.T), np.eye(3), atol=0.05)
@@ -265,8 +265,8 @@ def test_cutmix(n):
         assert abs(other.mean() - 0.32) < 0.06
 
 
-def by_pil(f, x, **told):
-    return np.asarray(f(Image.fromarray(x), **told), "float32") / 255
+def by_pil(f, x, **options):
+    return np.asarray(f(Image.fromarray(x), **options), "float32") / 255
 
 
 BY_PIL = {
@@ -348,8 +348,8 @@ def test_rand_augment_draws_the_sign_of_each_strength(monkeypatch):
 
 def test_plan():
     """A dictionary or pairs, as Python or as JSON has them; the order of the stages."""
-    told = dict(flip=True, pad_crop=3, mixup=None, colour_jitter=dict(contrast=0.1))
-    found = augment.plan(told)
+    augmentation = dict(flip=True, pad_crop=3, mixup=None, colour_jitter=dict(contrast=0.1))
+    found = augment.plan(augmentation)
     assert found.places == [(0, augment.flip, {}), (1, augment.pad_crop, dict(p=3))]
     assert found.colours == [(3, augment.colour_jitter, dict(contrast=0.1))]
     assert found.mixtures == found.crops == found.normalisations == []
@@ -358,7 +358,7 @@ def test_plan():
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("augmentation", "words"),
     [
         (dict(flop=True), "augmentation 'flop': must be one of random_area_crop, scale_jitter"),
         (dict(pad_crop=dict(q=4)), "'pad_crop' has no option 'q': its options are p"),
@@ -368,9 +368,9 @@ def test_plan():
         (dict(standardise=0.3), "'standardise' has no options"),
     ],
 )
-def test_plans_that_cannot_be(told, words):
+def test_plans_that_cannot_be(augmentation, words):
     with pytest.raises(ValueError, match=words):
-        augment.plan(told)
+        augment.plan(augmentation)
 
 
 def test_every_recipe_is_planned():

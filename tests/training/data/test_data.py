@@ -43,16 +43,16 @@ def keras_files(tmp_path, monkeypatch):
     return tmp_path
 
 
-def every(part, classes, **told):
+def every(part, classes, **options):
     """All images and labels of one pass."""
-    found = list(data.batches(part, 4, classes, **told).as_numpy_iterator())
+    found = list(data.batches(part, 4, classes, **options).as_numpy_iterator())
     return (np.concatenate(a) for a in zip(*found, strict=True))
 
 
 def run(part, start=0, steps=7, share=(0, 1), classes=3, batch=4, seed=5, **augmentation):
     """The batches of a run as two arrays (steps, B, ...)."""
-    told = argparse.Namespace(batch_size=batch, seed=seed, augmentation=augmentation)
-    made = data.training_batches(part, steps, classes, told, start, share)
+    options = argparse.Namespace(batch_size=batch, seed=seed, augmentation=augmentation)
+    made = data.training_batches(part, steps, classes, options, start, share)
     return [np.stack(a) for a in zip(*made.as_numpy_iterator(), strict=True)]
 
 
@@ -83,20 +83,20 @@ ALL = dict(random_area_crop={}, colour_jitter={}, mixup={}, cutmix={}, **PLACES)
 def test_a_batch_depends_on_the_seed_and_the_step_alone(source, tmp_path):
     """Bit-identical from any first step, in a longer run, and put together from shares."""
     make = dict(memory=lambda p: in_memory(), files=in_files, records=in_records)[source]
-    part, told = make(tmp_path), ALL if source == "memory" else SOME
-    x, y = run(part, **told)
+    part, options = make(tmp_path), ALL if source == "memory" else SOME
+    x, y = run(part, **options)
     assert x.shape == (7, 4, 8, 8, 3)
     for other in (
-        run(part, start=3, **told),
-        [a[3:7] for a in run(part, steps=9, **told)],
+        run(part, start=3, **options),
+        [a[3:7] for a in run(part, steps=9, **options)],
         [
             np.concatenate(a, 1)
-            for a in zip(*(run(part, 3, share=(i, 2), **told) for i in (0, 1)), strict=True)
+            for a in zip(*(run(part, 3, share=(i, 2), **options) for i in (0, 1)), strict=True)
         ],
     ):
         np.testing.assert_array_equal(other[0], x[3:])
         np.testing.assert_array_equal(other[1], y[3:])
-    assert (run(part, seed=6, **told)[0] != x).any()
+    assert (run(part, seed=6, **options)[0] != x).any()
     assert len({step.tobytes() for step in x}) == 7
 
 
@@ -104,8 +104,8 @@ def test_each_image_has_its_own_draws(tmp_path):
     """One image eight times in a batch gives eight windows, and eight others at the next step."""
     part = in_files(tmp_path)
     part = part.take([0] * 8, part.y[[0] * 8])
-    for told in (SOME, dict(scale_jitter=dict(low=16, high=40))):
-        x, _ = run(part, steps=2, batch=8, **told)
+    for options in (SOME, dict(scale_jitter=dict(low=16, high=40))):
+        x, _ = run(part, steps=2, batch=8, **options)
         assert len({image.tobytes() for image in x.reshape(16, -1)}) == 16
 
 
@@ -133,13 +133,13 @@ def test_training_takes_every_image_once_a_pass(source, tmp_path):
     """Passes follow each other across batches; without augmentation images are the centres."""
     part = dict(files=in_files, records=in_records)[source](tmp_path)
     n = len(part)
-    held, labels = every(part, 3)
+    whole, labels = every(part, 3)
     x, y = run(part, steps=n, batch=3)
     x, y = x.reshape(3, n, -1), y.reshape(3, n, 3)
     for i in range(3):
-        order = [int(np.abs(held.reshape(n, -1) - image).sum(1).argmin()) for image in x[i]]
+        order = [int(np.abs(whole.reshape(n, -1) - image).sum(1).argmin()) for image in x[i]]
         assert sorted(order) == list(range(n))
-        np.testing.assert_array_equal(x[i], held.reshape(n, -1)[order])
+        np.testing.assert_array_equal(x[i], whole.reshape(n, -1)[order])
         np.testing.assert_array_equal(y[i], labels[order])
     assert (x[0] != x[1]).any()
 
@@ -184,11 +184,11 @@ def test_statistics():
     np.testing.assert_allclose(found.covariance, np.cov(flat.T, bias=True), atol=1e-6)
     np.testing.assert_allclose(found.std, flat.std(0), atol=1e-6)
     np.testing.assert_allclose(found.pixel_mean, x.mean(0) / 255, atol=1e-6)
-    told = dict(statistics=found)
-    x, _ = every(part, 3, augmentation=dict(standardise=True), **told)
+    known = dict(statistics=found)
+    x, _ = every(part, 3, augmentation=dict(standardise=True), **known)
     np.testing.assert_allclose(x.mean((0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(x.std((0, 1, 2)), 1, atol=1e-5)
-    x, _ = every(part, 3, augmentation=[("subtract_mean", dict(per_pixel=True))], **told)
+    x, _ = every(part, 3, augmentation=[("subtract_mean", dict(per_pixel=True))], **known)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-5)
 
 
@@ -210,9 +210,9 @@ def test_batches_of_a_larger_image(tmp_path):
     part = data.load(f"folder:{root}", 8, 3).train
     x, _ = every(part, 3, short=10)
     for path, found in zip(part.paths, x, strict=True):
-        held = tf.io.decode_png(tf.io.read_file(path))[2:18, 4:20]  # of 20 x 24
-        held = tf.image.resize(held, (8, 8), antialias=True) / 255
-        np.testing.assert_allclose(found, held, atol=1e-6)
+        expected = tf.io.decode_png(tf.io.read_file(path))[2:18, 4:20]  # of 20 x 24
+        expected = tf.image.resize(expected, (8, 8), antialias=True) / 255
+        np.testing.assert_allclose(found, expected, atol=1e-6)
     with pytest.raises(ValueError, match="short=6: the short side is below the 8"):
         every(part, 3, short=6)
 
@@ -221,13 +221,13 @@ def test_training_batches_are_normalised(tmp_path):
     """They are normalised as in evaluation, before pad_crop, so that its zeros are the mean."""
     part = in_memory()
     options = argparse.Namespace(batch_size=10, seed=0, augmentation=dict(subtract_mean=True))
-    told = dict(statistics=data.statistics(part))
-    x, _ = next(data.training_batches(part, 1, 3, options, **told).as_numpy_iterator())
-    held, _ = every(part, 3, augmentation=options.augmentation, **told)
-    np.testing.assert_array_equal(np.sort(x, 0), np.sort(held, 0))
+    known = dict(statistics=data.statistics(part))
+    x, _ = next(data.training_batches(part, 1, 3, options, **known).as_numpy_iterator())
+    clean, _ = every(part, 3, augmentation=options.augmentation, **known)
+    np.testing.assert_array_equal(np.sort(x, 0), np.sort(clean, 0))
     options.augmentation["pad_crop"] = 8
-    x, _ = next(data.training_batches(part, 1, 3, options, **told).as_numpy_iterator())
-    assert (np.isin(x, [0, *held.ravel()])).all()
+    x, _ = next(data.training_batches(part, 1, 3, options, **known).as_numpy_iterator())
+    assert (np.isin(x, [0, *clean.ravel()])).all()
     assert 0.1 < (x == 0).mean() < 0.9
 
 
@@ -264,14 +264,14 @@ def test_cifar10(keras_files):
 def test_cifar100(keras_files):
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (40, 3072), "uint8"), [i % 4 for i in range(40)]
-    told = {b"data": x, b"fine_labels": y}
-    pickled = {f"cifar-100-python/{name}": told for name in ("train", "test")}
+    batch = {b"data": x, b"fine_labels": y}
+    pickled = {f"cifar-100-python/{name}": batch for name in ("train", "test")}
     files.archive(keras_files / "cifar-100-python-target_archive", pickled)
     parts = data.load("cifar100", 32, 3)
     assert [len(p) for p in parts[:3]] == [36, 4, 40]
     images, _ = every(parts.test, 4)
-    held = x.reshape(40, 3, 32, 32).transpose(0, 2, 3, 1) / 255
-    np.testing.assert_allclose(images, held, atol=1e-6)
+    expected = x.reshape(40, 3, 32, 32).transpose(0, 2, 3, 1) / 255
+    np.testing.assert_allclose(images, expected, atol=1e-6)
 
 
 def test_fashion_mnist_of_the_system(monkeypatch):
@@ -379,12 +379,12 @@ def test_kinds_of_images(kind, channels, tmp_path):
     images, _ = every(part, 2)
     image = images[part.paths.index(str(root / "cat" / kind))]
     luma = x @ [0.299, 0.587, 0.114]
-    held = np.repeat(luma[..., None], 3, -1) if "grey" in kind else x
-    held = x[..., :1] if "16" in kind else held
-    held = held if channels == 3 or "16" in kind else luma[..., None]
+    expected = np.repeat(luma[..., None], 3, -1) if "grey" in kind else x
+    expected = x[..., :1] if "16" in kind else expected
+    expected = expected if channels == 3 or "16" in kind else luma[..., None]
     assert image.shape == (32, 32, channels)
     loss = 0.1 if "palette" in kind else 0.03
-    assert np.abs(image - held / 255).mean() < loss
+    assert np.abs(image - expected / 255).mean() < loss
 
 
 def test_exif_and_odd_sizes(tmp_path):
@@ -489,7 +489,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("arguments", "words"),
     [
         (("folder:nowhere", 8, 3), "'nowhere' has no class folders"),
         (("folder:", 8, 3), "must be one of digits"),
@@ -498,9 +498,9 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
         (("digits", 8, 1, False, 1), "--first-label 1 works only with"),
     ],
 )
-def test_words_that_cannot_be(told, words):
+def test_words_that_cannot_be(arguments, words):
     with pytest.raises(ValueError, match=words):
-        data.load(*told)
+        data.load(*arguments)
 
 
 def test_the_check_is_made_once(tmp_path, monkeypatch, home):
@@ -533,8 +533,8 @@ def test_offsets_are_those_of_the_file(tmp_path):
     at, why = records.offsets(path)
     assert why is None
     part = data.Records([str(path)], [0] * 20, at, np.arange(20), 8, 3, records.INCEPTION)
-    held = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-    assert [part.record(i).numpy() for i in range(20)] == held
+    expected = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    assert [part.record(i).numpy() for i in range(20)] == expected
     assert [part.example(i)[0].numpy() for i in (3, 0)] == [b"x" * 111, b""]
 
 
@@ -555,26 +555,26 @@ def test_tfrecord(tmp_path):
     images, labels = every(parts.test, 3)
     assert labels.argmax(1).tolist() == [i % 3 for i in range(24, 32)]
     for i, image in enumerate(images):
-        held = tf.io.decode_jpeg(files.jpeg(files.picture(24 + i))).numpy()[:, 2:22] / 255
-        assert np.abs(image - held).mean() < 0.01
+        expected = tf.io.decode_jpeg(files.jpeg(files.picture(24 + i))).numpy()[:, 2:22] / 255
+        assert np.abs(image - expected).mean() < 0.01
 
 
 def test_tfrecord_labels(tmp_path):
     """Labels from 1, as ImageNet's, need --first-label; labels out of range are named."""
-    told = shards(tmp_path, labels=lambda i: i % 3 + 1)
+    pattern = shards(tmp_path, labels=lambda i: i % 3 + 1)
     with pytest.raises(ValueError, match=r"class labelled 0: no image to train on .*first-label"):
-        data.load(told, 16, 3)
-    parts = data.load(told, 16, 3, first_label=1)
+        data.load(pattern, 16, 3)
+    parts = data.load(pattern, 16, 3, first_label=1)
     assert parts.classes == 3
     assert set(parts.test.y) == {0, 1, 2}
-    told = shards(tmp_path, labels=lambda i: {25: 7, 26: -2}.get(i, i % 3))
+    pattern = shards(tmp_path, labels=lambda i: {25: 7, 26: -2}.get(i, i % 3))
     with pytest.raises(
         ValueError, match="label 7 is of a class that is missing in the training part"
     ) as stop:
-        data.load(told, 16, 3)
+        data.load(pattern, 16, 3)
     assert f"{tmp_path}/validation-00000-of-00001, record at byte" in str(stop.value)
     assert "label -2 is out of range: it must be from 0 to 2" in str(stop.value)
-    parts = data.load(told, 16, 3, skip_broken=True)
+    parts = data.load(pattern, 16, 3, skip_broken=True)
     assert (len(parts.test), len(parts.skipped)) == (6, 2)
 
 
@@ -586,12 +586,12 @@ def damage(path, at):
 
 def test_broken_records(tmp_path):
     """A wrong checksum, a truncated file, a foreign example, an image that is none."""
-    told = shards(tmp_path)
+    pattern = shards(tmp_path)
     first, second = tmp_path / "train-00000-of-00002", tmp_path / "train-00001-of-00002"
     at, _ = records.offsets(first)
     damage(first, at[4] + 40)
     second.write_bytes(second.read_bytes()[:-9])
-    held = tmp_path / "validation-00000-of-00001"
+    shard = tmp_path / "validation-00000-of-00001"
     with tf.io.TFRecordWriter(str(tmp_path / "train-extra-of-3")) as writer:
         writer.write(files.example(b"GIF89a", 1))
         writer.write(files.example(files.jpeg(files.picture(0)), 1, ("image", "label")))
@@ -599,7 +599,7 @@ def test_broken_records(tmp_path):
         writer.write(files.example(files.jpeg(files.picture(0)), 1))
     (tmp_path / "test-empty-of-1").write_bytes(b"")
     with pytest.raises(ValueError, match="--skip-broken") as stop:
-        data.load(told, 16, 3)
+        data.load(pattern, 16, 3)
     for words in (
         f"{first}, record at byte {at[4]}: the record is corrupt",
         f"{second}: truncated or corrupt: no whole record at byte",
@@ -608,10 +608,10 @@ def test_broken_records(tmp_path):
         "test-empty-of-1: empty",
     ):
         assert words in str(stop.value)
-    parts = data.load(told, 16, 3, skip_broken=True)
+    parts = data.load(pattern, 16, 3, skip_broken=True)
     assert sum(len(p) for p in parts[:3]) == 32 - 2 + 1
     assert len(parts.skipped) == 6
-    assert held.exists()
+    assert shard.exists()
 
 
 def test_records_that_cannot_be(tmp_path):

@@ -20,7 +20,7 @@ from convbook.training.data import check, facts, records
 from convbook.training.data.augment import crop
 from convbook.training.data.content import contents
 from convbook.training.data.part_names import part_of
-from convbook.training.data.summary import PARTS, describe, remarks, table
+from convbook.training.data.summary import PARTS, class_counts, describe, remarks
 from convbook.training.evaluation import scores
 from convbook.training.fit.inputs import class_weights, training_data
 from convbook.training.fit.job import prepare
@@ -40,17 +40,17 @@ def photos(tmp_path):
     return files.folder(tmp_path / "photos", TWO)
 
 
-def load(root, **told):
-    return data.load(f"folder:{root}", 16, 3, **told)
+def load(root, **options):
+    return data.load(f"folder:{root}", 16, 3, **options)
 
 
 def paths(images):
     return [path for part in images[:3] for path in part.paths]
 
 
-def refused(root, *words, **told):
+def refused(root, *words, **options):
     with pytest.raises(ValueError, match=f"--data 'folder:{root}': ") as stop:
-        load(root, **told)
+        load(root, **options)
     for each in words:
         assert each in str(stop.value)
 
@@ -68,8 +68,8 @@ def test_copies_that_programs_leave_are_in_no_part(photos):
     (photos / "labels.csv").write_text("cat,0")
     images = load(photos)
     assert paths(images) == before
-    told = data.passport(images)
-    said = {os.path.relpath(path, photos): why for path, why in told["left_out"]}
+    passport = data.passport(images)
+    said = {os.path.relpath(path, photos): why for path, why in passport["left_out"]}
     assert said == {
         "cat/.ipynb_checkpoints": "a hidden folder",
         "cat/deep/@eaDir": "a system's folder",
@@ -77,7 +77,7 @@ def test_copies_that_programs_leave_are_in_no_part(photos):
         "dog/loop": f"a link to {photos}, a folder above it",
         "labels.csv": "lies beside the class folders, in none of them",
     }
-    assert any(line.startswith("left out: 5, ") for line in describe(told))
+    assert any(line.startswith("left out: 5, ") for line in describe(passport))
 
 
 def test_what_is_no_file_is_named_and_not_waited_for(photos):
@@ -105,13 +105,13 @@ def test_images_stand_upright(orientation, kind, tmp_path):
     Image.fromarray(files.picture(3, 16, 24)).save(out, kind, exif=tag, quality=95)
     (tmp_path / "x").write_bytes(out.getvalue())
     part, *_ = check.checked([str(tmp_path / "x")], 16, 3)
-    held = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "x"))).astype(int)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "x"))).astype(int)
     assert part.facts["orientation"][0] == (orientation if 1 <= orientation <= 8 else 1)
-    assert whole(part, 0).shape == held.shape
-    assert abs(whole(part, 0) - held).max() <= 3  # another JPEG decoder's rounding
+    assert whole(part, 0).shape == expected.shape
+    assert abs(whole(part, 0) - expected).max() <= 3  # another JPEG decoder's rounding
     box = part.window(0, lambda h, w: (1, 3, h - 6, w - 7)).numpy()
-    h, w, _ = held.shape
-    assert abs(box.astype(int) - held[1 : h - 5, 3 : w - 4]).mean() < 3
+    h, w, _ = expected.shape
+    assert abs(box.astype(int) - expected[1 : h - 5, 3 : w - 4]).mean() < 3
 
 
 def test_upright_images_are_decoded_as_ever(photos, tmp_path):
@@ -274,8 +274,8 @@ def test_names_of_any_bytes(photos, capsys):
     assert r"\xff\n" in capsys.readouterr().out
     Path(os.fsdecode(odd + b"/\xfe.jpg")).write_bytes(b"")
     refused(photos, rf"{photos}/\xff\n/\xfe.jpg: empty")
-    told = data.passport(load(photos, skip_broken=True))
-    assert told["cannot_be_used"] == [[rf"{photos}/\xff\n/\xfe.jpg", "empty"]]
+    passport = data.passport(load(photos, skip_broken=True))
+    assert passport["cannot_be_used"] == [[rf"{photos}/\xff\n/\xfe.jpg", "empty"]]
 
 
 def test_a_label_that_is_far_outside_is_named(tmp_path):
@@ -295,7 +295,7 @@ def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeyp
         pairs = [(image, 0)] * 12
         files.records(tmp_path / f"{i}.tfrecord", pairs, names=("image", "label"))
     scanned, scan = [], records.scan
-    monkeypatch.setattr(records, "scan", lambda *told: scanned.append(1) or scan(*told))
+    monkeypatch.setattr(records, "scan", lambda *args: scanned.append(1) or scan(*args))
     with pytest.raises(ValueError, match="which has image, label") as stop:
         data.load(f"tfrecord:{tmp_path}/*.tfrecord", 8, 3)
     assert "1 of 5 files were checked" in str(stop.value)
@@ -344,16 +344,16 @@ def test_equal_images_are_told(tmp_path):
     shutil.copy(root / "train/a/0.jpg", root / "train/b/same.jpg")
     shutil.copy(root / "train/a/1.jpg", root / "test/a/same.jpg")
     shutil.copy(root / "val/a/1.jpg", root / "val/a/same.jpg")
-    told = data.passport(load(root))
-    assert {kind: each["images"] for kind, each in told["equal"].items()} == {
+    passport = data.passport(load(root))
+    assert {kind: each["images"] for kind, each in passport["equal"].items()} == {
         "classes": 2,
         "parts": 2,
         "alone": 2,
     }
-    assert told["equal"]["parts"]["some"] == [
+    assert passport["equal"]["parts"]["some"] == [
         [["train", "a", f"{root}/train/a/1.jpg"], ["test", "a", f"{root}/test/a/same.jpg"]]
     ]
-    lines = "\n".join(describe(told))
+    lines = "\n".join(describe(passport))
     assert "equal, but in different classes: 2 images" in lines
     assert "equal, in different parts: 2 images" in lines
 
@@ -381,7 +381,7 @@ def test_the_fingerprint_is_of_the_content(photos, tmp_path):
 def test_of_many_classes_those_with_the_fewest_and_the_most_are_shown(classes):
     counts = {str(i): dict.fromkeys(PARTS, i + 1) for i in [*range(1, classes), 0]}
     total = dict.fromkeys(PARTS, sum(range(classes + 1)))
-    _, *lines, last = table(dict(classes=counts, images=total))
+    _, *lines, last = class_counts(dict(classes=counts, images=total))
     expected = [*counts]
     if classes > 12:
         expected = [*map(str, range(6)), "...", *map(str, range(classes - 6, classes))]
@@ -390,11 +390,11 @@ def test_of_many_classes_those_with_the_fewest_and_the_most_are_shown(classes):
     assert last.split() == ["all", *[str(total["train"])] * 3]
 
 
-def unusual(**told):
-    """The lines about a passport of nothing unusual, but for what is told."""
+def unusual(**changes):
+    """The lines about a passport of nothing unusual, but for these changes."""
     none = {kind: dict(images=0, some=[]) for kind in ("classes", "parts", "alone")}
     usual = dict(orientations={"1": 9}, bits_in_use=None, equal=none, left_out=[])
-    return [*remarks(usual | dict(classes=dict(a=dict(train=9), b=dict(train=4))) | told)]
+    return [*remarks(usual | dict(classes=dict(a=dict(train=9), b=dict(train=4))) | changes)]
 
 
 def test_what_is_unusual_is_said():
@@ -450,10 +450,10 @@ def test_the_command(photos, tmp_path, capsys):
         ["all", "24", "7", "8"],
     ]
     assert any(line.startswith("dog has 4 times as many images as cat") for line in lines)
-    told = json.loads(out.read_text())
-    assert told["classes"]["cat"] == dict(train=5, val=1, test=2)
-    assert told["sizes"]["largest"] == [20, 24]
-    assert (told["colours"], told["bits"]) == ({"RGB": 39}, {"8": 39})
+    report = json.loads(out.read_text())
+    assert report["classes"]["cat"] == dict(train=5, val=1, test=2)
+    assert report["sizes"]["largest"] == [20, 24]
+    assert (report["colours"], report["bits"]) == ({"RGB": 39}, {"8": 39})
     (photos / "cat" / "x.jpg").write_bytes(b"")
     assert main(["check", f"folder:{photos}"]) == 2
     assert capsys.readouterr().err.count("x.jpg: empty") == 1
@@ -490,12 +490,12 @@ LENET = [*files.LENET, "--epochs", "1", "--batch-size", "8", "--no-tensorboard"]
 def test_a_run_keeps_its_passport(photos, tmp_path, capsys):
     """A run prints and stores it; class weights are applied, and are in the result."""
     files.folder(photos, {"dog": 31}, seed=20)
-    told = [*LENET, "--data", f"folder:{photos}", "--class-weights", "balanced"]
-    job = prepare(parse([*told, "--out", str(tmp_path / "job")]))
+    options = [*LENET, "--data", f"folder:{photos}", "--class-weights", "balanced"]
+    job = prepare(parse([*options, "--out", str(tmp_path / "job")]))
     _, y, weights = next(iter(training_data(job, 0)))
     assert np.allclose(weights, class_weights(job.data)[np.argmax(y, 1)])
     run = tmp_path / "run"
-    assert main(["train", *told, "--out", str(run)]) == 0
+    assert main(["train", *options, "--out", str(run)]) == 0
     assert "dog has 4 times as many images as cat" in capsys.readouterr().out
     assert json.loads((run / "passport.json").read_text()) == data.passport(job.data)
     result = json.loads((run / "result.json").read_text())
@@ -513,15 +513,15 @@ def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
 ):
     load, gone = data.load, []
 
-    def loaded(*told, **more):
-        images = load(*told, **more)
+    def loaded(*args, **more):
+        images = load(*args, **more)
         gone.append(images.train.paths[0])
         os.remove(gone[0])
         return images
 
     monkeypatch.setattr(data, "load", loaded)
-    told = [*LENET, "--data", f"folder:{photos}", "--out", str(tmp_path / "run")]
-    assert main(["train", *told]) == 2
+    options = [*LENET, "--data", f"folder:{photos}", "--out", str(tmp_path / "run")]
+    assert main(["train", *options]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("convbook")]
     assert error == [
         f"convbook train: {gone[0]}: not found; when the data was checked, it could still be read"
@@ -531,9 +531,9 @@ def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
 def test_balanced_accuracy():
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 4, 99), rng.random((99, 5)) - [0, 0, 0, 0, 1]  # the last has no image
-    held = balanced_accuracy_score(y, p.argmax(1))
+    expected = balanced_accuracy_score(y, p.argmax(1))
     metric = BalancedAccuracy(5)
     for i in range(0, 99, 10):
         metric.update_state(np.eye(5, dtype="float32")[y[i : i + 10]], p[i : i + 10])
-    assert float(metric.result()) == pytest.approx(held)
-    assert scores.balanced(p, y) == pytest.approx(held)
+    assert float(metric.result()) == pytest.approx(expected)
+    assert scores.balanced(p, y) == pytest.approx(expected)

@@ -7,7 +7,7 @@ import pytest
 from convbook.training.devices.accumulate import Accumulated
 
 
-def trained(parts, make=Accumulated, **compile):
+def train(parts, make=Accumulated, **compile):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 6)).astype("float32"), rng.integers(0, 3, 24)
     keras.utils.set_random_seed(0)
@@ -27,8 +27,8 @@ def trained(parts, make=Accumulated, **compile):
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_parts_make_the_update_of_the_whole(parts):
     """Weights, loss with the regularizer's, metrics; and steps are counted as updates."""
-    weights, history, steps = trained(None, keras.Model)
-    others, log, updates = trained(parts)
+    weights, history, steps = train(None, keras.Model)
+    others, log, updates = train(parts)
     for a, b in zip(weights, others, strict=True):
         np.testing.assert_allclose(b, a, atol=1e-6)
     assert set(log) == set(history)
@@ -39,4 +39,4 @@ def test_parts_make_the_update_of_the_whole(parts):
 
 def test_a_batch_that_does_not_fall_into_parts():
     with pytest.raises(Exception, match=r"12 .* 5|5.* 12"):
-        trained(5)
+        train(5)

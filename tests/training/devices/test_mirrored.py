@@ -26,7 +26,7 @@ def net(n, first=None, second=None):
     return fill(keras.Model(i, blocks.dense(blocks.gavgpool(x), 4, None)))
 
 
-def trained(model, fused=False):
+def train(model, fused=False):
     fuse(model, fused)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
@@ -46,12 +46,12 @@ def path(x, branch):
     return blocks.drop_path(x, branch, survival=0.5, seed=0)
 
 
-start, one = net(BN).get_weights(), trained(net(together))
+start, one = net(BN).get_weights(), train(net(together))
 with two.scope():
     random = net(BN, gate, path)
-    before, after = random.get_weights(), trained(random)
-    synchronized, plain = trained(net(together)), trained(net(BN))
-    kernel, kept = trained(net(BN), True), trained(net(together), True)
+    before, after = random.get_weights(), train(random)
+    synchronized, plain = train(net(together)), train(net(BN))
+    kernel, kept = train(net(BN), True), train(net(together), True)
 print(json.dumps([apart(*pair) for pair in (
     (one, synchronized), (one, plain), (one, start), (before, after), (plain, kernel), (one, kept)
 )]))
@@ -135,7 +135,7 @@ print(json.dumps([float(apart), float(wrong)]))
 """
 
 
-def told(program):
+def results_of(program):
     """The JSON that a program prints in its own process."""
     run = interpreter.run(program, env=finding())
     assert run.returncode == 0, run.stderr
@@ -145,7 +145,7 @@ def told(program):
 def test_two_devices_are_one():
     """With synchronised batch norm, moving statistics too; plain batch norm differs by design; and
     stochastic depth and drop path train under the strategy."""
-    synchronized, plain, moved, gated, fused, kept = told(PROGRAM)
+    synchronized, plain, moved, gated, fused, kept = results_of(PROGRAM)
     assert synchronized < 1e-5
     assert plain > 1e-3
     assert fused < 1e-5
@@ -157,7 +157,7 @@ def test_two_devices_are_one():
 def test_one_message_in_place_of_three():
     """Synchronised: answers, gradients and statistics are Keras', and those of the whole batch,
     whatever the shares of the two devices."""
-    counts, apart = told(SHARES)
+    counts, apart = results_of(SHARES)
     assert counts[1:] == [2, 2]  # one forward, one backward
     assert counts[0] > 2  # of Keras: three and two
     assert max(apart) < 1e-5
@@ -165,6 +165,6 @@ def test_one_message_in_place_of_three():
 
 def test_a_large_mean_does_not_cancel():
     """Maps have the mean 100 and the variance 1: sums of squares would be off by 1e-4."""
-    variance, answers = told(LARGE)
+    variance, difference = results_of(LARGE)
     assert variance < 2e-6
-    assert answers < 5e-5  # 100 itself has a rounding of 8e-6
+    assert difference < 5e-5  # 100 itself has a rounding of 8e-6

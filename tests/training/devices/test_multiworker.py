@@ -43,7 +43,7 @@ def run(folder, workers, **job):
     return codes, logs, names
 
 
-def trained(folder, workers, **job):
+def train(folder, workers, **job):
     """The output and the arrays of each worker: see the end of train in workers.py."""
     folder.mkdir()
     codes, logs, _ = run(folder, workers, task="train", **job)
@@ -56,7 +56,7 @@ def trained(folder, workers, **job):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The output and the arrays of one device."""
-    (one,), (arrays,) = trained(tmp_path_factory.mktemp("alone") / "one", 1)
+    (one,), (arrays,) = train(tmp_path_factory.mktemp("alone") / "one", 1)
     return one, arrays
 
 
@@ -75,7 +75,7 @@ def test_workers_are_one_device(label, alone, tmp_path):
     one, arrays = alone
     assert one["history"]["val_images"] == [47, 47]
     assert one["history"]["loss"][0] > one["history"]["loss"][1]
-    said, others = trained(tmp_path / "several", **SEVERAL[label])
+    said, others = train(tmp_path / "several", **SEVERAL[label])
     assert [s.pop("chief") for s in said] == [True, False, False][: len(said)]
     assert [path.name for path in (tmp_path / "several").glob("*.keras")] == ["0.keras"]
     assert all(s == said[0] for s in said), "workers must see the same logs, to decide alike"

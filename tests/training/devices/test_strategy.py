@@ -56,6 +56,9 @@ def test_a_batch_must_fall_into_equal_shares():
         strategy.refuse({"batch_size": 10}, three)
     with pytest.raises(ValueError, match=r"15: must be a multiple of 6, .* in 2 parts: 12"):
         strategy.refuse({"batch_size": 15, "accumulate": 2}, three)
+    one = SimpleNamespace(num_replicas_in_sync=1)
+    with pytest.raises(ValueError, match=r"64: must be .* 7, for 1 device in 7 parts: 63"):
+        strategy.refuse({"batch_size": 64, "accumulate": 7}, one)
 
 
 @given(st.integers(1, 200), st.integers(1, 70), st.integers(1, 9))

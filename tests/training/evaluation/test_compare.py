@@ -25,7 +25,7 @@ def run(at, epochs, result=True, recipe=(), **options):
     lines = [",".join(map(str, row)) for row in rows[:epochs]]
     (at / "history.csv").write_text("\r\n".join([COLUMNS, *lines]) + "\r\n")
     if result:
-        told = dict(
+        content = dict(
             test_accuracy=0.9123,
             val_accuracy=0.15,
             seconds=61.7,
@@ -40,7 +40,7 @@ def run(at, epochs, result=True, recipe=(), **options):
             )
             | dict(recipe),
         )
-        (at / "result.json").write_text(json.dumps(told))
+        (at / "result.json").write_text(json.dumps(content))
     return str(at)
 
 

@@ -95,11 +95,12 @@ def test_confusion_likelihood_and_classes():
 
 def test_what_is_printed():
     """The three worst classes, the worst first, of those with images; top-5 where it is known."""
-    told = dict(part="test", data="cifar10", images=9, protocol="centre", models=["a"], words=["!"])
-    told |= dict(top_1=0.5, top_1_of_each=[0.5], balanced_accuracy=0.45, skipped=[])
-    told |= dict(negative_log_likelihood=1.25, calibration_error=0.125)
-    told |= dict(classes=[*"pqrst"], accuracy_of_class=[0.5, 0.25, None, 0.75, 0.0])
-    assert scores.describe(told) == [
+    found = dict(part="test", data="cifar10", images=9, protocol="centre", models=["a"])
+    found |= dict(words=["!"])
+    found |= dict(top_1=0.5, top_1_of_each=[0.5], balanced_accuracy=0.45, skipped=[])
+    found |= dict(negative_log_likelihood=1.25, calibration_error=0.125)
+    found |= dict(classes=[*"pqrst"], accuracy_of_class=[0.5, 0.25, None, 0.75, 0.0])
+    assert scores.describe(found) == [
         "protocol centre on test of cifar10, 9 images, 5 classes",
         "  50.00%  top-1 of a",
         "",
@@ -111,7 +112,7 @@ def test_what_is_printed():
         "!",
     ]
     more = dict(models=["a", "b"], top_1_of_each=[0.5, 0.4], top_5=0.9, skipped=["x.png"])
-    lines = scores.describe(told | more)
+    lines = scores.describe(found | more)
     assert lines[2:4] == ["  40.00%  top-1 of b", ""]
     assert lines[4:6] == ["  50.00%  top-1, ensemble", "  90.00%  top-5"]
     assert lines[-2:] == ["1 left out, listed in evaluation.json", "!"]
@@ -213,11 +214,11 @@ def part_of(n, h=12, w=20, size=SIZE):
 @pytest.mark.parametrize("batch", [1, 7])
 def test_probabilities_are_averaged(name, batch):
     """The mean of the softmax over the views, each normalised, whatever the batch."""
-    model, part, told = network(), part_of(3), protocols.protocol(name)
+    model, part, protocol = network(), part_of(3), protocols.protocol(name)
     statistics = data.statistics(part)
-    found = probabilities(model, part, told, batch, None, {"standardise": True}, statistics)
+    found = probabilities(model, part, protocol, batch, None, {"standardise": True}, statistics)
     for i, x in enumerate(part.x):
-        seen = (views.views(told, x, SIZE) - statistics.mean) / statistics.std
+        seen = (views.views(protocol, x, SIZE) - statistics.mean) / statistics.std
         expected = softmax(model.predict_on_batch(np.float32(seen))).mean(0)
         np.testing.assert_allclose(found[i], expected, atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 1)
@@ -225,8 +226,8 @@ def test_probabilities_are_averaged(name, batch):
 
 def test_centre_is_the_trainers_validation():
     """The same batches, by the recipe's short side; a softmax in the network is not done twice."""
-    model, part, told = network(), part_of(5), protocols.protocol("centre")
-    args = part, told, 2, 10, {"subtract_mean": True}, data.statistics(part)
+    model, part, protocol = network(), part_of(5), protocols.protocol("centre")
+    args = part, protocol, 2, 10, {"subtract_mean": True}, data.statistics(part)
     found = probabilities(model, *args)
     batches = data.batches(part, 2, 3, short=10, augmentation=args[-2], statistics=args[-1])
     x = np.concatenate([x for x, _ in batches.as_numpy_iterator()])
@@ -289,8 +290,8 @@ def test_dense_protocol_averages_windows_and_mirror_images():
     """VGG, section 3.2: class scores averaged over the map, then probabilities of both ways."""
     model = unpadded(vgg_head)
     part = part_of(2, 24, 28, size=20)
-    told = protocols.protocol("dense:24")
-    found = probabilities(model, part, told)
+    protocol = protocols.protocol("dense:24")
+    found = probabilities(model, part, protocol)
     for i, x in enumerate(part.x):
         each = [windows(v, 20, 4).reshape(-1, 20, 20, 3) for v in (x, x[:, ::-1])]
         assert [len(v) for v in each] == [6, 6]
@@ -308,8 +309,8 @@ def test_dense_takes_files_of_all_sizes(tmp_path):
     for i, path in enumerate(paths):
         path.write_bytes(png(picture(i, *sizes[i])))
     part = data.Files(map(str, paths), [0, 1, 2], SIZE, 3)
-    told, statistics = protocols.protocol("dense:8,11"), data.statistics(part)
-    args = part, told, 2, None, {"subtract_mean": {"per_pixel": True}}, statistics
+    protocol, statistics = protocols.protocol("dense:8,11"), data.statistics(part)
+    args = part, protocol, 2, None, {"subtract_mean": {"per_pixel": True}}, statistics
     found = probabilities(model, *args)
     for i, (h, w) in enumerate(sizes):
         x, each = tf.convert_to_tensor(picture(i, h, w) / np.float32(255)), []
@@ -371,6 +372,11 @@ def test_what_cannot_become_fully_convolutional():
         fully_convolutional(keras.Model(i, two))
     with pytest.raises(ValueError, match="no dense layer reads the flattened map of 8 x 8"):
         fully_convolutional(keras.Model(i, layers.Flatten()(i)))
+    with pytest.raises(ValueError, match="no flatten and no global pool ends its map"):
+        fully_convolutional(keras.Model(i, conv(i, 3)))
+    j = keras.Input((8, 8, 3))
+    with pytest.raises(ValueError, match="it has several inputs"):
+        fully_convolutional(keras.Model([i, j], gavgpool(layers.add([i, j]))))
     any_size = keras.Input((None, None, 3))
     with pytest.raises(ValueError, match="must have a known size"):
         fully_convolutional(keras.Model(any_size, gavgpool(conv(any_size, 3))))
@@ -439,17 +445,17 @@ def test_evaluate_an_ensemble(images, tmp_path):
     """The mean of the probabilities, each network with images as it was trained on."""
     one, two = network(1), network(2)
     mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.1]
-    told = dict(options={"data": "gone"}, recipe={"augmentation": [["standardise", {}]]})
+    result = dict(options={"data": "gone"}, recipe={"augmentation": [["standardise", {}]]})
     paths = [
         saved(tmp_path / "a", one),
-        saved(tmp_path / "b", two, **told, statistics=dict(mean=mean, std=std)),
+        saved(tmp_path / "b", two, **result, statistics=dict(mean=mean, std=std)),
     ]
     out = tmp_path / "out"
     assert main([*paths, "--data", f"folder:{images}", "--out", str(out)]) == 0
     found = json.loads((out / "evaluation.json").read_text())
     a, y = by_hand(images, one)
     statistics = data.Statistics(np.array(mean), np.array(std), None, None)
-    b, _ = by_hand(images, two, told["recipe"]["augmentation"], statistics)
+    b, _ = by_hand(images, two, result["recipe"]["augmentation"], statistics)
     p = (a + b) / 2
     assert found["negative_log_likelihood"] == pytest.approx(-np.log(p[range(9), y]).mean(), 1e-4)
     assert found["top_1_of_each"] == [np.mean(q.argmax(1) == y) for q in (a, b)]

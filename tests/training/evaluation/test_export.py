@@ -64,7 +64,7 @@ def exported(network, to, *argv):
     return path
 
 
-def answers(path, x):
+def outputs_of(path, x):
     """{name: what a file answers to images x}, from what is made to run it."""
     if path.suffix == ".tflite":
         return lite(path).get_signature_runner()(images=x)
@@ -91,7 +91,7 @@ def class_names(path):
     if path.suffix == ".onnx":
         meta = pytest.importorskip("onnxruntime").InferenceSession(path).get_modelmeta()
         return json.loads(meta.custom_metadata_map["classes"])
-    found = answers(path, np.zeros((1, 8, 8, 3), "uint8"))["classes"]
+    found = outputs_of(path, np.zeros((1, 8, 8, 3), "uint8"))["classes"]
     return [name.decode() for name in found]
 
 
@@ -100,14 +100,14 @@ def test_photographs(to, network, expected):
     """Photographs of any size give the right class names."""
     path = exported(network, to)
     for name, p in zip(PHOTOGRAPHS, expected, strict=True):
-        (found,) = answers(path, pretrained.photograph(name)[None])["probabilities"]
+        (found,) = outputs_of(path, pretrained.photograph(name)[None])["probabilities"]
         np.testing.assert_allclose(found, p, atol=CLOSE)
         assert np.argmax(found) == np.argmax(p)
     assert class_names(path) == [*weights.class_names("imagenet")]
     assert class_names(path)[np.argmax(expected[0])] == "espresso"
     if to != "litert":  # of one image
         x = np.stack([pretrained.photograph("coffee.png")] * 2)
-        found = answers(path, x)["probabilities"]
+        found = outputs_of(path, x)["probabilities"]
         np.testing.assert_allclose(found, expected[[0, 0]], atol=CLOSE)
 
 
@@ -116,7 +116,7 @@ def test_raw(to, network):
     path = exported(network, to, "--raw")
     x = np.random.default_rng(0).standard_normal((1, 227, 227, 3)).astype("float32")
     y = keras.models.load_model(network)(x)
-    found = answers(path, x)["outputs"]
+    found = outputs_of(path, x)["outputs"]
     np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
     if to != "savedmodel":
         assert class_names(path) == [*weights.class_names("imagenet")]
@@ -138,7 +138,7 @@ def test_weights_too_many_for_constants_are_variables(network, expected, tmp_pat
     monkeypatch.setattr(formats, "LARGEST", 0)
     path = tmp_path / "large"
     assert main(["export", str(network), "--to", "savedmodel", "-o", str(path)]) == 0
-    (found,) = answers(path, pretrained.photograph("coffee.png")[None])["probabilities"]
+    (found,) = outputs_of(path, pretrained.photograph("coffee.png")[None])["probabilities"]
     np.testing.assert_allclose(found, expected[0], atol=CLOSE)
     data = [sum(f.stat().st_size for f in (p / "variables").iterdir()) for p in (path, small)]
     assert data[0] > 4e6 > 1e4 > data[1]
@@ -147,8 +147,8 @@ def test_weights_too_many_for_constants_are_variables(network, expected, tmp_pat
 def test_openvino(network, expected):
     """In float32: the places of pixels that bfloat16, its choice on many CPUs, has are others."""
     openvino = pytest.importorskip("openvino")
-    told = {"INFERENCE_PRECISION_HINT": "f32"}
-    run = openvino.Core().compile_model(exported(network, "onnx"), "CPU", told)
+    config = {"INFERENCE_PRECISION_HINT": "f32"}
+    run = openvino.Core().compile_model(exported(network, "onnx"), "CPU", config)
     for name, p in zip(PHOTOGRAPHS, expected, strict=True):
         found = run({"images": pretrained.photograph(name)[None]})["probabilities"]
         np.testing.assert_allclose(found[0], p, atol=CLOSE)
@@ -168,13 +168,13 @@ def test_a_member_of_each_family(name, tmp_path):
     keras.utils.save_img(tmp_path / "photograph.png", x)
     (p,) = predicted(tmp_path / "net.keras", [tmp_path / "photograph.png"])
     for to in ("litert", *["onnx"] * bool(find_spec("tf2onnx"))):
-        (found,) = answers(exported(tmp_path / "net.keras", to), x[None])["probabilities"]
+        (found,) = outputs_of(exported(tmp_path / "net.keras", to), x[None])["probabilities"]
         np.testing.assert_allclose(found, p, atol=CLOSE)
         assert np.argmax(found) == np.argmax(p)
     path, x = exported(tmp_path / "net.keras", to, "--raw"), known(x[None])
     y = model(x)
     np.testing.assert_allclose(
-        answers(path, np.array(x))["outputs"], y, atol=1e-5 * np.abs(y).max()
+        outputs_of(path, np.array(x))["outputs"], y, atol=1e-5 * np.abs(y).max()
     )
 
 
@@ -194,7 +194,7 @@ def test_trained_in_halves(policy, tmp_path):
     x = np.array(known(pretrained.photograph("china.jpg")[None]))
     y = exact(x)
     for to in ("litert", *["onnx"] * bool(find_spec("tf2onnx"))):
-        found = answers(exported(tmp_path / "net.keras", to, "--raw"), x)["outputs"]
+        found = outputs_of(exported(tmp_path / "net.keras", to, "--raw"), x)["outputs"]
         np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
 
 
@@ -216,7 +216,7 @@ def test_another_network_is_no_file_of_this_one(square, tmp_path, capsys):
         assert not (tmp_path / "net.onnx").exists()
         return
     x = np.random.default_rng(0).standard_normal((3, 1, 1, 4)).astype("float32")
-    found, y = answers(tmp_path / "net.onnx", x)["outputs"], model(x)
+    found, y = outputs_of(tmp_path / "net.onnx", x)["outputs"], model(x)
     np.testing.assert_allclose(found, y, atol=1e-5 * np.abs(y).max())
 
 
@@ -236,8 +236,8 @@ def test_a_model_of_the_users_own(to, tmp_path, capsys):
     assert "to 4 probabilities, the first of its 2 outputs; " in capsys.readouterr().out
     x = pretrained.photograph("china.jpg")[None, :40, :50, :1]
     expected = keras.ops.softmax(model(known(x))[0])
-    np.testing.assert_allclose(answers(path, x)["probabilities"], expected, atol=CLOSE)
-    found = answers(path, x)["classes"] if to == "savedmodel" else class_names(path)
+    np.testing.assert_allclose(outputs_of(path, x)["probabilities"], expected, atol=CLOSE)
+    found = outputs_of(path, x)["classes"] if to == "savedmodel" else class_names(path)
     assert [n.decode() if isinstance(n, bytes) else n for n in found] == names
 
 
@@ -335,7 +335,7 @@ def test_int8(network, tmp_path, capfd):
     images = sorted((tmp_path / "photos").rglob("*.png"))
     expected = predicted(network, images).argmax(-1)
     xs = [keras.utils.img_to_array(keras.utils.load_img(image), dtype="uint8") for image in images]
-    found = [np.argmax(answers(path, x[None])["probabilities"]) for x in xs]
+    found = [np.argmax(outputs_of(path, x[None])["probabilities"]) for x in xs]
     assert np.mean(found == expected) >= 0.95
     assert path.stat().st_size < 0.6 * exported(network, "litert").stat().st_size
     assert class_names(path) == [*weights.class_names("imagenet")]

@@ -53,9 +53,9 @@ def expected(run, numbers, mean=0.0):
 def test_names_and_probabilities(run, capsys):
     """Names and the mean of the training images come from result.json."""
     mean = [0.3, 0.4, 0.5]
-    told = dict(options={}, recipe=dict(augmentation=[["subtract_mean", {}]]), classes=NAMES)
-    told |= dict(statistics=dict(mean=mean, std=[1, 1, 1]))
-    (run / "result.json").write_text(json.dumps(told))
+    result = dict(options={}, recipe=dict(augmentation=[["subtract_mean", {}]]), classes=NAMES)
+    result |= dict(statistics=dict(mean=mean, std=[1, 1, 1]))
+    (run / "result.json").write_text(json.dumps(result))
     try:
         assert main([str(run / f) for f in ("model.keras", "0.png", "2.png", "grey.jpg")]) == 0
     finally:
@@ -102,8 +102,8 @@ def test_folders_patterns_and_json(run, plain, tmp_path, capsys):
         (tmp_path / "in" / name).write_bytes((run / "0.png").read_bytes())
     images = [str(tmp_path / "in"), str(run / "[12].png"), str(run / "none*.png")]
     assert main([str(run / "model.keras"), *images, "--json", "--top", "1", *plain]) == 1
-    told = json.loads(capsys.readouterr().out)
-    seen = {each["image"]: each for each in told["images"]}
+    document = json.loads(capsys.readouterr().out)
+    seen = {each["image"]: each for each in document["images"]}
     names = [f"{tmp_path}/in/a.png", f"{tmp_path}/in/b.png", f"{run}/1.png", f"{run}/2.png"]
     assert [*seen] == [*names, f"{run}/none*.png"]
     assert seen[f"{run}/none*.png"]["error"] == "not found"
@@ -112,7 +112,7 @@ def test_folders_patterns_and_json(run, plain, tmp_path, capsys):
         assert best["number"] == p.argmax()
         assert best["name"] == f"class {p.argmax()}"
         np.testing.assert_allclose(best["probability"], p.max(), rtol=1e-5)
-    assert told["preparation"].startswith("images prepared as for --preparation")
+    assert document["preparation"].startswith("images prepared as for --preparation")
 
 
 def test_what_a_folder_holds_and_nobody_can_read_is_named(run, plain, tmp_path, capsys):
@@ -140,15 +140,15 @@ def test_a_network_by_name_with_trained_weights(ending, tmp_path, capsys):
     """A bare file, and one that says how images are prepared for it."""
     model = architectures.create("squeezenet_v1_1")
     weights.from_torch(model, pretrained.squeezenet())
-    path, told = tmp_path / f"squeezenet.{ending}", ["--preparation", "caffe"]
+    path, options = tmp_path / f"squeezenet.{ending}", ["--preparation", "caffe"]
     if ending == "keras":
         known = weights.Preparation(**pretrained.PREPARATION)
         weights.prepared(model, known, weights.class_names("imagenet")).save(path)
-        told = []
+        options = []
     else:
         model.save_weights(path)
     images = [str(pretrained.path_of(name)) for name in SEEN]
-    assert main(["squeezenet_v1_1", "--weights", str(path), *images, *told, "--top", "1"]) == 0
+    assert main(["squeezenet_v1_1", "--weights", str(path), *images, *options, "--top", "1"]) == 0
     word, *lines = capsys.readouterr().out.splitlines()
     assert "short side 256, centre 227 x 227, bilinear, BGR, values from 0 to 255" in word
     for line, what in zip(lines, SEEN.values(), strict=True):
@@ -158,9 +158,9 @@ def test_a_network_by_name_with_trained_weights(ending, tmp_path, capsys):
 def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
     files = ("text.png", "1.png", "cut.jpg", "none.png", "0.png")
     assert main([*(str(run / f) for f in ("model.keras", *files)), *plain]) == 1
-    told = capsys.readouterr()
-    assert [line.split(": ")[0][-5:] for line in told.out.splitlines()[1:]] == ["1.png", "0.png"]
-    text, cut, none = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert [line.split(": ")[0][-5:] for line in printed.out.splitlines()[1:]] == ["1.png", "0.png"]
+    text, cut, none = printed.err.splitlines()
     assert text.endswith("text.png: neither JPEG nor PNG")
     assert cut.endswith("cut.jpg: a JPEG that is truncated or corrupt")
     assert none.endswith("none.png: not found")

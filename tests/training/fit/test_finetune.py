@@ -36,7 +36,7 @@ def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypat
     argv = ["train", *NET, "--data", photos, "--epochs", "3", "--out", str(out)]
     argv += ["--set", "schedule={'name':'rates','shares':[1,500],'each':[0.35],'unit':'runs'}"]
 
-    def full(*told):
+    def full(*options):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(report, "write", full)
@@ -82,8 +82,8 @@ def test_the_head_first(photos, tmp_path):
     keras.utils.set_random_seed(0)
     first = tmp_path / "first.keras"
     prepare(parse([*NET, "--data", photos, "--out", "x"])).model.save(first)
-    told = [*NET, "--data", photos, "--epochs", "10", "--out", "x", "--init-from", str(first)]
-    job = prepare(parse(told))
+    argv = [*NET, "--data", photos, "--epochs", "10", "--out", "x", "--init-from", str(first)]
+    job = prepare(parse(argv))
     assert (job.options.freeze, job.options.unfreeze) == ("body", 3)
     head = compiled(job, "body")
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
@@ -93,7 +93,7 @@ def test_the_head_first(photos, tmp_path):
         optimizer.iterations.assign(20)
         rates.append(float(optimizer.learning_rate))
     assert rates[1] == pytest.approx(rates[0] / 10)
-    every = prepare(parse([*told, "--freeze", "stage2"]))
+    every = prepare(parse([*argv, "--freeze", "stage2"]))
     assert (every.options.unfreeze, every.recipe["head_first"]) == (None, None)
 
 
@@ -113,9 +113,9 @@ def test_what_went_wrong_is_said():
     assert loss == "the training loss rose from 1 to 2.5: try a lower --lr"
     assert report.remarks(Job, {"test_accuracy": 0.9}, rose[::-1]) == []
     Job.recipe = {"class_weights": "balanced"}
-    told = {"test_accuracy": 0.28, "test_balanced_accuracy": 0.9}
-    assert report.remarks(Job, told, rose[::-1]) == []
-    (alike,) = report.remarks(Job, told | {"test_balanced_accuracy": 0.3}, rose[::-1])
+    result = {"test_accuracy": 0.28, "test_balanced_accuracy": 0.9}
+    assert report.remarks(Job, result, rose[::-1]) == []
+    (alike,) = report.remarks(Job, result | {"test_balanced_accuracy": 0.3}, rose[::-1])
     assert alike.startswith("test balanced accuracy 30.00% is near chance, 25.00%")
 
 
@@ -123,16 +123,16 @@ def test_what_went_wrong_is_said():
     ("balanced", "words"), [(0.79, ", 79.00% balanced over the classes"), (0.795, ""), (None, "")]
 )
 def test_a_balanced_accuracy_is_said_where_it_is_another(balanced, words):
-    told = {"test_accuracy": 0.8, "test_balanced_accuracy": balanced, "kept": "last"}
-    assert report.accuracies(told) == f"test accuracy 80.00%{words}"
+    result = {"test_accuracy": 0.8, "test_balanced_accuracy": balanced, "kept": "last"}
+    assert report.accuracies(result) == f"test accuracy 80.00%{words}"
 
 
 def test_of_the_best_epoch_nothing_is_said_if_it_is_the_last():
     last = {"epoch": 3, "test_accuracy": 0.7}
-    told = {"test_accuracy": 0.8, "kept": "best", "last": last}
-    assert report.accuracies(told | {"best": {"epoch": 3}}) == "test accuracy 80.00%"
+    result = {"test_accuracy": 0.8, "kept": "best", "last": last}
+    assert report.accuracies(result | {"best": {"epoch": 3}}) == "test accuracy 80.00%"
     said = "with the weights of the best epoch, 2 (70.00% after the last, 3)"
-    assert report.accuracies(told | {"best": {"epoch": 2}}) == f"test accuracy 80.00% {said}"
+    assert report.accuracies(result | {"best": {"epoch": 2}}) == f"test accuracy 80.00% {said}"
 
 
 def test_a_run_too_short_for_its_schedule_is_said(photos):
@@ -158,18 +158,18 @@ IDLE = {  # what is given: why it changes nothing
 
 
 def test_what_has_no_effect_is_said(photos):
-    told = [*NET, "--data", photos, "--epochs", "2", "--out", "x", "--freeze", "stage2"]
+    argv = [*NET, "--data", photos, "--epochs", "2", "--out", "x", "--freeze", "stage2"]
     given = [word for each in IDLE for word in each.split()] + ["--set", "weight_decay=0"]
     adam = ["--recipe", "digits", "--batch-size", "4", "--set", "optimizer=Adam"]
-    job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", *given]))
+    job = prepare(parse([*argv, *adam, "--set", "momentum_form=caffe", *given]))
     lines = {f"{what} has no effect: {why}" for what, why in IDLE.items()}
     assert {*without_effect(job)} == lines
-    job = prepare(parse([*told, *adam, "--set", "momentum_form=caffe", "--set", "drop_path=0.1"]))
+    job = prepare(parse([*argv, *adam, "--set", "momentum_form=caffe", "--set", "drop_path=0.1"]))
     assert without_effect(job) == []
     # At step 10 of 14, and at the last
-    job = prepare(parse([*told, *adam[:4], "--save-every", "10", "--log-every", "14"]))
+    job = prepare(parse([*argv, *adam[:4], "--save-every", "10", "--log-every", "14"]))
     assert without_effect(job) == []
-    job = prepare(parse([*told, *adam[:4], "--option", "drop_path=0.2", "--set", "drop_path=0.1"]))
+    job = prepare(parse([*argv, *adam[:4], "--option", "drop_path=0.2", "--set", "drop_path=0.1"]))
     why = "--option drop_path is given"
     assert without_effect(job) == [f"--set drop_path=0.1 has no effect: {why}"]
 
@@ -179,20 +179,20 @@ def test_class_weights_of_equal_classes_are_said(counts, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     for part in ("train", "val", "test"):
         files.folder(tmp_path / "photos" / part, counts, seed=len(part) * 100)
-    told = [*NET, "--data", f"folder:{tmp_path}/photos", "--out", "x"]
-    job = prepare(parse([*told, "--class-weights", "balanced"]))
+    argv = [*NET, "--data", f"folder:{tmp_path}/photos", "--out", "x"]
+    job = prepare(parse([*argv, "--class-weights", "balanced"]))
     line = "--class-weights balanced has no effect: all classes have the same number of images"
     assert without_effect(job) == [line] * (counts["dog"] == 4)
 
 
 def test_dropout_is_as_given(photos):
     """The rates of the network's own layers, in order; the dropped paths are left as they are."""
-    told = ["nin_cifar10", "--size", "32", "--data", photos, "--out", "x"]
-    job = prepare(parse([*told, "--set", "dropout=[0.1,0.2]"]))
+    argv = ["nin_cifar10", "--size", "32", "--data", photos, "--out", "x"]
+    job = prepare(parse([*argv, "--set", "dropout=[0.1,0.2]"]))
     kinds = [each for each in job.model.layers if isinstance(each, keras.layers.Dropout)]
     assert [each.rate for each in kinds] == [0.1, 0.2]
     with pytest.raises(ValueError, match=r"dropout=\[0.1\]: must be 2 rates, .*\(0.5, 0.5\)"):
-        prepare(parse([*told, "--set", "dropout=[0.1]"]))
+        prepare(parse([*argv, "--set", "dropout=[0.1]"]))
 
 
 def test_a_frozen_body_leaves_something_to_train(photos):
@@ -206,9 +206,9 @@ def test_a_frozen_body_leaves_something_to_train(photos):
 
 def test_adamw_decays_beside_the_step(photos):
     """Only kernels decay, and the decay is not part of the gradient."""
-    told = [*NET, "--data", photos, "--out", "x", "--set", "optimizer=AdamW"]
-    told += ["--set", "weight_decay=0.1", "--lr", "0.5", "--set", "schedule={'name':'constant'}"]
-    model = compiled(prepare(parse(told)))
+    argv = [*NET, "--data", photos, "--out", "x", "--set", "optimizer=AdamW"]
+    argv += ["--set", "weight_decay=0.1", "--lr", "0.5", "--set", "schedule={'name':'constant'}"]
+    model = compiled(prepare(parse(argv)))
     assert model.losses == []
     kept = model.get_weights()
     zeros = [0 * w for w in model.trainable_variables]

@@ -146,7 +146,7 @@ import keras, numpy as np, tensorflow as tf
 from convbook.training.recipes.optimizers import TorchSGD
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-def trained(devices):
+def train(devices):
     with devices.scope():
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
         model.set_weights([np.full(w.shape, 0.3 + i) for i, w in enumerate(model.weights)])
@@ -154,8 +154,8 @@ def trained(devices):
     x = np.arange(32.0).reshape(16, 2) / 32
     model.fit(x, x[:, :1], batch_size=4, epochs=2, shuffle=False, verbose=0)
     return np.concatenate([w.ravel() for w in model.get_weights()])
-one = trained(tf.distribute.get_strategy())
-two = trained(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+one = train(tf.distribute.get_strategy())
+two = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 print(abs(one - two).max() / abs(one).max())
 """
     done = interpreter.run(code, cwd=ROOT)
@@ -225,8 +225,8 @@ def test_initial_weights():
     x = keras.layers.Dense(400, name="second")(x)
     model = keras.Model(i, keras.layers.Dense(300, name="last")(x))
     normal = {"name": "RandomNormal", "variance": 0.01}
-    told = {"name": "FanInUniform", "scale": 2.4}
-    initialise(model, {"kernel": normal, "last": told, "ones": ["second"]})
+    initializer = {"name": "FanInUniform", "scale": 2.4}
+    initialise(model, {"kernel": normal, "last": initializer, "ones": ["second"]})
     first, one, second, ones, last, none = model.get_weights()
     for w in (first, second):
         assert abs(w.std() - 0.1) < 0.002

@@ -22,6 +22,9 @@ def build(input_shape, classes, width=4):
     m = layers.Conv2D(width, 3, 2, activation="relu")(x)
     return keras.Model(x, layers.Dense(classes)(layers.GlobalAveragePooling2D()(m)))
 
+def of_depth(depth, classes):
+    return build((16, 16, 3), classes, depth)
+
 def no_model(classes):
     return classes
 """
@@ -45,7 +48,7 @@ def small(classes=2, side=16, a=None, first=()):
     return keras.Model(x, layers.Dense(classes, activation=a)(m), name="small")
 
 
-def told(capsys):
+def printed(capsys):
     return capsys.readouterr().err.strip()
 
 
@@ -113,7 +116,7 @@ def test_a_function_of_a_file(photos, tmp_path, capsys):
     assert command([*argv, "--option", "width=6"]) == 0  # finished
     (tmp_path / "mine.py").write_text(OWN + "\n")
     assert command([*argv, "--option", "width=6"]) == 2
-    assert "model mine.py:build" in told(capsys)
+    assert "model mine.py:build" in printed(capsys)
 
 
 def test_a_saved_model_goes_on_from_its_weights(photos, tmp_path):
@@ -131,6 +134,7 @@ REFUSED = [
     (["mine.py:other"], "mine.py has no function 'other'"),
     (["mine.py:no_model"], "must be a functional or Sequential keras.Model"),
     (["mine.py:build", "--option", "depth=2"], "--option depth: mine.py:build takes input_shape"),
+    (["mine.py:of_depth"], "mine.py:of_depth needs depth: give --option depth=VALUE"),
     (["mine.py:build", "--weights", "imagenet"], "--weights imagenet: mine.py:build is your own"),
     (["mine.py:build", "--recipe", "paper"], "has no paper"),
     (["three.keras"], "three.keras returns (None, 3): must be (None, 2)"),
@@ -154,7 +158,7 @@ def test_refused(argv, words, photos, tmp_path, capsys):
     keras.Model(x, layers.Dense(2)(inner(x))).save(tmp_path / "nested.keras")
     more = [] if "--size" in argv or "three" in argv[0] else ["--size", "16"]
     assert command(["train", *argv, "--data", photos, "--epochs", "1", *more, "--out", "run"]) == 2
-    assert words in told(capsys)
+    assert words in printed(capsys)
     assert not (tmp_path / "run").exists()
 
 
@@ -213,9 +217,9 @@ def test_a_model_at_hand_stays_as_it_is_but_for_its_weights(photos, tmp_path):
     """So the same call resumes its run, even if the model has no name of its own."""
     keras.backend.clear_session()
     model = keras.Sequential([*small().layers])
-    told = model.to_json()
+    before = model.to_json()
     convbook.train(model, photos, out=tmp_path / "run", **SHORT)
-    assert model.to_json() == told
+    assert model.to_json() == before
     assert all(w.regularizer is None for w in model.trainable_weights)
     convbook.train(model, photos, out=tmp_path / "run", **SHORT)
     another = keras.Sequential([*small().layers])

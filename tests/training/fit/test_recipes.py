@@ -95,9 +95,9 @@ def test_no_section_is_from_memory():
     """Sections, tables and figures are named only in `where`, which is checked above."""
     named = re.compile(r"([Ss]ections?|[Ff]igures?|[Tt]ables?|§) \d|[Aa]ppendix")
     for name, entry in entries().items():
-        told = [entry.get("note"), entry.get("as", {}).get("why")]
-        told += [field.get("why") for field in entry["fields"].values()]
-        assert not [line for line in told if line and named.search(line)], name
+        notes = [entry.get("note"), entry.get("as", {}).get("why")]
+        notes += [field.get("why") for field in entry["fields"].values()]
+        assert not [line for line in notes if line and named.search(line)], name
 
 
 def numbers(text):
@@ -193,20 +193,20 @@ def test_augmentation_is_known(name):
 )
 def test_dropout_and_heads_stand_in_the_networks(network):
     """The rates of the dropout layers, in order, and as many auxiliary heads as weights."""
-    told = recipe(network, "imagenet", "paper")
-    option = {"aux": True} if told["aux_weights"] else {}
+    fields = recipe(network, "imagenet", "paper")
+    option = {"aux": True} if fields["aux_weights"] else {}
     if network == "vgg_A":
         option["input_shape"] = (64, 64, 3)
     model = architectures.create(network, classes=10, **option)
     rates = [l.rate for l in model.layers if isinstance(l, keras.layers.Dropout)]
-    assert rates == told["dropout"]
-    assert len(model.outputs) == 1 + len(told["aux_weights"])
-    for layer in (told["init"] or {}).get("ones", ()):
+    assert rates == fields["dropout"]
+    assert len(model.outputs) == 1 + len(fields["aux_weights"])
+    for layer in (fields["init"] or {}).get("ones", ()):
         assert model.get_layer(layer).bias is not None
 
 
-def rates(told, epoch, at):
-    rate, callbacks = schedules.build(told, epoch)
+def rates(fields, epoch, at):
+    rate, callbacks = schedules.build(fields, epoch)
     assert not callbacks
     return [float(rate(i)) if callable(rate) else rate for i in at]
 
@@ -266,9 +266,9 @@ def test_times_are_stretched_with_the_run():
 
 
 def test_a_first_rate_ends_where_the_next_fall_begins():
-    told = recipe("resnet110", "cifar10", steps=1000)
-    told["schedule"]["kwargs"] |= dict(at=[0.1, 0.5], unit="runs")  # before its 400 steps
-    found = rates(told, 64, [99, 100, 499, 500])
+    fields = recipe("resnet110", "cifar10", steps=1000)
+    fields["schedule"]["kwargs"] |= dict(at=[0.1, 0.5], unit="runs")  # before its 400 steps
+    found = rates(fields, 64, [99, 100, 499, 500])
     np.testing.assert_allclose(found, [0.01, 0.01, 0.01, 0.001], rtol=1e-5)
 
 
@@ -281,21 +281,21 @@ def test_a_first_rate_ends_where_the_next_fall_begins():
     ],
 )
 def test_plateau(network, monitor, least):
-    told = recipe(network, "imagenet")
-    rate, (callback,) = schedules.build(told, 10)
-    assert rate == told["lr"]
+    fields = recipe(network, "imagenet")
+    rate, (callback,) = schedules.build(fields, 10)
+    assert rate == fields["lr"]
     assert (callback.monitor, callback.factor) == (monitor, 0.1)
     assert callback.min_lr == pytest.approx(least)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(optimizers.build(told, rate), "mse")
+    model.compile(optimizers.build(fields, rate), "mse")
     callback.set_model(model)
     model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)))
     callback.monitor_op = np.greater
     callback.on_train_begin()
     for epoch in range(6):
-        assert float(model.optimizer.learning_rate) == pytest.approx(told["lr"])
+        assert float(model.optimizer.learning_rate) == pytest.approx(fields["lr"])
         callback.on_epoch_end(epoch, {monitor: 0.5})
-    assert float(model.optimizer.learning_rate) == pytest.approx(told["lr"] / 10)
+    assert float(model.optimizer.learning_rate) == pytest.approx(fields["lr"] / 10)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -304,16 +304,16 @@ def test_every_recipe_takes_a_step(name):
     network = entries()[name].get("networks", ["resnet20"])[0]
     data = entries()[name]["data"]
     kind = name.split("_")[0] if name.split("_")[0] in KINDS else "paper"
-    told = recipe(network, data, kind, pretrained=name == "finetune")
-    assert told["name"] == name
+    fields = recipe(network, data, kind, pretrained=name == "finetune")
+    assert fields["name"] == name
     keras.utils.set_random_seed(0)
     i = keras.Input((4,))
     x = keras.layers.BatchNormalization()(keras.layers.Dense(8)(i))
     model = keras.Model(i, keras.layers.Dense(3)(x))
-    decay(model, told["weight_decay"], told["decays"])
-    rate, _ = schedules.build(told, 10)
-    loss = keras.losses.CategoricalCrossentropy(True, told["label_smoothing"])
-    model.compile(optimizers.build(told, rate), loss, run_eagerly=True)
+    decay(model, fields["weight_decay"], fields["decays"])
+    rate, _ = schedules.build(fields, 10)
+    loss = keras.losses.CategoricalCrossentropy(True, fields["label_smoothing"])
+    model.compile(optimizers.build(fields, rate), loss, run_eagerly=True)
     before = model.get_weights()
     y = np.eye(3)[[0, 1, 2, 0]]
     for _ in range(2):  # a rise begins at 0
@@ -324,7 +324,7 @@ def test_every_recipe_takes_a_step(name):
 
 def test_digits():
     """The recipe of the digits has the values that make train uses."""
-    told = recipe("lenet5", "digits")
+    fields = recipe("lenet5", "digits")
     expected = dict(
         epochs=40,
         batch_size=64,
@@ -337,13 +337,13 @@ def test_digits():
         label_smoothing=0.1,
         augmentation=[["affine", dict(rotation=15, shear=0.2, zoom=0.15, shift=1 / 16)]],
     )
-    assert {key: told[key] for key in expected} == expected
+    assert {key: fields[key] for key in expected} == expected
 
 
 def test_which_recipe():
     """Default: digits for the digits, finetune for files, else the paper's.  The kind of image
     chooses the form of modern, and the weights that of finetune."""
-    for told, expected in (
+    for arguments, expected in (
         (("resnet20", "digits"), "digits"),
         (("resnet20", "digits", "paper"), "resnet_cifar"),
         (("resnet20", "cifar10"), "resnet_cifar"),
@@ -355,7 +355,7 @@ def test_which_recipe():
         (("resnet50", "cifar100", "modern"), "modern_small"),
         (("resnet50", "fashion_mnist", "modern"), "modern_glyphs"),
     ):
-        assert recipe(*told)["name"] == expected
+        assert recipe(*arguments)["name"] == expected
     assert recipe("resnet50", "folder:x", pretrained=True)["name"] == "finetune"
     with pytest.raises(ValueError, match="nearest: resnet"):
         recipe("resnet21", "cifar10")
@@ -382,34 +382,34 @@ def test_a_recipe_is_ones_own():
 def test_the_rate_stays_when_the_batch_changes_unless_told():
     """The rate stays unless told otherwise, and a printed line says so."""
     for scale, lr in (("none", 0.1), ("linear", 0.025), ("sqrt", 0.05)):
-        told = recipe("densenet121", "imagenet", batch_size=64, lr_scale=scale)
-        assert told["lr"] == pytest.approx(lr)
-        (line,) = told["words"]
+        fields = recipe("densenet121", "imagenet", batch_size=64, lr_scale=scale)
+        assert fields["lr"] == pytest.approx(lr)
+        (line,) = fields["words"]
         assert line.startswith(f"batch size 64 instead of 256: learning rate {lr:g} (")
         assert f"--lr-scale {scale}" in line
-    told = recipe("lenet5", "digits", batch_size=128, lr_scale="linear")
-    assert (told["lr"], told["lr_without_norm"]) == (0.2, 0.02)
-    assert told["words"][0].endswith("the recipe's is 0.1), 0.02 without batch norm")
+    fields = recipe("lenet5", "digits", batch_size=128, lr_scale="linear")
+    assert (fields["lr"], fields["lr_without_norm"]) == (0.2, 0.02)
+    assert fields["words"][0].endswith("the recipe's is 0.1), 0.02 without batch norm")
     assert recipe("lenet5", "digits", lr=0.3)["lr_without_norm"] is None
-    told = recipe("densenet121", "imagenet", batch_size=64, lr=0.3)
-    assert told["lr"] == 0.3
-    assert "learning rate 0.3 (as given; the recipe's is 0.1)" in told["words"][0]
+    fields = recipe("densenet121", "imagenet", batch_size=64, lr=0.3)
+    assert fields["lr"] == 0.3
+    assert "learning rate 0.3 (as given; the recipe's is 0.1)" in fields["words"][0]
     assert recipe("densenet121", "imagenet")["words"] == []
 
 
 def test_overrides():
     """In the places of the recipe's; None is none; rates within a schedule follow lr."""
-    told = recipe("resnet110", "cifar10", lr=0.2, epochs=3, momentum=0.8, weight_decay=None)
-    assert (told["epochs"], told["steps"]) == (3, None)
-    assert told["optimizer"]["kwargs"]["momentum"] == 0.8
-    assert told["weight_decay"] == 1e-4
-    assert told["schedule"]["kwargs"]["first"]["share"] == pytest.approx(0.1)
-    assert told["words"] == [
+    fields = recipe("resnet110", "cifar10", lr=0.2, epochs=3, momentum=0.8, weight_decay=None)
+    assert (fields["epochs"], fields["steps"]) == (3, None)
+    assert fields["optimizer"]["kwargs"]["momentum"] == 0.8
+    assert fields["weight_decay"] == 1e-4
+    assert fields["schedule"]["kwargs"]["first"]["share"] == pytest.approx(0.1)
+    assert fields["words"] == [
         "learning rate 0.2 instead of 0.1",
         "3 epochs instead of 64000 steps: the whole schedule is scaled by the same factor",
     ]
-    told = recipe("resnet20", "cifar10", batch_size=64)
-    assert told["words"][1] == "64000 steps as in the recipe: with such batches other epochs"
+    fields = recipe("resnet20", "cifar10", batch_size=64)
+    assert fields["words"][1] == "64000 steps as in the recipe: with such batches other epochs"
     assert "was made for imagenet, not for cifar10" in recipe("vgg_A", "cifar10")["words"][0]
 
 
@@ -436,12 +436,12 @@ def test_a_number_above_0_is_one_in_float32():
 
 
 def test_unknown_schedules():
-    told = recipe("resnet20", "cifar10")
+    fields = recipe("resnet20", "cifar10")
     with pytest.raises(ValueError, match="schedule='zigzag': schedule must be one of constant"):
-        schedules.build(told | {"schedule": {"name": "zigzag", "kwargs": {}}}, 10)
-    told["schedule"]["kwargs"]["unit"] = "hours"
+        schedules.build(fields | {"schedule": {"name": "zigzag", "kwargs": {}}}, 10)
+    fields["schedule"]["kwargs"]["unit"] = "hours"
     with pytest.raises(ValueError, match="unit='hours': unit must be one of steps"):
-        schedules.build(told, 10)
+        schedules.build(fields, 10)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -468,19 +468,17 @@ def test_a_recipe_of_ones_own(tmp_path):
     """Fields of a file; the command line is above them; what is wrong is named."""
     path = tmp_path / "my.json"
 
-    def told(fields, *argv):
+    def read(fields, *argv):
         path.write_text(fields)
         return asked(parse(["resnet20", "--data", "cifar10", "--recipe", str(path), *argv]))
 
     fields = '{"like": "modern", "lr": 0.02, "epochs": 7, "batch_size": 8}'
-    found = told(fields)
+    found = read(fields)
     like = recipe("resnet20", "cifar10", "modern", lr=0.02, epochs=7, batch_size=8)
     assert found == like
-    assert told(fields, "--lr", "0.5")["lr"] == 0.5
-    assert (told(fields, "--steps", "9")["steps"], told(fields, "--steps", "9")["epochs"]) == (
-        9,
-        None,
-    )
+    assert read(fields, "--lr", "0.5")["lr"] == 0.5
+    nine = read(fields, "--steps", "9")
+    assert (nine["steps"], nine["epochs"]) == (9, None)
     for wrong, words in (
         ("[]", "must be one object"),
         ("{", "cannot be read"),
@@ -489,7 +487,7 @@ def test_a_recipe_of_ones_own(tmp_path):
         ('{"like": "old"}', "recipe must be one of"),
     ):
         with pytest.raises(ValueError, match=words):
-            told(wrong)
+            read(wrong)
 
 
 def test_the_command(capsys):

@@ -100,16 +100,16 @@ def test_sigterm_saves_and_the_same_command_goes_on(step, whole, tmp_path, stop_
 
 def test_what_counts_goes_on(tmp_path, stop_at):
     """Patience, best value and the rate of a plateau; every weight's average; the drawn gates."""
-    told = ["--recipe", "paper", "--option", "survival=0.5", "--set", "ema=0.5", "--patience", "2"]
-    told += ["--set", "schedule={'name':'plateau','factor':0.5,'patience':1}"]
-    told += ["--epochs", "5", "--lr", "1e-6"]  # learns nothing, so that patience ends
+    argv = ["--recipe", "paper", "--option", "survival=0.5", "--set", "ema=0.5", "--patience", "2"]
+    argv += ["--set", "schedule={'name':'plateau','factor':0.5,'patience':1}"]
+    argv += ["--epochs", "5", "--lr", "1e-6"]  # learns nothing, so that patience ends
     kept = {}
     for folder, stops in (("whole", []), ("stopped", [4, 7])):
         for step in stops:
             stop_at(step)
-            ran(tmp_path / folder, *RESNET, *told, code=128 + signal.SIGTERM)
+            ran(tmp_path / folder, *RESNET, *argv, code=128 + signal.SIGTERM)
         stop_at(None)
-        ran(tmp_path / folder, *RESNET, *told)
+        ran(tmp_path / folder, *RESNET, *argv)
         result = json.loads((tmp_path / folder / "result.json").read_text())
         last = checkpoints.written(tmp_path / folder / "checkpoints")[-1]
         arrays, info = checkpoints.read(last)
@@ -199,12 +199,12 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys, whole):
 
 def test_a_loss_that_is_not_finite_stops(tmp_path, capsys):
     """It says at which step, and which checkpoint is the last good one."""
-    told = [
+    argv = [
         *LENET,
         "--set",
         "schedule={'name':'rates','shares':[1,1e12],'each':[1],'unit':'epochs'}",
     ]
-    ran(tmp_path, *told, code=1)
+    ran(tmp_path, *argv, code=1)
     said = capsys.readouterr().err
     assert "the loss is" in said
     assert "at step" in said
@@ -229,13 +229,13 @@ def test_the_moving_average_is_what_is_saved(tmp_path):
 
 def test_the_moving_average_is_validated_and_is_the_best(tmp_path):
     """After one epoch best.keras has the weights of model.keras, whose loss is that of history."""
-    told = ["--epochs", "1", "--set", "ema=0.9"]
-    ran(tmp_path, *files.LENET, *SHORT[:2], *told, "--no-tensorboard")
+    argv = ["--epochs", "1", "--set", "ema=0.9"]
+    ran(tmp_path, *files.LENET, *SHORT[:2], *argv, "--no-tensorboard")
     assert equal(weights(tmp_path, "best.keras"), weights(tmp_path))
-    model, held = keras.models.load_model(tmp_path / "model.keras"), data.load("digits", 32, 1).val
+    model, val = keras.models.load_model(tmp_path / "model.keras"), data.load("digits", 32, 1).val
     recipe = json.loads((tmp_path / "result.json").read_text())["recipe"]
     loss = keras.losses.CategoricalCrossentropy(True, recipe["label_smoothing"])
-    expected = float(loss(np.eye(10)[held.y], model.predict(held.x, verbose=0)))
+    expected = float(loss(np.eye(10)[val.y], model.predict(val.x, verbose=0)))
     for w in model.trainable_weights:
         if w.name == "kernel":
             expected += recipe["weight_decay"] / 2 * float((w.numpy() ** 2).sum())
@@ -287,21 +287,21 @@ def test_fine_tuning(tmp_path, stop_at, capsys):
     path = str(tmp_path / "first" / "model.keras")
     first = keras.models.load_model(path)
     layers = {layer.name for layer in first.layers if layer.weights}
-    told = [*RESNET, "--init-from", path, "--init-only", "^st"]
-    ran(tmp_path / "body", *told, "--freeze", "body")
+    argv = [*RESNET, "--init-from", path, "--init-only", "^st"]
+    ran(tmp_path / "body", *argv, "--freeze", "body")
     assert "initialized from scratch: logits" in capsys.readouterr().out
     assert moved(tmp_path / "body", first) == {"logits"}
-    ran(tmp_path / "stage", *told, "--freeze", "stage2")
+    ran(tmp_path / "stage", *argv, "--freeze", "stage2")
     late = {name for name in layers if name.startswith("stage3")} | {"logits"}
     assert moved(tmp_path / "stage", first) == late
-    told += ["--freeze", "stage2", "--unfreeze", "1"]
-    ran(tmp_path / "later", *told)
+    argv += ["--freeze", "stage2", "--unfreeze", "1"]
+    ran(tmp_path / "later", *argv)
     assert moved(tmp_path / "later", first) == layers
     for step in (3, 5):  # at the end of the frozen phase, and after it
         stop_at(step)
-        ran(tmp_path / "resumed", *told, code=128 + signal.SIGTERM)
+        ran(tmp_path / "resumed", *argv, code=128 + signal.SIGTERM)
     stop_at(None)
-    ran(tmp_path / "resumed", *told)
+    ran(tmp_path / "resumed", *argv)
     assert equal(weights(tmp_path / "resumed"), weights(tmp_path / "later"))
 
 
@@ -328,13 +328,13 @@ def test_a_folder_with_files_that_cannot_be_read(tmp_path, capsys, monkeypatch):
     broken = tmp_path / "photos" / "cat" / "0.jpg"
     broken.write_bytes(broken.read_bytes()[:-100])
     (tmp_path / "photos" / "dog" / "note.jpg").write_text("no image")
-    told = ["resnet20", "--data", f"folder:{tmp_path}/photos", "--size", "16", "--recipe", "paper"]
-    told += ["--epochs", "1", "--batch-size", "8", "--no-tensorboard", "--out", str(tmp_path / "a")]
-    assert main(told) == 2
+    argv = ["resnet20", "--data", f"folder:{tmp_path}/photos", "--size", "16", "--recipe", "paper"]
+    argv += ["--epochs", "1", "--batch-size", "8", "--no-tensorboard", "--out", str(tmp_path / "a")]
+    assert main(argv) == 2
     said = capsys.readouterr().err
     assert f"{broken}: a JPEG that is truncated or corrupt" in said
     assert not (tmp_path / "a").exists()
-    assert main([*told, "--skip-broken"]) == 0
+    assert main([*argv, "--skip-broken"]) == 0
     assert "2 left out: see" in capsys.readouterr().out
     with open(tmp_path / "a" / "skipped.csv") as file:
         rows = list(csv.DictReader(file))
@@ -351,9 +351,9 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
     numpy.save_file(
         {k: np.ascontiguousarray(v) for k, v in state.items()}, tmp_path / "w.safetensors"
     )
-    told = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
-    told += ["--of", "pytorchcv/resnet20_cifar10"]
-    model = prepare(parse([*RESNET, *told])).model
+    argv = ["--option", "shortcut=B", "--weights", str(tmp_path / "w.safetensors")]
+    argv += ["--of", "pytorchcv/resnet20_cifar10"]
+    model = prepare(parse([*RESNET, *argv])).model
     assert "initialized from scratch: logits\n" in capsys.readouterr().out
     stem = np.transpose(state["features.init_block.conv.weight"], (2, 3, 1, 0))
     assert (model.get_layer("stem_conv1").get_weights()[0] == stem).all()

@@ -18,7 +18,7 @@ from convbook.__main__ import main as convbook
 from convbook.training.commands import parse
 from convbook.training.devices.cluster import Cluster, here
 from convbook.training.fit import checkpoints, fingerprint
-from convbook.training.fit.folder import held
+from convbook.training.fit.folder import reserved
 from convbook.training.fit.job import of_finished
 from convbook.training.fit.resume import Keeper
 
@@ -34,7 +34,7 @@ def photos(tmp_path, monkeypatch):
     return tmp_path / "photos"
 
 
-def trained(photos, out, *argv):
+def train(photos, out, *argv):
     return convbook(["train", *RUN, "--data", f"folder:{photos}", "--out", str(out), *argv])
 
 
@@ -80,7 +80,7 @@ def stopped(monkeypatch):
     """stopped(where): SIGTERM and SIGINT, in the keeper's method of that name."""
 
     def stop(where):
-        def raised(*told):
+        def raised(*args):
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGINT)
 
@@ -92,11 +92,11 @@ def stopped(monkeypatch):
 def test_a_run_goes_on_with_the_same_data_alone(photos, tmp_path, stopped, monkeypatch, capsys):
     """Stopped in its first validation, by two signals: the epoch is kept.  At another path the
     same images are the same data; changed ones are refused, and leave the folder as it is."""
-    assert trained(photos, tmp_path / "whole") == 0
+    assert train(photos, tmp_path / "whole") == 0
     out = tmp_path / "run"
     with monkeypatch.context():
         stopped("on_test_begin")
-        assert trained(photos, out) == 128 + signal.SIGTERM
+        assert train(photos, out) == 128 + signal.SIGTERM
     monkeypatch.delattr(Keeper, "on_test_begin", raising=False)
     assert "SIGTERM at step 2: saved" in capsys.readouterr().err
     found = [out / "passport.json", *(out / "checkpoints").iterdir()]
@@ -105,12 +105,12 @@ def test_a_run_goes_on_with_the_same_data_alone(photos, tmp_path, stopped, monke
         other = tmp_path / f"other{i}"
         shutil.copytree(photos, other)
         changed(other)
-        assert trained(other, out) == 2
+        assert train(other, out) == 2
         assert words.format(of=f"the run in {out} has") in capsys.readouterr().err
     assert {p: p.read_bytes() for p in kept} == kept
     assert {*(out / "checkpoints").iterdir()} == {*found[1:]}
     photos.rename(tmp_path / "moved")
-    assert trained(tmp_path / "moved", out) == 0
+    assert train(tmp_path / "moved", out) == 0
     assert "resumes at step 2 of 4" in capsys.readouterr().out
     for name in ("model.keras", "best.keras"):
         assert equal(weights(out, name), weights(tmp_path / "whole", name))
@@ -121,8 +121,8 @@ def test_a_run_goes_on_with_the_same_data_alone(photos, tmp_path, stopped, monke
 
 def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     out = tmp_path / "run"
-    assert trained(photos, out) == 0
-    assert trained(photos, out) == 0
+    assert train(photos, out) == 0
+    assert train(photos, out) == 0
     assert "nothing to do" in capsys.readouterr().out
     of = f"the run in {out} has"
     for argv, words in (
@@ -131,7 +131,7 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
         (["--set", "momentum=0.5"], "--set optimizer"),
         (["--data", "digits"], f"--data: classes 0, 1, 2: {of} cat, dog"),
     ):
-        assert trained(photos, out, *argv) == 2
+        assert train(photos, out, *argv) == 2
         assert words in capsys.readouterr().err
     other = [
         "train",
@@ -152,16 +152,16 @@ def test_a_finished_folder_is_of_one_run(photos, tmp_path, capsys):
     for name, what in whats.items():
         whole = (out / name).read_bytes()
         (out / name).write_bytes(whole[: len(whole) // 2])
-        assert trained(photos, out) == 2
+        assert train(photos, out) == 2
         said = capsys.readouterr().err
         assert f"{out / name} {what}" in said
         assert "delete it" in said if name == "best.keras" else "delete result.json" in said
         if name != "result.json":
             (out / name).write_bytes(whole)
-            assert trained(photos, out) == 0
+            assert train(photos, out) == 0
     (out / "history.csv").write_text("cut")
     (out / "result.json").unlink()
-    assert trained(photos, out) == 0
+    assert train(photos, out) == 0
     assert "resumes at step 4 of 4" in capsys.readouterr().out
     assert weights(out)
     assert (out / "history.csv").read_text().startswith("epoch,")
@@ -183,8 +183,8 @@ def test_of_equally_accurate_epochs_the_one_of_less_loss_is_the_best():
 def test_two_runs_do_not_share_a_folder(photos, tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
-    with held(out):
-        assert trained(photos, out) == 2
+    with reserved(out):
+        assert train(photos, out) == 2
     said = capsys.readouterr().err
     assert f"process {os.getpid()}" in said
     assert "is writing to it; wait, or name another folder" in said
@@ -272,9 +272,9 @@ def workers(data, out, *argv, run=(*RUN, "--batch-size", "4")):
     environment |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     running = []
     for i, more in enumerate(((), argv)):
-        told = [*run, "--data", data, "--workers", names]
-        told += ["--index", str(i), "--out", str(out), *more]
-        command = [sys.executable, "-m", "convbook", "train", *told]
+        options = [*run, "--data", data, "--workers", names]
+        options += ["--index", str(i), "--out", str(out), *more]
+        command = [sys.executable, "-m", "convbook", "train", *options]
         pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         running.append(subprocess.Popen(command, env=environment, **pipes))
     said = [process.communicate(timeout=300)[1] for process in running]
@@ -292,8 +292,8 @@ def test_workers_resume_from_one_folder(tmp_path):
     assert all("resumes at step 0, the chief from step" in each for each in said)
 
 
-@pytest.mark.parametrize("told", ["lr", "precision", "batch", "fewer", "none"])
-def test_workers_must_agree(told, photos, tmp_path):
+@pytest.mark.parametrize("difference", ["lr", "precision", "batch", "fewer", "none"])
+def test_workers_must_agree(difference, photos, tmp_path):
     """Both workers name the difference, before a folder is made."""
     argv, words = {
         "lr": (["--lr", "0.5"], "--lr 0.5: the chief has 0.1"),
@@ -301,7 +301,7 @@ def test_workers_must_agree(told, photos, tmp_path):
         "batch": (["--batch-size", "6"], "--batch-size 6: the chief has 4"),
         "fewer": (["--data", f"folder:{tmp_path}/fewer"], "images 15: the chief has 16"),
         "none": (["--data", f"folder:{tmp_path}/none"], "none"),
-    }[told]
+    }[difference]
     shutil.copytree(photos, tmp_path / "fewer")
     remove(tmp_path / "fewer")
     codes, said = workers(f"folder:{photos}", tmp_path / "run", *argv)

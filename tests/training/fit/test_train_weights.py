@@ -42,8 +42,8 @@ def photos(tmp_path, monkeypatch):
     return f"folder:{tmp_path}/photos"
 
 
-def job(photos, *told):
-    return prepare(parse([*NET, "--data", photos, "--out", "x", *map(str, told)]))
+def job(photos, *options):
+    return prepare(parse([*NET, "--data", photos, "--out", "x", *map(str, options)]))
 
 
 def test_images_are_those_of_the_weights_from_training_to_test(photos, bare, capsys):
@@ -76,9 +76,9 @@ def test_a_row_a_file_that_says_it_and_a_run(photos, bare, tmp_path):
     found = job(photos, "--weights", bare, "--of", "torchvision/squeezenet1_1").model
     assert (found.preparation.mean, found.preparation.short) == (known.mean, known.short)
     assert found.class_names == ("cat", "dog")
-    told = weights.prepared(keras.models.load_model(bare), CAFFE)
-    told.save(tmp_path / "told.keras")
-    assert job(photos, "--weights", tmp_path / "told.keras").model.preparation.order == "BGR"
+    prepared = weights.prepared(keras.models.load_model(bare), CAFFE)
+    prepared.save(tmp_path / "prepared.keras")
+    assert job(photos, "--weights", tmp_path / "prepared.keras").model.preparation.order == "BGR"
     run = ["train", *NET, "--data", photos, "--out", str(tmp_path / "run")]
     assert main([*run, "--seed", "1"]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
@@ -98,14 +98,14 @@ def test_a_model_of_ones_own_brings_what_it_knows(photos, tmp_path):
     assert found.recipe["evaluation"]["resize"] == 18
     text = f"import convbook\ndef build():\n    return convbook.load({str(path)!r})\n"
     (tmp_path / "own.py").write_text(text)
-    told = [f"{tmp_path}/own.py:build", "--size", "16", "--data", photos, "--out", "x"]
-    found = prepare(parse(told))
+    argv = [f"{tmp_path}/own.py:build", "--size", "16", "--data", photos, "--out", "x"]
+    found = prepare(parse(argv))
     assert "standardise" in dict(found.recipe["augmentation"])
     assert not hasattr(found.model, "preparation")
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("options", "words"),
     [
         ([], "does not say how to prepare its images; give --of LIBRARY/NAME, or --prep"),
         (["--of", "own"], "does not say how to prepare its images; give --of LIBRARY/NAME"),
@@ -113,9 +113,9 @@ def test_a_model_of_ones_own_brings_what_it_knows(photos, tmp_path):
         (["--preparation", "tf", "--of", "timm/a"], "--of and --preparation: give one of the two"),
     ],
 )
-def test_a_bare_file_is_refused_until_it_is_said(told, words, photos, bare, capsys):
+def test_a_bare_file_is_refused_until_it_is_said(options, words, photos, bare, capsys):
     """train refuses it before it starts, as predict and evaluate do."""
-    argv = ["train", *NET, "--data", photos, "--weights", str(bare), *told, "--out", "x"]
+    argv = ["train", *NET, "--data", photos, "--weights", str(bare), *options, "--out", "x"]
     assert main(argv) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -285,8 +285,8 @@ def linear(root, model):
         x = np.stack([known(np.asarray(Image.open(path))) for path in paths])
         found[part] = body.predict(x, verbose=0).mean((1, 2)), [path.parent.name for path in paths]
     scale = found["train"][0].std()
-    (x, y), (seen, answers) = ((x / scale, y) for x, y in found.values())
-    return LogisticRegression(max_iter=3000).fit(x, y).score(seen, answers)
+    (x, y), (seen, labels) = ((x / scale, y) for x, y in found.values())
+    return LogisticRegression(max_iter=3000).fit(x, y).score(seen, labels)
 
 
 def test_a_frozen_body_is_worth_what_its_own_preparation_gives(tmp_path, monkeypatch):
@@ -298,11 +298,11 @@ def test_a_frozen_body_is_worth_what_its_own_preparation_gives(tmp_path, monkeyp
     argv = ["train", "squeezenet_v1_1", "--data", halves(tmp_path / "halves"), "--size", "227"]
     argv += ["--epochs", "12", "--lr", "0.004", "--freeze", "body", "--no-tensorboard"]
     accuracy = {}
-    for name, told in (
+    for name, options in (
         ("own", ["--weights", str(path), "--preparation", "caffe"]),
         ("plain", ["--init-from", str(path), "--init-only", "stem|stage"]),
     ):
-        assert main([*argv, *told, "--out", str(tmp_path / name)]) == 0
+        assert main([*argv, *options, "--out", str(tmp_path / name)]) == 0
         result = json.loads((tmp_path / name / "result.json").read_text())
         accuracy[name] = result["test_accuracy"]
     assert accuracy["own"] >= linear(tmp_path / "halves", model) - 0.05

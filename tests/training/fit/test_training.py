@@ -77,18 +77,18 @@ def test_the_saved_model_needs_only_blocks(run):
 import sys, keras, convbook.blocks, numpy as np
 folder, images = sys.argv[1:]
 model = keras.models.load_model(folder + "/model.keras")
-held = np.load(images)
+images = np.load(images)
 for part in ("val", "test"):
-    found = model.predict(held[part + "_x"], verbose=0).argmax(-1)
-    print(float(np.mean(found == held[part + "_y"])))
+    found = model.predict(images[part + "_x"], verbose=0).argmax(-1)
+    print(float(np.mean(found == images[part + "_y"])))
 others = ("convbook.training", "convbook.architectures")
 print([name for name in sys.modules if name.startswith(others)])
 print(model.compiled, model.losses)
 """
     parts = data.load("digits", 32, 1)
-    held = {f"{p}_{a}": getattr(getattr(parts, p), a) for p in ("val", "test") for a in "xy"}
-    np.savez(run.parent / "held.npz", **held)
-    done = interpreter.run(code, run, run.parent / "held.npz", cwd=ROOT)
+    images = {f"{p}_{a}": getattr(getattr(parts, p), a) for p in ("val", "test") for a in "xy"}
+    np.savez(run.parent / "images.npz", **images)
+    done = interpreter.run(code, run, run.parent / "images.npz", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     val, test, foreign, state = done.stdout.splitlines()
     result = json.loads((run / "result.json").read_text())
@@ -223,8 +223,8 @@ def test_images():
 
 def stream(batch, steps, seed=0, **augmentation):
     """Training batches of ten images, as arrays."""
-    told = argparse.Namespace(batch_size=batch, seed=seed, augmentation={"affine": augmentation})
-    return list(data.training_batches(small(10), steps, 3, told).as_numpy_iterator())
+    options = argparse.Namespace(batch_size=batch, seed=seed, augmentation={"affine": augmentation})
+    return list(data.training_batches(small(10), steps, 3, options).as_numpy_iterator())
 
 
 def small(n):
@@ -377,7 +377,7 @@ def residual_net():
 
 
 @pytest.fixture
-def trained(monkeypatch, tmp_path_factory):
+def train(monkeypatch, tmp_path_factory):
     """trained(devices): the weights after six steps in float64, history.csv and result.json."""
     keras.config.set_floatx("float64")
 
@@ -391,13 +391,13 @@ def trained(monkeypatch, tmp_path_factory):
         kept = {}
 
         def write(folder, model, history, result):
-            kept.update(told=(history, result))
+            kept.update(written=(history, result))
             return result
 
         monkeypatch.setattr(report, "write", write)
         folder = tmp_path_factory.mktemp("trained")
         running.train(job, folder)
-        rows, result = kept["told"]
+        rows, result = kept["written"]
         return job.model, {key: [row[key] for row in rows] for key in rows[0]}, result
 
     yield train
@@ -412,10 +412,10 @@ def apart(model, other):
     )
 
 
-def test_two_devices_give_the_weights_of_one(trained, two_cpus):
+def test_two_devices_give_the_weights_of_one(train, two_cpus):
     """Up to rounding, with synchronised batch norm; validation and test count each image once."""
-    one, history, result = trained(tf.distribute.get_strategy())
-    two, two_history, two_result = trained(two_cpus)
+    one, history, result = train(tf.distribute.get_strategy())
+    two, two_history, two_result = train(two_cpus)
     assert apart(one, two) < 1e-12
     for key in ("loss", "accuracy", "val_loss", "val_accuracy"):
         np.testing.assert_allclose(two_history[key], history[key], rtol=1e-6)
@@ -445,11 +445,11 @@ def test_gates_with_synchronised_batch_norm_are_refused_on_several_devices():
     settle(job.options, job.recipe, other, several=True)
 
 
-def test_plain_batch_norm_on_two_devices_differs(trained, two_cpus, monkeypatch):
+def test_plain_batch_norm_on_two_devices_differs(train, two_cpus, monkeypatch):
     """They differ by design: each device normalises by its own half of the batch."""
-    one, *_ = trained(tf.distribute.get_strategy())
+    one, *_ = train(tf.distribute.get_strategy())
     monkeypatch.setattr(norms, "synchronize", lambda model, on: None)
-    two, *_ = trained(two_cpus)
+    two, *_ = train(two_cpus)
     assert apart(one, two) > 1e-4
 
 
