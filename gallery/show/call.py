@@ -92,8 +92,10 @@ class Call:
             return one_size(value) if name in self.pairs else value
         found = self.cutter.library.find(self.cutter.policy.blocks, named)
         meant = self.cutter.top(found.module, found.name) if isinstance(found, Own) else None
-        if not NAMED[name].test(meant):
-            raise ValueError(f"{name}={named}: {name} must be {NAMED[name].words}")
+        alone = name == "block" and hints(self.cutter.library, self.found)[name].names("Branch")
+        right = NAMED["branch" if alone else name]
+        if not right.test(meant):
+            raise ValueError(f"{name}={named}: {name} must be {right.words}")
         return meant
 
     def function(self) -> Node:

@@ -11,6 +11,8 @@ from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.statements import Statements
 from convbook.gallery.show.values import Frame, Unknown
 
+PAIRS = "Pair", "Amount", "Padding", "PoolPadding", "Around"
+
 
 class Hint(NamedTuple):
     """A type hint in a module."""
@@ -46,8 +48,12 @@ class Hint(NamedTuple):
         return found
 
     def is_pair(self) -> bool:
-        """Whether it is a size along rows and columns: one number, or two."""
-        return any(nodes.code(part) == "Pair" for part in nodes.expressions(self.node))
+        """Whether it is a size or a padding along rows and columns: one number, or two."""
+        return any(self.names(kind) for kind in PAIRS)
+
+    def names(self, kind: str) -> bool:
+        """Whether a type of blocks/types.py stands in it."""
+        return any(nodes.code(part) == kind for part in nodes.expressions(self.node))
 
     def rule(self, cutter: Statements) -> Any:
         """(the function that tests a value, the words for what is right) of an Annotated type."""

@@ -47,7 +47,33 @@ def is_attention(meant: Any) -> bool:
     return meant.found.module == ATTENTION or meant.name == "ese_block"
 
 
+def needs(meant: Any) -> list[str] | None:
+    """The arguments that a block of the library needs; None if it is no block."""
+    if not isinstance(meant, Function) or meant.found is None:
+        return None
+    return [p.name.value for p in nodes.parameters(meant.node) if p.default is None]
+
+
+def is_block(meant: Any) -> bool:
+    """Whether it takes x, f and s."""
+    known = [p.name.value for p in meant.params.params] if needs(meant) == ["x", "f"] else []
+    return known == ["x", "f", "s"]
+
+
+def is_root(meant: Any) -> bool:
+    """Whether it takes x, f and seen=."""
+    known = nodes.parameters(meant.node) if needs(meant) == ["x", "f"] else []
+    return "seen" in [p.name.value for p in known]
+
+
 NAMED = {
+    "block": Name(is_block, "a block of the library that needs only x and f, such as basic_block"),
+    "branch": Name(
+        lambda meant: needs(meant) == ["x"],
+        "a block of the library that needs only x, such as se_block; one that needs f is given it "
+        "in Python, by partial",
+    ),
+    "root": Name(is_root, "a block of the library that takes x, f and seen, such as dla_root"),
     "attention": Name(is_attention, "an attention of the library, such as eca_block"),
     "gate": Name(is_gate, "a gate of the library, such as drop_path"),
     "n": Name(lambda meant: isinstance(meant, Mapping), "keywords of the library, such as BN"),

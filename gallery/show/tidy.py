@@ -21,7 +21,7 @@ def tidy(function: Node, temporary: set[str], hints: Hints) -> Node:
     temporary: the variables that go where they are read, if that is once.  hints: {variable: what
     else it may be called}.
     """
-    return plain(function, temporary, hints).visit(Scopes(hints))
+    return plain(function, temporary, hints).visit(Scopes(hints)).visit(Flat())
 
 
 def plain(function: Node, temporary: set[str], hints: Hints) -> Node:
@@ -162,6 +162,17 @@ def reached(node: Node, variable: str, effect: bool) -> bool | None:
             return answer
     makes = isinstance(node, cst.Call) and not nodes.is_pure(node.func)
     return False if makes and effect else None
+
+
+class Flat(nodes.Transformer):
+    """Writes a list within another as its entries: [a, *[b, c]] as [a, b, c]."""
+
+    def leave_List(self, original: Node, updated: Node) -> Node:
+        entries: list[Node] = []
+        for entry in updated.elements:
+            inner = isinstance(entry, cst.StarredElement) and isinstance(entry.value, cst.List)
+            entries += entry.value.elements if inner else [entry]
+        return updated.with_changes(elements=entries)
 
 
 # Names.

@@ -265,7 +265,11 @@ def test_the_residual_block_of_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("basic_block", "s"), ("inception_module", "k"), ("preact_block", "s")]
+    ("name", "option"),
+    [
+        *(("basic_block", "s"), ("inception_module", "k"), ("preact_block", "s")),
+        *(("mbconv_block", "p"), ("ws_conv", "p"), ("mobilenet_block", "p")),
+    ],
 )
 def test_a_size_that_is_the_same_both_ways_is_one_number(name, option):
     assert text([name], {option: (1, 1)}) == text([name], {option: 1})
@@ -300,6 +304,46 @@ def test_a_variable_within_a_path_leaves_that_of_outside_its_name():
         inside = [line.strip() for line in lines if line.startswith(" " * 8)]
         assert not [line for line in inside if line.startswith("f = ")], name
     assert "f1 = f // r\n" in text(["sk_block"], {"gate": "drop_path"})
+
+
+def test_no_list_is_laid_out_within_another():
+    assert "layers.concatenate([m2, m1, *seen])" in text(["dla_tree"])
+    assert not [name for name in MENU if "*[" in text([name])]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "block", "written"),
+    [
+        ("csp_stage", "block", "eca_block", 'layers.Activation("sigmoid"'),
+        ("csp_stage", "block", "leaky_bottleneck", "layers.LeakyReLU"),
+        ("dla_tree", "block", "bottleneck_block", "m = conv(x, f // 4, k=1"),
+        ("dla_tree", "root", "dla_root", "layers.concatenate([m2, m1, *seen])"),
+    ],
+)
+def test_a_block_by_name_is_written_in(name, option, block, written):
+    source, made = text([name], {option: block}), {}
+    exec(source, made)
+    x = keras.Input((8, 8, 16))
+    given = {option: getattr(blocks, block)}
+    pasted, library = made[name](x, 64), getattr(blocks, name)(x, 64, **given)
+    count = [keras.Model(x, y).count_params() for y in (pasted, library)]
+    assert count[0] == count[1]
+    assert f"{option}=" not in source.partition(f"def {name}")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "block", "right"),
+    [
+        ("csp_stage", "block", "res2net_block", "needs only x, such as se_block; one that"),
+        ("dla_tree", "block", "se_block", "needs only x and f, such as basic_block"),
+        ("dla_tree", "block", "none_such", "needs only x and f, such as basic_block"),
+        ("dla_tree", "root", "basic_block", "takes x, f and seen, such as dla_root"),
+    ],
+)
+def test_a_name_that_is_no_such_block_is_refused(name, option, block, right):
+    message = f"{option}={block}: {option} must be a block of the library that {right}"
+    with pytest.raises(ValueError, match=message):
+        text([name], {option: block})
 
 
 def test_options_need_one_name():
