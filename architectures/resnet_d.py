@@ -9,7 +9,7 @@ from convbook.architectures.resnet import IMAGENET, RESIDUAL, STYLES, stages
 from convbook.blocks.layers import BN, conv, maxpool
 from convbook.blocks.types import PoolPadding, Tensor
 
-DEPTHS = (18, 34, 50)  # section 4.2 has 50; the others are timm's
+DEPTHS = (18, 34, 50, 101, 152)  # section 4.2 has 50; the others are timm's
 
 
 def body(x: Tensor, block: Callable[..., Tensor], f: int, depths: Sequence[int], *,

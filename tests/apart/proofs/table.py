@@ -55,6 +55,7 @@ SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
 SCALED |= {"wide_resnet28_10_cifar", "wide_resnet40_8_cifar"}
 SCALED |= {"pyramidnet110_a84_cifar", "pyramidnet110_a270_cifar"}
+SCALED |= {"resnet101d", "resnet152d"}
 SCALED |= {"sk_resnet34", "sknet50", "sknet101", "sknet152"}
 SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
 SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
