@@ -148,7 +148,7 @@ def test_folds_as_the_plain_net():
 @pytest.mark.parametrize("n", [None, "BN", GN, BN | {"renorm": True}, BN | {"axis": 1}])
 def test_other_norms_are_refused(n):
     with pytest.raises(
-        ValueError, match=r"n=.*: n must be (batch norm.* with recompute|None or keywords)"
+        ValueError, match=r"n=.*: n must be (batch norm.* if recompute=True|None or keywords)"
     ):
         blocks.dense_block(keras.Input((8, 8, 4)), n=n, recompute=True)
 
