@@ -20,6 +20,9 @@
 # accuracy? And how few bits do they need, once most weights are zero and the rest share a few
 # values?
 #
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `fire` ends 10.35 ± 9.72 points
+# > below that of `3x3` (**reversed**).
+# >
 # > **Seen** on the digits, one seed: a small SqueezeNet with a third of its weights, in 64 values
 # > per layer, reads 96 % of the test digits, and 93 % with all of them (**as expected**).
 
@@ -34,7 +37,7 @@ from sklearn.cluster import KMeans
 
 from convbook import architectures, blocks
 from convbook.architectures import squeezenet
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 
 alexnet = architectures.measure(architectures.create("alexnet_grouped"))
@@ -288,6 +291,30 @@ grid(
 # %% [markdown]
 # All predictions hold. After the additional training, the network with a third of its weights is
 # even slightly more accurate than the whole one.
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
+#
+# Fewer weights for the same accuracy is also more accuracy for the same weights. We compare six 3x3
+# convolutions with six Fire modules, $r$ = 4, twice as wide: weights and multiply-adds are equal to
+# within 1 %. Training takes eight epochs with Adam, without batch norm, as in the paper.
+
+# %%
+claims.shown("fire")
+
+# %%
+claims.curves("fire", "test")
+
+# %% [markdown]
+# This is reversed: at equal cost the Fire modules are 10 points less accurate. Their training loss
+# is higher, too, so they learn more slowly: they are twelve layers deep instead of six, with
+# neither batch norm nor shortcut, and see only eight epochs. The paper's own claim is weaker, as
+# accurate as AlexNet, after training to the end.
 #
 # ## Exercises
 #
