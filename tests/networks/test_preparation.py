@@ -151,6 +151,8 @@ def test_a_file_of_json_says_all(tmp_path):
 OTHER_SIZES = {"torchvision/efficientnet_b2": 288}
 OTHER_SIZES |= {f"timm/efficientnet_b{i}": n for i, n in enumerate((256, 288, 320), 2)}
 OTHER_SIZES |= {"pytorchcv/darknet53": 224, "timm/resnest101e": 256}
+OTHER_SIZES |= {"timm/resnest200e": 320, "timm/resnest269e": 416}
+OTHER_SIZES |= {"pytorchcv/resnesta200": 256, "pytorchcv/resnesta269": 320}
 OTHER_SIZES |= {"timm/efficientnet_b5": 448, "timm/ese_vovnet57b": 256}
 OTHER_SIZES |= {f"timm/resnet{depth}d": 256 for depth in (101, 152)}
 OTHER_SIZES |= {"timm/tf_efficientnet_lite3": 300, "timm/tf_efficientnet_lite4": 380}

@@ -49,7 +49,7 @@ SCALED |= {"ghostnet_0.5x", "ghostnet_1.3x"}
 SCALED |= {name for name in dla.NETS if name != "dla46_c"}
 SCALED |= {"cspresnext50"}  # of cspresnet50's stages, in groups
 SCALED |= {name for name in dpn.NETS if name != "dpn68"}
-SCALED |= {"resnest26", "resnest50", "resnest101"}
+SCALED |= {"resnest26", "resnest50", "resnest101", "resnest200", "resnest269"}
 SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
