@@ -99,6 +99,12 @@ def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
+def folded(entry: str) -> str:
+    """What to do with an entry of RepVGG's or MobileOne's one path, for a message."""
+    give = "load it into architectures.fold(model), under timm's names"
+    return f": the state is of the folded network; {give}" if "reparam" in entry else ""
+
+
 def translated(
     state: State, table: Mapping[str, str], roles: Roles
 ) -> Iterator[tuple[str, Target | None]]:
@@ -159,7 +165,7 @@ class Reading:
         for entry, target in read[label].items():
             if target is None:
                 why = f"the naming of {label}, which is nearest, has no such row"
-                refuse(entry, self.state[entry], why + self.without_norms(entry))
+                refuse(entry, self.state[entry], why + self.without_norms(entry) + folded(entry))
             if not self.left_out(target[0]):
                 self.targets[entry] = target
         return label
@@ -214,7 +220,7 @@ class Reading:
         for entry, target in self.targets.items():
             value, (layer, weight) = self.state[entry], self.place(target)
             if weight is None:
-                refuse(entry, value, f"{self.model.name} has no {' '.join(target)}")
+                refuse(entry, value, f"{self.model.name} has no {' '.join(target)}{folded(entry)}")
             if id(weight) in values:
                 refuse(entry, value, f"{weight.path} already has its entry")
             values[id(weight)] = self.ours(entry, value, layer, weight)

@@ -577,20 +577,24 @@ def repvgg() -> Rows:
     """timm's: each branch by what it is."""
     blocks = {"stem": "stem", "stages.<stage-1>.<block-1>": "stage<stage>_block<block>"}
     branches = {"conv_kxk.<kind>": "b1_<kind>1", "conv_1x1.<kind>": "b2_<kind>1"}
-    return within(blocks, branches | {"identity": "b3_bn1"}) | {"head.fc": "logits"}
+    branches |= {"identity": "b3_bn1", "reparam_conv": "b1_conv1"}  # the last one if folded
+    return within(blocks, branches) | {"head.fc": "logits"}
 
 
 def mobileone(b: int) -> Rows:
     """timm's, of b convolutions in each half of a block, which are two modules there."""
     rows = within({"stem": "stem"}, {"conv_kxk.0.<kind>": "b1_<kind>1"})
     rows |= within({"stem": "stem"}, {"conv_scale.<kind>": "b2_<kind>1"}) | {"head.fc": "logits"}
+    rows["stem.reparam_conv"] = "stem_b1_conv1"  # of the folded network
     first = {"conv_kxk.<i-1>.conv": "b<i>_dwconv1", "conv_kxk.<i-1>.bn": "b<i>_bn1"}
     first |= {"conv_scale.conv": f"b{b + 1}_dwconv1", "conv_scale.bn": f"b{b + 1}_bn1"}
     first |= {"identity": f"b{b + 2}_bn1", "attn.fc<i>": "b2_dense<i>"}
+    first["reparam_conv"] = "b1_dwconv1"
     second = {"conv_kxk.<i-1>.conv": "b<i>_conv1", "conv_kxk.<i-1>.bn": "b<i>_bn2"}
-    second |= {"identity": f"b{b + 1}_bn2"}
+    second |= {"identity": f"b{b + 1}_bn2", "reparam_conv": "b1_conv1"}
     second |= {f"attn.fc{i}": f"b2_dense{i + 2}" for i in (1, 2)}
-    alone = {"conv_kxk.0.<kind>": "<kind>1"} | second  # nothing is added
+    alone = {"conv_kxk.0.<kind>": "<kind>1", "reparam_conv": "conv1"}  # nothing is added
+    alone |= second | alone
     for j in range(1, max(DEPTHS) + 1):
         there, here = "stages.<stage-1>", f"stage<stage>_block{j}"
         rows |= within({f"{there}.{2 * j - 2}": here}, first)

@@ -1,6 +1,7 @@
 """Weights of other libraries give their outputs; an error names the entry that does not fit."""
 
 import json
+import re
 import sys
 import warnings
 from types import SimpleNamespace
@@ -556,6 +557,42 @@ def test_rows_that_differ_in_what_no_weight_shows_are_named():
         origin.refuse_other_options(
             architectures.create("regnet_x_400mf", (32, 32, 3)), "torchvision and timm RegNet"
         )
+
+
+def folded_in_timm(model):
+    """{timm's name: array} of a folded RepVGG or MobileOne, whose halves are modules there."""
+    state = {}
+    for layer in (layer for layer in model.layers if layer.weights):
+        name, halves = layer.name, "mobileone" in model.name
+        there = "stem.reparam_conv" if name.startswith("stem") else "head.fc"
+        if name.startswith("stage"):
+            i, j = (int(v) - 1 for v in re.findall(r"stage(\d+)_block(\d+)", name)[0])
+            j = 2 * j + ("dwconv" not in name) if halves else j
+            there = f"stages.{i}.{j}.reparam_conv"
+        kernel, bias = layer.get_weights()
+        order = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (3, 2, 0, 1)
+        kernel = kernel.transpose(order) if kernel.ndim == 4 else kernel.T
+        state |= {f"{there}.weight": kernel, f"{there}.bias": bias}
+    return state
+
+
+@pytest.mark.parametrize("name", ["repvgg_a0", "repvgg_b1g4", "mobileone_s0", "mobileone_s1"])
+def test_a_folded_network_takes_the_state_of_one(name):
+    size = (32, 32, 3)
+    whole, again = (architectures.create(name, size, 10) for _ in range(2))
+    source, target = architectures.fold(whole), architectures.fold(again)
+    state = folded_in_timm(source)
+    assert weights.from_torch(target, state) is target
+    for a, b in zip(source.get_weights(), target.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    said = "the state is of the folded network; load it into architectures.fold"
+    with pytest.raises(ValueError, match=rf"'stem.reparam_conv.bias'.*: {said}"):
+        weights.from_torch(whole, state)
+    authors = {
+        f"stage0.rbr_reparam.{role}": v for role, v in zip("ab", state.values(), strict=False)
+    }
+    with pytest.raises(ValueError, match=said):
+        weights.from_torch(target, authors)
 
 
 def test_the_row_that_weights_are_of():
