@@ -21,6 +21,9 @@
 # larger pure Inception (v4) with Inception-ResNets of about the same cost: v1 costs as much as
 # [Inception v3](09_inception_v2_v3.ipynb), and v2 as much as v4.
 #
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of `none` ends 0.34 ± 0.29 above that
+# > of `shortcuts` (**as expected**).
+# >
 # > **Seen** on the digits, one seed: the scale of the residuals holds the sum down (**as
 # > expected**); with shortcuts the training loss of eight modules ends at 1.60, without at 1.89:
 # > lower (**as expected**), but not by half, as we had predicted.
@@ -31,7 +34,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import check, claims, code, digits, figure, grid, learn, picture, table
 from convbook.beside.printed import accuracies
 from convbook.blocks.layers import BN
 
@@ -260,6 +263,29 @@ grid(
     ["", "training loss, last epoch", "test accuracy"],
     [[name, h["loss"][-1], h["val_accuracy"][-1]] for name, h in histories.items()],
 )
+
+# %% [markdown]
+# ### On Fashion-MNIST
+#
+# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
+# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
+# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
+# spans the seeds.
+#
+# These are the same eight modules, with the shortcut (scale 0.17) and without it, on maps of 7 x 7.
+# Training takes six epochs with Adam.
+
+# %%
+claims.shown("branches")
+
+# %%
+claims.curves("branches")
+
+# %% [markdown]
+# At equal weights and multiply-adds, the modules with shortcuts learn faster with every seed: after
+# four epochs they are where the others are after six. The test accuracy follows: 72 % against 57 %.
+# That is the paper's claim about training speed. Its networks without shortcuts reach almost the
+# same accuracy in the end; six epochs are too few to see that.
 
 # %% [markdown]
 # ## Exercises

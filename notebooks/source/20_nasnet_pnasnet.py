@@ -26,6 +26,10 @@
 # > above that of `random 0` (**as expected**); the test accuracy of `NASNet-A` ends 3.64 ± 5.07
 # > points above that of `random 1` (**not significant**); the test accuracy of `NASNet-A` ends 5.12
 # > ± 2.30 points above that of `random 2` (**as expected**).
+# >
+# > **Seen** on the digits, one seed, with a single cell: NASNet-A's reads 79 % of the test digits,
+# > three random cells 93 % on average (**reversed**): the random ones compute more. The scores of
+# > small cells predict the order of larger ones (**as expected**).
 
 # %%
 import keras
