@@ -77,6 +77,16 @@ def rules_of(block: Callable[..., Any]) -> dict[str, Rule]:
 
 
 @cache
+def keywords_of(block: Callable[..., Any]) -> list[str]:
+    """The keywords of a block that takes those of another as **policy; of any other, none."""
+    hints = hints_of(block)
+    more = [get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack]
+    of = inspect.signature(block).parameters.values()
+    own = [parameter.name for parameter in of if parameter.kind is parameter.KEYWORD_ONLY]
+    return [*own, *(name for kind in more for name in hints_of(kind))] if more else []
+
+
+@cache
 def pairs_of(block: Callable[..., Any]) -> set[str]:
     """The arguments that are sizes along rows and columns."""
     hints = hints_of(block, include_extras=True)
@@ -90,12 +100,18 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
     parameters = inspect.signature(block).parameters.items()
     names = [name for name, of in parameters if of.kind is kinds.POSITIONAL_OR_KEYWORD]
     names_of_more = [name for name, of in parameters if of.kind is kinds.VAR_POSITIONAL]
+    takes_more = any(of.kind is kinds.VAR_KEYWORD for _, of in parameters)
 
     @wraps(block)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         value: Any
         order = keras.config.image_data_format()
         require(order == "channels_last", image_data_format=order, right="'channels_last'")
+        if takes_more and (
+            unknown := [k for k in kwargs if k not in (*names, *keywords_of(block))]
+        ):
+            said = f"{block.__name__}() got an unexpected keyword argument {unknown[0]!r}"
+            raise TypeError(f"{said}; its keywords are {', '.join(keywords_of(block))}")
         known, pairs = rules_of(block), pairs_of(block)
         places = chain(names, *map(repeat, names_of_more), repeat(""))
         first = list(zip(places, args, strict=False))

@@ -613,6 +613,13 @@ def test_what_is_not_in_the_signature_is_a_type_error(call):
         call(keras.Input((8, 8, 8)))
 
 
+@pytest.mark.parametrize("name", ["basic_block", "sk_block", "res2net_block"])
+def test_an_unknown_keyword_is_refused_in_the_name_of_the_block(name):
+    """Of blocks that pass keywords on; the error lists those that there are."""
+    with pytest.raises(TypeError, match=rf"^{name}\(\) .*'S'; its keywords are .*shortcut, bias"):
+        getattr(blocks, name)(keras.Input((8, 8, 8)), 64, S=2)
+
+
 def test_positions_are_those_of_the_article():
     """Elsewhere only tensors, f and s are positional, and the main argument of a helper."""
     own = {
