@@ -266,5 +266,5 @@ def test_a_long_plan_is_a_table_and_a_loop():
 
 
 def test_a_network_stands_alone():
-    with pytest.raises(ValueError, match="alone"):
+    with pytest.raises(ValueError, match="a file of its own; type one name"):
         show.text(["resnet50", "conv"])
