@@ -137,8 +137,8 @@ def test_a_file_of_json_says_all(tmp_path):
     assert preparations.mode(str(path), 64) == CAFFE
     for text, words in (
         ("{", "cannot be read"),
-        ("[]", "it must hold an object with short and crop"),
-        ('{"short": 256, "crop": 224, "colour": 1}', "it must hold an object with short and crop"),
+        ("[]", "it must hold an object with short, crop"),
+        ('{"short": 256, "crop": 224, "colour": 1}', "it must hold an object with short, crop"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=words):
