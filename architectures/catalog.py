@@ -201,7 +201,8 @@ def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None
     require(named, name=name, right="a name without a slash")
     require(classes is None or is_whole(classes), classes=classes, right=WHOLE)
     right = "None for logits or 'softmax' for probabilities"
-    require(a in (None, "linear", "softmax"), a=a, right=right)
+    known = a is None or (isinstance(a, str) and a in ("linear", "softmax"))
+    require(known, a=a, right=right)
 
 
 def choose(name: str, net: Net, given: dict[str, Any]) -> Net:

@@ -36,7 +36,7 @@ def top(x: Tensor) -> Tensor:
     """F6.  x (N, 1, 1, 120) -> (N, 84)."""
     if x.shape[1:3] != (1, 1):
         right = "32 x 32 (or top=False for any size of at least 32)"
-        raise ValueError(f"input_shape: C5 is {x.shape[1:3]}, not one pixel: give {right}")
+        raise ValueError(f"input_shape: C5 is {x.shape[1:3]}, not one pixel: must be {right}")
     return tap(dense(layers.Flatten()(x), 84, a=squash, init=uniform(120)), "stage6")
 
 
