@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers
 
 from convbook import blocks
-from convbook.architectures import densenet, lenet, nasnet, preresnet, resnet
+from convbook.architectures import amoebanet, densenet, lenet, nasnet, preresnet, resnet
 from convbook.beside import digits
 from convbook.blocks import BN, conv, dense, gavgpool, maxpool
 from convbook.blocks.lenet import C3, squash
@@ -57,6 +57,8 @@ EXPECTED = {
     "smoothing": "label smoothing by 0.1 ends with a higher test accuracy",
     "search": "at equal multiply-adds, NASNet-A's cells end with a higher test accuracy than each "
     "of three pairs of cells drawn at random",
+    "evolution": "at equal multiply-adds, AmoebaNet-A's cells, found by evolution, end with a higher "
+    "test accuracy than NASNet-A's, found by reinforcement learning",
     "digits": "on the digits, after 40 epochs, the training loss of the plain net is higher at 56 "
     "layers than at 20, and the residual net's at 56 layers is lower than the plain one's",
 }
@@ -411,6 +413,14 @@ CLAIMS = {
         },
         epochs=5,
         checks=tuple(("test", "NASNet-A", f"random {seed}") for seed in range(3)),
+    ),
+    "evolution": Claim(
+        {
+            "AmoebaNet-A": partial(searched, f=18, tables=amoebanet.CELLS),
+            "NASNet-A": partial(searched, f=16),
+        },
+        epochs=5,
+        checks=(("test", "AmoebaNet-A", "NASNet-A"),),
     ),
     "digits": Claim(
         {

@@ -36,6 +36,7 @@ CLAIMED = {  # the notebook that shows each
     "shuffle": "19_shufflenet",
     "search": "20_nasnet_pnasnet",
     "squeeze": "21_senet",
+    "evolution": "22_amoebanet",
 }
 
 
