@@ -57,8 +57,8 @@ EXPECTED = {
     "smoothing": "label smoothing by 0.1 ends with a higher test accuracy",
     "search": "at equal multiply-adds, NASNet-A's cells end with a higher test accuracy than each "
     "of three pairs of cells drawn at random",
-    "evolution": "at equal multiply-adds, AmoebaNet-A's cells, found by evolution, end with a higher "
-    "test accuracy than NASNet-A's, found by reinforcement learning",
+    "evolution": "at equal multiply-adds, AmoebaNet-A's cells, found by evolution, end with a "
+    "higher test accuracy than NASNet-A's, found by reinforcement learning",
     "digits": "on the digits, after 40 epochs, the training loss of the plain net is higher at 56 "
     "layers than at 20, and the residual net's at 56 layers is lower than the plain one's",
 }
