@@ -31,13 +31,13 @@ train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, abo
 bench: $(VENV)/made ## benchmark against keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then test every block and architecture, eleven minutes on two cores
+test: lint ## lint, then test every block and architecture, nine minutes on two cores
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
 
 test-fast: lint ## lint, then test the letters, the printed code and the house rules, within a minute
 	@$(BIN)/python $(PYTEST) $(FAST) -m 'not slow'
 
-test-slow: $(VENV)/made ## run the slower tests that make test leaves out, 18 minutes: tests/support/tiers.py
+test-slow: $(VENV)/made ## run the slower tests that make test leaves out, 22 minutes: tests/support/tiers.py
 	@$(BIN)/python $(PYTEST) $(APART) -m 'slow and not long'
 
 test-long: $(VENV)/made ## run the tests that take minutes each

@@ -15,6 +15,7 @@ SLOW = {
         "test_as_by_the_table_of_names?xception?": "a MobileNet",
     },
     "test_learning": {
+        "test_a_weight_without_use_is_found": "every weight of every block learns",
         "test_a_bias_that_may_stand_still*?inceptionnext_atto*": "those of BAM's stage 2",
         "test_a_bias_that_may_stand_still*?inception_resnet_v2*": "those of BAM",
         "test_a_bias_that_may_stand_still*?bam_resnet18-stage[34]*": "those of stage 2",
@@ -40,6 +41,9 @@ SLOW = {
         "test_every_benchmark_runs*": "the statistics and pages of all benchmarks",
     },
     "test_architectures": {
+        "test_two_of_a_kind*": "names are the same at every build",
+        "test_features_are_the_networks_own_maps?resnet18?": "those of ResNet-20",
+        "test_features_with_a_head*": "those of ResNet-20",
         "test_recursion_limit*": "resnet1202's counts",
         "test_features_are_the_networks_own_maps?vgg*": "those of ResNets",
         "test_features_of_every_network*": "a network of each kind: FEATURES",
@@ -54,6 +58,8 @@ SLOW = {
         "*?amoebanet_a_6_448-at_331?": "at 224",
     },
     "test_resume": {
+        "test_a_full_disk*": "a broken checkpoint is named",
+        "test_the_moving_average_is_validated*": "moving averages of test_optimizers",
         "test_a_deeper_net_begins*": "a library's weights but for the head",
         "test_killed_runs_end_bit_for_bit_alike*": "SIGTERM at steps of each kind",
         "test_sigterm_saves_and_the_same_command_goes_on?8?": "steps 1 to 6",
@@ -196,6 +202,7 @@ SLOW = {
         "test_a_killed_worker_ends_the_other*": "workers that do not come, and two that train",
     },
     "test_same_run": {
+        "test_a_finished_folder*": "two runs do not share a folder",
         "test_workers_must_agree*": "every difference of two fingerprints",
         "test_workers_resume_from_one_folder": "two workers that train; resuming on one",
     },
@@ -221,6 +228,8 @@ SLOW = {
         "test_a_notebook_runs*?2[0-79]*": "one of them",
     },
     "test_fold": {
+        "test_litert": "ONNX and LiteRT of test_export",
+        "test_auxiliary_heads_stay*": "auxiliary heads go",
         "test_mobileone_is*": "RepVGG is plain once folded",
         "test_whole_networks?densenet*": "a ResNet-50",
         "test_flat_lays*": "networks of a body and a head",
@@ -279,6 +288,7 @@ SLOW = {
         "test_the_velocity*two_devices": "that on one",
     },
     "test_training": {
+        "test_the_saved_model_needs_only*": "a run leaves its files",
         "test_the_same_seed_gives*": "batches by seed and step; SIGTERM in test_resume",
         "test_a_run_that_breaks*": "a loss that is not finite",
         "test_two_devices_give*": "those of test_mirrored",
@@ -301,6 +311,9 @@ SLOW = {
         "test_random_command_lines*-[1-5]?": "a seed of six",
     },
     "test_own_models": {
+        "test_a_saved_model_goes_on*": "a model at hand is trained in place",
+        "test_layers_that_are_frozen*": "freezing by stages in test_finetune",
+        "test_freeze_without_stages*": "freezing by stages in test_finetune",
         "test_probabilities_and_logits*": "a model of each trained in place",
         "test_another_wiring*": "another network is refused",
     },
@@ -322,6 +335,9 @@ SLOW = {
     },
     "test_project": {
         "test_code_of_the_changelog*": "its commands are accepted",
+    },
+    "test_ledger": {
+        "test_a_changed_count_is_seen": "the ledger's counts are those of the networks",
     },
     "test_progress": {
         "test_a_line_comes_as_often*": "a line every half minute",
