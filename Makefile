@@ -51,7 +51,7 @@ prove: test test-slow test-long test-texts notebooks test-backends test-others t
 test-texts: $(VENV)/made ## check that the printed file of every network below 30 M weights builds it
 	@$(BIN)/python -m pytest -q -m texts tests/gallery/test_show_networks.py
 
-notebooks: $(VENV)/made ## execute all notebooks, about 20 minutes; write those that changed
+notebooks: $(VENV)/made ## execute all notebooks, about 16 minutes; write those that changed
 	@$(BIN)/python -m notebooks --jobs $(WORKERS)
 
 experiments: $(VENV)/made ## run the notebooks' long experiments, hours; keeps each run

@@ -18,7 +18,7 @@ from scipy.stats import kendalltau
 
 from convbook.architectures.resnet import body
 from convbook.beside import digits, learn, results
-from convbook.beside.claims import interval
+from convbook.beside.claims import interval, verdict
 from convbook.blocks import basic_block, dense, gavgpool
 
 EPOCHS, BATCH, RATE = 8, 128, 1e-3
@@ -235,10 +235,9 @@ def sentence(name):
     for more, less in pairs:
         mean, half = interval(np.subtract(accuracy[more], accuracy[less]))
         way = "above" if mean >= 0 else "below"
-        found = "reversed" if mean < 0 else "as expected"
         said.append(
             f"the test accuracy of {names[more]} ends {abs(mean):.2f} ± {half:.2f} points {way} "
-            f"that of {names[less]} (**{found if abs(mean) > half else 'not significant'}**)"
+            f"that of {names[less]} (**{verdict(mean, half)}**)"
         )
     return "; ".join(said)
 

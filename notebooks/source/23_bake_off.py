@@ -102,11 +102,11 @@ grid(
 # the block, can be two to five times as wide as those of the plain 3x3.
 # Among these four, three seeds tell no difference.
 #
-# The other five expectations are within the noise of three seeds: that the addition, squeeze and
-# excitation, many paths, wider inner maps or batch norm help. None of them is refuted. These
-# networks are four blocks deep and train for six epochs, and most of these ideas were made for
-# networks of fifty layers and more. `resnext_bottleneck_block` also uses only two thirds of the
-# budget, because its next larger width exceeds it.
+# The other five differences are within the noise of three seeds: of the addition, of squeeze and
+# excitation, of many paths, of an inverted residual, of two 3x3s for a 5x5. None of these
+# expectations is refuted. The networks are four blocks deep and train for six epochs, and most of
+# these ideas were made for networks of fifty layers and more. `resnext_bottleneck_block` also uses
+# only two thirds of the budget, because its next larger width exceeds it.
 
 # %%
 verdicts = {(block, other): verdict for block, other, *_, verdict in bake_off.gains()}
