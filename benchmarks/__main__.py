@@ -5,6 +5,9 @@ python -m benchmarks NAME            one, kept in benchmarks/results/NAME.json
 python -m benchmarks NAME --help     its options
 python -m benchmarks NAME --quick    at toy size, to check that it runs; kept only with --out
 python -m benchmarks all             all, each in a process of its own
+
+A benchmark runs alone: it refuses to start beside another one, or beside an experiment of the
+notebooks, and they beside it.  With --quick it measures nothing, and runs beside anything.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -24,6 +28,7 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # and with TensorFlo
 
 from benchmarks import page
 from benchmarks.frame import kept, pairs
+from convbook.undisturbed import undisturbed
 
 NAMES = (
     *("build", "grouped", "depth", "fold", "inference", "training", "recent"),
@@ -43,7 +48,10 @@ def main(argv):
         return 2
     logging.getLogger("tensorflow").setLevel("ERROR")  # it warns because each net is traced again
     benchmark = import_module(f"benchmarks.measurements.{argv[0]}")
-    carry_out(argv[0], benchmark, parsed(benchmark, argv), argv)
+    options = parsed(benchmark, argv)
+    command = " ".join(["python -m benchmarks", *argv])
+    with nullcontext() if options.quick else undisturbed(command, alone=True):
+        carry_out(argv[0], benchmark, options, argv)
     return 0
 
 

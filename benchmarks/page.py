@@ -13,7 +13,9 @@ HEAD = """# Benchmarks
 
 See how fast our networks build, train and answer, compared with keras.applications, timm and
 PyTorch. These are the results of the latest run of each benchmark, with the targets that it met or
-missed. `make bench`, or `python -m benchmarks NAME`, runs them again and writes this page.
+missed. `make bench`, or `python -m benchmarks NAME`, runs them again and writes this page. A
+benchmark runs alone: beside another one, or beside an experiment of the notebooks, it refuses to
+start.
 
 Both sides run in turn, pair by pair, on the same images and weights, after a check that they
 compute the same thing. A ratio is our median time over theirs: below 1 we are faster. Its 90 %

@@ -41,6 +41,7 @@ from convbook.blocks import (
     shufflenet_unit,
     xception_block,
 )
+from convbook.undisturbed import undisturbed
 
 BUDGET = 2_000_000
 SEEDS = (0, 1, 2)
@@ -160,7 +161,12 @@ def gains():
 
 
 def main():
-    data, done = fashion(), rows()
+    with undisturbed("python -m convbook.beside.bake_off", alone=False):
+        run_all(fashion(), rows())
+
+
+def run_all(data, done):
+    """Makes the runs that are not done yet, and keeps each as it ends."""
     for name in BLOCKS:
         left = {*SEEDS} - {row["seed"] for row in done if row["block"] == name}
         f = widest(name) if left else None

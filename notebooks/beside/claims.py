@@ -3,7 +3,8 @@
 The networks of a claim differ only in what the claim is about.  They train on the first 5,000
 training images and are tested on all 10,000 test images, with three seeds.  results/claim_NAME.json
 keeps every run with its time and commit.  A kept run is not repeated:
-delete the file to repeat all.
+delete the file to repeat all.  Experiments run beside each
+other, but beside no benchmark.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from scipy.stats import t
 from convbook.architectures import measure
 from convbook.beside import Markdown, figure, grid, results
 from convbook.beside.compared import CLAIMS, EXPECTED
+from convbook.undisturbed import undisturbed
 
 __all__ = ["CLAIMS", "EXPECTED", "curves", "gains", "sentence", "shown", "verdict"]
 SEEDS = (0, 1, 2)
@@ -233,8 +235,10 @@ def curves(name, of="loss"):
 def main(argv=None):
     parser = argparse.ArgumentParser("python -m convbook.beside.claims", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *CLAIMS], metavar="NAME")
-    for name in parser.parse_args(argv).names or CLAIMS:
-        try_claim(name)
+    names = parser.parse_args(argv).names
+    with undisturbed(" ".join(["python -m convbook.beside.claims", *names]), alone=False):
+        for name in names or CLAIMS:
+            try_claim(name)
 
 
 if __name__ == "__main__":

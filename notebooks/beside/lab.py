@@ -2,7 +2,8 @@
 
 The ResNet paper's CIFAR nets, of any depth 6b + 2, on scikit-learn's digits of 8 x 8 pixels: Adam
 at 0.001, batches of 128, 8 epochs.  results/lab_NAME.json keeps every run with its time and commit.
-A run that is kept is not made again; delete the file to repeat all.
+A run that is kept is not made again; delete the file to repeat all.  Experiments run beside each
+other, but beside no benchmark.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from convbook.architectures.resnet import body
 from convbook.beside import digits, learn, results
 from convbook.beside.claims import interval, verdict
 from convbook.blocks import basic_block, dense, gavgpool
+from convbook.undisturbed import undisturbed
 
 EPOCHS, BATCH, RATE = 8, 128, 1e-3
 DEPTHS, SEEDS = (8, 14, 20, 32, 44), (0, 1, 2)
@@ -259,8 +261,10 @@ def run(name):
 def main(argv=None):
     parser = argparse.ArgumentParser("python -m convbook.beside.lab", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *EXPERIMENTS], metavar="NAME")
-    for name in parser.parse_args(argv).names or EXPERIMENTS:
-        run(name)
+    names = parser.parse_args(argv).names
+    with undisturbed(" ".join(["python -m convbook.beside.lab", *names]), alone=False):
+        for name in names or EXPERIMENTS:
+            run(name)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import tempfile
 
 import keras
 import numpy as np
@@ -207,8 +208,9 @@ def test_a_claim_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatc
         claims.try_claim("shuffle")
 
 
-def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatch):
+def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, tmp_path, monkeypatch):
     begun, begin = broken_off
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # no lock of a real benchmark refuses
 
     def experiment():
         for seed in range(4):

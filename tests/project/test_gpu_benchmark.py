@@ -1,5 +1,6 @@
 """The GPU's benchmark: its roofline and best batch, exact on made-up numbers."""
 
+import tempfile
 from argparse import Namespace
 
 import keras
@@ -148,6 +149,7 @@ def test_options_are_refused_before_time_is_spent():
 
 def test_without_a_gpu_it_is_skipped_and_what_a_gpu_gave_stays(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(chip, "name", lambda: "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # no lock of a real run refuses
     path = tmp_path / "gpu.json"
     path.write_text("of a GPU")
     assert main(["gpu", "--out", str(path)]) == 0
