@@ -10,10 +10,13 @@ HERE = Path(__file__).parent
 
 
 def commit():
-    """The commit that is checked out, + if files of it have changed."""
-    asked = ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude", "*"]
-    done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The commit that is checked out, + if files of it have changed, other than these results."""
+    changed = ["git", "diff", "--name-only", "HEAD", "--", ":/", ":(exclude)*.json"]
+    asked = ["git", "rev-parse", "--short=10", "HEAD"]
+    done = [subprocess.run(a, cwd=HERE, capture_output=True, text=True) for a in (asked, changed)]
+    if any(d.returncode for d in done):
+        return "unknown"
+    return done[0].stdout.strip() + "+" * bool(done[1].stdout)
 
 
 def keep(name, rows, **settings):
