@@ -196,12 +196,13 @@ def write_prose(name):
 
 
 def drawn(output):
-    """An output as a run gives it today: a kept picture may be older than the dark forms."""
+    """An output as a run gives it today: a kept picture may lack a dark form, or be too wide."""
     data = output.get("data", {})
     if svg := data.get("image/svg+xml"):
+        from convbook.beside import fitted
         from convbook.gallery.draw.dark import with_dark_form
 
-        data["image/svg+xml"] = with_dark_form(svg)
+        data["image/svg+xml"] = fitted(with_dark_form(svg))
     return output
 
 

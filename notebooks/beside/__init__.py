@@ -19,7 +19,7 @@ from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import TAPS
 from convbook.beside.exercises import check
 from convbook.gallery import ledger, show
-from convbook.gallery.draw import draw
+from convbook.gallery.draw import WIDEST, draw
 from convbook.gallery.draw.dark import with_dark_form
 from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
@@ -59,11 +59,21 @@ class Picture:
     """An SVG with a light and a dark form; alt says in words what it shows."""
 
     def __init__(self, svg, alt):
-        self.svg, self.alt = svg, alt
+        self.svg, self.alt = fitted(svg), alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data = {"image/svg+xml": self.svg, "text/plain": self.alt}
         return data, {"image/svg+xml": {"alt": self.alt}}
+
+
+def fitted(svg):
+    """The SVG, made smaller if it is wider than a page: its viewBox scales what it shows."""
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    width, height = map(float, size.groups())
+    if width <= WIDEST:
+        return svg
+    small = f'width="{WIDEST}pt" height="{height * WIDEST / width:.0f}pt"'
+    return svg.replace(size[0], small, 1)
 
 
 def picture(block, alt):

@@ -10,6 +10,7 @@ from places import ROOT
 
 from convbook import architectures, beside, blocks
 from convbook.beside.exercises import TRY, fingerprint
+from convbook.gallery.draw import WIDEST, draw
 
 
 def test_code_is_the_block_cut_to_the_call_without_its_docstring():
@@ -145,6 +146,20 @@ def test_a_figure_carries_its_words_and_is_the_same_each_time():
     assert data["text/plain"] == metadata["image/svg+xml"]["alt"] == "a line that rises"
     assert data["image/svg+xml"] == drawn().svg
     assert not plt.get_fignums()
+
+
+def test_a_picture_that_is_wider_than_a_page_is_shown_smaller(tmp_path):
+    (w, h), (shown_w, shown_h) = (
+        map(float, re.search(r'<svg width="(\d+)pt" height="(\d+)pt"', svg).groups())
+        for svg in (
+            draw("amoebanet_normal_cell", tmp_path / "cell.svg").read_text(encoding="utf-8"),
+            beside.picture("amoebanet_normal_cell", "a cell").svg,
+        )
+    )
+    assert shown_w == WIDEST < w
+    assert shown_h / shown_w == pytest.approx(h / w, abs=1 / shown_w)
+    small = draw("se_block", tmp_path / "se.svg").read_text(encoding="utf-8")
+    assert beside.picture("se_block", "a block").svg == small
 
 
 def test_learn_gives_the_losses_of_training_and_test():

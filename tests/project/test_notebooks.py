@@ -11,6 +11,7 @@ import notebooks.__main__ as runner
 from convbook import beside
 from convbook.beside import results
 from convbook.beside.exercises import TRY
+from convbook.gallery.draw import WIDEST
 
 OWN = {
     "01_convolution_arithmetic",
@@ -116,6 +117,14 @@ def test_every_picture_has_a_dark_form(name):
     outputs = [o.get("data", {}) for c in kept(name).cells for o in c.get("outputs", ())]
     pictures = [data["image/svg+xml"] for data in outputs if "image/svg+xml" in data]
     assert not [svg for svg in pictures if "(prefers-color-scheme: dark)" not in svg]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_fits_a_page(name):
+    outputs = [o.get("data", {}) for c in kept(name).cells for o in c.get("outputs", ())]
+    pictures = [data["image/svg+xml"] for data in outputs if "image/svg+xml" in data]
+    widths = [float(re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)[1]) for svg in pictures]
+    assert not [width for width in widths if width > WIDEST]
 
 
 def test_all_fit_in_the_repository():
