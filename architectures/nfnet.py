@@ -12,7 +12,15 @@ from convbook.blocks.types import Tensor
 WIDTHS, STEM, LAST = (256, 512, 1536, 1536), (16, 32, 64, 128), 3072
 # Table 1: how many times F0's blocks, pixels of an image in evaluation, rate of dropout.
 DEPTHS = (1, 2, 6, 3)
-NAMED = {"f0": (1, 256, 0.2), "f1": (2, 320, 0.3)}
+NAMED = {
+    "f0": (1, 256, 0.2),
+    "f1": (2, 320, 0.3),
+    "f2": (3, 352, 0.4),
+    "f3": (4, 416, 0.4),
+    "f4": (5, 512, 0.5),
+    "f5": (6, 544, 0.5),
+    "f6": (7, 576, 0.5),
+}
 
 
 def body(x: Tensor, depths: Sequence[int], widths: Sequence[int], stem: Sequence[int], last: int,

@@ -134,6 +134,8 @@ SLOW = {
             ("pcv-resneta50b", "timm's ResNet-50-D"),
             ("pcv-shufflenet_g3_w1", "pytorchcv's quarter of the width"),
             ("timm-dm_nfnet_f1", "F0"),
+            ("timm-dm_nfnet_f2", "F0"),
+            ("timm-dm_nfnet_f6", "its entries; F0"),
             ("timm-hrnet_w18_ssld", "timm's small one"),
             ("pcv-hrnet_w18_small_v2", "timm's small one"),
             ("timm-dpn92", "pytorchcv's DPN-68"),

@@ -40,7 +40,7 @@ SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
 SCALED |= {name for name in fasternet.NETS if name != "fasternet_t0"}
-SCALED |= {"nfnet_f1"}
+SCALED |= {f"nfnet_f{i}" for i in range(1, 7)}
 SCALED |= {name for name in hrnet.NETS if name != "hrnet_w18_small"}
 SCALED |= {name for name in inceptionnext.NETS if name != "inceptionnext_atto"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
