@@ -644,13 +644,18 @@ def test_the_naming_of_a_published_row_is_found(file):
     assert all(origin.names(label, published_name(file)) for label in nearest)
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """A network with the weights of a state, and another of the same kind."""
+    model, other = (architectures.create("resnet20", shortcut="B") for _ in range(2))
+    return weights.from_torch(model, golden("pcv-resnet20_cifar10")[0]), other
+
+
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
 @pytest.mark.parametrize("around", [None, *states.AROUND])
-def test_what_is_around_a_state_is_taken_off_and_said(prefix, around):
-    state, _, _ = golden("pcv-resnet20_cifar10")
-    model = architectures.create("resnet20", shortcut="B")
-    other = architectures.create("resnet20", shortcut="B")
-    weights.from_torch(model, state)
+def test_what_is_around_a_state_is_taken_off_and_said(prefix, around, loaded):
+    (state, _, _), (model, other) = golden("pcv-resnet20_cifar10"), loaded
+    other.set_weights([np.zeros_like(w) for w in model.get_weights()])
     checkpoint = {f"{prefix}{name}": value for name, value in state.items()}
     checkpoint = {around: checkpoint, "epoch": 3} if around else checkpoint
     with pytest.warns(UserWarning, match=f"taken .*without .{prefix.split('.')[0]}.") as said:

@@ -15,6 +15,7 @@ SLOW = {
         "test_as_by_the_table_of_names?xception?": "a MobileNet",
     },
     "test_learning": {
+        "test_a_bias_that_may_stand_still*?hrnet*": "those of BAM",
         "test_a_weight_without_use_is_found": "every weight of every block learns",
         "test_a_bias_that_may_stand_still*?inceptionnext_atto*": "those of BAM's stage 2",
         "test_a_bias_that_may_stand_still*?inception_resnet_v2*": "those of BAM",
@@ -58,6 +59,7 @@ SLOW = {
         "*?amoebanet_a_6_448-at_331?": "at 224",
     },
     "test_resume": {
+        "test_auxiliary_heads": "SIGTERM at a step of a network without them",
         "test_a_full_disk*": "a broken checkpoint is named",
         "test_the_moving_average_is_validated*": "moving averages of test_optimizers",
         "test_a_deeper_net_begins*": "a library's weights but for the head",
@@ -153,7 +155,32 @@ SLOW = {
             ("timm-convnext_tiny", "V2 atto"),
             ("timm-resnetblur50", "blur pooling of its block; ResNet-50-D"),
             ("pcv-shufflenet_g8_w1", "pytorchcv's with 3 groups"),
+            ("pcv-dpn68b", "DPN-68"),
+            ("pcv-efficientnet_b0b", "torchvision's"),
+            ("pcv-mnasnet_a1", "timm's semnasnet_075"),
+            ("pcv-regnety002", "timm's"),
+            ("pcv-resnestabc14", "timm's"),
+            ("pcv-shufflenetv2*", "torchvision's"),
+            ("pcv-dla46c", "timm's"),
+            ("timm-cspdarknet53", "pytorchcv's Darknet-53; CSPResNeXt-50"),
+            ("timm-resnet50d", "timm's ECA-ResNet-50-D"),
+            ("timm-mobilenetv2_100", "torchvision's"),
+            ("timm-tf_mobilenetv3_small_075", "torchvision's"),
         )
+    }
+    | {
+        f"test_the_entries_of_a_big_network*?{file}?": "those of NASNet, and of VGG-16"
+        for file in (
+            "timm-pnasnet5large",
+            "pcv-incept*",
+            "timm-inception_v4",
+            "timm-legacy*",
+            "tv-[rv]*[dn]",
+        )
+    }
+    | {
+        "test_a_folded_network_takes*?repvgg_b1g4?": "A0",
+        "test_a_folded_network_takes*?mobileone_s0?": "S1",
     },
     "test_sizes": {
         "test_sizes?nfnet_f0?": "its block",
@@ -192,6 +219,18 @@ SLOW = {
         "test_sizes?pyramidnet110_a48_cifar?": "resnet20",
     },
     "test_blocks": {
+        "test_saved_and_loaded*_gate?": "the block without a gate",
+        "test_saved_and_loaded*_BN?": "the block without batch norm",
+        "test_saved_and_loaded*_SE?": "the block without squeeze-and-excitation",
+        "test_saved_and_loaded*_bias?": "the block without bias",
+        "test_every_weight_learns*_gate?": "the block without a gate",
+        "test_every_weight_learns*_BN?": "the block without batch norm",
+        "test_every_weight_learns*_SE?": "the block without squeeze-and-excitation",
+        "test_every_weight_learns*_bias?": "the block without bias",
+        "test_sizes_even_odd*_gate?": "the block without a gate",
+        "test_sizes_even_odd*_BN?": "the block without batch norm",
+        "test_sizes_even_odd*_SE?": "the block without squeeze-and-excitation",
+        "test_sizes_even_odd*_bias?": "the block without bias",
         "test_saved_and_loaded*_?2*": "the block at stride 1",
         "test_every_weight_learns*_?2*": "the block at stride 1",
         "test_mixed_precision?mixed_float16-[!abers]*": "blocks from a, b, e, r and s",
@@ -216,15 +255,13 @@ SLOW = {
         "test_trained_in_halves?mixed_bfloat16?": "float16",
         "test_trained_in_halves?pasted?": "the network in float16",
         "test_raw?[!o]*": "ONNX; a MobileNet in each format",
-        "test_a_member_of_each_family?[!m]*": "MobileNets, and SqueezeNet's photographs",
-        "test_a_member_of_each_family?mnas*": "MobileNets",
-        "test_a_member_of_each_family?mobilenet_v[124]*": "MobileNetV3",
-        "test_a_member_of_each_family?mobileone*": "MobileNetV3",
+        "test_a_member_of_each_family?*": "SqueezeNet's photographs; a run; a model of one's own",
         "test_the_fastest_is_recommended?mobilenet_v2*": "a network without a measurement",
         "test_photographs?savedmodel?": "LiteRT and ONNX",
         "test_int8*": "the refusals; LiteRT in float32",
     },
     "test_wheel": {
+        "test_is_what_runs?a_project*": "the checkout",
         "test_the_whole_way": "its commands are accepted, and the wheel's command runs",
         "test_a_notebook_runs*?[013]*": "one of them",
         "test_a_notebook_runs*?2[0-79]*": "one of them",
@@ -251,6 +288,7 @@ SLOW = {
         "test_every_check_passes*": "the block is written and found",
     },
     "test_guides": {
+        "test_code_runs?own_images?": "the guide of training; test_passport",
         "test_code_runs?export?": "test_export",
         "test_code_runs?weights?": "test_weights, test_train_weights",
         "test_code_runs?networks?": "test_architectures",
@@ -258,6 +296,8 @@ SLOW = {
         "test_code_runs?own_model?": "the other guides",
     },
     "test_recompute": {
+        "test_a_step_is_the_plain_block_s?letters3?": "at the defaults",
+        "test_norms?n1?": "the other norm",
         "test_fit": "a step is the plain block's",
         "test_a_step_is_the_plain_block_s?letters[12]?": "both at once, and neither",
         "test_two_devices_are_one": "a step on one",
@@ -276,6 +316,11 @@ SLOW = {
         "test_a_network_trains_to_the_same_weights": "a step of each kind of layer",
     },
     "test_claims": {
+        "test_the_bake_off_kept*": "the claims keep three seeds",
+        "test_kept_runs_are*?search?": "the other claims",
+        "test_kept_runs_are*?evolution?": "the other claims",
+        "test_equal_multiply_adds*?search?": "the other claims",
+        "test_equal_multiply_adds*?evolution?": "the other claims",
         "test_a_run_keeps_the_curves*": "the kept runs have them",
         "test_a_run_keeps_the_curves*?smoothing?": "those of a claim with auxiliary heads",
     },
@@ -313,6 +358,8 @@ SLOW = {
         "test_random_command_lines*-[1-5]?": "a seed of six",
     },
     "test_own_models": {
+        "test_a_model_at_hand_is_trained_in_place?softmax?": "one that ends in logits",
+        "test_a_function_of_a_file": "a file and what lies beside it",
         "test_a_saved_model_goes_on*": "a model at hand is trained in place",
         "test_layers_that_are_frozen*": "freezing by stages in test_finetune",
         "test_freeze_without_stages*": "freezing by stages in test_finetune",
@@ -320,6 +367,14 @@ SLOW = {
         "test_another_wiring*": "another network is refused",
     },
     "test_recipes": {
+        "test_every_recipe_takes_a_step?*_atto?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_femto?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_pico?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_nano?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_base?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_f1?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_mobile?": "the same recipe at another width",
+        "test_every_recipe_takes_a_step?*_glyphs?": "the same recipe at another width",
         "test_every_recipe_takes_a_step?*_[sml]?": "the same recipe at another width",
         "test_every_recipe_takes_a_step?*_small?": "the same recipe at another width",
         "test_every_recipe_takes_a_step?*_large?": "the same recipe at another width",
@@ -328,6 +383,10 @@ SLOW = {
     },
     "test_notebooks": {
         "test_a_run_with_faults*?an answer?": "a claim, a solution",
+    },
+    "test_evaluation": {
+        "test_architectures_become_fully*?[as]*": "ResNet and VGG",
+        "test_probabilities_are_averaged?1-crops:144?": "7 at a time",
     },
     "test_types": {
         "test_wrong_calls_are_found": "make lint checks the types of all that is called",
