@@ -10,6 +10,9 @@ from fnmatch import fnmatchcase
 # {file: {pattern of a test and its parameters: the part that stays in make test}}
 SLOW = {
     "test_from_model": {
+        "test_however_it_is_written?*nested*": "a model as it is; laid open in test_fold",
+        "test_a_load_whose*?softmax*": "logits",
+        "test_what_differs_is_named?[1-4]?": "the other differences",
         "test_as_by_the_table_of_names?inception_resnet_v2?": "the others",
         "test_as_by_the_table_of_names?densenet121?": "the others",
         "test_as_by_the_table_of_names?xception?": "a MobileNet",
@@ -26,6 +29,7 @@ SLOW = {
         "test_a_network_that_other_code_makes*": "the digest of the code alone",
     },
     "test_show": {
+        "test_texts_are_formatted*": "make lint formats the code that they are cut from",
         "test_a_text_is_the_block?options?*": "defaults of all blocks; an option in one file",
         "test_texts_in_one_file*?1?": "the same blocks in another order",
         "test_a_text_imports_keras_only": "texts run where the package is not imported",
@@ -328,6 +332,7 @@ SLOW = {
         "test_without_onednn_it_splits": "equals Keras and the definition",
     },
     "test_mirrored": {
+        "test_two_devices_are_one_where*": "synchronised batch norm; test_fused on one",
         "test_one_message*": "two devices are one",
         "test_a_large_mean*": "two devices are one",
     },
@@ -347,6 +352,7 @@ SLOW = {
         "test_keras_applications?DenseNet121*": "the others",
     },
     "test_command": {
+        "test_children_that_live_on*": "nothing but the answer appears, line by line",
         "test_nothing_but_the_answer_appears": "what is dropped, line by line",
         "test_training_begins_with_a_line*": "nothing but the answer appears",
         "test_nothing_else_appears_on_several_workers": "a run on one, and what is dropped",
@@ -387,6 +393,9 @@ SLOW = {
     "test_evaluation": {
         "test_architectures_become_fully*?[as]*": "ResNet and VGG",
         "test_probabilities_are_averaged?1-crops:144?": "7 at a time",
+    },
+    "test_draw": {
+        "test_a_node_for_each_call*?[g-z]*": "blocks from a to f",
     },
     "test_types": {
         "test_wrong_calls_are_found": "make lint checks the types of all that is called",
