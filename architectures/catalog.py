@@ -207,8 +207,8 @@ def check_call(top: Any, features: Any, name: Any, classes: Any, a: Any) -> None
 
 def choose(name: str, net: Net, given: dict[str, Any]) -> Net:
     """The row with a user's options in place of the paper's; the result is final."""
-    left = {k for k, v in given.items() if k in OPTIONS and (v is None or v is False)}
-    asked = {k: v for k, v in given.items() if k not in left}
+    left = {key for key in given.keys() & OPTIONS if given[key] is None or given[key] is False}
+    asked = {key: value for key, value in given.items() if key not in left}
     check_options(name, net, asked)
     change = net.variants.get(asked.pop("variant", None), {})
     style = net.styles.get(asked.pop("style", None), {})

@@ -79,12 +79,12 @@ def gates(b: int, survival: float | None = None, drop_path: float | None = None)
         require(
             drop_path is None, drop_path=drop_path, right=f"None, because survival={survival!r}"
         )
-        return iter([partial(stochastic_depth, survival=p) for p in survivals(b, survival)])
+        return iter([partial(stochastic_depth, survival=own) for own in survivals(b, survival)])
     if drop_path is None:
         return repeat(None)
     good = is_number(drop_path) and 0 <= drop_path < 1
     require(good, drop_path=drop_path, right="a probability in [0, 1)")
-    return iter([partial(dropped, survival=p) for p in survivals(b, 1 - drop_path)])
+    return iter([partial(dropped, survival=own) for own in survivals(b, 1 - drop_path)])
 
 
 def ratios(se: Ratio, stages: int) -> Iterator[int | None]:

@@ -72,9 +72,9 @@ def cifar(depth: int, f: int, bc: bool) -> Net:
 
 
 K48 = {"table": (IMAGENET[264], 48, 4, 2, "imagenet")}
-NETS = {f"densenet{d}": imagenet(IMAGENET[d]) for d in (121, 169, 201)}
+NETS = {f"densenet{depth}": imagenet(IMAGENET[depth]) for depth in (121, 169, 201)}
 NETS["densenet264"] = imagenet(IMAGENET[264], k48=K48)
 NETS["densenet232_k48"] = imagenet((6, 32, 48, 28), 48)
-NETS |= {f"densenet_cifar_L{d}_k{f}": cifar(d, f, False) for d, f in CIFAR}
-NETS |= {f"densenet_cifar_BC_L{d}_k{f}": cifar(d, f, True) for d, f in CIFAR_BC}
+NETS |= {f"densenet_cifar_L{depth}_k{f}": cifar(depth, f, False) for depth, f in CIFAR}
+NETS |= {f"densenet_cifar_BC_L{depth}_k{f}": cifar(depth, f, True) for depth, f in CIFAR_BC}
 ALIASES = {"densenet40": "densenet_cifar_L40_k12", "densenet100_bc": "densenet_cifar_BC_L100_k12"}

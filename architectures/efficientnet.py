@@ -73,10 +73,10 @@ def net(name: str) -> Net:
     width, depth, size, rate = SCALES[name]
     lite = name.startswith("lite")
 
-    def deep(b: int) -> int:
-        return b if lite and b == 1 else ceil(b * depth)
+    def deep(repeats: int) -> int:
+        return repeats if lite and repeats == 1 else ceil(repeats * depth)
 
-    table = tuple((r, k, rounded(f * width), deep(b), s) for r, k, f, b, s in TABLE)
+    table = tuple((r, k, rounded(f * width), deep(repeats), s) for r, k, f, repeats, s in TABLE)
     stem, last = (32, 1280) if lite else (rounded(32 * width), rounded(1280 * width))
     a, se = ("relu6", None) if lite else ("silu", 4)
     whole, head = (table, stem, last, a, se), partial(pooled, rate=rate)

@@ -56,7 +56,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, last: int, *, eps: float = 
 def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 1280) -> Net:
     """size: of the images in evaluation; rate: of the dropout before the logits."""
     stages = zip(STAGES, table, strict=False)  # S and B have no seventh
-    rows = tuple((fused, r, f, b, s) for (fused, r, s), (f, b) in stages)
+    rows = tuple((fused, r, f, depth, s) for (fused, r, s), (f, depth) in stages)
     whole, head = (rows, stem, last), partial(pooled, rate=rate)
     return Net(body, whole, (size, size, 3), options=OPTIONS, styles=STYLES, head=head)
 
@@ -64,7 +64,7 @@ def net(table: Sequence[Any], stem: int, size: int, rate: float, last: int = 128
 def scaled(table: Sequence[Any], width: float, depth: float,
            near: Callable[[float], int]) -> tuple[Any, ...]:  # fmt: skip
     """The channels times width, rounded to multiples of 8 by near, and the layers times depth."""
-    return tuple((near(f * width), ceil(b * depth)) for f, b in table)
+    return tuple((near(f * width), ceil(repeats * depth)) for f, repeats in table)
 
 
 def nearest(f: float) -> int:

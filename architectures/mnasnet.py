@@ -68,7 +68,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, *, eps: float = 1e-3, p: Pa
 
 def net(table: Sequence[Any], alpha: float = 1.0, stem: int = 32) -> Net:
     """alpha scales the channels, to multiples of 8."""
-    rows = [(r, k, rounded(f * alpha), b, s, se) for r, k, f, b, s, se in table]
+    rows = [(r, k, rounded(f * alpha), depth, s, se) for r, k, f, depth, s, se in table]
     whole, head = (tuple(rows), rounded(stem * alpha)), partial(pooled, rate=0.2)
     return Net(body, whole, options=OPTIONS, styles=STYLES, head=head)
 

@@ -42,7 +42,7 @@ NETS = {
     f"mobilenet_v1_{alpha}_{size}": Net(
         body, (V1, float(alpha)), (size, size, 3), options=OPTIONS, styles=STYLES
     )
-    for alpha, size in [(a, 224) for a in ("1.0", "0.75", "0.5", "0.25")]
+    for alpha, size in [(alpha, 224) for alpha in ("1.0", "0.75", "0.5", "0.25")]
     + [("1.0", size) for size in (192, 160, 128)]
 }
 ALIASES = {"mobilenet": "mobilenet_v1_1.0_224"}

@@ -46,10 +46,10 @@ def body(x: Tensor, table: Sequence[Any], alpha: float, *, eps: float = 1e-3,
     n = BN_TF | {"epsilon": eps}
     gate = gates(sum(row[2] for row in table), survival, drop_path)
     x = tap(conv(x, wide(32, alpha), k=3, s=2, p=p, n=n, a="relu6"), "stem")
-    for i, (t, c, repeats, s) in enumerate(table, 1):
+    for i, (r, f, repeats, s) in enumerate(table, 1):
         for j in range(1, repeats + 1):
-            letters = dict(r=t, p=p, n=n, gate=next(gate))
-            x = inverted_residual_block(x, wide(c, alpha), s if j == 1 else 1, **letters)
+            letters = dict(r=r, p=p, n=n, gate=next(gate))
+            x = inverted_residual_block(x, wide(f, alpha), s if j == 1 else 1, **letters)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return tap(conv(x, wide(1280, max(1, alpha)), k=1, n=n, a="relu6"), "last")

@@ -84,11 +84,11 @@ def staged(table: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Sequence[
 def net(table: Sequence[Any], last: int, alpha: float) -> Net:
     """alpha scales the channels, and each block's expanded width with those it reads."""
     stages: list[list[tuple[Any, ...]]] = []
-    c = now = 16
+    before = now = 16
     for _, j, (k, width, f, se, a, s) in staged(table):
         stages += [[]] if j == 1 else []
-        stages[-1].append((k, rounded(now * width / c), rounded(f * alpha), se, a, s))
-        c, now = f, rounded(f * alpha)
+        stages[-1].append((k, rounded(now * width / before), rounded(f * alpha), se, a, s))
+        before, now = f, rounded(f * alpha)
     whole = (tuple(map(tuple, stages)), rounded(6 * now))
     return Net(body, whole, options=OPTIONS, styles=STYLES, head=partial(head, f=last))
 

@@ -21,7 +21,7 @@ NAMED = {
 }
 
 
-def body(x: Tensor, table: Sequence[tuple[int, int, int]], stem: int, b: int, *,
+def body(x: Tensor, table: Sequence[tuple[int, int, int]], stem: int, c: int, *,
          eps: float = 1e-5) -> Tensor:  # fmt: skip
     """3x3/2 and 1x1/2 added -> four stages of blocks, the first of each with stride 2.
 
@@ -30,23 +30,23 @@ def body(x: Tensor, table: Sequence[tuple[int, int, int]], stem: int, b: int, *,
     Args:
         table: blocks, filters and blocks with squeeze-and-excitation of each stage.
         stem: filters of the first convolutions.
-        b: convolutions added in each half of a block.
+        c: convolutions added in each half of a block.
     """
     n = BN | {"epsilon": eps}
     x = tap(repvgg_block(x, stem, 2, n=n), "stem")
     for i, (depth, f, weighted) in enumerate(table, 1):
         for j in range(1, depth + 1):
             se = 16 if j > depth - weighted else None
-            x = mobileone_block(x, f, 2 if j == 1 else 1, b=b, n=n, se=se)
+            x = mobileone_block(x, f, 2 if j == 1 else 1, c=c, n=n, se=se)
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
 
 
-def net(alphas: Sequence[float], b: int, weighted: Sequence[int]) -> Net:
+def net(alphas: Sequence[float], c: int, weighted: Sequence[int]) -> Net:
     widths = [int(f * alpha) for f, alpha in zip(WIDTHS, alphas, strict=True)]
     table = tuple(zip(DEPTHS, widths, weighted, strict=True))
-    return Net(body, (table, min(64, widths[0]), b), options={"eps": 1e-5})
+    return Net(body, (table, min(64, widths[0]), c), options={"eps": 1e-5})
 
 
 NETS = {f"mobileone_{name}": net(*row) for name, row in NAMED.items()}

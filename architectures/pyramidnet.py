@@ -19,7 +19,7 @@ def widths(alpha: int, whole: Callable[[float], int] = round) -> tuple[tuple[int
     total = sum(BLOCKS)
     line = [whole(STEM + alpha * i / total) for i in range(1, total + 1)]
     ends = accumulate(BLOCKS)
-    return tuple(tuple(line[end - b : end]) for b, end in zip(BLOCKS, ends, strict=True))
+    return tuple(tuple(line[end - depth : end]) for depth, end in zip(BLOCKS, ends, strict=True))
 
 
 def body(x: Tensor, table: Sequence[Sequence[int]], *, eps: float = 1e-5,

@@ -52,7 +52,7 @@ def stages(w0: int, wa: float, wm: float, depth: int, width: int,
     powers = [round(log(u / w0, wm)) for u in linear]
     widths = [8 * round(w0 * wm**power / 8) for power in powers]
     groups = {w: min(width, w) for w in widths}
-    return tuple((widths.count(w), grouped(w, g, up), g) for w, g in groups.items())
+    return tuple((widths.count(w), grouped(w, own, up), own) for w, own in groups.items())
 
 
 def grouped(w: int, width: int, up: bool) -> int:
@@ -76,10 +76,10 @@ def body(x: Tensor, table: Sequence[tuple[int, int, int]], se: int | None, *, ep
         table: blocks, filters and width of a group of each stage.
         se: the ratio of squeeze-and-excitation; None for none.
     """
-    n, gate = BN | {"epsilon": eps}, gates(sum(b for b, _, _ in table), survival, drop_path)
+    n, gate = BN | {"epsilon": eps}, gates(sum(row[0] for row in table), survival, drop_path)
     x = tap(conv(x, 32, k=3, s=2, p=1, n=n), "stem")
-    for i, (b, f, width) in enumerate(table, 1):
-        for j in range(1, b + 1):
+    for i, (depth, f, width) in enumerate(table, 1):
+        for j in range(1, depth + 1):
             s = 2 if j == 1 else 1
             x = regnet_block(x, f, s, width=width, se=se, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")

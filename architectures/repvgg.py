@@ -34,8 +34,8 @@ def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, *,
     """
     n = BN | {"epsilon": eps}
     x = tap(repvgg_block(x, stem, 2, n=n), "stem")
-    for i, (b, f) in enumerate(table, 1):
-        for j in range(1, b + 1):
+    for i, (depth, f) in enumerate(table, 1):
+        for j in range(1, depth + 1):
             s = 2 if j == 1 else 1
             x = tap(repvgg_block(x, f, s, g=1 if j % 2 else g, n=n), f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")

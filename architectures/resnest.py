@@ -40,5 +40,8 @@ def body(x: Tensor, depths: Sequence[int], stem: int, *, pool: PoolPadding = 1, 
 
 
 OPTIONS = RESIDUAL | {"shortcut": "D", "pool": 1}
-NETS = {f"resnest{d}": Net(body, row, options=OPTIONS, styles=STYLES) for d, row in TABLE.items()}
+NETS = {
+    f"resnest{depth}": Net(body, row, options=OPTIONS, styles=STYLES)
+    for depth, row in TABLE.items()
+}
 ALIASES: dict[str, str] = {}

@@ -85,16 +85,14 @@ def cifar(depth: int, options: dict[str, Any], **variants: Any) -> Net:
 
 
 A, B, C = (variant(shortcut=way) for way in "ABC")
-DEEP = dict(stride_on_3x3=variant(stride_on="3x3"), conv_bias_keras=variant(bias=True))
-BOTTLENECK = RESIDUAL | {"stride_on": "1x1"}
+WAYS = dict(option_A=A, option_C=C)
+DEEP = WAYS | dict(stride_on_3x3=variant(stride_on="3x3"), conv_bias_keras=variant(bias=True))
+BOTTLENECK, SMALL = RESIDUAL | {"stride_on": "1x1"}, RESIDUAL | {"shortcut": "A"}
 NETS = {
-    **{f"resnet{d}": imagenet(d, RESIDUAL, option_A=A, option_C=C) for d in (18, 34)},
-    **{
-        f"resnet{d}": imagenet(d, BOTTLENECK, option_A=A, option_C=C, **DEEP)
-        for d in (50, 101, 152)
-    },
-    **{f"plain{d}": imagenet(d, COMMON) for d in (18, 34)},
-    **{f"resnet{d}_cifar": cifar(d, RESIDUAL | {"shortcut": "A"}, option_B=B) for d in CIFAR},
-    **{f"plain{d}_cifar": cifar(d, COMMON) for d in CIFAR[:-1]},
+    **{f"resnet{depth}": imagenet(depth, RESIDUAL, **WAYS) for depth in (18, 34)},
+    **{f"resnet{depth}": imagenet(depth, BOTTLENECK, **DEEP) for depth in (50, 101, 152)},
+    **{f"plain{depth}": imagenet(depth, COMMON) for depth in (18, 34)},
+    **{f"resnet{depth}_cifar": cifar(depth, SMALL, option_B=B) for depth in CIFAR},
+    **{f"plain{depth}_cifar": cifar(depth, COMMON) for depth in CIFAR[:-1]},
 }
 ALIASES = {name.removesuffix("_cifar"): name for name in NETS if name.endswith("_cifar")}

@@ -21,30 +21,30 @@ CIFAR = (
 )  # ResNeXt-29, section 5.3; 32x4d is pytorchcv's, not the paper's
 
 
-def block(x: Tensor, f: int, s: int, *, c: int, d: int, **letters: Any) -> Tensor:
-    """The ResNeXt block with c paths, d wide where the stage is 256 wide and in proportion."""
-    return resnext_bottleneck_block(x, f, s, c=c, width=d * f // 256, **letters)
+def block(x: Tensor, f: int, s: int, *, c: int, width: int, **letters: Any) -> Tensor:
+    """The ResNeXt block with c paths, width wide where the stage is 256 wide and in proportion."""
+    return resnext_bottleneck_block(x, f, s, c=c, width=width * f // 256, **letters)
 
 
 OPTIONS = dict(eps=1e-5, shortcut="B", se=None, survival=None, drop_path=None)
 
 
-def imagenet(depth: int, c: int, d: int, **options: Any) -> Net:
+def imagenet(depth: int, c: int, width: int, **options: Any) -> Net:
     """ResNet's stages with the stride in the 3x3, as in the authors' Torch code."""
-    table = (partial(block, c=c, d=d), 256, DEPTHS[depth], resnet.IMAGENET_STEM)
+    table = (partial(block, c=c, width=width), 256, DEPTHS[depth], resnet.IMAGENET_STEM)
     return Net(resnet.body, table, options=OPTIONS | options, styles=resnet.STYLES)
 
 
-def cifar(c: int, d: int) -> Net:
+def cifar(c: int, width: int) -> Net:
     """Three stages of three blocks for 32 x 32, from 64 filters."""
-    table = (partial(block, c=c, d=d), 256, (3, 3, 3), (3, 1, 64))
+    table = (partial(block, c=c, width=width), 256, (3, 3, 3), (3, 1, 64))
     return Net(resnet.body, table, (32, 32, 3), 10, OPTIONS, styles=resnet.STYLES)
 
 
 NETS = {
-    f"resnext{depth}_{c}x{d}d": imagenet(depth, c, d)
+    f"resnext{depth}_{c}x{width}d": imagenet(depth, c, width)
     for depth, sweep in IMAGENET.items()
-    for c, d in sweep
+    for c, width in sweep
 }
-NETS |= {f"resnext29_{c}x{d}d_cifar": cifar(c, d) for c, d in CIFAR}
+NETS |= {f"resnext29_{c}x{width}d_cifar": cifar(c, width) for c, width in CIFAR}
 ALIASES = {"resnext50": "resnext50_32x4d", "resnext101": "resnext101_32x4d"}

@@ -45,17 +45,17 @@ def bam_block(x: Map, *, r: Whole = 16, d: Whole = 4, n: Norm = BN,
         form: 'sum' is the paper's; 'product' is the authors' code, which multiplies the two and has
             n after every layer of each except the last.
     """
-    c, product = x.shape[-1], form == "product"
-    require(r <= c, r=r, right=f"a reduction from 1 to C={c}")
+    channels, product = x.shape[-1], form == "product"
+    require(r <= channels, r=r, right=f"a reduction from 1 to C={channels}")
     inner, last = (n, None) if product else (None, n)
-    m = act(norm(dense(gavgpool(x), c // r, a=None), inner), "relu")
-    channels = norm(dense(m, c, a=None), last)
-    m = conv(x, c // r, k=1, n=inner, bias=True)
+    m = act(norm(dense(gavgpool(x), channels // r, a=None), inner), "relu")
+    by_channel = norm(dense(m, channels, a=None), last)
+    m = conv(x, channels // r, k=1, n=inner, bias=True)
     for _ in range(2):
-        m = conv(m, c // r, k=3, d=d, n=inner, bias=True)
-    places = conv(m, 1, k=1, n=last, a=None, bias=True)
+        m = conv(m, channels // r, k=3, d=d, n=inner, bias=True)
+    by_place = conv(m, 1, k=1, n=last, a=None, bias=True)
     both = layers.multiply if product else layers.add
-    m = act(both([places, channels]), "sigmoid")
+    m = act(both([by_place, by_channel]), "sigmoid")
     return layers.add([x, layers.multiply([x, m])])
 
 
@@ -70,10 +70,10 @@ def cbam_block(x: Map, *, r: Whole = 16, k: Whole = 7, n: Norm = BN) -> Tensor:
     Args:
         n: after the kxk, as in the authors' code; the paper's equation has None.
     """
-    c = x.shape[-1]
-    require(r <= c, r=r, right=f"a reduction from 1 to C={c}")
+    channels = x.shape[-1]
+    require(r <= channels, r=r, right=f"a reduction from 1 to C={channels}")
     m = ops.stack([gavgpool(x), ops.max(x, (1, 2))], 1)
-    m = ops.sum(dense(dense(m, c // r), c, a=None), 1)
+    m = ops.sum(dense(dense(m, channels // r), channels, a=None), 1)
     x = layers.multiply([x, act(m, "sigmoid")])
     m = layers.concatenate([ops.max(x, -1, keepdims=True), ops.mean(x, -1, keepdims=True)])
     return layers.multiply([x, conv(m, 1, k=k, n=n, a="sigmoid")])
@@ -86,12 +86,12 @@ def global_context_block(x: Map, *, r: Whole = 16, n: Norm = LN) -> Tensor:
     x (N, H, W, C) -> the same shape; r is a reduction.  The GC block of GCNet, arXiv:1904.11492.
     The authors' code has a bias before the softmax, which cancels it.
     """
-    c = x.shape[-1]
-    require(r <= c, r=r, right=f"a reduction from 1 to C={c}")
+    channels = x.shape[-1]
+    require(r <= channels, r=r, right=f"a reduction from 1 to C={channels}")
     m = layers.Softmax((1, 2))(conv(x, 1, k=1, a=None, bias=False))
     m = ops.sum(layers.multiply([x, m]), (1, 2))
-    m = act(norm(dense(m, c // r, a=None), n), "relu")
-    return layers.add([x, dense(m, c, a=None)])
+    m = act(norm(dense(m, channels // r, a=None), n), "relu")
+    return layers.add([x, dense(m, channels, a=None)])
 
 
 @checked
@@ -102,11 +102,12 @@ def coordinate_block(x: Map, *, r: Whole = 32, n: Norm = BN) -> Tensor:
     channels.  Coordinate attention, arXiv:2103.02907; hard swish after the shared 1x1, as in
     the authors' code.
     """
-    _, h, w, c = x.shape
-    require(None not in (h, w), x=(h, w, c), right="of known rows and columns")
+    _, h, w, channels = x.shape
+    require(None not in (h, w), x=(h, w, channels), right="of known rows and columns")
     rows, columns = ops.mean(x, 2, keepdims=True), ops.mean(x, 1, keepdims=True)
     m = layers.concatenate([rows, layers.Permute((2, 1, 3))(columns)], 1)
-    m = conv(m, max(8, c // r), k=1, n=n, a="hard_silu")
+    m = conv(m, max(8, channels // r), k=1, n=n, a="hard_silu")
     rows, columns = m[:, :h], layers.Permute((2, 1, 3))(m[:, h:])
-    rows, columns = (conv(m, c, k=1, a="sigmoid") for m in (rows, columns))
+    rows = conv(rows, channels, k=1, a="sigmoid")
+    columns = conv(columns, channels, k=1, a="sigmoid")
     return layers.multiply([x, rows, columns])

@@ -29,8 +29,8 @@ class BlurPool2D(layers.Layer):
         k = self.kernel_size[0]
         row = [1.0]
         for _ in range(k - 1):  # binomial coefficients, halved at each step
-            row = [(a + b) / 2 for a, b in zip([0.0, *row], [*row, 0.0], strict=True)]
-        kernel = ops.convert_to_tensor([[[[a * b]] for a in row] for b in row], x.dtype)
+            row = [(i + j) / 2 for i, j in zip([0.0, *row], [*row, 0.0], strict=True)]
+        kernel = ops.convert_to_tensor([[[[i * j]] for i in row] for j in row], x.dtype)
         kernel = ops.broadcast_to(kernel, (k, k, x.shape[-1], 1))
         sides = ((k - 1) // 2, k // 2)
         x = ops.pad(x, ((0, 0), sides, sides, (0, 0)), "reflect") if k > 1 else x
@@ -38,16 +38,16 @@ class BlurPool2D(layers.Layer):
 
     def macs(self, input_shape: Any, output_shape: Any) -> int:
         """Multiply-adds for one image: the filter at each output position of each channel."""
-        _, h, w, c = output_shape
-        return h * w * c * self.kernel_size[0] ** 2
+        _, h, w, channels = output_shape
+        return h * w * channels * self.kernel_size[0] ** 2
 
     def compute_output_shape(self, shape: Any) -> Any:
         require(
-            all(n is None or n > self.kernel_size[0] // 2 for n in shape[1:3]),
+            all(size is None or size > self.kernel_size[0] // 2 for size in shape[1:3]),
             shape=tuple(shape),
             right="higher and wider than half of k, because the border is mirrored",
         )
-        sizes = [n and -(-n // s) for n, s in zip(shape[1:3], self.strides, strict=True)]
+        sizes = [i and -(-i // s) for i, s in zip(shape[1:3], self.strides, strict=True)]
         return (shape[0], *sizes, shape[3])
 
     def get_config(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def blurpool(x: Map, *, s: Pair = 2, k: Whole = 3) -> Tensor:
     x (N, H, W, C) -> (N, H/s, W/s, C), with the border mirrored.  BlurPool, Making Convolutional
     Networks Shift-Invariant Again, arXiv:1904.11486, section 3.2: k=2 is Rect-2, 3 Tri-3, 5 Bin-5.
     """
-    small = [n for n in x.shape[1:3] if n is not None and n <= k // 2]
+    small = [size for size in x.shape[1:3] if size is not None and size <= k // 2]
     require(not small, x=tuple(x.shape), right=f"of more than {k // 2} pixels: edges are mirrored")
     return BlurPool2D(k, s)(x)
 

@@ -59,9 +59,9 @@ class GlobalResponseNorm(layers.Layer):
     def call(self, x: Any) -> Any:
         squares = ops.sum(ops.square(ops.cast(x, "float32")), axis=(1, 2), keepdims=True)
         # The root of 0 has no gradient.
-        g = ops.cast(ops.sqrt(ops.maximum(squares, 1e-24)), x.dtype)
-        g = g / (ops.mean(g, axis=-1, keepdims=True) + self.epsilon)
-        return x + self.gamma * x * g + self.beta
+        lengths = ops.cast(ops.sqrt(ops.maximum(squares, 1e-24)), x.dtype)
+        lengths = lengths / (ops.mean(lengths, axis=-1, keepdims=True) + self.epsilon)
+        return x + self.gamma * x * lengths + self.beta
 
     def compute_output_shape(self, shape: Any) -> Any:
         return shape

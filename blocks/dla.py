@@ -46,12 +46,13 @@ def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
         seen: more maps of x's size.
         shortcut: x, which has f channels, is added before the relu.
     """
-    c = x.shape[-1]
+    channels = x.shape[-1]
     sizes = [tuple(m.shape) for m in seen]
     require(
         all(size[1:3] == x.shape[1:3] for size in sizes), seen=sizes, right="maps of the size of x"
     )
-    require(not shortcut or c == f, f=f, right=f"C={c}, the channels of x, which is added")
+    right = f"C={channels}, the channels of x, which is added"
+    require(not shortcut or channels == f, f=f, right=right)
     m = layers.concatenate([x, *seen])
     m = conv(m, f, k=1, n=n, a=None)
     return act(layers.add([m, x]) if shortcut else m, "relu")

@@ -18,10 +18,10 @@ def pconv(x: Map, *, part: Whole = 4) -> Tensor:
     Args:
         part: one channel in so many is convolved.
     """
-    c = x.shape[-1]
-    require(1 < part <= c, part=part, right=f"from 2 to C={c}, the channels of x")
-    m, rest = ops.split(x, [c // part], axis=-1)
-    m = conv(m, c // part, k=3, a=None, bias=False)
+    channels = x.shape[-1]
+    require(1 < part <= channels, part=part, right=f"from 2 to C={channels}, the channels of x")
+    m, rest = ops.split(x, [channels // part], axis=-1)
+    m = conv(m, channels // part, k=3, a=None, bias=False)
     return layers.concatenate([m, rest])
 
 

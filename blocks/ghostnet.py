@@ -42,8 +42,8 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     require(k % 2 == 1, k=k, right="odd, because the padding keeps the size")
-    c = x.shape[-1]
-    width = width or r * c
+    channels = x.shape[-1]
+    width = width or r * channels
     require(f % 2 == 0, f=f, right="even, because half of the channels are ghosts")
     require(width % 2 == 0, width=width, right="even, because half of the channels are ghosts")
 
@@ -54,7 +54,7 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
         return ghost_module(m, f, n=n, a=None)
 
     m = (gate or run)(x, branch)
-    if s != 1 or c != f:
+    if s != 1 or channels != f:
         x = conv(dwconv(x, k, s, k // 2, n=n, a=None), f, k=1, n=n, a=None)
     return layers.add([x, m])
 

@@ -94,11 +94,11 @@ def naive_inception_module(x: Map, f: Whole = 32) -> Tensor:
 
     x (N, H, W, C) -> (N, H, W, 3f + C).  GoogLeNet, arXiv:1409.4842, Figure 2a.
     """
-    a = conv(x, f, k=1)
-    b = conv(x, f, k=3)
-    c = conv(x, f, k=5)
-    d = maxpool(x, k=3, s=1)
-    return layers.concatenate([a, b, c, d])
+    one = conv(x, f, k=1)
+    three = conv(x, f, k=3)
+    five = conv(x, f, k=5)
+    pooled = maxpool(x, k=3, s=1)
+    return layers.concatenate([one, three, five, pooled])
 
 
 @checked
@@ -119,11 +119,11 @@ def inception_module(x: Map, f: Whole | Row = 32, r: Whole = 4, *, n: Norm = Non
     require(is_row(f) or is_whole(f, r), r=r, right=f"a reduction from 1 to f={f}")
     f1, r3, f3, r5, f5, fp = f if isinstance(f, (tuple, list)) else (f, f // 3, f, f // r, f, f)
     gate = gate or run
-    a = gate(x, lambda x: conv(x, f1, k=1, n=n))
-    b = gate(x, lambda x: conv(conv(x, r3, k=1, n=n), f3, k=3, n=n))
-    c = gate(x, lambda x: conv(conv(x, r5, k=1, n=n), f5, k=k, n=n))
-    d = gate(x, lambda x: conv(maxpool(x, k=3, s=1), fp, k=1, n=n))
-    x = layers.concatenate([a, b, c, d])
+    one = gate(x, lambda x: conv(x, f1, k=1, n=n))
+    three = gate(x, lambda x: conv(conv(x, r3, k=1, n=n), f3, k=3, n=n))
+    five = gate(x, lambda x: conv(conv(x, r5, k=1, n=n), f5, k=k, n=n))
+    pooled = gate(x, lambda x: conv(maxpool(x, k=3, s=1), fp, k=1, n=n))
+    x = layers.concatenate([one, three, five, pooled])
     require(se is None or se <= x.shape[-1], se=se, right=f"None or from 1 to {x.shape[-1]}")
     return x if se is None else se_block(x, r=se)
 

@@ -19,10 +19,11 @@ def inception_dwconv(x: Map, *, k: Whole = 11, part: Whole = 8) -> Tensor:
     Args:
         part: one channel in so many goes through each of the three.
     """
-    c = x.shape[-1]
-    require(4 <= part <= c, part=part, right=f"from 4 to C={c}: three parts are convolved")
-    f = c // part
-    rest, m1, m2, m3 = ops.split(x, [c - 3 * f, c - 2 * f, c - f], axis=-1)
+    channels = x.shape[-1]
+    right = f"from 4 to C={channels}: three parts are convolved"
+    require(4 <= part <= channels, part=part, right=right)
+    f = channels // part
+    rest, m1, m2, m3 = ops.split(x, [channels - 3 * f, channels - 2 * f, channels - f], axis=-1)
     m1 = dwconv(m1, k=3, a=None)
     m2 = dwconv(m2, k=(1, k), a=None)
     m3 = dwconv(m3, k=(k, 1), a=None)

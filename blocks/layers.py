@@ -79,10 +79,10 @@ def keywords(kind: type[layers.Layer]) -> set[str]:
     return {*own, "name", "dtype", "trainable"} - {"self", "kwargs"}
 
 
-def divide(n: Norm, c: int) -> bool:
-    """Whether the groups of n, if it has them, divide c channels; -1 is one for each channel."""
+def divide(n: Norm, channels: int) -> bool:
+    """Whether the groups of n, if it has them, divide the channels; -1 is one for each channel."""
     groups = 1 if n is None else n.get("groups", 1)
-    return is_whole(groups, -1) and groups != 0 and c % groups == 0
+    return is_whole(groups, -1) and groups != 0 and channels % groups == 0
 
 
 @checked
@@ -239,7 +239,7 @@ def least(k: Pair, s: Pair, p: PoolPadding, d: Pair = 1) -> Any:
 
 def holds(x: Tensor, k: Pair, s: Pair, p: PoolPadding, *, d: Pair = 1) -> bool:
     """Whether x has room for one window, as far as its sizes are known."""
-    return all(n is None or n >= i for n, i in zip(x.shape[1:3], least(k, s, p, d), strict=True))
+    return all(i is None or i >= j for i, j in zip(x.shape[1:3], least(k, s, p, d), strict=True))
 
 
 def fits(k: Pair, p: PoolPadding) -> bool:

@@ -77,9 +77,9 @@ class Subsample(layers.Layer):
         return total * self.coefficient + self.bias
 
     def compute_output_shape(self, shape: Any) -> Any:
-        n, h, w, c = shape
+        batch, h, w, channels = shape
         k = self.pool_size[0]
-        return (n, h and h // k, w and w // k, c)
+        return (batch, h and h // k, w and w // k, channels)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "k": self.pool_size[0]}
@@ -118,17 +118,17 @@ def subsample(x: Map, *, k: Whole = 2, a: Act = squash) -> Tensor:
     return act(Subsample(k)(x), a)
 
 
-def are_rows(table: Any, c: int) -> bool:
-    """Whether each row of a table lists some of c maps."""
+def are_rows(table: Any, channels: int) -> bool:
+    """Whether each row of a table lists some of so many channels."""
     good = isinstance(table, (tuple, list)) and len(table) > 0
-    return good and all(is_row(row, 0) and max(row) < c for row in table)
+    return good and all(is_row(row, 0) and max(row) < channels for row in table)
 
 
 def are_codes(codes: Any) -> bool:
     """Whether each code is as many numbers."""
     good = isinstance(codes, (tuple, list)) and len(codes) > 0
     good = good and all(isinstance(code, (tuple, list)) and len(code) > 0 for code in codes)
-    return good and all(len(c) == len(codes[0]) and all(map(is_number, c)) for c in codes)
+    return good and all(len(code) == len(codes[0]) and all(map(is_number, code)) for code in codes)
 
 
 @checked

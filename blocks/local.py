@@ -21,7 +21,7 @@ class Unshared(layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def require_room(self, shape: Any) -> None:
-        k, good = self.kernel_size, all(n is None or n >= self.kernel_size for n in shape[1:3])
+        k, good = self.kernel_size, all(i is None or i >= self.kernel_size for i in shape[1:3])
         require(good, x=tuple(shape), right=f"of at least {(k, k)} pixels")
 
     def add_kernels(self, rows: int, cols: int, channels: int) -> None:
@@ -47,7 +47,7 @@ class Unshared(layers.Layer):
         return output_shape[1] * output_shape[2] * self.kernel.shape[2] * self.kernel.shape[3]
 
     def compute_output_shape(self, shape: Any) -> Any:
-        sizes = [n and (n - self.kernel_size) // self.strides + 1 for n in shape[1:3]]
+        sizes = [i and (i - self.kernel_size) // self.strides + 1 for i in shape[1:3]]
         return (shape[0], *sizes, self.filters)
 
     def get_config(self) -> dict[str, Any]:

@@ -24,10 +24,10 @@ class LocalResponseNorm(layers.Layer):
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
     def call(self, x: Any) -> Any:
-        c, r = x.shape[-1], self.size // 2
+        channels, reach = x.shape[-1], self.size // 2
         wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))  # float16 overflows
-        squares = ops.pad(ops.square(wide), [(0, 0)] * 3 + [(r, r)])
-        total = sum(squares[..., i : i + c] for i in range(self.size))
+        squares = ops.pad(ops.square(wide), [(0, 0)] * 3 + [(reach, reach)])
+        total = sum(squares[..., i : i + channels] for i in range(self.size))
         return ops.cast(wide / ops.power(self.bias + self.alpha * total, self.beta), x.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -50,13 +50,13 @@ def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole 
             that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
-    c = x.shape[-1]
-    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
+    channels = x.shape[-1]
+    require(se is None or se <= channels, se=se, right=f"None or a ratio from 1 to C={channels}")
 
     def branch(x):
-        m = conv(x, r * c if r > 1 else f, k=k, s=s, p=p, n=n, a=a)
-        m = squeeze_excite(m, c // se, a) if se else m
+        m = conv(x, r * channels if r > 1 else f, k=k, s=s, p=p, n=n, a=a)
+        m = squeeze_excite(m, channels // se, a) if se else m
         return conv(m, f, k=1, n=n, a=None) if r > 1 else m
 
-    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
-    return layers.add([x, m]) if s == 1 and c == f else m
+    m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and channels == f else m

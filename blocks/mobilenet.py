@@ -59,17 +59,17 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: W
             that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
-    c = x.shape[-1]
-    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
+    channels = x.shape[-1]
+    require(se is None or se <= channels, se=se, right=f"None or a ratio from 1 to C={channels}")
 
     def branch(x):
-        m = conv(x, r * c, k=1, n=n, a=a) if r > 1 else x
+        m = conv(x, r * channels, k=1, n=n, a=a) if r > 1 else x
         m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
-        m = squeeze_excite(m, c // se, a) if se else m
+        m = squeeze_excite(m, channels // se, a) if se else m
         return conv(m, f, k=1, n=n, a=None)
 
-    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
-    return layers.add([x, m]) if s == 1 and c == f else m
+    m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and channels == f else m
 
 
 def keeps(p: Padding, k: int) -> bool:
@@ -102,14 +102,14 @@ def mobilenet_v3_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Wh
             that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
-    c = x.shape[-1]
-    width = width or r * c
+    channels = x.shape[-1]
+    width = width or r * channels
 
     def branch(x):
-        m = conv(x, width, k=1, n=n, a=a) if width != c else x
+        m = conv(x, width, k=1, n=n, a=a) if width != channels else x
         m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
         m = squeeze_excite(m, rounded(width / se), weigh="hard_sigmoid") if se else m
         return conv(m, f, k=1, n=n, a=None)
 
-    m = branch(x) if gate is None or s != 1 or c != f else gate(x, branch)
-    return layers.add([x, m]) if s == 1 and c == f else m
+    m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)
+    return layers.add([x, m]) if s == 1 and channels == f else m

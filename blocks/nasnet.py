@@ -111,16 +111,12 @@ def normal_cell(x1: Map, x2: Map, f: Whole = 32) -> Tensor:
     require(x1.shape[-1] == f, f=f, right=f"{x1.shape[-1]}, the channels of x1, which is added")
     require(x2.shape[-1] == f, f=f, right=f"{x2.shape[-1]}, the channels of x2, which is added")
     require(follows(x2, x1), x1=tuple(x1.shape), right=f"of the size of x2, {tuple(x2.shape)}")
-    a1 = sepconv(x1, f, k=3)
-    a2 = sepconv(x1, f, k=5)
-    a = layers.add([a1, a2])
-    b = layers.add([avgpool(x1, k=3, s=1), avgpool(x1, k=3, s=1)])
-    c = layers.add([x1, avgpool(x2, k=3, s=1)])
-    d1 = sepconv(x2, f, k=5)
-    d2 = sepconv(x1, f, k=3)
-    d = layers.add([d1, d2])
-    e = layers.add([x2, sepconv(x2, f, k=3)])
-    return layers.concatenate([a, b, c, d, e])
+    sep3_sep5 = layers.add([sepconv(x1, f, k=3), sepconv(x1, f, k=5)])
+    mean_mean = layers.add([avgpool(x1, k=3, s=1), avgpool(x1, k=3, s=1)])
+    x1_mean = layers.add([x1, avgpool(x2, k=3, s=1)])
+    sep5_sep3 = layers.add([sepconv(x2, f, k=5), sepconv(x1, f, k=3)])
+    x2_sep3 = layers.add([x2, sepconv(x2, f, k=3)])
+    return layers.concatenate([sep3_sep5, mean_mean, x1_mean, sep5_sep3, x2_sep3])
 
 
 def relu_conv(x: Tensor, f: int, *, k: Pair = 1, s: Pair = 1, n: Norm = BN_TF) -> Tensor:
@@ -162,9 +158,10 @@ class SamePadding(layers.Layer):
         return x[:, top:, left:]
 
     def compute_output_shape(self, shape: Any) -> Any:
-        n, *sizes, c = shape
+        batch, *sizes, channels = shape
         more = (1 if is_even(size) else 2 for size in sizes)
-        return (n, *(size and size + i for size, i in zip(sizes, more, strict=True)), c)
+        sizes = [size and size + i for size, i in zip(sizes, more, strict=True)]
+        return (batch, *sizes, channels)
 
 
 @checked

@@ -23,8 +23,9 @@ def pyramid_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: N
             -> n.
         gate: gate(x, branch) is what is added, such as drop_path.
     """
-    c = x.shape[-1]
-    require(c <= f, f=f, right=f"at least C={c}: the shortcut can only add channels, as zeros")
+    channels = x.shape[-1]
+    right = f"at least C={channels}: the shortcut can only add channels, as zeros"
+    require(channels <= f, f=f, right=right)
     require(r is None or r <= f, r=r, right=f"None or a reduction from 1 to f={f}")
 
     def branch(x):

@@ -31,14 +31,14 @@ def regnet_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole = 16, se: Whole 
         se: squeeze-and-excitation after the 3x3, C/se wide, C of x; 4 in RegNetY.
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
-    c = x.shape[-1]
+    channels = x.shape[-1]
     require(f % width == 0, width=width, right=f"a divisor of f={f}, which is split into groups")
-    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
+    require(se is None or se <= channels, se=se, right=f"None or a ratio from 1 to C={channels}")
 
     def branch(x):
         return grouped_bottleneck(x, f, s, inner=f, width=width, se=se, n=n, a="relu")
 
-    skip = x if s == 1 and c == f else conv(x, f, k=1, s=s, n=n, a=None)
+    skip = x if s == 1 and channels == f else conv(x, f, k=1, s=s, n=n, a=None)
     return act(layers.add([skip, (gate or run)(x, branch)]), "relu")
 
 
@@ -59,13 +59,13 @@ def regnetz_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, width: Whole =
         gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
             that adds nothing has no gate.
     """
-    c = x.shape[-1]
+    channels = x.shape[-1]
     require(r * f % width == 0, width=width, right=f"a divisor of {r * f}, r times f={f}")
-    require(se is None or se <= c, se=se, right=f"None or a ratio from 1 to C={c}")
+    require(se is None or se <= channels, se=se, right=f"None or a ratio from 1 to C={channels}")
 
     def branch(x):
         return grouped_bottleneck(x, f, s, inner=r * f, width=width, se=se, n=n, a=a)
 
-    adds = s == 1 and c == f
+    adds = s == 1 and channels == f
     m = gate(x, branch) if gate and adds else branch(x)
     return layers.add([x, m]) if adds else m

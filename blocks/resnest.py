@@ -24,12 +24,13 @@ def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4,
         radix: splits, each of f channels.
         least: the least width of C radix/r, which is a multiple of 8.
     """
-    c = x.shape[-1]
-    require(radix > 1 and c % radix == 0, radix=radix, right=f"a divisor of C={c}, at least 2")
+    channels = x.shape[-1]
+    good = radix > 1 and channels % radix == 0
+    require(good, radix=radix, right=f"a divisor of C={channels}, at least 2")
     x = conv(x, radix * f, k=3, s=s, p=1, g=radix, n=n)
     splits = ops.split(x, radix, -1)
     m = gavgpool(layers.add(splits))
-    m = dense(m, max(rounded(c * radix / r), least), a=None, bias=n is None)
+    m = dense(m, max(rounded(channels * radix / r), least), a=None, bias=n is None)
     m = dense(act(norm(m, n), "relu"), radix * f, a=None)
     shares = layers.Softmax(1)(layers.Reshape((radix, f))(m))
     return layers.add([layers.multiply([split, shares[:, i]]) for i, split in enumerate(splits)])

@@ -56,10 +56,10 @@ def shortcut_path(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN, shortcut: Shor
         bias: of the projection, by default only without n.
     """
     if shortcut == "A":
-        c = x.shape[-1]
-        require(c <= f, f=f, right=f"at least C={c} for shortcut 'A'")
+        channels = x.shape[-1]
+        require(channels <= f, f=f, right=f"at least C={channels} for shortcut 'A'")
         x = avgpool(x, k=1, s=s, p="valid") if s != 1 else x
-        return ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - c)]) if c != f else x
+        return ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, f - channels)]) if channels != f else x
     if shortcut == "D" and s != 1:
         return conv(avgpool(x, k=s, s=s), f, k=1, n=n, a=None, bias=bias)
     if shortcut == "C" or s != 1 or x.shape[-1] != f:

@@ -26,9 +26,9 @@ class ChannelShuffle(layers.Layer):
         self.groups = groups
 
     def call(self, x: Any) -> Any:
-        n, h, w, c = ops.shape(x)
-        x = ops.reshape(x, (n, h, w, self.groups, c // self.groups))
-        return ops.reshape(ops.transpose(x, (0, 1, 2, 4, 3)), (n, h, w, c))
+        batch, h, w, channels = ops.shape(x)
+        x = ops.reshape(x, (batch, h, w, self.groups, channels // self.groups))
+        return ops.reshape(ops.transpose(x, (0, 1, 2, 4, 3)), (batch, h, w, channels))
 
     def compute_output_shape(self, shape: Any) -> Any:
         require(
@@ -64,8 +64,9 @@ def shufflenet_unit(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 3, r: Whole = 4
         first_g: groups of the first 1x1 (1 in the first unit of stage 2, section 3.2).
         order: 'branch first' concatenates as pytorchcv does.
     """
-    c = x.shape[-1]
-    require(c == f if s == 1 else c < f, f=f, right=f"C={c} if s=1, else more than C={c}")
+    channels = x.shape[-1]
+    good = channels == f if s == 1 else channels < f
+    require(good, f=f, right=f"C={channels} if s=1, else more than C={channels}")
     require(f // r % g == 0 < f // r, r=r, right=f"a reduction of f={f} to a multiple of g={g}")
     m = conv(x, f // r, k=1, g=g if first_g is None else first_g, n=n)
     m = channel_shuffle(m, g=g)

@@ -15,9 +15,9 @@ def shufflenet_v2_unit(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN) -> Tensor
     x (N, H, W, C) -> (N, H/s, W/s, f), C = f where s = 1.  ShuffleNet V2, arXiv:1807.11164, Figure
     3c; with s=2, Figure 3d: both paths read all of x, the second by 3x3/2 depthwise -> 1x1 f/2.
     """
-    c = x.shape[-1]
+    channels = x.shape[-1]
     require(f % 2 == 0, f=f, right="even, because each path makes half of it")
-    require(s != 1 or c == f, f=f, right=f"C={c}, the channels of x, if s=1")
+    require(s != 1 or channels == f, f=f, right=f"C={channels}, the channels of x, if s=1")
     if s == 1:
         kept, m = ops.split(x, 2, axis=-1)
     else:

@@ -45,8 +45,8 @@ class StandardizedConv2D(GroupedConv2D):
         w = w - ops.mean(w, (0, 1, 2), keepdims=True)
         w = w / ops.sqrt(ops.mean(ops.square(w), (0, 1, 2), keepdims=True) + self.epsilon)
         if self.gain is not None:
-            h, v, c, _ = kernel.shape
-            w = w * (ops.cast(self.gain, w.dtype) * (h * v * c) ** -0.5)
+            rows, columns, channels, _ = kernel.shape
+            w = w * (ops.cast(self.gain, w.dtype) * (rows * columns * channels) ** -0.5)
         return ops.cast(w, short)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:

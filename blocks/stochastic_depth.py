@@ -59,13 +59,13 @@ class StochasticDepth(layers.Wrapper):
 
     def shape_of_zeros(self, x: Any) -> Any:
         """The shape of branch(x), as far as that of x determines it; else None."""
-        _, *sizes, c = self.compute_output_shape(x.shape)
+        _, *sizes, channels = self.compute_output_shape(x.shape)
         if None in sizes:
             odd = (*x.shape[:1], 97, 101, *x.shape[3:])
             if self.compute_output_shape(odd)[1:3] != odd[1:3]:
                 return None
             sizes = ops.shape(x)[1:3]
-        return (ops.shape(x)[0], *sizes, c)
+        return (ops.shape(x)[0], *sizes, channels)
 
     def compute_output_shape(self, shape: Any) -> Any:
         return self.branch.compute_output_shape(shape)

@@ -34,9 +34,10 @@ def osa_block(x: Map, f: Whole, *, width: Whole = 128, b: Whole = 5, n: Norm = B
         ese: ese_block at the end, as in VoVNetV2 (arXiv:1911.06667).
         identity: adds x, as in VoVNetV2; C must be f.
     """
-    c = x.shape[-1]
-    require(not identity or c == f, f=f, right=f"C={c}, the channels of x, which is added")
-    m = conv(x, width, k=1, n=n) if separable and c != width else x
+    channels = x.shape[-1]
+    right = f"C={channels}, the channels of x, which is added"
+    require(not identity or channels == f, f=f, right=right)
+    m = conv(x, width, k=1, n=n) if separable and channels != width else x
     made = [x]
     for _ in range(b):
         m = (sepconv if separable else conv)(m, width, k=3, n=n)

@@ -57,11 +57,11 @@ from convbook.beside.printed import accuracies
 code(
     blocks.inception_module,
     {
-        "a = conv": r"a = \sigma(W_{1} x),\; W_{1}: 1\times1",
-        "b = conv": r"b = \sigma(W_{3}\, \sigma(V_{3} x)),\; V_{3}: 1\times1,\; W_{3}: 3\times3",
-        "c = conv": r"c = \sigma(W_{5}\, \sigma(V_{5} x)),\; V_{5}: 1\times1,\; W_{5}: 5\times5",
-        "d = conv": r"d = \sigma(V_{p}\, \mathrm{max}_{3\times3}\, x),\; V_{p}: 1\times1",
-        "return": r"y = [a, b, c, d]",
+        "one = ": r"y_1 = \sigma(W_{1} x),\; W_{1}: 1\times1",
+        "three = ": r"y_3 = \sigma(W_{3}\, \sigma(V_{3} x)),\; V_{3}: 1\times1,\; W_{3}: 3\times3",
+        "five = ": r"y_5 = \sigma(W_{5}\, \sigma(V_{5} x)),\; V_{5}: 1\times1,\; W_{5}: 5\times5",
+        "pooled = ": r"y_p = \sigma(V_{p}\, \mathrm{max}_{3\times3}\, x),\; V_{p}: 1\times1",
+        "return": r"y = [y_1, y_3, y_5, y_p]",
     },
 )
 

@@ -118,7 +118,7 @@ grid(
 code(
     blocks.inverted_residual_block,
     {
-        "m = conv(x, r * c": r"m_1 = \mathrm{ReLU6}(\mathrm{BN}(W_1 x)): \; h w d \cdot t d",
+        "m = conv(x, r * channels": r"m_1 = \mathrm{ReLU6}(\mathrm{BN}(W_1 x)): \; h w d \cdot t d",
         "m = dwconv(": r"m_2 = \mathrm{ReLU6}(\mathrm{BN}(K * m_1)): \; h w \cdot t d \cdot k^2",
         "m = conv(m, f": r"\mathcal{F}(x) = \mathrm{BN}(W_3 m_2): \; h w \cdot t d \cdot d'",
         "layers.add": r"y = x + \mathcal{F}(x), \text{ where } d = d'",

@@ -66,12 +66,12 @@ from convbook.blocks.layers import BN
 code(
     blocks.normal_cell,
     {
-        "a = layers.add": r"a = \mathrm{sep}_3(x_1) + \mathrm{sep}_5(x_1)",
-        "b = layers": r"b = \mathrm{mean}_3(x_1) + \mathrm{mean}_3(x_1)",
-        "c = layers": r"c = x_1 + \mathrm{mean}_3(x_2)",
-        "d = layers": r"d = \mathrm{sep}_5(x_2) + \mathrm{sep}_3(x_1)",
-        "e = layers": r"e = x_2 + \mathrm{sep}_3(x_2)",
-        "return": r"y = [a, b, c, d, e]",
+        "sep3_sep5 = ": r"y_1 = \mathrm{sep}_3(x_1) + \mathrm{sep}_5(x_1)",
+        "mean_mean = ": r"y_2 = \mathrm{mean}_3(x_1) + \mathrm{mean}_3(x_1)",
+        "x1_mean = ": r"y_3 = x_1 + \mathrm{mean}_3(x_2)",
+        "sep5_sep3 = ": r"y_4 = \mathrm{sep}_5(x_2) + \mathrm{sep}_3(x_1)",
+        "x2_sep3 = ": r"y_5 = x_2 + \mathrm{sep}_3(x_2)",
+        "return": r"y = [y_1, y_2, y_3, y_4, y_5]",
     },
 )
 

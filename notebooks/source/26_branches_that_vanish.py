@@ -115,19 +115,19 @@ picture(folded, "The graph after folding: one 3x3 convolution, then relu")
 # > **Paper** MobileOne: Figure 3
 #
 # MobileOne does this to both halves of MobileNet's block, the depthwise 3x3 and the 1x1, and goes
-# further: it adds `b` *equal* convolutions. They start from other random weights and learn other
+# further: it adds `c` *equal* convolutions. They start from other random weights and learn other
 # things; folded, they are one.
 
 # %%
 code(
     blocks.mobileone_block,
     {
-        "paths = [dwconv": r"a_0 \ldots a_b = \mathrm{BN}(D_j * x)",
+        "paths = [dwconv": r"a_0 \ldots a_c = \mathrm{BN}(D_j * x)",
         "norm(x, n)] if s == 1": r"u = \textstyle\sum_j a_j + \mathrm{BN}(x)",
-        "paths = [conv": r"c_1 \ldots c_b = \mathrm{BN}(W_j\, \sigma(u))",
-        "x = layers.add(paths) if": r"y = \textstyle\sum_j c_j + \mathrm{BN}(\sigma(u))",
+        "paths = [conv": r"e_1 \ldots e_c = \mathrm{BN}(W_j\, \sigma(u))",
+        "x = layers.add(paths) if": r"y = \textstyle\sum_j e_j + \mathrm{BN}(\sigma(u))",
     },
-    b=4,
+    c=4,
 )
 
 # %% [markdown]
@@ -422,7 +422,7 @@ check(answer, "ef2d127d")
 #
 # ## Copy it
 #
-# `convbook show repvgg_block` and `convbook show mobileone_block b=4` print the blocks and
+# `convbook show repvgg_block` and `convbook show mobileone_block c=4` print the blocks and
 # everything they need, ready to paste; `architectures.create("mobileone_s0", weights="imagenet")`
 # builds a network with published weights, and `architectures.fold` folds it, or any net of your
 # own.

@@ -98,8 +98,8 @@ picture(
 code(
     blocks.bam_block,
     {
-        "channels =": r"M_c: \text{ a number for each channel}",
-        "places =": r"M_s: \text{ a number for each place}",
+        "by_channel =": r"M_c: \text{ a number for each channel}",
+        "by_place =": r"M_s: \text{ a number for each place}",
         "m = act(layers.add": r"M = \sigma(M_c + M_s)",
         "return layers.add": r"y = x + x \odot M",
     },
@@ -131,7 +131,8 @@ code(
         "rows, columns = ops.mean": r"z^h = \mathrm{mean}_j\, x,\; z^w = \mathrm{mean}_i\, x",
         "m = layers.concatenate": r"[z^h, z^w]",
         "m = conv(m": r"f = \delta(W_1 [z^h, z^w])",
-        "rows, columns = conv": r"g^h = \sigma(W_h f^h),\; g^w = \sigma(W_w f^w)",
+        "rows = conv": r"g^h = \sigma(W_h f^h)",
+        "columns = conv": r"g^w = \sigma(W_w f^w)",
         "return layers.multiply": r"y(i, j) = x(i, j)\, g^h(i)\, g^w(j)",
     },
 )

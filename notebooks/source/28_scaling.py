@@ -45,7 +45,7 @@ from convbook.blocks.mobilenet import rounded
 code(
     blocks.mbconv_block,
     {
-        "m = conv(x, r * c": r"m = \mathrm{swish}(\mathrm{BN}(W_1 x)),\; C \to rC",
+        "m = conv(x, r *": r"m = \mathrm{swish}(\mathrm{BN}(W_1 x)),\; C \to rC",
         "m = dwconv": r"\mathrm{swish}(\mathrm{BN}(D_{k \times k} * m))",
         "m1 = gavgpool": r"z = \mathrm{mean}(m)",
         "m = layers.multiply": r"m \odot \sigma(W_3\, \mathrm{swish}(W_2 z))",
@@ -72,7 +72,7 @@ picture(
 code(
     blocks.fused_mbconv_block,
     {
-        "m = conv(x, r * c": r"m = \mathrm{swish}(\mathrm{BN}(W_{k \times k} * x)),\; C \to rC",
+        "m = conv(x, r *": r"m = \mathrm{swish}(\mathrm{BN}(W_{k \times k} * x)),\; C \to rC",
         "m = conv(m, f": r"\mathrm{BN}(W_2 m),\; rC \to f",
         "return": r"y = x + m \text{ if the shape stays}",
     },

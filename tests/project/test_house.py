@@ -103,6 +103,19 @@ def test_imports_run_one_way_and_functions_are_short(path):
     assert not {name: n for name, n in lengths.items() if n > 30}
 
 
+def test_a_letter_of_a_block_means_one_thing():
+    for path in sorted((ROOT / "blocks").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in functions(tree):
+            given = {argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)}
+            set_here = {
+                name.id
+                for name in ast.walk(node)
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }
+            assert not (set_here & {*"abcgr"}) - given, f"{path.name}: {node.name}"
+
+
 def test_an_install_brings_what_is_imported():
     """All packages that the code imports are among the dependencies, or the optional ones."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -598,7 +598,7 @@ MOBILE = [
     call("mobileone_block", lambda x: blocks.mobileone_block(x, 16))(
         16, 16, (9 + 1) * 16 + 16 * 16, bn=(2 + 1) * 16 + (1 + 1) * 16
     ),
-    call("mobileone_block /2 b=4", lambda x: blocks.mobileone_block(x, 24, 2, b=4))(
+    call("mobileone_block /2 c=4", lambda x: blocks.mobileone_block(x, 24, 2, c=4))(
         16, 24, (4 * 9 + 1) * 16 + 4 * 16 * 24, bn=5 * 16 + 4 * 24, size=half
     ),
     call("mobileone_block SE", lambda x: blocks.mobileone_block(x, 24, se=4))(
