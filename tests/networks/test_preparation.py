@@ -152,6 +152,7 @@ OTHER_SIZES = {"torchvision/efficientnet_b2": 288}
 OTHER_SIZES |= {f"timm/efficientnet_b{i}": n for i, n in enumerate((256, 288, 320), 2)}
 OTHER_SIZES |= {"pytorchcv/darknet53": 224, "timm/resnest101e": 256}
 OTHER_SIZES |= {"timm/resnest200e": 320, "timm/resnest269e": 416}
+OTHER_SIZES |= {"timm/convnextv2_huge": 384}
 OTHER_SIZES |= {"pytorchcv/resnesta200": 256, "pytorchcv/resnesta269": 320}
 OTHER_SIZES |= {"timm/efficientnet_b5": 448, "timm/ese_vovnet57b": 256}
 OTHER_SIZES |= {f"timm/resnet{depth}d": 256 for depth in (101, 152)}
@@ -201,8 +202,8 @@ def test_nfnets_see_the_whole_image_squashed():
     rows = names.kept("architectures.weights", "preparations.json")["timm"]
     squashed = {name for name, tags in rows.items() for row in tags.values() if row[5:]}
     v2 = {f"tf_efficientnetv2_{size}" for size in ("b3", "m", "l")}
-    next_ = {f"convnext_{size}" for size in ("tiny", "small", "base", "large")}
-    next_ |= {f"convnextv2_{size}" for size in ("nano", "tiny", "base", "large")}
+    next_ = {f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")}
+    next_ |= {f"convnextv2_{size}" for size in ("nano", "tiny", "base", "large", "huge")}
     nfnets = {f"dm_nfnet_f{i}" for i in range(7)}
     assert squashed == nfnets | {"efficientnet_b5"} | v2 | next_
     found = weights.prepared_as("timm/dm_nfnet_f0").preparation

@@ -96,7 +96,7 @@ def test_the_same_weights_give_the_same_logits(file):
     [
         *("timm-nasnetalarge", "timm-pnasnet5large", "pcv-inceptionresnetv2", "pcv-inceptionv4"),
         *("timm-inception_v4", "tv-resnext101_32x8d", "tv-vgg11_bn", "tv-vgg16"),
-        *("timm-legacy_seresnet50-double", "timm-dm_nfnet_f6"),
+        *("timm-legacy_seresnet50-double", "timm-dm_nfnet_f6", "timm-convnext_xlarge"),
     ],
 )
 def test_the_entries_of_a_big_network_are_its_weights(file, monkeypatch):
