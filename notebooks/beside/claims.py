@@ -34,6 +34,12 @@ def loss(smoothing):
     return lambda y, logits: smooth(keras.ops.one_hot(keras.ops.reshape(y, (-1,)), 10), logits)
 
 
+def schedule(claim, rate, images):
+    """The learning rate, or its decay over all steps of a run."""
+    steps = claim.epochs * -(-images // claim.batch)
+    return keras.optimizers.schedules.CosineDecay(rate, steps) if claim.decay else rate
+
+
 def run(claim, net, rate, seed, data):
     """Trains one network: its curves, its number of weights and its multiply-adds.
 
@@ -49,7 +55,7 @@ def run(claim, net, rate, seed, data):
     model = keras.Model(i, heads)
     counts, start = measure(keras.Model(i, main)), time.perf_counter()
     model.compile(
-        claim.optimizer(rate),
+        claim.optimizer(schedule(claim, rate, len(x))),
         {head: loss(claim.smoothing.get(net, 0.0)) for head in heads},
         loss_weights={head: 1.0 if head == "main" else 0.3 for head in heads},
         metrics={"main": [keras.metrics.SparseCategoricalAccuracy("accuracy")]},
@@ -82,6 +88,7 @@ def try_claim(name):
     claim = CLAIMS[name]
     data = prepared(claim)
     settings = {"images": len(data[0]), "epochs": claim.epochs, "batch": claim.batch}
+    settings["decay"] = claim.decay
     kept = results.kept(f"claim_{name}") or {**settings, "rows": []}
     if changed := [key for key in settings if kept[key] != settings[key]]:
         raise SystemExit(
@@ -133,28 +140,27 @@ def less(value):
 
 GAINS = {  # of a run over another of the same seed: a sentence, its word for > 0 and < 0, the value
     "loss": (
-        "the training loss of `{more}` ends {by} {way} that of `{less}`",
+        "the training loss of {more} ends {by} {way} that of {less}",
         ("above", "below"),
         less(lambda run: run["loss"][-1]),
     ),
     "test": (
-        "the test accuracy of `{more}` ends {by} points {way} that of `{less}`",
+        "the test accuracy of {more} ends {by} points {way} that of {less}",
         ("above", "below"),
         less(lambda run: 100 * run["test"][-1]),
     ),
     "to_a_quarter": (
-        "`{more}` reaches 25 % training error {by} epochs {way} `{less}`",
+        "{more} reaches 25 % training error {by} epochs {way} {less}",
         ("after", "before"),
         less(to_a_quarter),
     ),
     "within_half": (
-        "`{more}` reaches the final test accuracy of `{less}` {by} epochs {way} the middle of "
-        "its run",
+        "{more} reaches the final test accuracy of {less} {by} epochs {way} the middle of its run",
         ("before", "after"),
         within_half,
     ),
     "lost": (
-        f"a shift of {SHIFT} pixels costs `{{more}}` {{by}} points {{way}} than `{{less}}`",
+        f"a shift of {SHIFT} pixels costs {{more}} {{by}} points {{way}} than {{less}}",
         ("more", "less"),
         less(lost),
     ),

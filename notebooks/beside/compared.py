@@ -48,8 +48,8 @@ EXPECTED = {
     "preactivation": "at 56 layers, units with norm and relu first have a lower training loss than "
     "the original ones",
     "survival": "at 56 layers, a linear decay of survival to 0.5 ends with a higher test accuracy",
-    "dense": "a densely connected net ends with a higher test accuracy than a residual one of at "
-    "least as many weights",
+    "dense": "at equal weights a densely connected net ends with a higher test accuracy than a "
+    "residual one",
     "inverted": "at equal multiply-adds, inverted residual blocks end with a higher test accuracy "
     "than residual blocks of two 3x3s",
     "pooling": "global mean pooling ends with a higher test accuracy than dense layers, and loses "
@@ -88,6 +88,7 @@ class Claim:
     optimizer: Callable = keras.optimizers.Adam
     scale: float = 1  # of the pixels, 0 .. 1 less the mean image
     data: Callable = fashion
+    decay: bool = False  # of the rate, to 0 by half a cosine
     smoothing: dict[str, float] = field(default_factory=dict)  # {network: of its labels}
 
 
@@ -151,7 +152,6 @@ def cifar_net(x, depth, shortcut="A", **options):
 
 def grouped(x, f, shuffle, g=8):
     """Two grouped 1x1, a depthwise 3x3 between, with or without the shuffle before it, added."""
-    x = conv(x, f, k=1, n=BN) if x.shape[-1] != f else x
     for _ in range(2):
         m = conv(x, f, k=1, g=g, n=BN)
         m = blocks.channel_shuffle(m, g=g) if shuffle else m
@@ -159,6 +159,12 @@ def grouped(x, f, shuffle, g=8):
         m = conv(m, f, k=1, g=g, n=BN, a=None)
         x = blocks.act(layers.add([x, m]), "relu")
     return x
+
+
+def in_groups(x, shuffle):
+    """On maps of 14, 7 and 3, all 64 channels wide: after the first convolution, nothing but the
+    shuffle mixes the groups."""
+    return stages(conv(x, 64, k=3, s=2, n=BN), partial(grouped, shuffle=shuffle), (64, 64, 64))
 
 
 def plain_or_separable(x, f, separable):
@@ -211,7 +217,9 @@ def preactivated(x, depth):
 
 
 def densely(x):
-    x = densenet.body(layers.AveragePooling2D(2)(x), (8, 8, 8), 8, None, 1, 16)
+    """On maps of 7 x 7, as cifar_net, and after the same stem."""
+    x = maxpool(conv(x, 16, k=3, s=2, p=1, n=BN), k=3, s=2, p=1)
+    x = densenet.body(x, (8, 8, 8), 9, None, 1, 16)
     return dense(gavgpool(x), 10, None)
 
 
@@ -219,6 +227,11 @@ def inverted(x, f):
     for _ in range(2):
         x = blocks.inverted_residual_block(x, f, r=6, n=BN)
     return x
+
+
+def halved(x, unit, widths):
+    """Its stages on maps of 14, 7 and 3."""
+    return stages(maxpool(x), unit, widths)
 
 
 def residual(x, f):
@@ -258,25 +271,28 @@ def dense_head(x):
 
 CLAIMS = {
     "sharing": Claim(
-        {"LeNet-5": lenet5, "fully connected": hidden},
+        {"LeNet-5": lenet5, "the hidden layer": hidden},
         epochs=8,
         checks=(
-            ("test", "LeNet-5", "fully connected"),
-            ("lost", "fully connected", "LeNet-5"),
+            ("test", "LeNet-5", "the hidden layer"),
+            ("lost", "the hidden layer", "LeNet-5"),
         ),
     ),
     "fire": Claim(
         {
-            "3x3": partial(stages, unit=partial(stack, b=2)),
-            "fire": partial(stages, unit=fire, widths=(32, 64, 140)),
+            "3x3s alone": partial(stages, unit=partial(stack, b=2)),
+            "Fire modules": partial(stages, unit=fire, widths=(32, 64, 140)),
         },
         epochs=8,
-        checks=(("test", "fire", "3x3"),),
+        checks=(("test", "Fire modules", "3x3s alone"),),
     ),
     "branches": Claim(
-        {key: partial(eight_modules, shortcut=key == "shortcuts") for key in ("shortcuts", "none")},
+        {
+            "modules with shortcuts": partial(eight_modules, shortcut=True),
+            "modules without shortcuts": partial(eight_modules, shortcut=False),
+        },
         epochs=6,
-        checks=(("loss", "none", "shortcuts"),),
+        checks=(("loss", "modules without shortcuts", "modules with shortcuts"),),
     ),
     "units": Claim(
         {a: partial(four_layers, a=a) for a in ("relu", "tanh")},
@@ -289,22 +305,22 @@ CLAIMS = {
     "batch_norm": Claim(
         {
             key: partial(stages, unit=partial(stack, b=2, n=n))
-            for key, n in {"batch norm": BN, "without": None}.items()
+            for key, n in {"the net with batch norm": BN, "the net without it": None}.items()
         },
         epochs=8,
         rates=(0.01, 0.03, 0.1),
         optimizer=momentum,
-        checks=(("within_half", "batch norm", "without"),),
+        checks=(("within_half", "the net with batch norm", "the net without it"),),
     ),
     "kernels": Claim(
         {
-            "two 3x3": partial(stages, unit=partial(stack, b=2), widths=(8, 16, 32)),
+            "two 3x3s": partial(stages, unit=partial(stack, b=2), widths=(8, 16, 32)),
             "one 5x5": partial(stages, unit=partial(stack, k=5), widths=(8, 16, 32)),
-            "three 3x3": partial(stages, unit=partial(stack, b=3), widths=(8, 16, 32)),
+            "three 3x3s": partial(stages, unit=partial(stack, b=3), widths=(8, 16, 32)),
             "one 7x7": partial(stages, unit=partial(stack, k=7), widths=(8, 16, 32)),
         },
         epochs=8,
-        checks=(("test", "two 3x3", "one 5x5"), ("test", "three 3x3", "one 7x7")),
+        checks=(("test", "two 3x3s", "one 5x5"), ("test", "three 3x3s", "one 7x7")),
     ),
     "depth": Claim(
         {f"{3 * b + 1} layers": partial(stages, unit=partial(stack, b=b)) for b in (1, 2, 3)},
@@ -313,49 +329,64 @@ CLAIMS = {
     ),
     "residual": Claim(
         {
-            f"{kind} {depth}": partial(cifar_net, depth=depth, shortcut=shortcut)
+            f"{depth} {kind} layers": partial(cifar_net, depth=depth, shortcut=shortcut)
             for depth in (20, 56)
             for kind, shortcut in {"plain": None, "residual": "A"}.items()
         },
         epochs=6,
-        checks=(("loss", "plain 56", "residual 56"), ("loss", "plain 56", "plain 20")),
+        checks=(
+            ("loss", "56 plain layers", "56 residual layers"),
+            ("loss", "56 plain layers", "20 plain layers"),
+        ),
     ),
     "squeeze": Claim(
-        {f"r = {r}" if r else "without": partial(cifar_net, depth=20, se=r) for r in (None, 2, 8)},
+        {"the net without SE": partial(cifar_net, depth=20)}
+        | {f"SE with r = {r}": partial(cifar_net, depth=20, se=r) for r in (2, 8)},
         epochs=6,
-        checks=(("loss", "without", "r = 2"), ("loss", "without", "r = 8")),
+        checks=(
+            ("loss", "the net without SE", "SE with r = 2"),
+            ("loss", "the net without SE", "SE with r = 8"),
+        ),
     ),
     "shuffle": Claim(
         {
-            key: partial(stages, unit=partial(grouped, shuffle=key == "shuffled"))
-            for key in ("shuffled", "not shuffled")
+            "groups with shuffle": partial(in_groups, shuffle=True),
+            "groups without shuffle": partial(in_groups, shuffle=False),
         },
         epochs=8,
-        checks=(("test", "shuffled", "not shuffled"),),
+        decay=True,
+        checks=(("test", "groups with shuffle", "groups without shuffle"),),
     ),
     "separable": Claim(
         {
-            "3x3": partial(stages, unit=partial(plain_or_separable, separable=False)),
-            "separable": partial(
+            "plain 3x3s": partial(stages, unit=partial(plain_or_separable, separable=False)),
+            "separable convolutions": partial(
                 stages, unit=partial(plain_or_separable, separable=True), widths=(48, 92, 176)
             ),
         },
         epochs=8,
-        checks=(("test", "separable", "3x3"),),
+        decay=True,
+        checks=(("test", "separable convolutions", "plain 3x3s"),),
     ),
     "modules": Claim(
         {
-            "3x3": partial(stages, unit=partial(stack, b=2, n=BN)),
-            "reduced": partial(stages, unit=reduced, widths=(28, 48, 96)),
-            "inception": partial(stages, unit=inception, widths=(32, 80, 144)),
+            "3x3s alone": partial(stages, unit=partial(stack, b=2, n=BN)),
+            "3x3s after 1x1s": partial(stages, unit=reduced, widths=(28, 48, 96)),
+            "Inception modules": partial(stages, unit=inception, widths=(32, 80, 144)),
         },
         epochs=8,
-        checks=(("test", "reduced", "3x3"), ("test", "inception", "3x3")),
+        checks=(
+            ("test", "3x3s after 1x1s", "3x3s alone"),
+            ("test", "Inception modules", "3x3s alone"),
+        ),
     ),
     "heads": Claim(
-        {key: partial(with_heads, heads=key == "two heads") for key in ("two heads", "none")},
+        {
+            "the net with two heads": partial(with_heads, heads=True),
+            "the net without heads": partial(with_heads, heads=False),
+        },
         epochs=8,
-        checks=(("loss", "none", "two heads"),),
+        checks=(("loss", "the net without heads", "the net with two heads"),),
     ),
     "cardinality": Claim(
         {
@@ -366,44 +397,49 @@ CLAIMS = {
         checks=(("loss", "1 x 16d", "32 x 1d"), ("test", "32 x 1d", "1 x 16d")),
     ),
     "preactivation": Claim(
-        {"original": partial(cifar_net, depth=56), "norm first": partial(preactivated, depth=56)},
+        {
+            "original units": partial(cifar_net, depth=56),
+            "units with norm first": partial(preactivated, depth=56),
+        },
         epochs=6,
-        checks=(("loss", "original", "norm first"),),
+        checks=(("loss", "original units", "units with norm first"),),
     ),
     "survival": Claim(
         {
-            "p = 0.5": partial(cifar_net, depth=56, survival=0.5),
-            "p = 1": partial(cifar_net, depth=56),
+            "the net that drops blocks": partial(cifar_net, depth=56, survival=0.5),
+            "the whole net": partial(cifar_net, depth=56),
         },
         epochs=12,
-        checks=(("test", "p = 0.5", "p = 1"),),
+        checks=(("test", "the net that drops blocks", "the whole net"),),
     ),
     "dense": Claim(
-        {"dense": densely, "residual": partial(cifar_net, depth=20)},
+        {"the dense net": densely, "the residual net": partial(cifar_net, depth=20)},
         epochs=8,
-        checks=(("test", "dense", "residual"),),
+        decay=True,
+        checks=(("test", "the dense net", "the residual net"),),
     ),
     "inverted": Claim(
         {
-            "two 3x3": partial(stages, unit=residual),
-            "inverted": partial(stages, unit=inverted, widths=(22, 42, 84)),
+            "blocks of two 3x3s": partial(halved, unit=residual, widths=(16, 32, 64)),
+            "inverted residuals": partial(halved, unit=inverted, widths=(22, 42, 84)),
         },
         epochs=8,
-        checks=(("test", "inverted", "two 3x3"),),
+        decay=True,
+        checks=(("test", "inverted residuals", "blocks of two 3x3s"),),
     ),
     "pooling": Claim(
         {
-            "mean": partial(stages, unit=partial(stack, b=2)),
-            "dense": partial(stages, unit=partial(stack, b=2), head=dense_head),
+            "mean pooling": partial(stages, unit=partial(stack, b=2)),
+            "dense layers": partial(stages, unit=partial(stack, b=2), head=dense_head),
         },
         epochs=8,
-        checks=(("test", "mean", "dense"), ("lost", "dense", "mean")),
+        checks=(("test", "mean pooling", "dense layers"), ("lost", "dense layers", "mean pooling")),
     ),
     "smoothing": Claim(
-        {key: partial(cifar_net, depth=20) for key in ("smoothed", "hard")},
+        {key: partial(cifar_net, depth=20) for key in ("smoothed labels", "hard labels")},
         epochs=12,
-        smoothing={"smoothed": 0.1},
-        checks=(("test", "smoothed", "hard"),),
+        smoothing={"smoothed labels": 0.1},
+        checks=(("test", "smoothed labels", "hard labels"),),
     ),
     "search": Claim(
         {"NASNet-A": partial(searched, f=16)}
@@ -420,16 +456,20 @@ CLAIMS = {
             "NASNet-A": partial(searched, f=16),
         },
         epochs=5,
+        decay=True,
         checks=(("test", "AmoebaNet-A", "NASNet-A"),),
     ),
     "digits": Claim(
         {
-            f"{kind} {depth}": partial(cifar_net, depth=depth, shortcut=shortcut)
+            f"{depth} {kind} layers": partial(cifar_net, depth=depth, shortcut=shortcut)
             for depth in (20, 56)
             for kind, shortcut in {"plain": None, "residual": "A"}.items()
         },
         epochs=40,
         data=digits,
-        checks=(("loss", "plain 56", "plain 20"), ("loss", "plain 56", "residual 56")),
+        checks=(
+            ("loss", "56 plain layers", "20 plain layers"),
+            ("loss", "56 plain layers", "56 residual layers"),
+        ),
     ),
 }

@@ -23,8 +23,8 @@
 # it must not merely memorize the set (hence augmentation and dropout). The paper's network reached
 # a top-1 error of 37.5 % on ILSVRC-2010.
 #
-# > **Seen** on Fashion-MNIST, three seeds: `tanh` reaches 25 % training error 2.00 ± 0.00 epochs
-# > after `relu` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: tanh reaches 25 % training error 2.00 ± 0.00 epochs
+# > after relu (**as expected**).
 # >
 # > **Seen** on the digits, one seed, with small inputs and weights: tanh gets three quarters of the
 # > training digits right before relu does (**reversed**); below we find out why.

@@ -28,9 +28,9 @@
 # perceptron because it learns by backpropagation, like the rest of the network, and can itself be
 # deep.
 #
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `mean` ends 8.72 ± 2.81 points
-# > below that of `dense` (**reversed**); a shift of 3 pixels costs `dense` 36.20 ± 8.49 points more
-# > than `mean` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of mean pooling ends 8.72 ± 2.81
+# > points below that of dense layers (**reversed**); a shift of 3 pixels costs dense layers 36.20 ±
+# > 8.49 points more than mean pooling (**as expected**).
 # >
 # > **Seen** on 500 digits, one seed: with the mean 70 % of the test digits are right, and the gap
 # > to the training digits is gone (**as expected**); with a dense layer 94 % are right

@@ -21,13 +21,13 @@
 # 3x3 (a few in network C are 1x1), and pools are 2x2. Their networks have 11 to 19 layers and
 # differ only in the number of convolutions.
 #
-# > **Seen** on Fashion-MNIST, three seeds: the training loss of `4 layers` ends 0.19 ± 0.03 above
-# > that of `7 layers` (**as expected**); the training loss of `7 layers` ends 0.08 ± 0.01 above
-# > that of `10 layers` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of 4 layers ends 0.19 ± 0.03 above
+# > that of 7 layers (**as expected**); the training loss of 7 layers ends 0.08 ± 0.01 above that of
+# > 10 layers (**as expected**).
 # >
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `two 3x3` ends 2.09 ± 1.40 points
-# > above that of `one 5x5` (**as expected**); the test accuracy of `three 3x3` ends 2.81 ± 2.17
-# > points above that of `one 7x7` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of two 3x3s ends 2.09 ± 1.40 points
+# > above that of one 5x5 (**as expected**); the test accuracy of three 3x3s ends 2.81 ± 2.17 points
+# > above that of one 7x7 (**as expected**).
 # >
 # > **Seen** on the digits, three seeds: two 3x3 read 94.0 % of the test digits, one 5x5 93.9 %, so
 # > that no difference shows.

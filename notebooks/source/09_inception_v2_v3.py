@@ -35,11 +35,11 @@
 #    little is lost. Hence the 1x1 before each large kernel.
 # 4. *Balance width and depth.* Spend a larger budget on both.
 #
-# > **Seen** on Fashion-MNIST, three seeds: `batch norm` reaches the final test accuracy of
-# > `without` 1.50 ± 2.48 epochs before the middle of its run (**not significant**).
+# > **Seen** on Fashion-MNIST, three seeds: the net with batch norm reaches the final test accuracy
+# > of the net without it 1.50 ± 2.48 epochs before the middle of its run (**not significant**).
 # >
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `smoothed` ends 0.46 ± 2.34 points
-# > above that of `hard` (**not significant**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of smoothed labels ends 0.46 ± 2.34
+# > points above that of hard labels (**not significant**).
 
 # %%
 import keras

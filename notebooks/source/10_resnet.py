@@ -20,13 +20,13 @@
 # So the cause is not overfitting: a good solution exists, but the optimizer does not find it. Is it
 # easier to learn what a few layers should *add* to their input than to learn their whole output?
 #
-# > **Seen** on Fashion-MNIST, three seeds: the training loss of `plain 56` ends 1.68 ± 0.67 above
-# > that of `residual 56` (**as expected**); the training loss of `plain 56` ends 1.53 ± 0.66 above
-# > that of `plain 20` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of 56 plain layers ends 1.68 ± 0.67
+# > above that of 56 residual layers (**as expected**); the training loss of 56 plain layers ends
+# > 1.53 ± 0.66 above that of 20 plain layers (**as expected**).
 # >
-# > **Seen** on the digits after 40 epochs, three seeds: the training loss of `plain 56` ends 1.99 ±
-# > 0.35 above that of `plain 20` (**as expected**); the training loss of `plain 56` ends 2.25 ±
-# > 0.08 above that of `residual 56` (**as expected**).
+# > **Seen** on the digits after 40 epochs, three seeds: the training loss of 56 plain layers ends
+# > 1.99 ± 0.35 above that of 20 plain layers (**as expected**); the training loss of 56 plain
+# > layers ends 2.25 ± 0.08 above that of 56 residual layers (**as expected**).
 # >
 # > **Seen** on the digits, one seed: the responses of the layers deviate by 1.00 on average in all
 # > four nets, so that the paper's difference does not show.

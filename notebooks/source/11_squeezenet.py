@@ -20,8 +20,8 @@
 # accuracy? And how few bits do they need, once most weights are zero and the rest share a few
 # values?
 #
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `fire` ends 10.35 ± 9.72 points
-# > below that of `3x3` (**reversed**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of Fire modules ends 10.35 ± 9.72
+# > points below that of 3x3s alone (**reversed**).
 # >
 # > **Seen** on the digits, one seed: a small SqueezeNet with a third of its weights, in 64 values
 # > per layer, reads 96 % of the test digits, and 93 % with all of them (**as expected**).

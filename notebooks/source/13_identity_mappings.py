@@ -26,8 +26,8 @@
 # and the 1 carries the gradient from any unit to any earlier one without passing through weights.
 # Can a network of 1001 layers learn this way?
 #
-# > **Seen** on Fashion-MNIST, three seeds: the training loss of `original` ends 0.02 ± 0.03 above
-# > that of `norm first` (**not significant**).
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of original units ends 0.02 ± 0.03
+# > above that of units with norm first (**not significant**).
 # >
 # > **Seen** on the digits, one seed: the training loss of 34 layers ends at 0.02 with the original
 # > unit, at 1.0 with constant scaling (**as expected**), and at 0.4 with norm first (**reversed**).

@@ -482,7 +482,7 @@ claims.curves("inverted", "loss")
 
 # %%
 best = claims.runs("inverted")
-for inverted, residual in zip(best["inverted"], best["two 3x3"], strict=True):
+for inverted, residual in zip(best["inverted residuals"], best["blocks of two 3x3s"], strict=True):
     assert all(a < b for a, b in zip(inverted["loss"][:7], residual["loss"][:7], strict=True))
 cost = [seeds[0]["macs"] for seeds in best.values()]
 assert max(cost) < 1.02 * min(cost)

@@ -22,10 +22,10 @@
 # of it. The search trained thousands of networks. PNASNet asks how to train fewer: start with small
 # cells, and learn from their scores which larger cells are worth a trial.
 #
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `NASNet-A` ends 4.94 ± 2.82 points
-# > above that of `random 0` (**as expected**); the test accuracy of `NASNet-A` ends 3.64 ± 5.07
-# > points above that of `random 1` (**not significant**); the test accuracy of `NASNet-A` ends 5.12
-# > ± 2.30 points above that of `random 2` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of NASNet-A ends 4.94 ± 2.82 points
+# > above that of random 0 (**as expected**); the test accuracy of NASNet-A ends 3.64 ± 5.07 points
+# > above that of random 1 (**not significant**); the test accuracy of NASNet-A ends 5.12 ± 2.30
+# > points above that of random 2 (**as expected**).
 # >
 # > **Seen** on the digits, one seed, with a single cell: NASNet-A's reads 79 % of the test digits,
 # > three random cells 93 % on average (**reversed**): the random ones compute more. The scores of

@@ -18,9 +18,9 @@
 # for every image. What if a block first looked at the whole map, and then turned each channel up or
 # down for this image?
 #
-# > **Seen** on Fashion-MNIST, three seeds: the training loss of `without` ends 0.02 ± 0.09 above
-# > that of `r = 2` (**not significant**); the training loss of `without` ends 0.02 ± 0.06 above
-# > that of `r = 8` (**not significant**).
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of the net without SE ends 0.02 ± 0.09
+# > above that of SE with r = 2 (**not significant**); the training loss of the net without SE ends
+# > 0.02 ± 0.06 above that of SE with r = 8 (**not significant**).
 # >
 # > **Seen** on the digits, one seed: the training loss ends at 0.003 with gates and at 0.002
 # > without, so that no gain shows; 0.27 of the variance of the first stage's gates lies between

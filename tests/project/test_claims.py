@@ -84,6 +84,22 @@ def test_equal_multiply_adds_are_equal(name):
     assert max(macs) < 1.05 * min(macs)
 
 
+def test_equal_weights_are_equal():
+    weights = []
+    for function in CLAIMS["dense"].nets.values():
+        with keras.StatelessScope(initialize_variables=False):
+            weights.append(measure(keras.Model(i := keras.Input((28, 28, 1)), function(i))).weights)
+    assert max(weights) < 1.02 * min(weights)
+
+
+def test_a_rate_decays_to_nothing_at_the_last_step():
+    decaying = dataclasses.replace(CLAIMS["depth"], decay=True, epochs=3, batch=128)
+    rate = claims.schedule(decaying, 0.5, 300)  # three steps an epoch
+    assert [float(rate(step)) for step in (0, 9)] == pytest.approx([0.5, 0], abs=1e-8)
+    assert 0.1 < float(rate(5)) < 0.4
+    assert claims.schedule(CLAIMS["depth"], 0.5, 300) == 0.5
+
+
 @pytest.mark.parametrize("name", KEPT)
 def test_its_notebook_begins_with_what_was_seen(name):
     """The head of the notebook has the sentence that the stored runs give."""
@@ -153,7 +169,7 @@ def test_runs_are_compared_seed_by_seed_at_the_best_rate(monkeypatch):
         pytest.approx(1),
         pytest.approx(0, abs=1e-6),
     )
-    said = "the test accuracy of `a` ends 1.00 ± 0.00 points above that of `b` (**as expected**)"
+    said = "the test accuracy of a ends 1.00 ± 0.00 points above that of b (**as expected**)"
     assert claims.sentence("kernels") == said
 
 
@@ -205,6 +221,9 @@ def test_a_claim_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatc
     ] == every
     monkeypatch.setitem(CLAIMS, "shuffle", dataclasses.replace(claim, epochs=99))
     with pytest.raises(SystemExit, match="runs with other epochs: delete it"):
+        claims.try_claim("shuffle")
+    monkeypatch.setitem(CLAIMS, "shuffle", dataclasses.replace(claim, decay=False))
+    with pytest.raises(SystemExit, match="runs with other decay: delete it"):
         claims.try_claim("shuffle")
 
 
