@@ -35,7 +35,8 @@ def mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: Whole = 3, p
 @checked
 def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole = 3,
                        p: Padding = "same", n: Norm = BN_TF, a: Act = "silu",
-                       se: Whole | None = None, gate: Gate = None) -> Tensor:  # fmt: skip
+                       se: Whole | None = None, project: bool = False,
+                       gate: Gate = None) -> Tensor:  # fmt: skip
     """kxk/s rC n silu -> 1x1 f n, + x where the shape stays: MBConv with one kxk for two layers.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  EfficientNetV2, arXiv:2104.00298, Figure 2; with r=1 the
@@ -46,17 +47,18 @@ def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole 
         p: 'same', or Torch's padding: 1 for a 3x3, 2 for a 5x5.
         se: the ratio of a squeeze-and-excitation after the kxk, of C to its width, as in the
             figure; None for none, as in all of the paper's networks.
+        project: keeps the 1x1 with r=1 too, as in the figure and in timm's first EfficientNetV2.
         gate: a function such as drop_path; gate(x, branch) returns what is added to x.  A block
             that adds nothing has no gate.
     """
     require(keeps(p, k), p=p, right=f"'same' or {k // 2}, which keep the size with k={k}")
-    channels = x.shape[-1]
+    channels, project = x.shape[-1], project or r > 1
     require(se is None or se <= channels, se=se, right=f"None or a ratio from 1 to C={channels}")
 
     def branch(x):
-        m = conv(x, r * channels if r > 1 else f, k=k, s=s, p=p, n=n, a=a)
+        m = conv(x, r * channels if project else f, k=k, s=s, p=p, n=n, a=a)
         m = squeeze_excite(m, channels // se, a) if se else m
-        return conv(m, f, k=1, n=n, a=None) if r > 1 else m
+        return conv(m, f, k=1, n=n, a=None) if project else m
 
     m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)
     return layers.add([x, m]) if s == 1 and channels == f else m

@@ -175,14 +175,15 @@ def stages(paths: Iterable[tuple[str, Rows]], first: str) -> Rows:
     return rows
 
 
-def timm_v2(first: str) -> Rows:
+def timm_v2(first: str, project: bool = False) -> Rows:
+    """project: its first S and M, of a 1x1 in the first stage."""
     rows = {"conv_stem": "stem_conv1", "bn1": "stem_bn1", "conv_head": "last_conv1"}
     rows |= {"bn2": "last_bn1", "classifier": "logits"}
     bare = {"conv": "conv1", "bn1": "bn1"}
     fused = {"conv_exp": "conv1", "bn<i>": "bn<i>", "conv_pwl": "conv2"}
     full = {"conv_pw": "conv1", "bn<i>": "bn<i>", "conv_dw": "dwconv1", "conv_pwl": "conv2"}
     full |= {"se.conv_reduce": "b2_dense1", "se.conv_expand": "b2_dense2"}
-    by_stage = enumerate((bare, fused, fused, *4 * (full,)))
+    by_stage = enumerate((fused if project else bare, fused, fused, *4 * (full,)))
     return rows | stages(((f"blocks.{i}.<block-1>", part) for i, part in by_stage), first)
 
 
@@ -926,6 +927,7 @@ TABLES = {
     "EfficientNet-PyTorch B0 and Lite0": efficientnet_pytorch(row[3] for row in efficientnet.TABLE),
     "timm EfficientNetV2": timm_v2("stage1_block1_b2"),
     "timm EfficientNetV2 B": timm_v2("stage1_block1"),
+    "timm EfficientNetV2 rw": timm_v2("stage1_block1_b2", project=True),
     "torchvision EfficientNetV2": torchvision_v2(),
     "torchvision MnasNet": torchvision_mnasnet(),
     "timm MnasNet small": timm_inverted(1, 5),

@@ -104,6 +104,12 @@ def test_densenet_layer_and_transition():
         (blocks.fused_mbconv_block, (8,), {"r": 1}, "conv BN silu add"),
         (
             blocks.fused_mbconv_block,
+            (8,),
+            {"r": 1, "project": True},
+            "conv BN silu conv BN add",
+        ),
+        (
+            blocks.fused_mbconv_block,
             (9,),
             {"se": 2},
             "conv BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN",

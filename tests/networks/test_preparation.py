@@ -156,7 +156,8 @@ OTHER_SIZES |= {"timm/convnextv2_huge": 384}
 OTHER_SIZES |= {"pytorchcv/resnesta200": 256, "pytorchcv/resnesta269": 320}
 OTHER_SIZES |= {"timm/efficientnet_b5": 448, "timm/ese_vovnet57b": 256}
 OTHER_SIZES |= {f"timm/resnet{depth}d": 256 for depth in (101, 152)}
-OTHER_SIZES |= {"timm/tf_efficientnet_lite3": 300, "timm/tf_efficientnet_lite4": 380}
+OTHER_SIZES |= {"timm/tf_efficientnet_l2": 475, "timm/tf_efficientnet_lite3": 300}
+OTHER_SIZES |= {"timm/tf_efficientnet_lite4": 380}
 
 
 def test_every_published_row_has_its_preparation_and_names():
@@ -201,7 +202,7 @@ def test_nfnets_see_the_whole_image_squashed():
     """timm's crop_mode, of ConvNeXt only at 384; its other weights crop the resized image."""
     rows = names.kept("architectures.weights", "preparations.json")["timm"]
     squashed = {name for name, tags in rows.items() for row in tags.values() if row[5:]}
-    v2 = {f"tf_efficientnetv2_{size}" for size in ("b3", "m", "l")}
+    v2 = {f"tf_efficientnetv2_{size}" for size in ("b3", "m", "l", "xl")}
     next_ = {f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")}
     next_ |= {f"convnextv2_{size}" for size in ("nano", "tiny", "base", "large", "huge")}
     nfnets = {f"dm_nfnet_f{i}" for i in range(7)}

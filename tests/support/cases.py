@@ -502,6 +502,9 @@ MOBILE = [
     call("fused_mbconv_block /2 r=1", lambda x: blocks.fused_mbconv_block(x, 12, 2, r=1, p=1))(
         8, 12, 9 * 8 * 12, bn=12, size=half
     ),
+    call("fused_mbconv_block r=1", lambda x: blocks.fused_mbconv_block(x, 8, r=1, project=True))(
+        8, 8, 9 * 8 * 8 + 8 * 8, bn=8 + 8
+    ),
     call("fused_mbconv_block 5x5 squeezed", lambda x: blocks.fused_mbconv_block(x, 8, k=5, se=4))(
         8, 8, 25 * 8 * 32 + 2 * 32 * 2 + 32 * 8, biases=2 + 32, bn=32 + 8
     ),

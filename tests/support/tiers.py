@@ -131,6 +131,7 @@ SLOW = {
             ("timm-resnet50", "pytorchcv's"),
             ("timm-resnext50_32x4d", "pytorchcv's of CIFAR-10"),
             ("tv-efficientnet_v2_s", "timm's B0"),
+            ("timm-efficientnetv2_rw_s", "timm's B0; the case of its block"),
             ("tv-wide_resnet50_2", "pytorchcv's WRN-16-10"),
             ("pcv-alexnet", "torchvision's"),
             ("pcv-zfnet", "torchvision's AlexNet"),

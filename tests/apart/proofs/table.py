@@ -29,9 +29,11 @@ TABLE = ROOT / "docs" / "proofs.md"
 MOST = 300e6  # weights of a network that is proven
 # Not proven: the same blocks as a proven network, with other widths and depths.
 SCALED = {
-    *(f"efficientnet_b{i}" for i in range(1, 8)),
+    *(f"efficientnet_b{i}" for i in range(1, 9)),
+    "efficientnet_l2",
     *(f"efficientnet_lite{i}" for i in range(1, 5)),
-    *(f"efficientnet_v2_{size}" for size in ("s", "m", "l", "b1", "b2", "b3", "rw_t")),
+    *(f"efficientnet_v2_{size}" for size in ("s", "m", "l", "xl", "b1", "b2", "b3")),
+    *(f"efficientnet_v2_rw_{size}" for size in ("t", "s", "m")),
     *(f"mnasnet_{size}" for size in ("a1_1.0", "a1_0.75")),
     *(f"mnasnet_b1_{alpha}" for alpha in (1.0, 0.5, 0.75, 1.3)),
     *("mobilenet_v3_large_0.75_224", "mobilenet_v3_small_0.75_224", "mobilenet_v3_small_0.5_224"),
