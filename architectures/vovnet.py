@@ -25,7 +25,7 @@ class Row(NamedTuple):
     separable: bool = False
 
 
-# As in timm and, recalled, in the authors' code, which has no separable 19.
+# As in timm and in the authors' code (VoVNet.pytorch and vovnet-detectron2).
 NAMED = {
     "vovnet39": Row((64, 64, 128), *WIDE, 5, (1, 1, 2, 2)),
     "vovnet57": Row((64, 64, 128), *WIDE, 5, (1, 1, 4, 3)),
@@ -44,7 +44,8 @@ def body(x: Tensor, stem: Sequence[int], widths: Sequence[int], filters: Sequenc
     x (N, H, W, C) -> (N, H/32, W/32, the last of the filters).
 
     Args:
-        v2: every module of a stage except the first adds its input; the last has ese_block.
+        v2: every module of a stage except the first adds its input; the last has ese_block, as in
+            timm (in the authors' code, every module has it).
     """
     n = BN | {"epsilon": eps}
     x = conv(x, stem[0], k=3, s=2, p=1, n=n)
