@@ -93,6 +93,7 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
 
 def padded(x: Tensor, k: Pair, s: Pair, p: Padding, *, d: Pair = 1) -> tuple[Tensor, Any]:
     """x and the padding left to Keras: p pixels per side become zeros, or 'same' where equal."""
+    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     require(
         holds(x, k, s, p, d=d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels"
     )
@@ -116,7 +117,6 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
             both uniform, because a truncated normal takes half of a network's build time.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x = act(norm(x, n), a) if pre else x
@@ -141,7 +141,6 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
         multiplier: depthwise kernels for each channel.
         init: of both kernels, by default as for conv.
     """
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)
@@ -164,7 +163,6 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
         multiplier: kernels, so output channels, for each input channel.
         init: as for conv.
     """
-    require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     bias = n is None if bias is None else bias
     init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)
