@@ -34,6 +34,8 @@ def find(parser: Parser) -> Command:
     def printed(options: Namespace) -> None:
         text = " ".join(options.words)
         rows = finding.search(text)
+        if not any(finding.asked(text)):
+            raise ValueError(f"{text!r} has no word to search for: name an idea, paper or author")
         if not rows:
             near = finding.nearest(text, [*finding.entries()])
             hint = f"; nearest: {', '.join(near)}" if near else ""

@@ -97,7 +97,7 @@ IDEAS = {
     "activation relu nonlinearity preactivation order": """activation_order_block preact_block
         mobilenet_v3_block mbconv_block maxout leaky_conv Identity-Mappings""",
     "swish silu hswish hard sigmoid": """mbconv_block mobilenet_v3_block fused_mbconv_block
-        regnetz_block         EfficientNet EfficientNetV2 MobileNetV3""",
+        regnetz_block EfficientNet EfficientNetV2 MobileNetV3""",
     "expansion inverted linear bottleneck mbconv": """mbconv_block inverted_residual_block
         mobilenet_v3_block uib_block fused_mbconv_block inv_residual_block regnetz_block MobileNetV2
         MobileNetV3 MobileNetV4 EfficientNet EfficientNetV2""",

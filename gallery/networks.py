@@ -140,8 +140,10 @@ def measure(parser: Parser) -> Command:
     with_options(parser)
 
     def shown(options: Namespace) -> None:
-        check = saved_model if options.name.endswith(".keras") else names.network
-        check(options.name)
+        if options.name.endswith(".keras"):
+            saved_model(options.name)
+        else:
+            names.network(options.name, ".keras file")
         terminal.load_keras()
         from convbook.architectures import measure
 

@@ -2,7 +2,7 @@
 
 The text of NAME is notebooks/source/NAME.py; notebooks/NAME.ipynb is what a run of it gave, with
 a digest of the code that ran.  A run that fails, a claim that does not hold, and an output longer
-than a screen write nothing.  Where only prose changed, or what stands folded, --prose writes it
+than a screen write nothing.  Where only prose changed, or which cells are folded, --prose writes it
 without a run.
 """
 
@@ -175,7 +175,7 @@ def stale():
 
 
 def words(notebook):
-    """All that an author wrote, what stands folded, and the digest of the code that ran."""
+    """All that an author wrote, which cells are folded, and the digest of the code that ran."""
     written = [(c.cell_type, c.id, c.source, *map(c.metadata.get, FOLDED)) for c in notebook.cells]
     return notebook.metadata.get("code"), written
 

@@ -1,4 +1,4 @@
-"""Which cells of a notebook stand folded: those that show, and not those that teach.
+"""Folds the cells of a notebook that only display something, and not those that teach.
 
 A folded cell has a button, "Show code", on the site, in JupyterLab and in Colab.
 """

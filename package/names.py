@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
@@ -17,7 +18,8 @@ def source(module: str) -> Path:
     """The path of a module of ours, which is not imported."""
     spec = find_spec(f"convbook.{module}")
     if spec is None or spec.origin is None:
-        raise ImportError(f"convbook.{module} is not installed as a file")
+        said = f"convbook.{module} is not installed as a file, and its text is read from there"
+        raise ImportError(f"{said}: install convbook with pip, not as a zip file")
     return Path(spec.origin)
 
 
@@ -50,10 +52,15 @@ def networks(aliases: bool = True) -> list[str]:
     return [*ledger["ours"], *(ledger["aliases"] if aliases else ())]
 
 
-def network(name: str) -> str:
-    """The paper's name of a network.  Raises ValueError with the nearest names."""
+def network(name: str, file: str = "") -> str:
+    """The paper's name of a network.  Raises ValueError with the nearest names.
+
+    file: the files that the caller takes instead, for the message on the name of another file.
+    """
     if name not in networks():
-        raise ValueError(unknown(name, networks()))
+        path = Path(name).suffix[1:].isalpha() or os.sep in name
+        also = f", and this is no {file}" if file and path else ""
+        raise ValueError(unknown(name, networks(), also))
     return kept("gallery", "ledger.json")["aliases"].get(name, name)
 
 
@@ -82,19 +89,23 @@ def is_own(network: str) -> bool:
     return True
 
 
-def unknown(name: str, names: Iterable[str]) -> str:
-    """Words on a network that is not among names."""
+def unknown(name: str, names: Iterable[str], also: str = "") -> str:
+    """Words on a network that is not among names; also: what else is wrong."""
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
     hint = f"nearest: {near}" if near else "convbook nets lists all"
-    return f"name={name!r}: there is no such network; {hint}"
+    return f"network={name!r}: there is no such network{also}; {hint}"
 
 
-def data_source(data: str) -> tuple[str, str]:
-    """(kind, what follows the colon) of --data.  Raises ValueError for none of DATA_SOURCES."""
+def data_source(data: str, argument: str = "--data") -> tuple[str, str]:
+    """(kind, what follows the colon) of --data.  Raises ValueError for none of DATA_SOURCES.
+
+    argument: the name under which the message gives it.
+    """
     kind, colon, rest = data.partition(":")
     if data in DATA_SOURCES and not colon:
         return kind, rest
     if rest and any(known.startswith(f"{kind}:") for known in DATA_SOURCES):
         return kind, rest
     hint = f"; for this folder give folder:{data}" if Path(data).is_dir() else ""
-    raise ValueError(f"--data {data!r}: --data must be one of {', '.join(DATA_SOURCES)}{hint}")
+    right = f"one of {', '.join(DATA_SOURCES)}"
+    raise ValueError(f"{argument} {data!r}: {argument} must be {right}{hint}")

@@ -1,6 +1,7 @@
 """The commands convbook check, train and recipes: options, and errors that need no TensorFlow."""
 
 import json
+import os
 import re
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -47,7 +48,7 @@ def train(parser: Parser) -> Command:
 def run_train(options: Namespace) -> int:
     """Trains; returns the exit code.  Raises ValueError for options that cannot work."""
     finished(options)
-    names.is_own(options.model) or names.network(options.model)
+    names.is_own(options.model) or names.network(options.model, "MODEL.keras or FILE.py:FUNCTION")
     names.data_source(options.data)
     from convbook.training import recipes
     from convbook.training.devices import cluster
@@ -257,7 +258,9 @@ def checked(options: Namespace) -> None:
     data, path = options.data, Path(options.data)
     if path.is_dir() and ":" not in data:
         data = f"folder:{data}"
-    names.data_source(data)
+    elif os.sep in data and ":" not in data:
+        raise ValueError(f"DATA {data!r}: there is no folder {data}")
+    names.data_source(data, "DATA")
     terminal.load_keras()
     from convbook.training.data import load, summary
 

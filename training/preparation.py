@@ -133,7 +133,7 @@ def carried_out(recipe: dict[str, Any], known: "Known") -> None:
 
 
 def listed(v: Any) -> Any:
-    """As JSON returns it."""
+    """The value as JSON would read it back: lists for tuples."""
     return [listed(i) for i in v] if isinstance(v, tuple) else v
 
 
@@ -147,5 +147,6 @@ def read_result(path: str | Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ValueError(f"{beside} cannot be read: {error}") from error
     if not isinstance(result, dict) or not isinstance(result.get("options"), dict):
-        raise ValueError(f"{beside} has no options, so it is not the result of a run")
+        said = f"{beside} has no options, so it is not the result of a run"
+        raise ValueError(f"{said}: name a folder that convbook train --out made")
     return result

@@ -40,7 +40,10 @@ class OnnxModel:
         self.entry = next(v for v in graph.input if v.name not in self.values)
         self.shapes: dict[str, Shape] = {}
         if len(sizes_of(self.entry)) != 4:
-            raise ValueError(f"{path}: its input must be images, (N, channels, rows, columns)")
+            right = "export the network from its images on, without what reads or decodes them"
+            raise ValueError(
+                f"{path}: its input must be images, (N, channels, rows, columns): {right}"
+            )
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -129,7 +132,9 @@ class OnnxReader:
     def size(self, name: str) -> Shape:
         """(channels, rows, columns), or what a tensor has.  Raises ValueError if none is known."""
         if not (shape := self.shapes.get(name)) or 0 in shape:
-            raise ValueError(f"{self.model.path} does not give the size of {name!r}")
+            said = f"{self.model.path} does not give the size of {name!r}"
+            right = "export the network with images of a fixed size"
+            raise ValueError(f"{said}: {right}")
         return shape[1:]
 
     def read(self, each: Any) -> None:

@@ -322,7 +322,7 @@ Pairs = list[tuple[Node, Node]]
 
 
 class Match:
-    """Nodes of two graphs that are alike in all that is upstream and downstream."""
+    """Pairs of nodes of two graphs with equal ancestors and equal descendants."""
 
     def __init__(self, ours: Graph, theirs: Graph):
         self.graphs = ours, theirs

@@ -81,5 +81,5 @@ def plain(layer: keras.Layer) -> keras.Layer:
 
 
 def others(model: keras.Model) -> list[keras.Layer]:
-    """The layers that are not Keras' own, those inside other layers too."""
+    """The layers that are not Keras' own, including nested ones."""
     return [v for v in layers_within(model) if type(v).__module__.partition(".")[0] != "keras"]

@@ -77,7 +77,8 @@ def origin_of(weights: Any, of: str | None) -> str | None:
         return None if of == OWN else of
     model, _, tag = str(weights).partition(".")
     rows = [key for key in published() if key.startswith("timm/")]
-    near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or "see published()"
+    every = "see architectures.weights.published()"
+    near = ", ".join(get_close_matches(model, rows, 5, 0.5)) or every
     if model not in rows:
         none = f"convbook has no network for {model}; nearest, to be given as timm/NAME.TAG: {near}"
         raise ValueError(f"weights={weights!r}: {none}")

@@ -118,7 +118,7 @@ class Preparation:
         return (x * self.scale - mean) / std
 
     def at(self, size: int) -> "Preparation":
-        """The same for a network with an input of size pixels a side: all else in proportion."""
+        """This preparation for images of size pixels a side: all else in proportion."""
         if size == self.crop:
             return self
         require(

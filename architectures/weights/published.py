@@ -37,5 +37,6 @@ def row(of: str) -> tuple[str, dict[str, Any]]:
     if isinstance(of, str) and of in rows:
         name, options = rows[of]
         return name, dict(options)
-    near = ", ".join(get_close_matches(str(of), rows, 5, 0.5)) or "those of weights.published()"
+    every = "those of architectures.weights.published()"
+    near = ", ".join(get_close_matches(str(of), rows, 5, 0.5)) or every
     raise ValueError(f"of={of!r}: of must be a library and its network, such as {near}")

@@ -30,11 +30,13 @@ def draw(block: str | keras.Model, path: str | Path) -> Path:
     earlier one; a frame is a layer that holds a model.  What would be wider than a page runs from
     left to right.  An .svg is dark where the page or the system of its reader is.  Needs
     pygraphviz, which brings Graphviz with it.  Returns the path.  Raises ValueError for another
-    ending.
+    ending, and for a folder that does not exist.
     """
     path = Path(path)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"path={str(path)!r}: path must end in .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise ValueError(f"path={str(path)!r}: there is no folder {path.parent}")
     try:
         from pygraphviz import AGraph
     except ImportError as error:

@@ -126,9 +126,9 @@ class Application(Expressions):
         return given
 
     def telling(self, func: Function, keywords: Keywords, literal: Collection[str]) -> Keywords:
-        """The keywords of a call without those that came to be what is the default anyway.
+        """The keywords of a call that differ from the defaults.
 
-        A kernel is always said, and so is a stride of more than 1.
+        A kernel always stays, and so does a stride of more than 1.
         """
         params = {p.name.value: p for p in nodes.parameters(func.node)}
         kept = {}

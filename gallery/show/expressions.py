@@ -222,7 +222,7 @@ class Expressions:
         return Run(self.origin(found.name or found.module, found), some=True)
 
     def defined(self, found: Own) -> Any:
-        """A definition of the library."""
+        """The library's definition of a name."""
         if isinstance(found.node, cst.FunctionDef):
             return Function(found.node, Frame(found.module), found.name, found)
         if isinstance(found.node, cst.ClassDef):

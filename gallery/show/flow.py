@@ -90,7 +90,7 @@ class Flow:
         return live
 
     def above(self, statement: Node, live: set[str]) -> set[str]:
-        """The same for one statement."""
+        """The names that are live before one statement, if these are live after it."""
         if isinstance(statement, cst.FunctionDef):
             (name,) = names(statement.name)
             self.clash({name}, live)
@@ -117,7 +117,7 @@ class Flow:
         return (live - targets) | self.reads(value)
 
     def around(self, statement: Node, live: set[str]) -> set[str]:
-        """The same for a loop, whose end is followed by its beginning."""
+        """The names that are live before a loop, whose end is followed by its beginning."""
         targets, (body,) = names(statement.target), lists(statement)
         read = targets & names(statement.body)
         self.unused = (self.unused | targets - self.read) - read

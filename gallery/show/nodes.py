@@ -214,7 +214,7 @@ def assigned(node: Node) -> set[str]:
 
 @remembered
 def once(function: Node) -> set[str]:
-    """The names that a function sets in one place, be it as parameters."""
+    """The names that a function assigns exactly once, parameters included."""
     params = [p.name.value for p in parameters(function)]
     return {name for name, n in Counter([*params, *settings(function)]).items() if n == 1}
 

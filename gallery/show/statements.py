@@ -50,9 +50,11 @@ class Statements(Application):
 
     def do(self, statement: Node, frame: Frame) -> bool:
         """Executes a statement; returns whether it ends the function."""
-        deed = getattr(self, f"on_{type(statement).__name__}", None)
+        name = f"on_{type(statement).__name__}"
+        deed = getattr(self, name, None)
         if deed is None:
-            raise NotImplementedError(f"cannot be cut: {nodes.code(statement)}")
+            lacks = f"{type(self).__name__} has no {name}"
+            raise NotImplementedError(f"cannot be cut, {lacks}: {nodes.code(statement)}")
         return bool(deed(statement, frame))
 
     def on_Pass(self, small: Node, frame: Frame) -> None:

@@ -141,7 +141,7 @@ def test_show_also_knows_helpers_and_layers(name, capsys):
         (["show", ""], "there is no ''"),
         (["draw", "bottleneck", "-o", "x.jpg"], r"'x.jpg': path must end in .png, .svg or .pdf"),
         (["draw", "bottleneck", "-o", ""], "path must end in"),
-        (["draw", "bottleneck", "-o", "no/such/folder/x.png"], "No such file or directory"),
+        (["draw", "bottleneck", "-o", "no/such/folder/x.png"], "there is no folder no/such/folder"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_code_2(argv, message, capsys):

@@ -209,7 +209,9 @@ def test_an_onnx_graph_is_read_as_a_keras_model_is():
 def test_onnx_of_unknown_sizes_is_refused():
     nodes, values = [onnx_node("Conv", "x k", "y")], {"k": np.zeros((2, 3, 1, 1))}
     for y in ({}, {"y": (1, 2, 0, 4)}):
-        with pytest.raises(ValueError, match="onnx does not give the size of 'y'"):
+        with pytest.raises(
+            ValueError, match="size of 'y': export the network with images of a fixed size"
+        ):
             read_onnx(nodes, {"x": (1, 3, 4, 4)} | y, values)
     (conv,) = read_onnx(nodes, {"x": (1, 3, 4, 4), "y": (1, 2, 4, 4)}, values)
     assert conv.kind == "convolution"

@@ -42,12 +42,17 @@ REFUSED = [
     ("draw residul_block", "convbook draw: there is no 'residul_block'; nearest: residual_block"),
     ("draw resnet50", "convbook draw: resnet50 is a network; draw takes a block"),
     ("find qqqqqq", "convbook find: nothing found for 'qqqqqq'"),
-    ("nets resnet21", "convbook nets: name='resnet21': there is no such network; nearest: "),
-    ("measure resnet21", "convbook measure: name='resnet21': there is no such network"),
+    ("nets resnet21", "convbook nets: network='resnet21': there is no such network; nearest: "),
+    ("measure resnet21", "convbook measure: network='resnet21': there is no such network"),
     ("nets zzzzzzzz", "there is no such network; convbook nets lists all"),
+    ("measure bad.jpg", "there is no such network, and this is no .keras file; convbook nets"),
+    ("train bad.jpg", "and this is no MODEL.keras or FILE.py:FUNCTION; convbook nets lists all"),
+    ("check nosuch", "convbook check: DATA 'nosuch': DATA must be one of digits"),
+    ("check no/such", "convbook check: DATA 'no/such': there is no folder no/such"),
+    ("find of", "convbook find: 'of' has no word to search for: name an idea, paper or author"),
     ("measure no.keras", "convbook measure: no.keras: there is no such file"),
     ("measure resnet20 se", "argument OPTION=VALUE: 'se' is not NAME=VALUE"),
-    ("train resnet21", "convbook train: name='resnet21': there is no such network; nearest: "),
+    ("train resnet21", "convbook train: network='resnet21': there is no such network; nearest: "),
     ("train resnet20 --data letters", "--data 'letters': --data must be one of digits"),
     ("train resnet20 --data / --out a", "tfds:NAME; for this folder give folder:/"),
     ("train resnet20 --dta digits", "unrecognized arguments: --dta digits"),
@@ -59,7 +64,7 @@ REFUSED = [
     ("predict no.keras a.png", "no.keras: there is no such file"),
     ("export resnet20 --to litert", "resnet20 is a network: give --weights"),
     ("compare no", "no: no result.json and no history.csv; give the folder of a run"),
-    ("recipes resnet21", "convbook recipes: name='resnet21': there is no such network"),
+    ("recipes resnet21", "convbook recipes: network='resnet21': there is no such network"),
 ]
 
 
@@ -153,7 +158,7 @@ def test_both_ways_to_call_it(way):
     else:
         done = fresh("-m", "convbook", "train", "resnet21")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("convbook train: name='resnet21': there is no such")
+    assert done.stderr.startswith("convbook train: network='resnet21': there is no such")
 
 
 def test_a_reader_that_ends_early_is_no_error():

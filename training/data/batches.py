@@ -30,7 +30,7 @@ def training_batches(part: Part, steps: int, classes: int, options: Namespace, s
     Shuffled passes follow each other, each image once a pass; one batch may end a pass and begin
     the next.  So no image is left out, and all replicas get equal shares, without
     which their gradients would not average to those of one device.  options: batch_size, of all
-    workers together, seed, augmentation (see training.augment).  share (i, n): the i-th of n
+    workers together, seed, augmentation (see training.data.augment).  share (i, n): the i-th of n
     equal parts of each batch, read and made alone; in order, they are the whole.  statistics: of
     the training part, for what needs them.  Raises ValueError.
     """

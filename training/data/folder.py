@@ -29,6 +29,8 @@ class Tree(NamedTuple):
 def tree(path: str) -> Tree:
     """The content of a folder.  Raises ValueError if it can be understood in two ways."""
     root = os.fspath(Path(path))
+    if not os.path.lexists(root):
+        raise ValueError(f"there is no folder {shown(root)!r}")
     roots = part_roots(root)
     files: dict[Row, list[str]] = {
         (part, name): [] for part, at in roots.items() for name in folders(at)

@@ -95,7 +95,7 @@ known_as("training", FusedBatchNormalization)
 
 
 def batch_norms(model: keras.Model) -> list[BatchNormalization]:
-    """The batch norms of model, those inside other layers too."""
+    """The batch norms of model, including nested ones."""
     return [layer for layer in layers_within(model) if isinstance(layer, BatchNormalization)]
 
 
@@ -109,7 +109,7 @@ def synchronize(model: keras.Model, on: bool = True) -> None:
 
 
 def fuse(model: keras.Model, on: bool = True) -> None:
-    """The batch norms of model, those inside other layers too, by the fused kernel; before compile.
+    """The batch norms of model, including nested ones, by the fused kernel; before compile.
 
     Strided 1x1 convolutions of few channels pick their pixels first.  The model, its layers and
     their weights stay.  on=False makes them Keras' again: before saving, so that the file needs

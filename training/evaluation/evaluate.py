@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convbook.training.evaluation.trained_network import TrainedNetwork
 
 FILES = ("confusion.png", "reliability.png", "evaluation.json")
+GIVE = "give data with the classes of the network"
 
 
 def evaluate(parser: Parser) -> Command:
@@ -100,13 +101,13 @@ def refuse_classes(network: "TrainedNetwork", images: "Data", name: str) -> None
     """Raises ValueError if a network's classes are not those of the data."""
     if images.classes != network.classes:
         has = f"{network.path} has {network.classes} classes"
-        raise ValueError(f"{has}, --data {name!r} has {images.classes}")
+        raise ValueError(f"{has}, --data {name!r} has {images.classes}: {GIVE}")
     known = network.known and network.known.class_names
     known, theirs = known or (network.result or {}).get("classes"), images.names
     for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
         if str(pair[0]) != str(pair[1]):
             said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
-            raise ValueError(f"class {i} is {said}")
+            raise ValueError(f"class {i} is {said}: {GIVE}")
 
 
 def evaluated(
@@ -159,7 +160,8 @@ def probabilities_of(
     with named(part):
         p = probabilities.probabilities(network.model, *args)
     if not np.isfinite(p).all():
-        raise ValueError(f"{network.path} returns numbers that are not finite")
+        said = f"{network.path} returns numbers that are not finite (NaN or infinity)"
+        raise ValueError(f"{said}: evaluate an earlier checkpoint, or train at a lower --lr")
     return p
 
 

@@ -76,7 +76,8 @@ def found(images: list[str]) -> list[str]:
             inside = listed(path)  # an unreadable file is reported with those that are no images
             paths += sorted([*inside.files, *(name for name, _ in inside.unreadable)])
     if not paths:
-        raise ValueError(f"{', '.join(images)}: no images there")
+        right = "name image files, or folders that hold some"
+        raise ValueError(f"{', '.join(images)}: no images there; {right}")
     return paths
 
 
@@ -120,5 +121,6 @@ def predicted(network: "TrainedNetwork", paths: list[str]) -> tuple[list[int], A
     p = probabilities.probabilities(network.model, *args)
     for i, finite in zip(good, np.isfinite(p).all(-1), strict=True):
         if not finite:
-            raise ValueError(f"{network.path} returns numbers that are not finite for {paths[i]}")
+            said = f"{network.path} returns numbers that are not finite for {paths[i]}"
+            raise ValueError(f"{said}: predict with an earlier checkpoint")
     return good, p, broken

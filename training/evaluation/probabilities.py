@@ -98,7 +98,7 @@ def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
 
 
 def exactly(part: Part, batch: int, preparation: Preparation) -> tf.data.Dataset:
-    """The same for images as a library prepares them: in 8 bits, resized whole."""
+    """Batches of images as a library prepares them: in 8 bits, resized whole."""
 
     def prepare(x):
         return np.asarray(preparation(x), "float32")

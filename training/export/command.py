@@ -107,7 +107,7 @@ def refuse(options: Namespace) -> None:
     if options.int8 != bool(options.calibrate):
         raise ValueError("--int8 and --calibrate DATA: give both, or neither")
     if options.calibrate:
-        data_source(options.calibrate)
+        data_source(options.calibrate, "--calibrate")
 
 
 def place(options: Namespace) -> Path:

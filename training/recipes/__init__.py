@@ -33,7 +33,7 @@ training.fields explains recipes.json.  From it, `recipe` makes what a trainer n
     kept               the weights that the run leaves: of the last epoch, or of the best
     head_first         {share of the run in which the head alone is trained, rate: times lr, after
                        it}; None: all is trained from the beginning
-    augmentation       [(name, kwargs), ...] in order; see training.augment
+    augmentation       [(name, kwargs), ...] in order; see training.data.augment
     evaluation         {resize: pixels of the short side, crop: pixels, views: centre, ten or
                        dense}; both for images of `crop` pixels, to scale with other sizes; None:
                        the images as they are

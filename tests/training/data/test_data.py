@@ -491,7 +491,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("folder:nowhere", 8, 3), "'nowhere' has no class folders"),
+        (("folder:nowhere", 8, 3), "there is no folder 'nowhere'"),
         (("folder:", 8, 3), "must be one of digits"),
         (("tfrecord:nowhere*", 8, 3), "no file matches 'nowhere\\*'"),
         (("folder:nowhere", 8, 2), "1 or 3 channels"),

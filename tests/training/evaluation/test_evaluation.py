@@ -526,15 +526,17 @@ def test_broken_files_are_left_out(images, tmp_path, capsys):
     [
         (["{tmp}/none.keras"], "none.keras: there is no such file"),
         (["{tmp}/text.keras"], "text.keras cannot be loaded by Keras"),
-        (["{tmp}/four/model.keras"], "has 4 classes, --data"),
+        (["{tmp}/four/model.keras"], " has 3: give data with the classes of the network"),
         (["{tmp}/other/model.keras"], "class 1 is 'wasp' for"),
+        (["{tmp}/other/model.keras"], ": give data with the classes of the network"),
+        (["{tmp}/text/model.keras"], "of a run: name a folder that convbook train --out made"),
         (["{tmp}/good/model.keras", "--protocol", "eleven"], "--protocol 'eleven': must be"),
         (["{tmp}/good/model.keras", "--protocol", "scales:7"], "short side 7: the input has 8"),
         (["{tmp}/good/model.keras", "--size", "9"], "--size 9: its input is (8, 8, 3)"),
         (["{tmp}/good/model.keras", "--out", "{tmp}/text.keras"], "cannot be written"),
         (["{tmp}/good/model.keras", "--data", "letters"], "--data must be one of digits"),
         (["{tmp}/good/model.keras", "--batch-size", "0"], "'0' is not a whole number"),
-        (["{tmp}/nan/model.keras"], "returns numbers that are not finite"),
+        (["{tmp}/nan/model.keras"], "(NaN or infinity): evaluate an earlier checkpoint"),
         (["{tmp}/torn/model.keras"], "result.json cannot be read"),
     ],
 )
@@ -555,6 +557,8 @@ def broken(tmp_path_factory):
     saved(root / "other", network(), options={}, classes=["ant", "wasp", "cat"])
     saved(root / "torn", network())
     (root / "torn" / "result.json").write_text("{")
+    saved(root / "text", network())
+    (root / "text" / "result.json").write_text("{}")
     model = network()
     model.set_weights([w * np.nan for w in model.get_weights()])
     saved(root / "nan", model)

@@ -395,7 +395,10 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
         (["--to", "savedmodel", "-o", "."], "--out .: it already exists"),
         (["--to", "onnx", "--int8"], "--int8: only with --to litert, not onnx"),
         (["--to", "litert", "--int8"], "--int8 and --calibrate DATA: give both, or neither"),
-        (["--to", "litert", "--int8", "--calibrate", "photos"], "--data must be one of digits"),
+        (
+            ["--to", "litert", "--int8", "--calibrate", "photos"],
+            "--calibrate must be one of digits",
+        ),
         (["--to", "tensorrt"], "--to: invalid choice"),
     ],
 )

@@ -129,7 +129,8 @@ def test_answers_that_are_not_finite_are_an_error(run, plain, capsys):
     model.layers[-1].bias.assign([np.nan] * 6)
     model.save(run / "nan.keras")
     assert main([str(run / "nan.keras"), str(run / "1.png"), *plain]) == 2
-    assert f"returns numbers that are not finite for {run / '1.png'}" in capsys.readouterr().err
+    said = f"returns numbers that are not finite for {run / '1.png'}: predict with an earlier"
+    assert said in capsys.readouterr().err
 
 
 SEEN = {"coffee.png": "espresso", "chelsea.png": "Egyptian cat", "china.jpg": "dome"}
