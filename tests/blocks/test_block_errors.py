@@ -121,6 +121,7 @@ def called(name, given):
 ACTS = {
     ("blur_block", "blur"): {"s": 2},
     ("coordinate_block", "r"): {"x": keras.Input((17, 17, 512))},
+    ("fused_mbconv_block", "project"): {"r": 1},
     ("ghost_bottleneck", "k"): {"s": 2},
     ("selective_kernel", "r"): {"x": keras.Input((17, 17, 8)), "f": 1024},
     ("splat_conv", "r"): {"x": keras.Input((17, 17, 128))},

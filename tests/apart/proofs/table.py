@@ -47,6 +47,7 @@ SCALED |= {name for name in hrnet.NETS if name != "hrnet_w18_small"}
 SCALED |= {name for name in inceptionnext.NETS if name != "inceptionnext_atto"}
 SCALED |= {name for name in res2net.NETS if name != "res2net50_26w_4s"}
 SCALED |= {name for name in vovnet.NETS if name != "ese_vovnet19b_dw"}
+SCALED |= {"convnext_xlarge", "convnext_v2_huge"}
 SCALED |= {"ghostnet_0.5x", "ghostnet_1.3x"}
 SCALED |= {name for name in dla.NETS if name != "dla46_c"}
 SCALED |= {"cspresnext50"}  # of cspresnet50's stages, in groups
