@@ -23,8 +23,8 @@
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of the net that drops blocks ends 3.01
 # > ± 0.68 points above that of the whole net (**as expected**).
 # >
-# > **Seen** on 300 digits, one seed: the test accuracy ends at 95 % with stochastic depth and at 93
-# > % without, which is a hint.
+# > **Seen** on 300 digits, one seed, so no verdict: the test accuracy ends at 95 % with stochastic
+# > depth and at 93 % without.
 
 # %%
 from functools import partial
@@ -140,8 +140,9 @@ table(
 #
 # > **Paper** Table 1; section 4
 #
-# These are errors in %, with constant and with stochastic depth. We have not trained on these data
-# sets; for our own comparison, see the claim below.
+# These are errors in %, with constant and with stochastic depth.
+# [What top-1 and top-5 mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have
+# not trained on these data sets; for our own comparison, see the claim below.
 
 # %%
 names = "resnet110_cifar", "resnet1202_cifar", "resnet152"
@@ -208,6 +209,12 @@ assert 0 < error < 0.1 * unscaled
 print(f"relu: off by {error:.4f}; without p_l by {unscaled:.4f}")
 
 # %% [markdown]
+# Can a residual network be trained on its short members alone? Veit, Wilber and Belongie
+# ([arXiv:1605.06431](https://arxiv.org/abs/1605.06431)) trained a network of 54 blocks with only 23
+# random ones in each step. Its error on CIFAR-10 was 5.96 %, against 6.10 % for the whole network.
+# [The lab](24_lab.ipynb) repeats this on the digits.
+
+# %% [markdown]
 # > **Paper** Training time: a dropped branch is not computed
 #
 # We put a branch that counts its own runs inside a gate of $p = 0.3$, and run 300 steps of `fit`.
@@ -260,9 +267,9 @@ for name, survival in (("constant", None), ("stochastic", 0.5)):
 fig, axes = plt.subplots(1, 2)
 for name, history in histories.items():
     axes[0].semilogy(np.arange(1, 26), history["loss"], label=name)
-    axes[1].plot(np.arange(1, 26), history["val_accuracy"], label=name)
+    axes[1].plot(np.arange(1, 26), 100 * np.array(history["val_accuracy"]), label=name)
 axes[0].set(xlabel="epoch", ylabel="training loss")
-axes[1].set(xlabel="epoch", ylabel="test accuracy")
+axes[1].set(xlabel="epoch", ylabel="test accuracy, %")
 axes[0].legend()
 figure(
     fig,
@@ -272,27 +279,23 @@ figure(
 
 # %%
 final = {
-    name: (np.mean(history["loss"][-3:]), np.mean(history["val_accuracy"][-3:]))
+    name: (np.mean(history["loss"][-3:]), 100 * np.mean(history["val_accuracy"][-3:]))
     for name, history in histories.items()
 }
-assert final["stochastic"][0] > 2 * final["constant"][0]
-assert final["stochastic"][1] >= final["constant"][1]
 grid(
-    ["ResNet-20", "training loss, last 3 epochs", "test accuracy, last 3 epochs"],
+    ["ResNet-20", "training loss, last 3 epochs", "test accuracy, %, last 3 epochs"],
     [[name, *map(float, row)] for name, row in final.items()],
 )
 
 # %% [markdown]
-# Both predictions hold. The second holds by eight images of 360 and with one seed: a hint, not a
-# measurement.
+# Both come out as predicted, the second by eight images of 360. With one seed that is a hint, not a
+# measurement. Three seeds follow.
 
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
-# spans the seeds.
+# All train on 5,000 images, with three seeds:
+# [how, and how we compare them](../docs/reading.md#how-the-fashion-mnist-experiments-train).
 #
 # We compare residual nets of 56 layers with option A shortcuts: in one all blocks survive, in the
 # other the probability falls linearly to 0.5 at the last block. A first convolution of stride 2 and
@@ -307,7 +310,7 @@ claims.curves("survival", "test")
 
 # %% [markdown]
 # The net whose blocks drop out is better by three points, with each of the three seeds, though its
-# training loss ends four times as high: with only 5,000 images, it overfits less.
+# training loss ends four times as high: with only 5,000 images, it learns less of them by heart.
 
 # %% [markdown]
 # ## Exercises

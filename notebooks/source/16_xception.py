@@ -24,8 +24,8 @@
 # > points above that of `3x3` (**not significant**).
 # >
 # > **Seen** on the digits, three seeds: with nothing between depthwise and pointwise the training
-# > loss is lower than with a relu for two seeds of three, and the test accuracy is higher for none,
-# > so that the paper's gain does not show.
+# > loss ends 0.03 ± 0.16 below that with a relu (**not significant**), so that the paper's gain
+# > does not show.
 
 # %%
 import keras
@@ -155,8 +155,9 @@ grid(
 #
 # > **Paper** Table 1
 #
-# All four networks were tested on one crop. The second table has the figures that timm reports for
-# the weights that `xception` loads. We have not trained on ImageNet.
+# All four networks were tested on one crop. [What top-1 and top-5
+# mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). The second table has the
+# figures that timm reports for the weights that `xception` loads. We have not trained on ImageNet.
 
 # %%
 as_printed("xception", "Table 1")
@@ -202,9 +203,9 @@ for (middle, seed), history in histories.items():
     letters = dict(color="C1" if middle else "C0", ls="--" if middle else "-", alpha=0.8)
     letters |= dict(label="relu between" if middle else "nothing between") if not seed else {}
     axes[0].plot(np.arange(1, 9), history["loss"], **letters)
-    axes[1].plot(np.arange(1, 9), history["val_accuracy"], **letters)
+    axes[1].plot(np.arange(1, 9), 100 * np.array(history["val_accuracy"]), **letters)
 axes[0].set(xlabel="epoch", ylabel="training loss")
-axes[1].set(xlabel="epoch", ylabel="test accuracy")
+axes[1].set(xlabel="epoch", ylabel="test accuracy, %")
 axes[1].legend(loc="lower right")
 figure(
     fig,
@@ -212,32 +213,23 @@ figure(
     "and pointwise and with nothing between: the curves of the two kinds overlap",
 )
 
-# %% [markdown]
-# Result: the claim is not reproduced at this scale. With nothing in between, the loss is lower for
-# only two of three seeds, and by less than the seeds differ among themselves; the test accuracy is
-# higher with the relu. But four modules and 96 steps are far from the paper's 14 modules on
-# ImageNet. The code asserts what we saw.
-
 # %%
-last = {key: float(history["loss"][-1]) for key, history in histories.items()}
-lower = [last[None, seed] < last["relu", seed] for seed in range(3)]
-means = [np.mean([last[middle, seed] for seed in range(3)]) for middle in (None, "relu")]
-assert 1 <= sum(lower) <= 2  # as observed: it depends on the seed
-assert abs(means[0] - means[1]) < 0.1
-grid(
-    [
-        "seed",
-        "loss, nothing between",
-        "loss, relu between",
-        "accuracy, nothing between",
-        "accuracy, relu between",
-    ],
-    [
-        [seed, last[None, seed], last["relu", seed]]
-        + [histories[middle, seed]["val_accuracy"][-1] for middle in (None, "relu")]
-        for seed in range(3)
-    ],
-)
+ends = {
+    kind: [[by * histories[m, seed][key][-1] for m in (None, "relu")] for seed in range(3)]
+    for kind, key, by in (("training loss", "loss", 1), ("test accuracy, %", "val_accuracy", 100))
+}
+rows = []
+for kind, each in ends.items():
+    more, half = claims.interval(np.subtract(*np.transpose(each)))
+    rows += [[kind, str(seed), *map(float, pair)] for seed, pair in enumerate(each)]
+    rows[-1].append(f"{more:+.2f} ± {half:.2f}")
+grid(["", "seed", "nothing between", "relu between", "difference"], [[*r, ""][:5] for r in rows])
+
+# %% [markdown]
+# With nothing in between, the loss is lower for two of the three seeds only, and the difference is
+# well inside its interval: **not significant**. The test accuracy, of which we had predicted
+# nothing, is higher with the relu for each seed, but its difference is inside the interval, too.
+# Four modules and 96 steps are far from the paper's 14 modules on ImageNet.
 
 # %% [markdown]
 # ### On Fashion-MNIST

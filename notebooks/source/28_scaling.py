@@ -18,6 +18,10 @@
 # You have a good small network and twice the computer. Do you make the network deeper, wider, or
 # show it larger images? Until 2019 people chose one and stopped when it no longer helped.
 # EfficientNet asks: what if all three grow together, in a fixed proportion?
+#
+# > **Seen** by counting, without training: twice the depth, or 1.41 times the width or the
+# > resolution, makes the multiply-adds 1.9 to 2.0 times as many, as predicted. The first step of
+# > $\phi$ makes them 2.6 times as many, not 2, since depths are rounded up.
 
 # %%
 from itertools import pairwise
