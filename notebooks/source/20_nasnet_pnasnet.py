@@ -27,9 +27,9 @@
 # > above that of random 1 (**not significant**); the test accuracy of NASNet-A ends 5.12 ± 2.30
 # > points above that of random 2 (**as expected**).
 # >
-# > **Seen** on the digits, one seed, with a single cell: NASNet-A's reads 79 % of the test digits,
-# > three random cells 93 % on average (**reversed**): the random ones compute more. The scores of
-# > small cells predict the order of larger ones (**as expected**).
+# > **Seen** on the digits, one seed and a single cell, so no verdict: NASNet-A's reads 79 % of the
+# > test digits, three random cells 93 % on average, and cost does not explain it. The scores of
+# > small cells predict the order of larger ones with a rank correlation of 0.42.
 
 # %%
 import keras
@@ -59,33 +59,34 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** NASNet: Figure 4, left (the normal cell of NASNet-A)
 #
-# Here is the cell in its simplest form: `x1` is the output of the cell before the last, `x2` that
-# of the last cell. The cell concatenates five sums of two operations each.
+# Here is the cell in its simplest form. It reads $h'$ (`x1`), the output of the cell before the
+# last, and $h$ (`x2`), that of the last cell, and concatenates five sums of two operations each.
 
 # %%
 code(
     blocks.normal_cell,
     {
-        "sep3_sep5 = ": r"y_1 = \mathrm{sep}_3(x_1) + \mathrm{sep}_5(x_1)",
-        "mean_mean = ": r"y_2 = \mathrm{mean}_3(x_1) + \mathrm{mean}_3(x_1)",
-        "x1_mean = ": r"y_3 = x_1 + \mathrm{mean}_3(x_2)",
-        "sep5_sep3 = ": r"y_4 = \mathrm{sep}_5(x_2) + \mathrm{sep}_3(x_1)",
-        "x2_sep3 = ": r"y_5 = x_2 + \mathrm{sep}_3(x_2)",
+        "sep3_sep5 = ": r"y_1 = \mathrm{sep}_3(h') + \mathrm{sep}_5(h')",
+        "mean_mean = ": r"y_2 = \mathrm{mean}_3(h') + \mathrm{mean}_3(h')",
+        "x1_mean = ": r"y_3 = h' + \mathrm{mean}_3(h)",
+        "sep5_sep3 = ": r"y_4 = \mathrm{sep}_5(h) + \mathrm{sep}_3(h')",
+        "x2_sep3 = ": r"y_5 = h + \mathrm{sep}_3(h)",
         "return": r"y = [y_1, y_2, y_3, y_4, y_5]",
     },
 )
 
 # %%
-x1, x2 = (keras.Input((28, 28, 44), name=name) for name in ("x1", "x2"))
+h_prev, h = (keras.Input((28, 28, 44), name=name) for name in ("h_prev", "h"))
 picture(
-    keras.Model([x1, x2], blocks.normal_cell(x1, x2, 44)),
+    keras.Model([h_prev, h], blocks.normal_cell(h_prev, h, 44)),
     "The graph of normal_cell: two inputs; five sums of separable convolutions, mean pools and "
     "identities; concatenated",
 )
 
 # %% [markdown]
-# In the networks the cell does more: it first brings both inputs to `f` filters, and it applies
-# each separable convolution twice, with relu before and batch norm after each:
+# In the networks the cell does more: it first brings both inputs, which the code now calls `h_prev`
+# and `h`, to `f` filters, and it applies each separable convolution twice, with relu before and
+# batch norm after each:
 
 # %%
 code(
@@ -102,7 +103,7 @@ code(
 
 # %% [markdown]
 # The library stores cells as data, and one function builds any of them. A row is (operation, input,
-# operation, input), and computes the sum of the two.
+# operation, input), and computes the sum of the two. (The data call the identity `none`.)
 
 # %%
 code(
@@ -126,7 +127,10 @@ cells = {
 
 
 def shown(rows, used):
-    sums = [f"{i}: {a}({x}) + {b}({y})" for i, (a, x, b, y) in enumerate(rows)]
+    of = {"none": "identity"}
+    sums = [
+        f"{i}: {of.get(a, a)}({x}) + {of.get(b, b)}({y})" for i, (a, x, b, y) in enumerate(rows)
+    ]
     return ["<br>".join(sums), ", ".join(map(str, used))]
 
 
@@ -158,7 +162,7 @@ table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures recalled"])
 # %%
 count = np.prod([(i + 2) ** 2 * 8**2 for i in range(5)], dtype=float)
 assert 5.5e14 < count < 5.6e14
-Markdown(f"{count:.2g} cells")
+Markdown(f"${count / 1e14:.1f} \\times 10^{{14}}$ cells")
 
 # %% [markdown]
 # ### The accuracies
@@ -166,7 +170,8 @@ Markdown(f"{count:.2g} cells")
 # > **Paper** NASNet: Tables 1 to 3; PNASNet: its tables of ImageNet
 #
 # Rows in italics are published weights that the networks load, with the figures their libraries
-# report. We have not trained on ImageNet or CIFAR.
+# report. [What top-1 and top-5 mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted).
+# We have not trained on ImageNet or CIFAR.
 
 # %%
 accuracies("nasnet_a_mobile", "nasnet_a_large", "pnasnet5_mobile", "pnasnet5_large")
@@ -181,10 +186,8 @@ accuracies("nasnet_a_cifar_6at768", "nasnet_a_cifar_7at2304")
 #
 # ### On Fashion-MNIST
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plot, the band
-# spans the seeds.
+# All train on 5,000 images, with three seeds:
+# [how, and how we compare them](../docs/reading.md#how-the-fashion-mnist-experiments-train).
 #
 # All networks stack five cells on maps of 7 x 7: normal, reduction, normal, reduction, normal. One
 # has NASNet-A's cells. The others have a normal and a reduction cell drawn at random: five rows
@@ -193,6 +196,8 @@ accuracies("nasnet_a_cifar_6at768", "nasnet_a_cifar_7at2304")
 # of 128.
 
 # %%
+cost = [seeds[0]["macs"] for seeds in claims.runs("search").values()]
+assert max(cost) < 1.04 * min(cost)
 claims.shown("search")
 
 # %%
@@ -200,19 +205,9 @@ claims.curves("search", "test")
 
 # %% [markdown]
 # The searched cells end above each of the random pairs, by 3.6 to 5.1 points. Two of the three
-# differences are outside their intervals; the third is not: three seeds of NASNet-A itself range
-# over two points. The loss says something else: random 1 learns the training images best of all,
-# and yet tests worse. What the search found here is not a cell that fits better, but one that
-# generalizes better, which is what it was scored by.
-
-# %%
-best = claims.runs("search")
-ends = {net: [run["test"][-1] for run in seeds] for net, seeds in best.items()}
-loss = {net: np.mean([run["loss"][-1] for run in seeds]) for net, seeds in best.items()}
-cost = [seeds[0]["macs"] for seeds in best.values()]
-assert max(cost) < 1.04 * min(cost)
-assert all(min(ends["NASNet-A"]) > max(ends[f"random {seed}"]) for seed in range(3))
-assert min(loss, key=loss.get) == "random 1"
+# differences are outside their intervals. In training loss, NASNet-A fits better than random 0 and
+# random 2. Random 1 fits better still, yet its mean test accuracy is 3.6 points lower; that
+# difference is inside its interval.
 
 # %% [markdown]
 # ### One cell on the digits, live
@@ -252,13 +247,13 @@ for name, (rows, used) in tried.items():
     y = blocks.cell(stem, stem, 16, rows=rows, used=used, n=BN)
     model = keras.Model(i, keras.layers.Dense(10)(blocks.gavgpool(blocks.act(y, "relu"))))
     history = learn(model, data, epochs=6, batch=128)
-    results[name] = architectures.measure(model).macs, history["val_accuracy"][-1]
+    results[name] = architectures.measure(model).macs, 100 * history["val_accuracy"][-1]
 
 # %%
 fig, ax = plt.subplots()
 for name, (macs, accuracy) in results.items():
     ax.plot(macs / 1e6, accuracy, "o" if "random" in name else "D", ms=8, label=name)
-ax.set(xlabel="million multiply-adds", ylabel="test accuracy")
+ax.set(xlabel="million multiply-adds", ylabel="test accuracy, %")
 ax.legend()
 figure(
     fig,
@@ -266,20 +261,17 @@ figure(
     "random cells",
 )
 
-# %% [markdown]
-# Result: the prediction fails. Both found cells stay below the mean of the random ones, NASNet-A's
-# furthest: the opposite of the networks of five cells above. With a single cell and 72 steps, more
-# multiply-adds simply help more; this does not show what a cell is worth in a deep stack after
-# hundreds of epochs. The code asserts what we saw.
-
 # %%
-accuracy = {name: value for name, (_, value) in results.items()}
-random = float(np.mean([value for name, value in accuracy.items() if "random" in name]))
-assert accuracy["NASNet-A"] < accuracy["PNASNet-5"] < random  # as observed, not as predicted
+random = float(np.mean([value for name, (_, value) in results.items() if "random" in name]))
 grid(
-    ["cell", "multiply-adds", "test accuracy"],
+    ["cell", "multiply-adds", "test accuracy, %"],
     [[name, *result] for name, result in results.items()] + [["mean of random", None, random]],
 )
+
+# %% [markdown]
+# We predicted the opposite: all three random cells read more digits than either found cell. Cost
+# does not explain it: random 1 is the cheapest of the five. One seed and 72 steps tell nothing
+# about what a cell is worth in a deep stack after hundreds of epochs.
 
 # %% [markdown]
 # > **Paper** PNASNet: the predictor of its progressive search
@@ -300,14 +292,15 @@ INPUTS = "h", "h_prev", "sum"
 
 
 def score(cell):
-    """Accuracy of a linear classifier on the untrained features of a cell of 8 filters."""
+    """Accuracy, in %, of a linear classifier on the untrained features of a cell of 8 filters."""
     keras.utils.set_random_seed(0)
     h_prev = blocks.conv(data[0][:800], 8, k=3)
     rows, used = cell
     y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, rows=rows, used=used, n=None)
     x = np.array(blocks.avgpool(y, k=4, s=4)).reshape(800, -1)
     x = (x - x.mean(0)) / (x.std(0) + 1e-6)
-    return RidgeClassifier(10.0).fit(x[:400], data[1][:400]).score(x[400:], data[1][400:800])
+    fitted = RidgeClassifier(10.0).fit(x[:400], data[1][:400])
+    return 100 * fitted.score(x[400:], data[1][400:800])
 
 
 def occurrences(cell):
@@ -329,16 +322,18 @@ predicted = predictor.predict([occurrences(cell) for cell in large])
 # %%
 fig, ax = plt.subplots()
 ax.plot(predicted, of_large, "o")
-ax.set(xlabel="score predicted from cells of one row", ylabel="score of cells of two rows")
+ax.set(xlabel="score predicted from cells of one row, %", ylabel="score of cells of two rows, %")
 figure(fig, "Scores of thirty cells with two rows by their predicted scores")
 
 # %%
 rank = float(spearmanr(predicted, of_large).statistic)
 order = np.argsort(predicted)
 worst, best = (float(np.mean(np.array(of_large)[part])) for part in (order[:10], order[-10:]))
-assert rank > 0.3
-assert best > worst
-grid(["rank correlation", "worst third", "best third"], [[rank, worst, best]])
+grid(["rank correlation", "worst third, %", "best third, %"], [[rank, worst, best]])
+
+# %% [markdown]
+# Both are as predicted, with one set of weights: the small cells say something about the large
+# ones.
 
 # %% [markdown]
 # ## Exercises
@@ -391,11 +386,11 @@ check(answer, "99aac378")
 # the cell before the last.
 # </details>
 #
-# 3. The reduction cell halves the maps of both inputs with strides. What happens after it to
-#    `h_prev`, which is then twice as large as `h`?
+# 3. The reduction cell halves the maps of both inputs with strides. In the cell after it, `h_prev`
+#    is twice as large as `h`. How is `h_prev` brought to the size of `h`?
 
 # %% tags=["exercise"]
-answer = ...  # of every four pixels it reads
+answer = ...  # how many of every four pixels are read
 check(answer, "d4735e3a")
 
 # %% [markdown]
