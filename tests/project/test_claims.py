@@ -120,7 +120,7 @@ SMALL = [
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_head_has_the_numbers_of_its_outputs(name):
-    """Each number of a smaller run, as a share or in percent, is that of an output, rounded."""
+    """Each number of a smaller run is that of an output, rounded; an output may be a share."""
     outputs = " ".join(
         "".join(output.get("text", output.get("data", {}).get("text/markdown", "")))
         for cell in read(name)["cells"]
