@@ -48,9 +48,10 @@ IDEAS = {
         mobilenet_v3_block mbconv_block shufflenet_unit shufflenet_v2_unit res2net_block
         csp_stage blurpool blur_block""",
     "blur antialiasing antialiased aliasing shift invariance": "blurpool blur_block BlurPool",
-    "pool pooling max mean average": """subsample blurpool transition_block grid_reduction
-        naive_inception_module inception_module reduction_a reduction_b inception_v3_reduction_a
-        inception_v3_reduction_b inception_resnet_reduction_b parallel cell_op""",
+    "pool pooling max mean average": """subsample blurpool blur_block BlurPool
+        transition_block grid_reduction naive_inception_module inception_module reduction_a
+        reduction_b inception_v3_reduction_a inception_v3_reduction_b inception_resnet_reduction_b
+        parallel cell_op""",
     "mobile light lightweight efficient small fast phone embedded edge cheap": """mobilenet_block
         inverted_residual_block mobilenet_v3_block mbconv_block inv_residual_block shufflenet_unit
         shufflenet_v2_unit channel_shuffle fire_module grouped_sepconv ghost_module ghost_bottleneck
@@ -125,15 +126,15 @@ IDEAS = {
     "stem entry beginning": "inception_v4_stem",
     "shuffle permute mixing": """channel_shuffle shufflenet_unit shufflenet_v2_unit ShuffleNet
         ShuffleNet-V2""",
-    "split half partial part radix": """shufflenet_v2_unit ShuffleNet-V2 res2net_block Res2Net pconv
-        fasternet_block FasterNet splat_conv""",
+    "channel split half partial part radix": """shufflenet_v2_unit ShuffleNet-V2
+        res2net_block Res2Net pconv fasternet_block FasterNet splat_conv""",
     "digits mnist handwritten": "subsample partial_conv radial_basis LeNet-5",
     "letters convolution conv dense pooling padding vocabulary helper": "letters",
 }
 
-# net: of architectures/facts.json, which has title and authors, else these stand here; prefixes: of
-# the names of the paper's networks.
-Paper = namedtuple("Paper", "net prefixes authors title", defaults=("", "", "", ""))
+# net: of architectures/facts.json, which has title, authors and arXiv number, else they stand here;
+# prefixes: of the names of the paper's networks.
+Paper = namedtuple("Paper", "net prefixes authors title arxiv", defaults=("", "", "", "", ""))
 PAPERS = {
     "LeCun": Paper(
         authors="LeCun, Boser, Denker, Henderson, Howard, Hubbard, Jackel",
@@ -147,14 +148,19 @@ PAPERS = {
     "One weird trick": Paper("alexnet_one_column", "alexnet_one_column"),
     "ZFNet": Paper("zfnet", "zfnet"),
     "Maxout": Paper(
-        authors="Goodfellow, Warde-Farley, Mirza, Courville, Bengio", title="Maxout Networks"
+        authors="Goodfellow, Warde-Farley, Mirza, Courville, Bengio",
+        title="Maxout Networks",
+        arxiv="1302.4389",
     ),
     "OverFeat": Paper(
         authors="Sermanet, Eigen, Zhang, Mathieu, Fergus, LeCun",
         title="Integrated Recognition, Localization and Detection",
+        arxiv="1312.6229",
     ),
     "Recurrent CNN": Paper(
-        authors="Pinheiro, Collobert", title="Recurrent Networks for Scene Labeling"
+        authors="Pinheiro, Collobert",
+        title="Recurrent Networks for Scene Labeling",
+        arxiv="1306.2795",
     ),
     "Network in Network": Paper("nin_imagenet", "nin"),
     "VGG": Paper("vgg_D", "vgg"),
@@ -173,7 +179,9 @@ PAPERS = {
     "PyramidNet": Paper("pyramidnet110_a48_cifar", "pyramidnet"),
     "BlurPool": Paper("blur_resnet50", "blur_"),
     "FractalNet": Paper(
-        authors="Larsson, Maire, Shakhnarovich", title="Ultra-Deep Networks without Residuals"
+        authors="Larsson, Maire, Shakhnarovich",
+        title="Ultra-Deep Networks without Residuals",
+        arxiv="1605.07648",
     ),
     "ResNeXt": Paper("resnext50_32x4d", "resnext"),
     "SENet": Paper("se_resnet50", "se_ senet"),
@@ -181,12 +189,15 @@ PAPERS = {
     "CBAM": Paper("cbam_resnet50", "cbam_"),
     "SKNet": Paper("sknet50", "sk_ sknet"),
     "GCNet": Paper(
-        authors="Cao, Xu, Lin, Wei, Hu", title="Non-local Networks Meet Squeeze-Excitation Networks"
+        authors="Cao, Xu, Lin, Wei, Hu",
+        title="Non-local Networks Meet Squeeze-Excitation Networks",
+        arxiv="1904.11492",
     ),
     "ECA-Net": Paper("eca_resnet50d", "eca_"),
     "Coord Attention": Paper(
         authors="Hou, Zhou, Feng",
         title="Coordinate Attention for Efficient Mobile Network Design",
+        arxiv="2103.02907",
     ),
     "DenseNet": Paper("densenet121", "densenet"),
     "SqueezeNet": Paper("squeezenet_v1_0", "squeezenet"),
@@ -202,6 +213,7 @@ PAPERS = {
     "RegNetZ": Paper(
         authors="Dollár, Singh, Girshick",
         title="Fast and Accurate Model Scaling",
+        arxiv="2103.06877",
     ),
     "DPN": Paper("dpn92", "dpn"),
     "DLA": Paper("dla34", "dla"),
@@ -211,6 +223,7 @@ PAPERS = {
     "Weight Standard": Paper(
         authors="Qiao, Wang, Liu, Shen, Yuille",
         title="Micro-Batch Training with Batch-Channel Normalization and Weight Standardization",
+        arxiv="1903.10520",
     ),
     "NFNet": Paper("nfnet_f0", "nfnet"),
     "ResNeSt": Paper("resnest50", "resnest"),
@@ -231,6 +244,7 @@ PAPERS = {
     "Hybrid Dilated": Paper(
         authors="Wang, Chen, Yuan, Liu, Huang, Hou, Cottrell",
         title="Understanding Convolution for Semantic Segmentation",
+        arxiv="1702.08502",
     ),
 }
 STOP = {"a", "an", "and", "at", "by", "for", "in", "of", "on", "the", "to", "with"}
@@ -270,7 +284,7 @@ def written(label: str) -> tuple[str, str, str | int, str]:
     paper = PAPERS.get(label, Paper())
     of = names.facts()[paper.net]["paper"] if paper.net else {}
     authors = ", ".join(of.get("authors", [paper.authors]))
-    return authors, of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or ""
+    return authors, of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or paper.arxiv
 
 
 def paper_of(network: str) -> str:
@@ -284,7 +298,15 @@ def entry(name: str, what: str, label: str, year: str | int, also: Iterable[str]
     """The Entry of a block or a network; known: the (words, weight)s of its ideas."""
     authors, title, printed, arxiv = written(label)
     year = year or printed
-    texts = (name, 6), *known, (label, 5), (what, 4), (authors, 3), (title, 2)
+    texts = (
+        (name, 6),
+        *known,
+        (label, 5),
+        (label.replace("-", ""), 5),
+        (what, 4),
+        (authors, 3),
+        (title, 2),
+    )
     terms = weighed(*texts) | {str(year): 1} | ({arxiv: 5} if arxiv else {})
     main = name in MENU or not label or name == PAPERS[label].net
     return Entry(name, what, label, year, also, terms, main)
@@ -323,13 +345,15 @@ def score(row: Entry, word: str) -> float:
 def asked(text: str) -> tuple[list[str], list[str]]:
     """(words to find something by, other words such as a first name), without small words.
 
-    A word in two parts is one, depth-wise, if that is known, else two: squeeze-and-excitation.
+    A word in two parts is one, depth-wise, if that is known, else two: squeeze-and-excitation; and
+    hard_sigmoid, if both are known.
     """
     known: list[str] = []
     others: list[str] = []
     for word in text.lower().split():
         whole = word.replace("-", "")
-        for part in [whole] if is_known(whole) else word.split("-"):
+        parts = word.split("_") if all(map(is_known, word.split("_"))) else word.split("-")
+        for part in [whole] if is_known(whole) else parts:
             if part and part not in STOP:
                 (known if is_known(part) else others).append(part)
     return known, others

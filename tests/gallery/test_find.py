@@ -1,5 +1,7 @@
 """convbook find: blocks and networks by idea, paper and author, the best first."""
 
+import re
+
 import pytest
 
 from convbook import architectures, blocks, names
@@ -38,6 +40,17 @@ def test_ideas_and_papers_name_what_there_is():
         assert title
 
 
+def test_the_number_of_its_paper_finds_a_block():
+    """The first arXiv number of its docstring, at least, where the menu names a paper."""
+    cited = {name: re.findall(r"arXiv:([\d.]+\d)", getattr(blocks, name).__doc__) for name in MENU
+             if name != "letters"}  # fmt: skip
+    lost = {
+        name: ids for name, ids in cited.items() if ids and not any(name in found(i) for i in ids)
+    }
+    assert lost == {}
+    assert len([ids for ids in cited.values() if ids]) > 60
+
+
 @pytest.mark.parametrize("name", architectures.names(aliases=False))
 def test_a_network_is_of_its_paper(name):
     """As facts.json says; if it says nothing, as the other networks of its file."""
@@ -66,6 +79,11 @@ def test_a_network_is_of_its_paper(name):
         ("he", "bottleneck", {"basic_block", "preact_block", "resnet50", "resnext50_32x4d"}),
         ("szegedy", "naive_inception_module", {"inception_v3_a", "inception_v4", "googlenet"}),
         ("lecun 1998", "subsample", {"partial_conv", "lenet5"}),
+        ("1904.11492", "global_context_block", set()),
+        ("resnet-d", "resnet50d", {"resnet101d"}),
+        ("hard_sigmoid", "mbconv_block", {"mobilenet_v3_block"}),
+        ("channel split", "shufflenet_v2_unit", {"pconv"}),
+        ("blur pooling", "blur_block", {"blurpool", "blur_resnet50"}),
         ("1512.03385", "bottleneck", {"basic_block", "resnet18"}),
         ("kaiming he", "bottleneck", {"basic_block", "resnet50"}),
         ("Mingkui Tan", "fuse_block", {"hrnet_w18"}),
