@@ -63,7 +63,7 @@ def leaky_bottleneck(x: Map, f: Whole = 32, *, r: Whole = 2, g: Whole = 1, n: No
 @checked
 def csp_stage(x: Map, f: Whole, s: Pair = 2, *, b: Whole = 1, block: Branch | None = None,
               width: Whole | None = None, n: Norm = BN, slope: Rate = 0.1) -> Tensor:  # fmt: skip
-    """3x3/s f -> 1x1 width, in two halves: one as it is, one -> b blocks -> 1x1; joined -> 1x1 f.
+    """3x3/s f -> 1x1 f, in two halves: one as it is, one -> b blocks -> 1x1; joined -> 1x1 f.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  Cross stage partial network, CSPNet, arXiv:1911.11929,
     Figure 2 (b); the authors' code has the first 1x1 as two, one for each half.
@@ -71,7 +71,7 @@ def csp_stage(x: Map, f: Whole, s: Pair = 2, *, b: Whole = 1, block: Branch | No
     Args:
         block: the block to repeat, a function from tensor to tensor that keeps the width / 2
             channels; None: dark_block with r=1.
-        width: of both halves together; None: f.
+        width: of both halves together, in place of the first 1x1's f.
         slope: of the leaky relu below 0.
     """
     width = width or f

@@ -53,11 +53,11 @@ def scaled_act(x: Tensor, a: Unit = "gelu", beta: float = 1.0) -> Tensor:
 def nf_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, width: Whole = 128, a: Unit = "gelu",
              alpha: Number = 0.2, beta: Number = 1.0, se: Whole | None = 2, eps: Number = 1e-5,
              gate: Gate = None) -> Tensor:  # fmt: skip
-    """a 1x1 f/r -> a 3x3/s -> a 3x3, both in groups -> a 1x1 f -> SE, x 2 alpha gain; + shortcut.
+    """After gelu each: 1x1 f/r -> 3x3/s -> 3x3, both in groups -> 1x1 f; SE, x alpha; + shortcut.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  NFNet, arXiv:2102.06171, section 5: no norm, all kernels
-    are standardised and scaled.  A shortcut that strides or widens is a mean pool and a 1x1 of the
-    activated x.
+    are standardised and scaled, and what gelu gives is scaled back to variance 1.  A shortcut that
+    strides or widens is a mean pool and a 1x1 of the activated x.
 
     Args:
         width: channels of a group.

@@ -14,15 +14,15 @@ from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
 @checked
 def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4, least: Whole = 32,
                n: Norm = BN) -> Tensor:  # fmt: skip
-    """3x3/s radix f in radix groups -> each split * softmax of what their sum says, added.
+    """3x3/s 2f in 2 groups -> each half * softmax of what their sum says, added.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); r is a reduction.  Split attention of arXiv:2004.08955,
-    with one cardinal group: global mean of the sum -> dense C radix/r n relu -> dense radix f, a
-    number for each split and channel.
+    with one cardinal group: global mean of the sum -> dense 2C/r n relu -> dense 2f, a number for
+    each split and channel.
 
     Args:
-        radix: splits, each of f channels.
-        least: the least width of C radix/r, which is a multiple of 8.
+        radix: splits, each of f channels, in place of two.
+        least: the least width of the first dense layer, which is a multiple of 8.
     """
     channels = x.shape[-1]
     good = radix > 1 and channels % radix == 0

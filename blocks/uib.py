@@ -11,14 +11,14 @@ from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, W
 def uib_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, first: Whole | None = 3,
               k: Whole | None = 3, p: Padding = "same", n: Norm = BN_TF, a: Act = "relu",
               gate: Gate = None) -> Tensor:  # fmt: skip
-    """3x3 depthwise n -> 1x1 rC n a -> kxk/s depthwise n a -> 1x1 f n, + x where the shape stays.
+    """3x3 depthwise n -> 1x1 rC n relu -> kxk/s depthwise n relu -> 1x1 f n, + x if it fits.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  MobileNetV4, arXiv:2404.10518, Figure 4: either depthwise
-    is optional.  The extra depthwise block has both, the inverted bottleneck k alone, the block
-    like ConvNeXt's first alone, the feed-forward network neither.
+    is optional.  The extra depthwise block has both, the inverted bottleneck the second alone, the
+    block like ConvNeXt's the first alone, the feed-forward network neither.
 
     Args:
-        a: after the first 1x1 and the depthwise of k.
+        a: in place of relu.
         first: the kernel of the depthwise before the first 1x1; None for none.
         k: the kernel of the depthwise between the 1x1s; None for none: then first has the stride.
         p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.

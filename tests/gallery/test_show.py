@@ -294,7 +294,7 @@ def test_a_path_that_is_gated_is_written_once():
     """It becomes a function, which the gate gets, and which is called directly without a gate."""
     printed = text(["inverted_residual_block"], {"gate": "drop_path"})
     assert printed.count("dwconv(m, k=k, s=s") == 1
-    assert "m = branch(x) if s != 1 or c != f else drop_path(x, branch)\n" in printed
+    assert "m = branch(x) if s != 1 or channels != f else drop_path(x, branch)\n" in printed
 
 
 def test_a_variable_within_a_path_leaves_that_of_outside_its_name():
