@@ -30,6 +30,8 @@ def published(*names):
 def of_paper(name):
     """A row for each line of the ledger."""
     for data, kind, values, protocol, where, sure in ledger.accuracy(name):
+        if protocol.startswith("+-"):  # the spread over runs
+            values, protocol = [f"{values[0]} ± {protocol[2:]}", *values[1:]], ""
         yield [name, f"{data}, {kind}", *values, protocol, ", ".join(where), sure]
 
 

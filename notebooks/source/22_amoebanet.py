@@ -23,9 +23,9 @@
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `AmoebaNet-A` ends 3.64 ± 8.65
 # > points below that of `NASNet-A` (**not significant**).
 # >
-# > **Seen** on untrained features of the digits, two seeds: the last ten cells of aging evolution
-# > score 0.90 and 0.92, random cells 0.87 (**as expected**); scored again, the last population
-# > loses more if the worst die than if the oldest do (**as expected**).
+# > **Seen** on untrained features of the digits, two seeds, so no verdict: the last ten cells of
+# > aging evolution score 90.3 % and 92.4 %, random cells 86.6 %; scored again, the last population
+# > loses more if the worst die than if the oldest do.
 
 # %%
 from collections import deque
@@ -44,7 +44,8 @@ from convbook.beside.printed import accuracies
 #
 # > **Paper** Figure 5: the cells of AmoebaNet-A
 #
-# We store the cells as data: sums of two operations each, and the list of outputs to concatenate.
+# We store the cells as data: sums of two operations each, where the identity is called `none`, and
+# the list of outputs to concatenate.
 # The rows follow the authors' code; only these rows give the printed sizes. Here is the first cell
 # as code: $h$ is the output of the previous cell, $h'$ (`h_prev`) that of the cell before it.
 
@@ -53,7 +54,10 @@ cells = {"normal": blocks.AMOEBANET_A_NORMAL, "reduction": blocks.AMOEBANET_A_RE
 
 
 def shown(rows, used):
-    sums = [f"{i}: {a}({x}) + {b}({y})" for i, (a, x, b, y) in enumerate(rows)]
+    of = {"none": "identity"}
+    sums = [
+        f"{i}: {of.get(a, a)}({x}) + {of.get(b, b)}({y})" for i, (a, x, b, y) in enumerate(rows)
+    ]
     return ["<br>".join(sums), ", ".join(map(str, used))]
 
 
@@ -150,7 +154,8 @@ grid(["network", "paper", "parameters"], [["amoebanet_a_cifar_6_32", "2.6M", cif
 # > **Paper** Tables 1 and 2
 #
 # We have not trained on ImageNet or CIFAR, and no library that we load from has weights for
-# AmoebaNet.
+# AmoebaNet. [What top-1 and top-5
+# mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted).
 
 # %%
 accuracies("amoebanet_a_6_190", "amoebanet_a_6_448", "amoebanet_a_mobile_4_50")
@@ -202,7 +207,7 @@ def mutate(sides, rng):
 
 
 def score(sides):
-    """Accuracy of a linear classifier on the untrained features of a cell of 8 filters."""
+    """Accuracy, in %, of a linear classifier on the untrained features of a cell of 8 filters."""
     keras.utils.set_random_seed(next(fresh))
     of = {-2: "h_prev", -1: "h"}
     rows = [
@@ -214,7 +219,8 @@ def score(sides):
     y = blocks.cell(h_prev, blocks.conv(h_prev, 8, k=3), 8, rows=rows, used=used, n=None)
     x = np.array(blocks.avgpool(y, k=4, s=4)).reshape(500, -1)
     x = (x - x.mean(0)) / (x.std(0) + 1e-6)
-    return RidgeClassifier(10.0).fit(x[:250], data[1][:250]).score(x[250:], data[1][250:500])
+    fitted = RidgeClassifier(10.0).fit(x[:250], data[1][:250])
+    return 100 * fitted.score(x[250:], data[1][250:500])
 
 
 searches = {}
@@ -236,7 +242,7 @@ for (name, seed), (tried, _, _) in searches.items():
 for seed, ax in enumerate(axes):
     ax.axhline(at_random, color="0.5", ls="--", label="random search")
     ax.set(title=f"seed {seed}", xlabel="trials")
-axes[0].set_ylabel("score, mean of 10 trials")
+axes[0].set_ylabel("score, %, mean of 10 trials")
 axes[1].legend()
 figure(
     fig,
@@ -247,15 +253,18 @@ figure(
 # %%
 last = {key: float(np.mean(tried[-10:])) for key, (tried, _, _) in searches.items()}
 loss = {key: float(np.mean(p) - np.mean(a)) for key, (_, p, a) in searches.items()}
-for seed in (0, 1):
-    assert last["aging", seed] > at_random
-    assert loss["worst dies", seed] > loss["aging", seed]
 rows = [
     [*key, last[key], float(np.mean(p)), float(np.mean(a)), loss[key]]
     for key, (_, p, a) in searches.items()
 ]
 rows.append(["random", None, at_random, None, None, None])
-grid(["search", "seed", "last 10 trials", "last population", "scored again", "lost"], rows)
+grid(
+    ["search", "seed", "last 10 trials, %", "last population, %", "again, %", "lost, points"], rows
+)
+
+# %% [markdown]
+# Both predictions come out with both seeds. If the oldest die, the last population even scores
+# better the second time. Two seeds of a search of 40 trials are an illustration, not a measurement.
 
 # %% [markdown]
 # ### On Fashion-MNIST

@@ -19,6 +19,9 @@
 # of networks: it draws hundreds at random, trains each for a short time, and looks at all their
 # errors together. A rule that makes the crowd better is kept. What simple rule do good networks
 # follow?
+#
+# > **Seen** on the digits, one seed and untrained networks, so no verdict: the median error is 6.0
+# > % if widths never fall, and 9.0 % if they fall somewhere.
 
 # %%
 import keras
@@ -260,19 +263,18 @@ figure(
 )
 
 # %%
-medians = float(np.median(errors[rising])), float(np.median(errors[~rising]))
-assert medians[0] < medians[1]
 grid(
     ["widths", "networks", "median error, %", "best, %"],
     [
-        ["never fall", int(rising.sum()), medians[0], float(errors[rising].min())],
-        ["fall somewhere", int((~rising).sum()), medians[1], float(errors[~rising].min())],
+        [which, int(part.sum()), f"{np.median(errors[part]):.1f}", f"{errors[part].min():.1f}"]
+        for which, part in (("never fall", rising), ("fall somewhere", ~rising))
     ],
 )
 
 # %% [markdown]
-# The prediction holds: the curve of the rising widths lies to the left, and the best network is one
-# of them. Note what the picture can say and a single winner cannot: the rule helps the whole crowd.
+# The prediction holds, with one seed: the curve of the rising widths lies to the left, and the best
+# network is one of them. Note what the picture can say and a single winner cannot: the rule helps
+# the whole crowd.
 #
 # ## Exercises
 #

@@ -19,6 +19,10 @@
 # does the difference come from? From small things, which papers mention in half a sentence, or not
 # at all. This paper collects them, adds them one by one and ends at 79.29 % with nearly the same
 # network. How much is each trick worth?
+#
+# > **Seen** on the digits, one seed, so no verdict: the training loss ends at 0.013 with cosine
+# > decay and at 0.005 with a constant rate; label smoothing lowers the gap of the logits from 10.4
+# > to 4.7.
 
 # %%
 import keras
@@ -79,7 +83,7 @@ def seen(shortcut):
 
 read = {"B, a 1x1 with stride 2": seen("B"), "D, after a mean of 2 x 2": seen("D")}
 assert [*read.values()] == [0.25, 1]
-grid(["shortcut", "share of the pixels that it reads"], [[k, v] for k, v in read.items()])
+grid(["shortcut", "pixels that it reads"], [[k, f"{v:.0%}"] for k, v in read.items()])
 
 # %% [markdown]
 # ## The table
@@ -120,7 +124,9 @@ grid(["network", "parameters", "multiply-adds, paper", "counted", "top-1, paper"
 #
 # > **Paper** Table 6, recalled
 #
-# Then the training, trick by trick. We have not trained on ImageNet.
+# Then the training, trick by trick.
+# [What top-1 and top-5 mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have
+# not trained on ImageNet.
 
 # %%
 as_printed("resnet50d", "Table 6")
@@ -265,21 +271,16 @@ for name, (net, history) in ways.items():
     right = z[np.arange(len(z)), data[1]]
     gap = float(np.mean(right - (z.sum(1) - right) / 9))
     top = float(np.mean(np.array(keras.ops.softmax(net(data[2]))).max(1)))
-    found[name] = history["loss"][-1], history["val_accuracy"][-1], top, gap
-loss, _, top, gap = zip(*found.values(), strict=True)
-assert loss[0] < loss[1]  # not as predicted: see below
-assert top[1] - top[2] > 0.03
-assert abs(gap[2] - np.log(9 * 0.91 / 0.09)) < 1
-assert gap[1] > 2 * gap[2]
-head = ["training", "training loss, last epoch", "test accuracy", "mean top probability", "gap"]
+    found[name] = history["loss"][-1], 100 * history["val_accuracy"][-1], 100 * top, gap
+head = ["training", "training loss", "test accuracy, %", "mean top probability, %", "gap"]
 grid(head, [[name, *row] for name, row in found.items()])
 
 # %% [markdown]
-# The second and the third hold: smoothing keeps the gap where the formula puts it, at less than
-# half of what it is without. The first does *not*: after ten epochs the constant rate has the lower
-# training loss, for digits are so easy that a large rate to the end just fits them faster, and both
-# losses are tiny. A schedule pays where a large rate keeps the loss from falling; ImageNet is such
-# a place.
+# The second and the third come out as predicted, with one seed: smoothing keeps the gap where the
+# formula puts it, at less than half of what it is without. The first does *not*: after ten epochs
+# the constant rate has the lower training loss. Both losses are tiny, for digits are easy, and one
+# seed decides nothing. The paper gains 0.75 points on ImageNet, where a large rate keeps the loss
+# from falling.
 #
 # ## Exercises
 #
