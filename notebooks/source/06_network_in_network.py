@@ -32,9 +32,9 @@
 # > points below that of dense layers (**reversed**); a shift of 3 pixels costs dense layers 36.20 ±
 # > 8.49 points more than mean pooling (**as expected**).
 # >
-# > **Seen** on 500 digits, one seed: with the mean 70 % of the test digits are right, and the gap
-# > to the training digits is gone (**as expected**); with a dense layer 94 % are right
-# > (**reversed**).
+# > **Seen** on 500 digits, one seed and so no verdict: with the mean 70 % of the test digits are
+# > right, as many as of the training digits; with a dense layer 94 % are right, and all of the
+# > training digits.
 
 # %%
 import keras
@@ -149,7 +149,8 @@ grid(
 #
 # Three tables follow: the errors printed for CIFAR, SVHN and MNIST, in %; NIN compared with other
 # methods on CIFAR-10; and three heads on the same body, the experiment that the claim below repeats
-# on digits. We have not trained on CIFAR.
+# on digits. [Reading paths](../docs/reading.md#imagenet-and-how-its-errors-are-counted) explains
+# top-1. We have not trained on CIFAR.
 
 # %%
 accuracies("nin_cifar10")
@@ -238,14 +239,13 @@ assert mean[0] - mean[1] < dense_head[0] - dense_head[1] - 0.02
 assert mean[1] < dense_head[1]  # as observed, not as predicted
 
 # %% [markdown]
-# **Half of (1) is reproduced.** The gap between training and test disappears with the mean, and is
-# 5 points with the dense layer. But the network with the mean is far less accurate: each position
-# gets a 64th of the gradient, and in 25 epochs of 500 digits the network has not learned them. For
-# these few digits the regularizer is too strong.
+# In this run half of (1) holds. The gap between training and test disappears with the mean, and is
+# almost 6 points with the dense layer. But the network with the mean is far less accurate: each
+# position gets a 64th of the gradient, and in 25 epochs of 500 digits the network has not learned
+# them. It underfits.
 #
 # For (2) the network should read most digits, so we train it further on all 1,437 digits, for 20
-# epochs at 0.003. (After the 25 epochs above, 80 % of the wide images had both digits in the
-# correct half.)
+# epochs at 0.003.
 
 # %%
 reader = nets[blocks.gavgpool]
@@ -297,10 +297,9 @@ assert np.mean(found) >= 0.9
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
-# spans the seeds.
+# All notebooks train on Fashion-MNIST [in the same
+# way](../docs/reading.md#how-the-fashion-mnist-experiments-train): 5,000 images, three seeds, and
+# expectations that we wrote down before the first run.
 #
 # #### A mean or dense layers as the head
 #
@@ -316,9 +315,9 @@ claims.curves("pooling", "test")
 
 # %% [markdown]
 # The first expectation is reversed: at this size the net with the mean underfits, and its training
-# loss is three times that of the net with dense layers. The second effect shows clearly. A head
-# that averages over positions hardly notices where an object is; dense layers have memorized the
-# positions.
+# loss is three times that of the net with dense layers. The second effect shows clearly. Where the
+# object moves, the head that averages over positions loses 5 points; the dense head, which has
+# weights for each position, loses 41.
 
 # %% [markdown]
 # ## Exercises

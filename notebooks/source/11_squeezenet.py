@@ -23,8 +23,8 @@
 # > **Seen** on Fashion-MNIST, three seeds: the test accuracy of Fire modules ends 10.35 ± 9.72
 # > points below that of 3x3s alone (**reversed**).
 # >
-# > **Seen** on the digits, one seed: a small SqueezeNet with a third of its weights, in 64 values
-# > per layer, reads 96 % of the test digits, and 93 % with all of them (**as expected**).
+# > **Seen** on the digits, one seed and so no verdict: a small SqueezeNet with a third of its
+# > weights, in 64 values per layer, reads 96 % of the test digits, and 93 % with all of them.
 
 # %%
 import math
@@ -171,7 +171,9 @@ print(f"{sum(before) * 4 / 2**20:.2f} MB as float32, {small:.2f} MB pruned and w
 #
 # The goal is AlexNet's accuracy: 57.2 % top-1 and 80.3 % top-5 in the paper's Table 2 (recalled).
 # The simple bypass adds no weights and gains the most. Rows in italics are published weights that
-# these networks load, with the figures torchvision reports. We have not trained on ImageNet.
+# these networks load, with the figures torchvision reports. [Reading
+# paths](../docs/reading.md#imagenet-and-how-its-errors-are-counted) explains top-1, top-5 and
+# crops. We have not trained on ImageNet.
 
 # %%
 accuracies(
@@ -187,7 +189,7 @@ accuracies(
 # > **Paper** Table 2: a third of the weights, with 6 bits each, is as accurate as all of them with
 # > 32
 #
-# We cannot show AlexNet's accuracy on ImageNet here, but we can show that pruning costs nothing. A
+# We cannot show AlexNet's accuracy on ImageNet here, but we can see what pruning costs on digits. A
 # SqueezeNet of four Fire modules, 64 to 128 wide, learns scikit-learn's 1,437 training digits,
 # enlarged to 32 x 32: Adam at 0.003, batch size 128, 40 epochs, seed 0. Then every layer but conv1
 # keeps only the largest half of its weights, the rest stay at zero, and the network trains for 15
@@ -289,16 +291,15 @@ grid(
 )
 
 # %% [markdown]
-# All predictions hold. After the additional training, the network with a third of its weights is
-# even slightly more accurate than the whole one.
+# In this run all predictions hold. After the additional training, the network with a third of its
+# weights is even slightly more accurate than the whole one. With one seed, that may be chance.
 
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
-# spans the seeds.
+# All notebooks train on Fashion-MNIST [in the same
+# way](../docs/reading.md#how-the-fashion-mnist-experiments-train): 5,000 images, three seeds, and
+# expectations that we wrote down before the first run.
 #
 # Fewer weights for the same accuracy is also more accuracy for the same weights. We compare six 3x3
 # convolutions with six Fire modules, $r$ = 4, twice as wide: weights and multiply-adds are equal to

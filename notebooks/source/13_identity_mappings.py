@@ -29,8 +29,9 @@
 # > **Seen** on Fashion-MNIST, three seeds: the training loss of original units ends 0.02 ± 0.03
 # > above that of units with norm first (**not significant**).
 # >
-# > **Seen** on the digits, one seed: the training loss of 34 layers ends at 0.02 with the original
-# > unit, at 1.0 with constant scaling (**as expected**), and at 0.4 with norm first (**reversed**).
+# > **Seen** on the digits, one seed and so no verdict: the training loss of 34 layers ends at 0.02
+# > with the original unit, at 1.0 with constant scaling, and at 0.4 with norm first, for which we
+# > had predicted the lowest.
 
 # %%
 import keras
@@ -123,6 +124,9 @@ table("preresnet164_cifar", errata=["preresnet164_cifar: where the stride is"])
 # ### The accuracies
 #
 # > **Paper** Tables 1, 2 and 5
+#
+# [Reading paths](../docs/reading.md#imagenet-and-how-its-errors-are-counted) explains top-1, top-5
+# and crops.
 #
 # What happens to a 110-layer net if its shortcuts are not clean? The gates start with a bias: the
 # more negative it is, the closer the shortcut is to the identity, and the lower the error. The
@@ -265,10 +269,10 @@ grid(
 )
 
 # %% [markdown]
-# The first prediction holds by a wide margin. The second is *not* reproduced at this scale: with
-# ResNet's own unit, 34 layers fit the training digits faster (but get a few more of the 360 test
-# digits wrong). In the paper, too, the new unit gains more with depth: little at 110 layers, much
-# at 1001. The paper gives these errors (in %):
+# In this run the first prediction holds by a wide margin, and the second does not: with ResNet's
+# own unit, 34 layers fit the training digits faster (but get a few more of the 360 test digits
+# wrong). One seed decides nothing. In the paper, too, the new unit gains more with depth: little at
+# 110 layers, much at 1001. The paper gives these errors (in %):
 
 # %%
 accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
@@ -276,10 +280,9 @@ accuracies("preresnet110_cifar", "preresnet164_cifar", "preresnet1001_cifar")
 # %% [markdown]
 # ### On Fashion-MNIST
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
-# spans the seeds.
+# All notebooks train on Fashion-MNIST [in the same
+# way](../docs/reading.md#how-the-fashion-mnist-experiments-train): 5,000 images, three seeds, and
+# expectations that we wrote down before the first run.
 #
 # We compare two residual nets of 56 layers with option A shortcuts: one has the original units, the
 # other units with norm and relu first. A first convolution of stride 2 and a max pool make maps of
