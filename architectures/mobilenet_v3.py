@@ -50,28 +50,25 @@ def body(x: Tensor, table: Sequence[Any], last: int, *, eps: float = 1e-3, p: Pa
     x (N, H, W, C) -> (N, H/32, W/32, last).
 
     Args:
-        table: kernel, expanded width, channels, ratio of squeeze-and-excitation, activation and
-            stride of each block; blocks with equal channels form a stage.
+        table: the columns of LARGE for each block; blocks with equal channels form a stage.
         last: filters of the last convolution.
         p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
-    n = BN_TF | {"momentum": 0.99, "epsilon": eps}
+    n, last_a = BN_TF | {"momentum": 0.99, "epsilon": eps}, table[-1][-1][4]
     gate = gates(sum(len(stage) for stage in table), survival, drop_path)
-    x = tap(conv(x, 16, k=3, s=2, p=p, n=n, a="hard_silu"), "stem")
+    x = tap(conv(x, 16, k=3, s=2, p=p, n=n, a=last_a), "stem")
     for i, stage in enumerate(table, 1):
         for j, (k, width, f, se, a, s) in enumerate(stage, 1):
             sides = p if isinstance(p, str) else p * (k // 2)
             letters = dict(width=width, k=k, p=sides, n=n, a=a, se=se, gate=next(gate))
-            x = mobilenet_v3_block(x, f, s, **letters)
-            x = tap(x, f"stage{i}_block{j}")
+            x = tap(mobilenet_v3_block(x, f, s, **letters), f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
-    return tap(conv(x, last, k=1, n=n, a="hard_silu"), "last")
+    return tap(conv(x, last, k=1, n=n, a=last_a), "last")
 
 
-def head(x: Tensor, classes: int, f: int) -> Tensor:
-    """Global mean -> dense f -> dropout -> dense: the last 1x1s see one pixel (section 5.1)."""
-    m = dense(gavgpool(x), f, a="hard_silu")
-    return logits(layers.Dropout(0.2)(m), classes)
+def head(x: Tensor, classes: int, f: int, a: str) -> Tensor:
+    """Global mean -> dense f a -> dropout -> dense: the last 1x1s see one pixel (section 5.1)."""
+    return logits(layers.Dropout(0.2)(dense(gavgpool(x), f, a=a)), classes)
 
 
 def staged(table: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Sequence[Any]]]:
@@ -81,20 +78,23 @@ def staged(table: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, Sequence[
             yield i, j, row
 
 
-def net(table: Sequence[Any], last: int, alpha: float) -> Net:
+def net(table: Sequence[Any], last: int, alpha: float, *, minimalistic: bool = False) -> Net:
     """alpha scales the channels, and each block's expanded width with those it reads."""
     stages: list[list[tuple[Any, ...]]] = []
     before = now = 16
     for _, j, (k, width, f, se, a, s) in staged(table):
+        k, se, a = (3, None, RE) if minimalistic else (k, se, a)  # the authors' code
         stages += [[]] if j == 1 else []
         stages[-1].append((k, rounded(now * width / before), rounded(f * alpha), se, a, s))
         before, now = f, rounded(f * alpha)
-    whole = (tuple(map(tuple, stages)), rounded(6 * now))
-    return Net(body, whole, options=OPTIONS, styles=STYLES, head=partial(head, f=last))
+    whole, top = (tuple(map(tuple, stages)), rounded(6 * now)), partial(head, f=last, a=a)
+    return Net(body, whole, options=OPTIONS, styles=STYLES, head=top)
 
 
 STYLES = {"paper": {}, "keras": {}, "torch": {"p": 1}}
 OPTIONS = {"eps": 1e-3, "p": "same", "survival": None, "drop_path": None}
 NETS = {f"mobilenet_v3_large_{alpha}_224": net(LARGE, 1280, alpha) for alpha in (1.0, 0.75)}
 NETS |= {f"mobilenet_v3_small_{alpha}_224": net(SMALL, 1024, alpha) for alpha in (1.0, 0.75, 0.5)}
+NETS["mobilenet_v3_large_minimalistic_1.0_224"] = net(LARGE, 1280, 1.0, minimalistic=True)
+NETS["mobilenet_v3_small_minimalistic_1.0_224"] = net(SMALL, 1024, 1.0, minimalistic=True)
 ALIASES = {f"mobilenet_v3_{size}": f"mobilenet_v3_{size}_1.0_224" for size in ("large", "small")}

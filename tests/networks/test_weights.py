@@ -274,6 +274,8 @@ TWINS = [
     *[("mobilenet_v2_1.0_224", 33), ("mobilenet_v2_1.4_224", 32), ("mobilenet_v2_0.35_224", 64)],
     *[("nasnet_a_mobile", 64), ("nasnet_a_large", 64), ("efficientnet_b0", 33)],
     *[("mobilenet_v3_small_1.0_224", 33), ("mobilenet_v3_large_0.75_224", 32)],
+    ("mobilenet_v3_small_minimalistic_1.0_224", 33),
+    ("mobilenet_v3_large_minimalistic_1.0_224", 32),
     *[("efficientnet_v2_b0", 33), ("convnext_tiny", 33)],
 ]
 

@@ -38,6 +38,8 @@ SCALED = {
     *(f"mnasnet_b1_{alpha}" for alpha in (1.0, 0.5, 0.75, 1.3)),
     *("mobilenet_v3_large_0.75_224", "mobilenet_v3_small_0.75_224", "mobilenet_v3_small_0.5_224"),
 }
+# MobileNetV3's tables, in 3x3 and relu alone
+SCALED |= {f"mobilenet_v3_{size}_minimalistic_1.0_224" for size in ("large", "small")}
 SCALED |= {name for name in regnet.NETS if not name.endswith("_200mf")}
 SCALED |= {name for name in repvgg.NETS if name != "repvgg_a0"}
 SCALED |= {name for name in mobileone.NETS if name != "mobileone_s4"}
@@ -60,8 +62,9 @@ SCALED |= {"wide_resnet28_10_cifar", "wide_resnet40_8_cifar"}
 SCALED |= {"pyramidnet110_a84_cifar", "pyramidnet110_a270_cifar"}
 SCALED |= {"resnet101d", "resnet152d"}
 SCALED |= {"sk_resnet34", "sknet50", "sknet101", "sknet152"}
-SCALED |= {f"convnext_{size}" for size in ("small", "base", "large")}
-SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base", "large")}
+SCALED |= {f"convnext_{size}" for size in ("small", "base", "large", "xlarge")}
+SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base")}
+SCALED |= {"convnext_v2_large", "convnext_v2_huge"}
 COLUMNS = (
     "input",
     "rate",
