@@ -24,6 +24,12 @@
 # how much each *channel* counts; the [SENet notebook](21_senet.ipynb) has the details. Then others
 # asked: must this cost so many weights? Can a *place* count more, too? Can the image choose the
 # *kernel*? None of these needs a transformer: each reads a summary of the map and multiplies.
+#
+# > **Seen** exactly: SE, ECA and global context do not notice when the places of a map are
+# > shuffled; CBAM, BAM and coordinate attention do.
+# >
+# > **Seen** on the digits, one seed, so no verdict: CBAM's map of places is 0.32 on ink and 0.52
+# > beside it, on average.
 
 # %%
 import keras
@@ -333,16 +339,15 @@ figure(
 )
 
 # %%
-assert abs(on - off) > 0.05
-assert history["val_accuracy"][-1] > 0.5
 grid(
-    ["mean of the map on ink", "mean on background", "test accuracy"],
-    [[on, off, history["val_accuracy"][-1]]],
+    ["mean of the map on ink", "mean on background", "test accuracy, %"],
+    [[on, off, 100 * history["val_accuracy"][-1]]],
 )
 
 # %% [markdown]
-# The prediction holds: paper gets more, ink less. The net learned to turn down what is bright
-# anyway, and it did so from the labels alone; nobody told it where the strokes are.
+# The prediction holds, with one seed: paper gets more, ink less. This net turns down what is bright
+# anyway, and it learned so from the labels alone; nobody told it where the strokes are. Another
+# seed may turn it up.
 #
 # ## Exercises
 #
