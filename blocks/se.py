@@ -11,28 +11,30 @@ from convbook.blocks.types import Act, Branch, Gate, Map, Norm, Pair, Tensor, Wh
 
 
 @checked
-def se_block(x: Map, f: Whole | None = None, r: Whole = 16) -> Tensor:
+def se_block(x: Map, f: Whole | None = None, r: Whole = 16, *, width: Whole | None = None,
+             a: Act = "relu", weigh: Act = "sigmoid") -> Tensor:  # fmt: skip
     """x * (global mean -> dense f/r relu -> dense f sigmoid), r a reduction.
 
     x (N, H, W, f) -> the same shape; f defaults to the channels of x.
     SENet, arXiv:1709.01507, Figures 1 and 2, equations 2 to 4; both layers have a bias, as in the
     authors' Caffe definition (their text writes none).
+
+    Args:
+        width: of the first dense layer, in place of f/r.
+        a: in place of relu, such as EfficientNet's swish.
+        weigh: what gives the weights, a hard sigmoid in MobileNetV3.
     """
     f = f or x.shape[-1]
     require(f == x.shape[-1], f=f, right=f"C={x.shape[-1]}, the channels that are weighted")
-    require(r <= f, r=r, right=f"a ratio from 1 to f={f}")
+    require(width is not None or r <= f, r=r, right=f"a ratio from 1 to f={f}")
     m = gavgpool(x)
-    m = dense(m, f // r)
-    m = dense(m, f, a="sigmoid")
+    m = dense(m, f // r if width is None else width, a=a)
+    m = dense(m, f, a=weigh)
     return layers.multiply([x, m])
 
 
 def squeeze_excite(x: Tensor, width: int, a: Act = "relu", weigh: Act = "sigmoid") -> Tensor:
-    """x * (global mean -> dense width a -> dense C weigh): se_block as later networks have it.
-
-    x (N, H, W, C) -> the same shape.  weigh is the function that
-    gives the weights, a hard sigmoid in MobileNetV3.
-    """
+    """x * (global mean -> dense width a -> dense C weigh): se_block, printed within its callers."""
     m = gavgpool(x)
     m = dense(m, width, a=a)
     m = dense(m, x.shape[-1], a=weigh)

@@ -345,6 +345,9 @@ DENSENET = [
         8, 8, 2 * 9 * 4 * 8 + 8 * 16 + 16 * 16 + 9 * 64, bn=2 * 8 + 16 + 8
     ),
     call("se_block", lambda x: blocks.se_block(x, 32))(32, 32, 2 * 32 * 2, biases=2 + 32),
+    call("se_block width", lambda x: blocks.se_block(x, width=3, a="silu", weigh="hard_sigmoid"))(
+        8, 8, 2 * 8 * 3, biases=3 + 8
+    ),
     call("se_block r=4", lambda x: blocks.se_block(x, r=4))(8, 8, 2 * 8 * 2, biases=2 + 8),
 ]
 
