@@ -14,7 +14,7 @@ from convbook.blocks.types import WHOLE, Gate, Map, Norm, Pair, Tensor, Whole, i
 
 @keras.saving.register_keras_serializable("convbook")
 class BlurPool2D(layers.Layer):
-    """Every s-th pixel of each channel behind a kxk binomial filter, which is not trained.
+    """Every s-th pixel of each channel after a kxk binomial filter, which is not trained.
 
     x (N, H, W, C) -> (N, H/s, W/s, C), with the border mirrored; k=3 weighs 1 2 1 over 4 along
     rows and along columns.  It has no weights: the filter is a constant.

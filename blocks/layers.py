@@ -211,8 +211,8 @@ def maxpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor
 def avgpool(x: Map, k: Pair = 2, s: Pair = 2, p: PoolPadding = "same") -> Tensor:
     """kxk/s mean.  x (N, H, W, C) -> (N, H/s, W/s, C).
 
-    An int p pads with zeros that count, as in Torch.  'same' never counts its padding, nor does
-    'ceil', which pads the far side so that the last window may overhang, as in Caffe.
+    An int p pads with zeros that count, as in Torch.  'same' and 'ceil' never count their padding;
+    'ceil' pads the far side so that the last window may overhang, as in Caffe.
     """
     require(fits(k, p), p=p, right=f"at most half of k={k}, or windows lie in the padding")
     require(holds(x, k, s, p), x=tuple(x.shape), right=f"of at least {least(k, s, p)} pixels")

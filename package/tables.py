@@ -10,7 +10,7 @@ def aligned(
 
     Nothing is wrapped, cut or coloured, so that a line can be searched and a column taken.
     """
-    # rich would be longer: it must be told not to wrap, box, colour, pad and mark up, and imported.
+    # rich would be longer: an import, and options against wraps, boxes, colours, pads and markup.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     at_left = range(len(widths)) if left is None else left
     return [

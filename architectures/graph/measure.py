@@ -65,8 +65,8 @@ def measure(model: keras.Model) -> Measure:
                         stage1 ... head.  The input is in no stage; output_shape is the last one
 
     Elementwise operations (activations, sums, products of maps), normalisation, pooling, resizing,
-    table look-ups and moving values count 0 and are not listed.  Neither does what a layer computes
-    from its weights alone.
+    table look-ups and moving values count 0 and are not listed.  What a layer computes from its
+    weights alone counts 0 too.
 
     measure looks into nested models and gates, and into layers whose call consists of layers and
     keras.ops.  Raises ValueError if sizes are unknown.

@@ -81,7 +81,7 @@ def filled(app, page, text):
 
 
 def alone(app, config):
-    """The family tree takes the whole width: its picture is its contents.  So do networks."""
+    """The family tree and the networks take the whole width: each page is its own contents."""
     config.html_sidebars |= {"family_tree": [], "networks/*": []}
 
 

@@ -18,7 +18,7 @@ def half(name, found):
 def paired(children):
     """The children of a section, text and the cells after it in pairs; other things as they are.
 
-    Headings and sections stay, and end a pair; so does text that no cell follows.
+    Headings, sections and text that no cell follows stay, and end a pair.
     """
     text, cells, out = [], [], []
 

@@ -18,7 +18,7 @@
     }));
   }
 
-  // A block is the last of its text, behind the blocks and layers that it needs: what is seen first.
+  // A block is the last of its text, after the blocks and layers that it needs: show it first.
   function toBlock(code) {
     const lines = (text) => text.split("\n").length, all = code.textContent;
     const above = all.slice(0, all.lastIndexOf("\n\n\n") + 1);

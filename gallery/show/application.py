@@ -128,7 +128,7 @@ class Application(Expressions):
     def telling(self, func: Function, keywords: Keywords, literal: Collection[str]) -> Keywords:
         """The keywords of a call that differ from the defaults.
 
-        A kernel always stays, and so does a stride of more than 1.
+        A kernel and a stride of more than 1 always stay.
         """
         params = {p.name.value: p for p in nodes.parameters(func.node)}
         kept = {}

@@ -1,7 +1,7 @@
 """convbook show resnet50: a network as one file, cut from the tested source as blocks are.
 
 Options are decided.  A table of the paper that its body loops over, a parameter whose hint says
-Sequence, stays data; so do the loops, and each block is cut to what it is called with.
+Sequence, stays data, its loops stay loops, and each block is cut to what it is called with.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ class Body(Statements):
     # Statements.
 
     def through(self, turns: Any, node: Node, frame: Frame) -> bool:
-        """A range stays a loop, even if it is known; so do many rows, which become a table."""
+        """A range stays a loop, even if it is known; many rows stay one too, and become a table."""
         known = isinstance(turns, list) and len(turns) > 1
         if known and nodes.code(node.iter).startswith("range("):
             first, last = turns[0], turns[-1] + 1

@@ -361,9 +361,9 @@ def commented(statement: Node, like: Node) -> Node:
     """A statement with the comments of another: those above it and that in its line."""
     above = [line for line in like.leading_lines if line.comment]
     new = statement.with_changes(leading_lines=[*above, *statement.leading_lines])
-    behind = getattr(like, "trailing_whitespace", None)
-    if behind and behind.comment and isinstance(new, cst.SimpleStatementLine):
-        new = new.with_changes(trailing_whitespace=behind)
+    after = getattr(like, "trailing_whitespace", None)
+    if after and after.comment and isinstance(new, cst.SimpleStatementLine):
+        new = new.with_changes(trailing_whitespace=after)
     return new
 
 

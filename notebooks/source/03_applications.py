@@ -346,9 +346,9 @@ except ValueError as error:
 assert "shape" in refused
 
 # %% [markdown]
-# Nor does it help to put the columns of a table (age, income, height) in a row and convolve. That
-# assumes that neighbouring columns belong together and that all positions are alike. If you swap
-# two columns, the data say the same, but the features change.
+# It does not help either to put the columns of a table (age, income, height) in a row and convolve.
+# That assumes that neighbouring columns belong together and that all positions are alike. If you
+# swap two columns, the data say the same, but the features change.
 
 # %%
 columns = np.float32(rng.normal(size=(1, 6, 1)))

@@ -96,7 +96,7 @@ grid(
 
 # %% [markdown]
 # Three of the eight are as expected. A block with depthwise convolutions beats the plain 3x3 at
-# equal multiply-adds, and the two blocks without batch norm fall far behind at a learning rate that
+# equal multiply-adds, and the two blocks without batch norm end far below at a learning rate that
 # suits the others. The first four places all go to blocks that are made of depthwise and 1x1
 # convolutions: the 3x3s cost them so little that their maps, for the inverted residual those inside
 # the block, can be two to five times as wide as those of the plain 3x3.

@@ -421,7 +421,7 @@ assert np.ptp(one) > 1.9 * np.mean(energy)
 #   from glances, and *attention* chooses where to look next. A network gets the whole image, sharp
 #   everywhere.
 # - *Feedback*. After those 100 ms, signals flow back from higher areas, even to V1.
-# - *Other senses*, mood and thought take part in seeing; so does knowledge of scenes, of the
+# - *Other senses*, mood and thought take part in seeing, as does knowledge of scenes, of the
 #   relations between objects and of three dimensions.
 # - What a single neuron computes. One linear filter and a relu may be a poor account of it.
 #

@@ -324,7 +324,7 @@ check(answer, "da4ea2a5")
 #     strategy.refuse({"batch_size": 64}, Three)
 # except ValueError as error:
 #     said = str(error)
-# assert said == "--batch-size 64: must be a multiple of 3, for 3 devices: 63"
+# assert said == "--batch-size 64: must be a multiple of 3, for 3 devices, such as 63"
 # answer = 63
 # ```
 # </details>

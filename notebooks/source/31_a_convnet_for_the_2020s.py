@@ -306,7 +306,7 @@ figure(
 )
 
 # %% [markdown]
-# The first prediction holds. The second does not, with any seed, nor did it in the first run (0.02
+# The first prediction holds. The second fails with every seed, and it failed in the first run (0.02
 # to 0.03 with all norms, 0.07 to 0.15 for ConvNeXt's block). Batch norm's strength is speed, as its
 # [notebook](09_inception_v2_v3.ipynb) shows, and five epochs are all about speed; the paper trains
 # for 300, with mixup, cutmix and stochastic depth, and its gain of 0.8 points is one of test

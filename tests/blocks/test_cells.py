@@ -205,7 +205,7 @@ POOLS = ["same", "zeros", "zeros in means"]
 def test_zeros_of_strided_pools(op, pool_p):
     """'same' pads without counting; 'zeros' puts zeros there, in means only or in maxima too.
 
-    At even sizes behind, at odd sizes on both sides, as 'same'; known or not.
+    At even sizes at the far end, at odd sizes at both ends, as 'same'; known or not.
     """
     for height, width in ((8, 8), (8, 9), (7, 8), (9, 7), (1, 2)):
         x = np.random.default_rng(0).normal(size=(2, height, width, 4)).astype("float32") - 3

@@ -458,7 +458,7 @@ def test_an_option_that_does_not_fit_is_refused(cut, options, error):
                 "return layers.add([first, y, last])",
             ],
         ),
-        # What only raises is gone, and so is what nobody reads.
+        # What only raises, and what nobody reads, is gone.
         (
             """
             def block(x, f=8):

@@ -128,7 +128,7 @@ def own_texts():
 
 def test_two_pasted_texts_never_disagree():
     # What a text has beside its block is the same in every text, and of a block what `convbook
-    # show` prints of it: so whatever is pasted behind it changes nothing but blocks of its name.
+    # show` prints of it: so whatever is pasted after it changes nothing but blocks of its name.
     seen = {}
     for call, root, parts in own_texts():
         for found, part in parts.items():

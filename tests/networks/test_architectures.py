@@ -288,7 +288,7 @@ def test_dropout_before_the_logits(name):
     assert found == DROPOUT[name]
 
 
-def test_dropout_in_densenet_is_behind_each_convolution_but_the_first():
+def test_dropout_in_densenet_is_after_each_convolution_but_the_first():
     """Section 4.2: those of the transitions too, before the pool."""
     model = skeleton("densenet40", rate=0.2)
     rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]

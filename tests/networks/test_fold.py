@@ -139,7 +139,7 @@ def test_mobileone_is_a_mobilenet_once_folded(name):
     assert difference(model, fold(model)) < SAME
 
 
-BEHIND = {  # layers into which a following batch norm is folded, and an input
+FOLDS_NORM = {  # layers into which a following batch norm is folded, and an input
     "Conv1D": ((8, 3), lambda: layers.Conv1D(6, 3)),
     "Conv2D": ((8, 8, 3), lambda: layers.Conv2D(6, 3, 2, "same", use_bias=False)),
     "Conv2D with bias": ((8, 8, 3), lambda: layers.Conv2D(6, 3, dilation_rate=2)),
@@ -155,9 +155,9 @@ BEHIND = {  # layers into which a following batch norm is folded, and an input
 }
 
 
-@pytest.mark.parametrize("kind", BEHIND)
+@pytest.mark.parametrize("kind", FOLDS_NORM)
 def test_what_batch_norms_are_folded_into(kind):
-    shape, make = BEHIND[kind]
+    shape, make = FOLDS_NORM[kind]
     for norm in (dict(), dict(scale=False), dict(center=False), dict(axis=len(shape), epsilon=0.1)):
         model = model_of(shape, make(), layers.BatchNormalization(**norm))
         folded = fold(model)
@@ -190,7 +190,7 @@ def test_layer_scale():
     assert difference(model, folded) < SAME
 
 
-def test_behind_a_concatenation():
+def test_after_a_concatenation():
     i = keras.Input((8, 8, 3))
     parts = [layers.Conv2D(f, 1, use_bias=False)(i) for f in (2, 5)]
     x = layers.concatenate([*parts, layers.DepthwiseConv2D(1)(i)])

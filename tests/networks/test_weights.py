@@ -429,7 +429,7 @@ def test_layouts(layer, shape, groups):
     np.testing.assert_allclose(y.transpose(0, 3, 1, 2), torch_conv(x, w, groups), atol=1e-5)
 
 
-def test_dense_layer_behind_a_flatten():
+def test_dense_layer_after_a_flatten():
     """PyTorch flattens (C, H, W), and we (H, W, C)."""
     i = keras.Input((3, 5, 4))
     x = layers.Dropout(0.5)(layers.Flatten()(i))

@@ -57,7 +57,7 @@ REFUSED = [
     ("train resnet20 --data / --out a", "tfds:NAME; for this folder give folder:/"),
     ("train resnet20 --dta digits", "unrecognized arguments: --dta digits"),
     ("train resnet20 --lr nan", "'nan' is not a number above 0"),
-    ("train resnet20 --set weight_decya=0", "weight_decya=0: a recipe has"),
+    ("train resnet20 --set weight_decya=0", "weight_decya=0: a recipe has no such field; it has"),
     ("train resnet20 --workers a:1,b:2", "--workers without --index"),
     ("train resnet20 --unfreeze 3", "nothing is frozen without it"),
     ("evaluate no.keras --data digits", "no.keras: there is no such file"),
@@ -283,7 +283,7 @@ Illustrations begin with an I too
 
 @pytest.mark.parametrize("ends", ["", "os.abort()", "raise RuntimeError('broken')"])
 def test_only_known_remarks_are_dropped(ends):
-    """Warnings, errors, tracebacks pass; so do the last words before an abort."""
+    """Warnings, errors, tracebacks and the last words before an abort pass."""
     code = f"""
 import os, sys, warnings
 from convbook import terminal

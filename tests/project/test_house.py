@@ -27,7 +27,7 @@ OTHERS = {  # beside the standard library, of the rooms that stay lean
 }
 LAZILY = {  # in the function that needs it
     "package": {"keras", "tensorflow", *INSTALLED},  # which carry the commands out
-    "blocks": {"tensorflow"},  # its own calls, behind a backend check
+    "blocks": {"tensorflow"},  # its own calls, after a check of the backend
     "architectures": {"tensorflow", "onnx", "onnxruntime"},
 }
 # Distributions that are called otherwise than what is imported
@@ -80,7 +80,7 @@ def top(tree):
         ("from blocks import conv", {"blocks, but not through convbook"}),
     ],
 )
-def test_imports_are_told_by_their_room(line, expected):
+def test_an_import_names_its_room(line, expected):
     assert {*imported(ast.parse(line))} == expected
 
 

@@ -155,7 +155,7 @@ def test_a_run_is_kept_until_the_text_changes(folder):
 
 
 def test_new_prose_needs_no_run_and_new_code_does(folder, capsys):
-    write(folder, "# %% [markdown]\n# Behind it", "# %%\nprint(1 + 1)")
+    write(folder, "# %% [markdown]\n# Before it", "# %%\nprint(1 + 1)")
     runner.one("a", 60)
     write(folder, "# %% [markdown]\n# After it", "# %%\nprint(1 + 1)")
     assert runner.main(["--prose"]) == 0

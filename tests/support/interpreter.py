@@ -2,7 +2,7 @@
 
 It is a fork of an interpreter that has imported Keras and its backend once for all such runs of a
 pytest worker, four seconds of processor time each.  Tests of what happens while these are imported
-start a Python themselves; with FRESH=1, so do all.
+start a Python themselves; with FRESH=1 all tests do.
 """
 
 import atexit

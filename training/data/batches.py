@@ -126,7 +126,7 @@ def batches(part: Part, batch: int, classes: int, share: Share = (0, 1), short: 
     b, _ = size_of_share(batch, share)
     refuse_plan(stages, part, b, share, statistics)
     if short and short < part.size:
-        raise ValueError(f"{short=}: the short side is below the {part.size} pixels of the crop")
+        raise ValueError(f"{short=}: short must be at least the {part.size} pixels of the crop")
     labels = tf.constant(part.y)
     mine = numbers_of_share(len(part), batch, share)
 
@@ -148,7 +148,7 @@ def numbers_of_share(n: int, batch: int, share: Share) -> np.ndarray:
     """The numbers of a share of each batch, in order.  Raises ValueError if there are none."""
     i, shares = share
     if 0 < n % batch < shares:
-        raise ValueError(f"{batch=}: the last of {n} images are too few for {shares} shares")
+        raise ValueError(f"{batch=}: the last batch of {n} images is too small for {shares} shares")
     whole = [np.arange(s, min(s + batch, n)) for s in range(0, n, batch)]
     own = [rows[len(rows) * i // shares : len(rows) * (i + 1) // shares] for rows in whole]
     return np.concatenate(own)
@@ -158,7 +158,9 @@ def size_of_share(batch: int, share: Share) -> tuple[int, int]:
     """How many rows of a batch a share has, and the first.  Raises ValueError."""
     i, shares = share
     if not 0 <= i < shares or batch % shares:
-        raise ValueError(f"{batch=}, {share=}: must be (i, n), i below n, and n divide the batch")
+        raise ValueError(
+            f"{batch=}, {share=}: share must be (i, n), i below n, and n must divide batch"
+        )
     return batch // shares, i * batch // shares
 
 
@@ -167,7 +169,9 @@ def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any)
     for crop in stages.crops:
         low = crop.options.get("low", 256)
         if crop.function is scale_jitter and low < part.size:
-            raise ValueError(f"augmentation scale_jitter {low=}: below the {part.size} of an image")
+            raise ValueError(
+                f"augmentation scale_jitter {low=}: low must be at least the image's {part.size}"
+            )
     for transform in (*stages.normalisations, *stages.colours):
         if statistics is None and transform.needs_statistics:
             name = transform.function.__name__
@@ -175,4 +179,7 @@ def refuse_plan(stages: Plan, part: Part, b: int, share: Share, statistics: Any)
     for mixture in stages.mixtures:
         if share[1] > 1 and b % 2:
             name = mixture.function.__name__
-            raise ValueError(f"augmentation {name}: a worker's {b} images are not in pairs")
+            raise ValueError(
+                f"augmentation {name} mixes pairs, so each worker needs an even number of images, "
+                f"not {b}"
+            )

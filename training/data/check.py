@@ -143,7 +143,10 @@ def named(*parts: Part) -> Iterator[None]:
         if not broken:
             raise
         said = "; ".join(f"{shown(path)}: {why}" for path, why in broken[:SHOWN])
-        raise ValueError(f"{said}; when the data was checked, it could still be read") from error
+        raise ValueError(
+            f"{said}; the check of the data could still read it: restore it, then run the "
+            "command again"
+        ) from error
 
 
 def changed(paths: Sequence[str]) -> list[tuple[str, str]]:
@@ -170,4 +173,6 @@ def refuse(
     if problems and not skip_broken:
         said = "; ".join(f"{shown(file)}: {why}" for file, why in problems[:SHOWN])
         more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
-        raise ValueError(f"--data {name!r}: {said}{more}{words} (--skip-broken trains without)")
+        raise ValueError(
+            f"--data {name!r}: {said}{more}{words} (--skip-broken leaves such files out)"
+        )

@@ -49,13 +49,13 @@ def part_roots(root: str) -> dict[str, str]:
     for part in WORDS:
         if len(same := [name for name in names if parts[name] == part]) > 1:
             raise ValueError(
-                f"{listing(root, same)} all mean {part}: put them together, or hide all but one: "
+                f"{listing(root, same)} all mean {part}: merge them, or hide all but one: "
                 f"{rename(root, same[-1], f'.{same[-1]}')}"
             )
     if "train" not in parts.values():
         raise ValueError(
-            f"there is no folder train beside {listing(root, names)}; name it so, or, if these are "
-            f"classes, call them otherwise: {rename(root, names[0], f'{names[0]}_class')}"
+            f"there is no folder train beside {listing(root, names)}: name one train, or, if these "
+            f"are classes, rename them: {rename(root, names[0], f'{names[0]}_class')}"
         )
     return {parts[name]: os.path.join(root, name) for name in names}
 
@@ -82,7 +82,7 @@ def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:
     first, *_ = names
     inside = os.path.join(shown(root), shown(first))
     return (
-        f"{listing(root, names)} look like parts: which? Name them {RIGHT}: "
+        f"{listing(root, names)} look like parts of the data, but which? Name them {RIGHT}: "
         f"{rename(root, first, 'train')}; if they are classes, put their images directly into "
         f"them, not into folders such as {inside}/{shown(classes[0]) if classes else '...'}"
     )
@@ -90,9 +90,9 @@ def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:
 
 def beside(root: str, others: Sequence[str], parts: Sequence[str]) -> str:
     return (
-        f"{listing(root, others)} beside {listing(root, parts)}: of which part? Name it one of "
+        f"{listing(root, others)} beside {listing(root, parts)}: which part is it? Name it one of "
         f"{RIGHT}, or hide it: {rename(root, others[0], f'.{others[0]}')}; if {shown(parts[0])} is "
-        f"a class, call it otherwise: {rename(root, parts[0], f'{parts[0]}_class')}"
+        f"a class, rename it: {rename(root, parts[0], f'{parts[0]}_class')}"
     )
 
 
@@ -121,7 +121,8 @@ def parts_of_files(paths: Sequence[str]) -> list[str]:
     for path, words in zip(paths, said, strict=True):
         if len({PART[word] for word in words}) != 1:
             raise ValueError(
-                f"{shown(path)} belongs to which part? (of {RIGHT}, others have one in their names)"
+                f"{shown(path)}: which part is it? Put one of {RIGHT} into its name, as in the "
+                "others"
             )
     for part in WORDS:
         of_it = [(said_by[0], path) for path, said_by in zip(paths, said, strict=True)]

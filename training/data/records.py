@@ -262,7 +262,9 @@ def tfds(
         builder.download_and_prepare()
     except Exception as error:  # any of the library's own, of the network, of the disk
         said = str(error).strip().split("\n")[0]
-        raise ValueError(f"--data {name!r}: cannot be prepared: {said}") from error
+        raise ValueError(
+            f"--data {name!r}: TensorFlow Datasets cannot prepare it: {said}"
+        ) from error
     info = builder.info
     if not {"image", "label"} <= set(info.features):
         raise ValueError(

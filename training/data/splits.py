@@ -187,8 +187,8 @@ def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -
         label = labels[counts.argmin()]
         which = f"{names[label]!r}" if names else f"{label}"
         raise ValueError(
-            f"--data {name!r}: class {which} has {counts.min()} images to train on; holding some "
-            f"out for validation and test takes {LEAST}: add some, or provide train, val "
+            f"--data {name!r}: class {which} has {counts.min()} images to train on; it takes "
+            f"{LEAST} to hold some out for validation and test: add some, or provide train, val "
             "and test yourself"
         )
 

@@ -115,7 +115,7 @@ def of_slurm(environ: Mapping[str, str]) -> Cluster:
     here = environ.get("SLURMD_NODENAME", places[rank][0])
     if len(nodes) != len(tasks) or here != places[rank][0]:
         raise ValueError(
-            f"Slurm: task {rank} is on {here}, not on {places[rank][0]}: tasks must be laid out"
+            f"Slurm: task {rank} is on {here}, not on {places[rank][0]}: start the tasks"
             " with srun --distribution=block"
         )
     return found

@@ -70,7 +70,7 @@ def refuse(options: Mapping[str, Any], strategy: tf.distribute.Strategy) -> None
         many = f"{devices} device{'s' * (devices != 1)}"
         near = max(batch // each * each, each)
         raise ValueError(
-            f"--batch-size {batch}: must be a multiple of {each}, for {many}{of}: {near}"
+            f"--batch-size {batch}: must be a multiple of {each}, for {many}{of}, such as {near}"
         )
 
 
@@ -100,7 +100,7 @@ def distribute(
 
     make(share, shares) returns the tf.data of one replica: of every global batch, in step, the rows
     of that share (see rows_of_share).  What is random in it must depend on the image and the step,
-    not on the share.  It is repeated without end, so Keras must be told the number of steps; for
+    not on the share.  It is repeated without end, so Keras needs the number of steps; for
     data that may end, TensorFlow would ask all workers before each step whether there is more.
     """
 
@@ -123,7 +123,7 @@ def distribute(
 def rows_of_share(images: int, step: Any, steps: int, share: int, shares: int) -> tuple[Any, Any]:
     """(first, last): the rows that share gets in step; all of images go to one share of one step.
 
-    Steps differ by one image at most, and so do the shares of a step; equal where they divide.
+    Steps, and the shares of a step, differ by one image at most; they are equal where they divide.
     """
     first, last = images * step // steps, images * (step + 1) // steps
     n = last - first

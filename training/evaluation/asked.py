@@ -40,7 +40,7 @@ def chosen(options: Namespace, model: str) -> str:
                 f"{model}: this folder has no model.keras; give the folder of a finished run, "
                 "or a .keras file"
             )
-        has = f"; {model} is a network: give --weights, too" if model in names.networks() else ""
+        has = f"; {model} is a network: give --weights too" if model in names.networks() else ""
         raise ValueError(f"{model}: there is no such file{has}")
     return model
 

@@ -50,6 +50,6 @@ def sides_of(protocol: Protocol, size: int, short: int | None = None) -> list[in
     sides = protocol.sides or [short or round(size * (1 if protocol.kind == "centre" else USUAL))]
     if min(sides) < size:
         raise ValueError(
-            f"--protocol {protocol.kind}: short side {min(sides)}: the input has {size}"
+            f"--protocol {protocol.kind}: short side {min(sides)} is below the {size} of the input"
         )
     return list(sides)

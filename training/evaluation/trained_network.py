@@ -66,7 +66,7 @@ def of_model(
     if is_deployed(model):
         raise ValueError(f"{path} prepares images itself; give the network that it was made from")
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise ValueError(f"{path}: its input is {model.input_shape}; it must be one of images")
+        raise ValueError(f"{path}: its input is {model.input_shape}; it must be (None, H, W, C)")
     outputs, model = len(model.outputs), first_output(model)
     if len(model.output_shape) != 2 or not model.output_shape[-1]:
         raise ValueError(f"{path}: its output is {model.output_shape}; it must be (None, classes)")

@@ -103,7 +103,7 @@ def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None
 def refuse(options: Namespace) -> None:
     """Raises ValueError for options that do not go together."""
     if options.int8 and options.to != "litert":
-        raise ValueError(f"--int8: only with --to litert, not {options.to}")
+        raise ValueError(f"--int8 works only with --to litert, not {options.to}")
     if options.int8 != bool(options.calibrate):
         raise ValueError("--int8 and --calibrate DATA: give both, or neither")
     if options.calibrate:
@@ -134,7 +134,7 @@ def preparation_of(network: "TrainedNetwork") -> "Preparation":
     if known is None:
         raise ValueError(
             f"{network.path}: result.json lacks the mean of its training images;"
-            " --raw leaves the preparation out"
+            " give --raw to leave the preparation out"
         )
     return known.preparation
 

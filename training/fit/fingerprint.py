@@ -118,7 +118,7 @@ def refuse(here: Mapping[str, Any], there: Mapping[str, Any], who: str, instead:
     if found := list(differences(here, there)):
         (name, mine, theirs), *others = found
         more = ", ".join(name for name, *_ in others[:3]) + (", ..." if others[3:] else "")
-        also = f" (also another: {more})" if more else ""
+        also = f" (also different: {more})" if more else ""
         raise ValueError(f"{name} {mine}: {who} has {theirs}{also}; {instead}")
 
 

@@ -29,7 +29,7 @@ from convbook.architectures.weights.known import Known, saved_with
 from convbook.architectures.weights.loading import needed, opened
 from convbook.training import preparation
 from convbook.training.recipes.initial import initialise
-from convbook.training.recipes.transfer import leave_frozen, taken_over
+from convbook.training.recipes.transfer import leave_frozen, take_layers
 
 Shape = tuple[Any, ...]  # (rows, columns, channels)
 SIDES = {"digits": 64, "mnist": 32, "fashion_mnist": 32, "cifar10": 32, "cifar100": 32}
@@ -132,7 +132,7 @@ def twin(model: keras.Model) -> keras.Model:
     try:
         copy = keras.models.clone_model(model)
     except (NotImplementedError, TypeError) as error:
-        right = "must be of layers with get_config"
+        right = "must have only layers with get_config"
         raise ValueError(f"{model.name} {right}: {str(error).strip()[:200]}") from error
     copy.set_weights(model.get_weights())
     return copy
@@ -160,7 +160,10 @@ def shape_of(options: Namespace) -> Shape:
         refuse(options, mine)
         rows, columns, channels = mine.shape
         if rows != columns or (rows and options.size not in (None, rows)):
-            raise ValueError(f"--size {options.size}: {options.model} reads {rows} x {columns}")
+            right = "leave --size out" if rows == columns else "its input must be square"
+            raise ValueError(
+                f"--size {options.size}: {options.model} reads {rows} x {columns}; {right}"
+            )
         options.size = rows or options.size or SIDES.get(options.data, 224)
         return options.size, options.size, channels or 3
     rows, _, channels = asked_network(options).shape
@@ -237,7 +240,7 @@ def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: i
         refuse_precision(model, options.precision)
     if options.weights or options.init_from:
         chosen.pop("aux", None)
-        print(taken_over(model, options, shape, chosen), flush=True)
+        print(take_layers(model, options, shape, chosen), flush=True)
     elif not mine:
         initialise(model, recipe["init"])
     return model
@@ -262,7 +265,7 @@ def fits(model: keras.Model, name: str, shape: Shape, classes: int, aux_weights:
     taken, returned = model.input_shape[1:], model.outputs[0].shape
     if any(here not in (None, there) for here, there in zip(taken, shape, strict=True)):
         right = "let it take input_shape, or give --size"
-        raise ValueError(f"{name} reads {taken}, the images are {shape}: {right}")
+        raise ValueError(f"{name} reads {taken}, but the images are {shape}: {right}")
     if tuple(returned) != (None, classes):
         right = f"(None, {classes}), one number for each class of the data"
         raise ValueError(f"{name} returns {tuple(returned)}: must be {right}")

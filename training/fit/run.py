@@ -143,7 +143,7 @@ def describe_data(job: Job, folder: str | Path) -> None:
     """Writes the passport of the data into a folder and prints its warnings."""
     if job.data.skipped:
         report.write_skipped(folder, job.data.skipped)
-        print(f"{len(job.data.skipped)} left out: see {folder}/skipped.csv", flush=True)
+        print(f"{len(job.data.skipped)} images left out: see {folder}/skipped.csv", flush=True)
     passport = data.passport(job.data)
     report.write_passport(folder, passport)
     for line in remarks(passport):

@@ -97,7 +97,9 @@ def asked(options: Namespace) -> dict[str, Any]:
     """
     for key, value in options.set.items():
         if key not in rules.RULES:
-            raise ValueError(f"{key}={value!r}: a recipe has {', '.join(rules.RULES)}")
+            raise ValueError(
+                f"{key}={value!r}: a recipe has no such field; it has {', '.join(rules.RULES)}"
+            )
     given = {key: getattr(options, key) for key in OPTIONS} | options.set
     given = {key: value for key, value in given.items() if value is not None}
     own: dict[str, Any] = {}
@@ -131,7 +133,9 @@ def of_file(path: str) -> tuple[str | None, dict[str, Any]]:
     if not isinstance(own, dict):
         raise ValueError(f"--recipe {path}: must be one object of fields, {{...}}")
     for key in {*own} - {*known}:
-        raise ValueError(f"--recipe {path}: {key}: a recipe has {', '.join(known)}")
+        raise ValueError(
+            f"--recipe {path}: {key}: a recipe has no such field; it has {', '.join(known)}"
+        )
     return own.pop("like", None), own
 
 
@@ -167,13 +171,16 @@ def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none
 
 def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
     known = {*own, "epochs", "steps"}
+    has = ", ".join(sorted(known))
     for key in given:
         if key not in known:
-            raise ValueError(f"{key}={given[key]!r}: a recipe has {', '.join(sorted(known))}")
+            raise ValueError(f"{key}={given[key]!r}: a recipe has no such field; it has {has}")
     if lr_scale not in SCALES:
-        raise ValueError(f"lr_scale={lr_scale!r}: lr_scale must be {', '.join(SCALES)}")
+        raise ValueError(f"lr_scale={lr_scale!r}: lr_scale must be one of {', '.join(SCALES)}")
     if "lr" in given and lr_scale != "none":
-        raise ValueError(f"lr_scale={lr_scale!r}: lr={given['lr']} is given, so it must be none")
+        raise ValueError(
+            f"lr_scale={lr_scale!r}: lr_scale must be none, because lr={given['lr']} is given"
+        )
     rules.refuse(given)
     optimizer, form = ((own | given)[key] for key in ("optimizer", "momentum_form"))
     if optimizer != "SGD" and form == "torch":

@@ -13,7 +13,7 @@ from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.weights import loading
 
 
-def taken_over(
+def take_layers(
     model: keras.Model, options: Namespace, shape: tuple[int, ...], chosen: dict[str, Any]
 ) -> str:
     """Loads weights into the model, from options.weights or init_from; returns words on which.

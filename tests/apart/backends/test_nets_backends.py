@@ -36,6 +36,6 @@ def test_same_logits(name, same_on_all):
             layer.kernel.assign(layer.kernel * layer.kernel.shape[2] ** 0.5)
     x = np.random.default_rng(0).normal(size=(2, *sized(name))).astype("float32")
     y = ops.convert_to_numpy(model(x))
-    assert np.ptp(y, axis=0).max() > 1e-3 * np.abs(y).max() > 0  # the images are told apart
+    assert np.ptp(y, axis=0).max() > 1e-3 * np.abs(y).max() > 0  # the images give different answers
     names = "\n".join(w.path for w in model.weights).encode()
     same_on_all(y / np.abs(y).max(), np.frombuffer(names, "uint8"), atol=1e-4)

@@ -28,6 +28,8 @@ from convbook.training.fit.tested import BalancedAccuracy
 
 TWO = {"cat": 8, "dog": 9}
 
+RESTORE = "the check of the data could still read it: restore it, then run the command again"
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
@@ -198,11 +200,11 @@ BOTH = {"a": 1, "b": 1}
     [
         (("train", "val", "valid"), ("/val' and ", "/valid' all mean val", "mv ", "/.valid")),
         (("Train", "train"), ("all mean train", "mv ")),
-        (("train", "extra"), ("/extra' beside ", "of which part?", "mv ")),
+        (("train", "extra"), ("/extra' beside ", "which part is it?", "mv ")),
         (("val", "test"), ("there is no folder train", "mv ")),
-        (("seg_train", "seg_test"), ("look like parts: which?", "mv ")),
-        (("learn", "verify"), ("look like parts: which?", "mv ")),
-        (("fold1", "fold2", "fold3", "fold4"), ("look like parts: which?",)),
+        (("seg_train", "seg_test"), ("look like parts of the data, but which?", "mv ")),
+        (("learn", "verify"), ("look like parts of the data, but which?", "mv ")),
+        (("fold1", "fold2", "fold3", "fold4"), ("look like parts of the data, but which?",)),
     ],
 )
 def test_what_looks_like_parts_is_asked_about(folders, words, tmp_path):
@@ -305,7 +307,7 @@ def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("train-val-0", "train-1"), "train-val-0 belongs to which part"),
+        (("train-val-0", "train-1"), "train-val-0: which part is it"),
         (("train-0", "val-0", "valid-0"), "both mean val"),
     ],
 )
@@ -329,7 +331,7 @@ def test_an_image_that_is_gone_is_named(photos):
     images = load(photos)
     gone = images.train.paths[0]
     os.remove(gone)
-    words = f"{gone}: not found; when the data was checked, it could still be read"
+    words = f"{gone}: not found; {RESTORE}"
     with pytest.raises(ValueError, match=words), check.named(images.train):
         list(data.batches(images.train, 4, 2))
     with pytest.raises(tf.errors.InvalidArgumentError), check.named(load(photos).train):
@@ -508,7 +510,7 @@ def test_a_run_keeps_its_passport(photos, tmp_path, capsys):
     assert "balanced accuracy" in capsys.readouterr().out
 
 
-def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
+def test_an_image_that_is_deleted_after_the_check_ends_a_run_in_a_line(
     photos, tmp_path, capfd, monkeypatch
 ):
     load, gone = data.load, []
@@ -523,9 +525,7 @@ def test_an_image_that_is_deleted_behind_the_check_ends_a_run_in_a_line(
     options = [*LENET, "--data", f"folder:{photos}", "--out", str(tmp_path / "run")]
     assert main(["train", *options]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("convbook")]
-    assert error == [
-        f"convbook train: {gone[0]}: not found; when the data was checked, it could still be read"
-    ]
+    assert error == [f"convbook train: {gone[0]}: not found; {RESTORE}"]
 
 
 def test_balanced_accuracy():

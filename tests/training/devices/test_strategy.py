@@ -52,12 +52,12 @@ def test_what_fails_on_several_devices_is_refused(name):
 def test_a_batch_must_fall_into_equal_shares():
     three = SimpleNamespace(num_replicas_in_sync=3)
     strategy.refuse({"batch_size": 12, "accumulate": 2}, three)
-    with pytest.raises(ValueError, match="10: must be a multiple of 3, for 3 devices: 9"):
+    with pytest.raises(ValueError, match="10: must be a multiple of 3, for 3 devices, such as 9"):
         strategy.refuse({"batch_size": 10}, three)
-    with pytest.raises(ValueError, match=r"15: must be a multiple of 6, .* in 2 parts: 12"):
+    with pytest.raises(ValueError, match=r"15: must be a multiple of 6, .* in 2 parts, such as 12"):
         strategy.refuse({"batch_size": 15, "accumulate": 2}, three)
     one = SimpleNamespace(num_replicas_in_sync=1)
-    with pytest.raises(ValueError, match=r"64: must be .* 7, for 1 device in 7 parts: 63"):
+    with pytest.raises(ValueError, match=r"64: must be .* 7, for 1 device in 7 parts, such as 63"):
         strategy.refuse({"batch_size": 64, "accumulate": 7}, one)
 
 

@@ -151,7 +151,7 @@ def test_protocols_by_name():
     for wrong in ("middle", "crops:10", "scales", "ten:", "ten:1,2", "dense:a", "centre:-1"):
         with pytest.raises(ValueError, match=re.escape(repr(wrong))):
             read(wrong)
-    with pytest.raises(ValueError, match="short side 200: the input has 224"):
+    with pytest.raises(ValueError, match="short side 200 is below the 224 of the input"):
         protocols.sides_of(read("scales:256,200"), 224)
 
 
@@ -531,7 +531,10 @@ def test_broken_files_are_left_out(images, tmp_path, capsys):
         (["{tmp}/other/model.keras"], ": give data with the classes of the network"),
         (["{tmp}/text/model.keras"], "of a run: name a folder that convbook train --out made"),
         (["{tmp}/good/model.keras", "--protocol", "eleven"], "--protocol 'eleven': must be"),
-        (["{tmp}/good/model.keras", "--protocol", "scales:7"], "short side 7: the input has 8"),
+        (
+            ["{tmp}/good/model.keras", "--protocol", "scales:7"],
+            "short side 7 is below the 8 of the input",
+        ),
         (["{tmp}/good/model.keras", "--size", "9"], "--size 9: its input is (8, 8, 3)"),
         (["{tmp}/good/model.keras", "--out", "{tmp}/text.keras"], "cannot be written"),
         (["{tmp}/good/model.keras", "--data", "letters"], "--data must be one of digits"),

@@ -78,7 +78,7 @@ def test_a_batch_that_fits(photos):
 
 
 def test_the_head_first(photos, tmp_path):
-    """With weights: 0.3 of the run, then all at a tenth of the rate, unless told otherwise."""
+    """With weights: 0.3 of the run, then all at a tenth of the rate, unless asked otherwise."""
     keras.utils.set_random_seed(0)
     first = tmp_path / "first.keras"
     prepare(parse([*NET, "--data", photos, "--out", "x"])).model.save(first)

@@ -380,7 +380,7 @@ def test_a_recipe_is_ones_own():
 
 
 def test_the_rate_stays_when_the_batch_changes_unless_told():
-    """The rate stays unless told otherwise, and a printed line says so."""
+    """The rate stays unless asked otherwise, and a printed line says so."""
     for scale, lr in (("none", 0.1), ("linear", 0.025), ("sqrt", 0.05)):
         fields = recipe("densenet121", "imagenet", batch_size=64, lr_scale=scale)
         assert fields["lr"] == pytest.approx(lr)
@@ -416,9 +416,12 @@ def test_overrides():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (dict(speed=1), "speed=1: a recipe has .*batch_size"),
-        (dict(batch_size=1, lr_scale="root"), "lr_scale='root': lr_scale must be none, linear"),
-        (dict(lr=0.1, lr_scale="linear"), "lr=0.1 is given, so it must be none"),
+        (dict(speed=1), "speed=1: a recipe has no such field; it has .*batch_size"),
+        (
+            dict(batch_size=1, lr_scale="root"),
+            "lr_scale='root': lr_scale must be one of none, linear",
+        ),
+        (dict(lr=0.1, lr_scale="linear"), "lr_scale must be none, because lr=0.1 is given"),
         (dict(epochs=1, steps=2), "epochs=1, steps=2: give one of the two"),
     ],
 )
@@ -482,7 +485,7 @@ def test_a_recipe_of_ones_own(tmp_path):
     for wrong, words in (
         ("[]", "must be one object"),
         ("{", "cannot be read"),
-        ('{"rate": 1}', "rate: a recipe has like"),
+        ('{"rate": 1}', "rate: a recipe has no such field; it has like"),
         ('{"lr": -1}', "lr=-1: lr must be a number above 0"),
         ('{"like": "old"}', "recipe must be one of"),
     ):

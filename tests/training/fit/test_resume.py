@@ -335,7 +335,7 @@ def test_a_folder_with_files_that_cannot_be_read(tmp_path, capsys, monkeypatch):
     assert f"{broken}: a JPEG that is truncated or corrupt" in said
     assert not (tmp_path / "a").exists()
     assert main([*argv, "--skip-broken"]) == 0
-    assert "2 left out: see" in capsys.readouterr().out
+    assert "2 images left out: see" in capsys.readouterr().out
     with open(tmp_path / "a" / "skipped.csv") as file:
         rows = list(csv.DictReader(file))
     assert {Path(row["file"]).name for row in rows} == {"0.jpg", "note.jpg"}
@@ -367,7 +367,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
         (["--unfreeze", "2"], "nothing is frozen without it"),
         (["--weights", "imagenet"], "weights='imagenet': keras.applications has no resnet20"),
         (["--weights", "x", "--init-from", "y"], "give one of the two"),
-        (["--set", "moment=0.5"], "moment=0.5: a recipe has"),
+        (["--set", "moment=0.5"], "moment=0.5: a recipe has no such field; it has"),
         (["--accumulate", "5"], "must be a multiple of 5"),
         (["--data", "folder:/none/there"], "name a folder for the results with --out"),
         (["--workers", "a:1,b:2"], "--workers without --index"),

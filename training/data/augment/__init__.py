@@ -93,5 +93,5 @@ def plan(augmentation: Augmentation) -> Plan:
     for stage in ("crops", "normalisations"):
         if len(stages[stage]) > 1:
             names = " and ".join(each.function.__name__ for each in stages[stage])
-            raise ValueError(f"augmentation {names}: one of the {stage} at most")
+            raise ValueError(f"augmentation {names}: give at most one of the {stage}")
     return Plan(**stages)
