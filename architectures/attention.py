@@ -1,6 +1,6 @@
 """ResNets with attention: BAM, arXiv:1807.06514, CBAM, 1807.06521, and ECA, 1910.03151."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,7 @@ from convbook.architectures import resnet, resnet_d
 from convbook.architectures.common import Net
 from convbook.blocks.attention import bam_block, cbam_block, eca_block
 from convbook.blocks.layers import BN
+from convbook.blocks.resnet import bottleneck_block
 from convbook.blocks.types import Norm, Tensor
 
 
@@ -27,16 +28,18 @@ def net(depth: int, bam: bool) -> Net:
     return Net(resnet.body, table, options=options | {"pool": 1}, styles=resnet.STYLES)
 
 
-def eca(depth: int) -> Net:
-    """ResNet-D of that depth, with ECA."""
-    block, f, depths = resnet.IMAGENET[depth]
-    table = (partial(block, attention=eca_block), f, depths)
+def eca(body: Callable[..., Tensor], depths: Sequence[int], *stem: Any) -> Net:
+    """One of timm's: bottlenecks with ECA and ResNet-D's shortcuts."""
+    table = (partial(bottleneck_block, attention=eca_block), 256, depths, *stem)
     options = OPTIONS | {"shortcut": "D", "stride_on": "3x3", "pool": 1}
-    return Net(resnet_d.body, table, options=options, styles=resnet.STYLES)
+    return Net(body, table, options=options, styles=resnet.STYLES)
 
 
 OPTIONS = {key: value for key, value in resnet.RESIDUAL.items() if key != "se"}
 NETS = {f"bam_resnet{depth}": net(depth, bam=True) for depth in resnet.IMAGENET}
 NETS |= {f"cbam_resnet{depth}": net(depth, bam=False) for depth in resnet.IMAGENET}
-NETS |= {f"eca_resnet{depth}d": eca(depth) for depth in (50, 101)}  # timm's
+DEPTHS = {depth: depths for depth, (_, _, depths) in resnet_d.TABLE.items()}
+NETS |= {f"eca_resnet{i}d": eca(resnet_d.body, DEPTHS[i]) for i in (50, 101, 269)}
+NETS |= {f"eca_resnet{i}t": eca(resnet_d.body, DEPTHS[i], resnet_d.TIERED) for i in (26, 50)}
+NETS |= {"eca_resnet_light": eca(resnet.body, (1, 1, 11, 3), resnet.IMAGENET_STEM)}
 ALIASES: dict[str, str] = {}

@@ -175,7 +175,11 @@ PAPERS = {
     "Identity Mappings": Paper("preresnet50", "preresnet"),
     "Stochastic Depth": Paper("stochastic_depth_resnet110_cifar", "stochastic_depth"),
     "Wide ResNet": Paper("wide_resnet50_2", "wide_resnet"),
-    "ResNet-D": Paper("resnet50d", "resnet18d resnet34d resnet50d resnet101d resnet152d"),
+    "ResNet-D": Paper(
+        "resnet50d",
+        """resnet18d resnet26d resnet34d resnet50d resnet101d resnet152d resnet200d resnet10t
+        resnet14t resnet26t""",
+    ),
     "PyramidNet": Paper("pyramidnet110_a48_cifar", "pyramidnet"),
     "BlurPool": Paper("blur_resnet50", "blur_"),
     "FractalNet": Paper(

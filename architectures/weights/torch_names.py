@@ -483,7 +483,7 @@ BEHIND_A_MEAN = {"<kind><i>": "b2_<kind><i>"}
 BEHIND_A_MEAN |= {"downsample.1": "b1_conv1", "downsample.2": "b1_bn1"}
 STEM_D = {"conv1.0": "stem_conv1", "conv1.1": "stem_bn1", "conv1.3": "stem_conv2"}
 STEM_D |= {"conv1.4": "stem_bn2", "conv1.6": "stem_conv3", "bn1": "stem_bn3"}
-BEHIND_A_MEAN |= {"se.conv": "b2_b2_conv1d1"}  # ECA
+BEHIND_A_MEAN |= {"se.conv": "b2_b2_conv1d1", "se.fc<i>": "b2_b2_dense<i>"}  # ECA, SE
 BAM = {"bam.ch_att.init_fc.fc": "b2_b2_b2_dense1", "bam.ch_att.init_fc.bn": "b2_b2_b2_bn1"}
 BAM |= {"bam.ch_att.final_fc": "b2_b2_b2_dense2", "bam.sp_att.final_conv": "b2_b2_b1_conv4"}
 BAM |= {"bam.sp_att.init_conv.<kind>": "b2_b2_b1_<kind>1"}
@@ -836,6 +836,11 @@ TABLES = {
         "layer0.<kind><i>": "stem_<kind><i>",
         **within(RESNET_BLOCKS, SE_RESNET),
         "last_linear": "logits",
+    },
+    "timm ECA-ResNet light": {
+        "<kind><i>": "stem_<kind><i>",
+        **within(RESNET_BLOCKS, BEHIND_A_MEAN),
+        "fc": "logits",
     },
     "timm ResNet-D": {
         **STEM_D,

@@ -155,7 +155,9 @@ OTHER_SIZES |= {"timm/resnest200e": 320, "timm/resnest269e": 416}
 OTHER_SIZES |= {"timm/convnextv2_huge": 384}
 OTHER_SIZES |= {"pytorchcv/resnesta200": 256, "pytorchcv/resnesta269": 320}
 OTHER_SIZES |= {"timm/efficientnet_b5": 448, "timm/ese_vovnet57b": 256}
-OTHER_SIZES |= {f"timm/resnet{depth}d": 256 for depth in (101, 152)}
+OTHER_SIZES |= {f"timm/resnet{depth}d": 256 for depth in (101, 152, 200)}
+OTHER_SIZES |= {"timm/resnet26t": 256, "timm/ecaresnet26t": 256, "timm/ecaresnet50t": 256}
+OTHER_SIZES |= {"timm/ecaresnet269d": 320, "timm/seresnet152d": 256}
 OTHER_SIZES |= {"timm/tf_efficientnet_l2": 475, "timm/tf_efficientnet_lite3": 300}
 OTHER_SIZES |= {"timm/tf_efficientnet_lite4": 380}
 
