@@ -103,8 +103,8 @@ grid(
 # Among these four, three seeds tell no difference.
 #
 # The other five differences are within the noise of three seeds: of the addition, of squeeze and
-# excitation, of many paths, of an inverted residual, of two 3x3s for a 5x5. None of these
-# expectations is refuted. The networks are four blocks deep and train for six epochs, and most of
+# excitation, of many paths, of an inverted residual, of two 3x3s for a 5x5. Three seeds
+# cannot decide them. The networks are four blocks deep and train for six epochs, and most of
 # these ideas were made for networks of fifty layers and more. `resnext_bottleneck_block` also uses
 # only two thirds of the budget, because its next larger width exceeds it.
 

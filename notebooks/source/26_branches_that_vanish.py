@@ -21,6 +21,11 @@
 # one layer after the other, nothing to keep for later. Must you choose? A convolution is linear,
 # and so is an addition. So train with branches, and *afterwards* add up their kernels: what remains
 # is a plain net that gives the same answers.
+#
+# > **Seen** exactly: a folded net gives the answers of the trained one.
+# >
+# > **Seen** on the digits, one seed, so no verdict: the training loss ends at 0.77 with the
+# > branches and at 0.80 with 3x3s alone; of the test digits they read 82.5 % and 92.5 %.
 
 # %%
 import time
@@ -251,7 +256,8 @@ grid(["network", "parameters, paper", "counted", "multiply-adds, paper", "counte
 #
 # > **Paper** RepVGG: Tables 4 to 6; MobileOne: its results on ImageNet
 #
-# The authors' weights as OpenMMLab lists them, and MobileOne as OpenMMLab trained it. We have not
+# The authors' weights as OpenMMLab lists them, and MobileOne as OpenMMLab trained it.
+# [What top-1 means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not
 # trained on ImageNet.
 
 # %%
@@ -325,6 +331,9 @@ grid(
 )
 
 # %% [markdown]
+# All three come out as predicted, the first by little. Of the test digits the net with branches
+# reads ten points fewer, of which we had predicted nothing. One seed and 96 steps decide neither.
+#
 # What does the fold leave? The mean size of the weights at each place of the 3x3, over the eight
 # blocks: the branches put their weight in the middle.
 
