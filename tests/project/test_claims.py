@@ -135,6 +135,29 @@ def test_a_head_has_the_numbers_of_its_outputs(name):
         assert float(text) in [round(v, places) for v in values], f"{name}: {text}{percent}"
 
 
+VERDICT = re.compile(r"\*\*(as expected|reversed|not significant|not reproduced)\*\*")
+
+
+def paragraphs(name):
+    """The quoted paragraphs of the first cell of a notebook, each in one line."""
+    quoted = re.findall(r"^> .*(?:\n> .+)*", "".join(read(name)["cells"][0]["source"]), re.M)
+    return [re.sub(r"\s+(> )?", " ", part) for part in quoted]
+
+
+FEW = [
+    (name, part)
+    for name in sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for part in paragraphs(name)
+    if re.search(r"\b(one|two) seeds?\b", part)
+]
+
+
+@pytest.mark.parametrize(("name", "said"), FEW, ids=[name for name, _ in FEW])
+def test_one_seed_or_two_give_no_verdict(name, said):
+    """A verdict needs three seeds and an interval."""
+    assert not VERDICT.search(said), f"{name}: {said}"
+
+
 def run(seed, loss, test, accuracy=(0.5, 0.8), shifted=0.5, net="a", rate=1e-3):
     return {"net": net, "rate": rate, "seed": seed, "loss": loss, "test": test, "weights": 1,
             "macs": 1, "seconds": 1, "accuracy": list(accuracy), "shifted": shifted}  # fmt: skip
