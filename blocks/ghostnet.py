@@ -5,7 +5,7 @@ from keras import layers
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, conv, dwconv
 from convbook.blocks.mobilenet import rounded
-from convbook.blocks.se import squeeze_excite
+from convbook.blocks.se import se_block
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Act, Gate, Map, Norm, Pair, Tensor, Whole
 
@@ -50,7 +50,7 @@ def ghost_bottleneck(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Whol
     def branch(x):
         m = ghost_module(x, width, n=n)
         m = dwconv(m, k, s, k // 2, n=n, a=None) if s != 1 else m
-        m = squeeze_excite(m, fourfold(width / se), weigh="hard_sigmoid") if se else m
+        m = se_block(m, width=fourfold(width / se), weigh="hard_sigmoid") if se else m
         return ghost_module(m, f, n=n, a=None)
 
     m = (gate or run)(x, branch)

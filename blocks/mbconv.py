@@ -8,7 +8,7 @@ from keras import layers
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, conv
 from convbook.blocks.mobilenet import inverted_residual_block, keeps
-from convbook.blocks.se import squeeze_excite
+from convbook.blocks.se import se_block
 from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
@@ -57,7 +57,7 @@ def fused_mbconv_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, k: Whole 
 
     def branch(x):
         m = conv(x, r * channels if project else f, k=k, s=s, p=p, n=n, a=a)
-        m = squeeze_excite(m, channels // se, a) if se else m
+        m = se_block(m, width=channels // se, a=a) if se else m
         return conv(m, f, k=1, n=n, a=None) if project else m
 
     m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)

@@ -7,7 +7,7 @@ from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN_TF, conv, dwconv, pair, sepconv
-from convbook.blocks.se import squeeze_excite
+from convbook.blocks.se import se_block
 from convbook.blocks.types import Act, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
@@ -65,7 +65,7 @@ def inverted_residual_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, k: W
     def branch(x):
         m = conv(x, r * channels, k=1, n=n, a=a) if r > 1 else x
         m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
-        m = squeeze_excite(m, channels // se, a) if se else m
+        m = se_block(m, width=channels // se, a=a) if se else m
         return conv(m, f, k=1, n=n, a=None)
 
     m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)
@@ -108,7 +108,7 @@ def mobilenet_v3_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 6, width: Wh
     def branch(x):
         m = conv(x, width, k=1, n=n, a=a) if width != channels else x
         m = dwconv(m, k=k, s=s, p=p, n=n, a=a)
-        m = squeeze_excite(m, rounded(width / se), weigh="hard_sigmoid") if se else m
+        m = se_block(m, width=rounded(width / se), weigh="hard_sigmoid") if se else m
         return conv(m, f, k=1, n=n, a=None)
 
     m = branch(x) if gate is None or s != 1 or channels != f else gate(x, branch)

@@ -4,7 +4,7 @@ from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv
-from convbook.blocks.se import squeeze_excite
+from convbook.blocks.se import se_block
 from convbook.blocks.stochastic_depth import run
 from convbook.blocks.types import Act, Gate, Map, Norm, Pair, Tensor, Whole
 
@@ -14,7 +14,7 @@ def grouped_bottleneck(x: Tensor, f: int, s: Pair, *, inner: int, width: int, se
     """1x1 inner -> 3x3/s inner in groups of width -> squeeze-and-excitation of C/se -> 1x1 f n."""
     m = conv(x, inner, k=1, n=n, a=a)
     m = conv(m, inner, k=3, s=s, p=1, g=inner // width, n=n, a=a)
-    m = squeeze_excite(m, x.shape[-1] // se, a) if se else m
+    m = se_block(m, width=x.shape[-1] // se, a=a) if se else m
     return conv(m, f, k=1, n=n, a=None)
 
 

@@ -33,14 +33,6 @@ def se_block(x: Map, f: Whole | None = None, r: Whole = 16, *, width: Whole | No
     return layers.multiply([x, m])
 
 
-def squeeze_excite(x: Tensor, width: int, a: Act = "relu", weigh: Act = "sigmoid") -> Tensor:
-    """x * (global mean -> dense width a -> dense C weigh): se_block, printed within its callers."""
-    m = gavgpool(x)
-    m = dense(m, width, a=a)
-    m = dense(m, x.shape[-1], a=weigh)
-    return layers.multiply([x, m])
-
-
 def excited(gate: Gate, r: int | None) -> Callable[[Tensor, Branch], Tensor]:
     """The gate, with a squeeze-and-excitation of ratio r after the branch if r is given."""
     if r is None:

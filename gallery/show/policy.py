@@ -20,7 +20,15 @@ SIZES |= {"x", "x1", "x2", "h", "h_prev", "branch", "n", "seen", "finer", "coars
 # Those that stay even if their default is None, which stands for an expression.
 OPEN = {"f", "seed", "codes"}
 # Helpers that are printed as they are and called by name.
-HELPERS = {"conv_1x7_7x1", "digit_codes", "relu_conv", "two_sepconvs", "rounded", "ws_conv"}
+HELPERS = {
+    "conv_1x7_7x1",
+    "digit_codes",
+    "relu_conv",
+    "se_block",
+    "two_sepconvs",
+    "rounded",
+    "ws_conv",
+}
 # What stands here is called with x alone, by attention=: a text of its own, pasted beside it with
 # other sizes, would change what that call leaves to the defaults, so it is written in.
 ATTENTION = f"{BLOCKS}.attention"
