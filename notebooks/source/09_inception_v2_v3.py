@@ -268,10 +268,10 @@ fig, axes = plt.subplots(1, 2, sharey=True)
 for (name, rate), history in histories.items():
     ax = axes[rates.index(rate)]
     style = "s--" if name == "without" else "o-"
-    ax.plot(np.arange(1, 9), history["val_accuracy"], style, label=name)
+    ax.plot(np.arange(1, 9), np.multiply(history["val_accuracy"], 100), style, label=name)
 for ax, rate in zip(axes, rates, strict=True):
-    ax.set(title=f"rate {rate}", xlabel="epoch", ylim=(0, 1.02))
-axes[0].set_ylabel("test accuracy")
+    ax.set(title=f"rate {rate}", xlabel="epoch", ylim=(0, 102))
+axes[0].set_ylabel("test accuracy, %")
 axes[0].legend(loc="center right")
 figure(
     fig,
@@ -281,26 +281,22 @@ figure(
 
 # %% [markdown]
 # The net without batch norm stays at chance at both rates, in every epoch. The predictions about it
-# hold, but they say little, for a net that does not learn is worse than any. With batch norm, the
-# net learns at both rates. At 0.3 its training loss is by far the lowest, but its test accuracy
-# jumps up and down, so that chance decides where it ends. Inference normalizes with moving averages
-# over about the last ten steps, and at this learning rate they lag behind the weights. We tested
-# this explanation with a further prediction, written before its run: normalized with the statistics
-# of the test images themselves, the same weights reach 0.9.
+# hold, but they say little, for a net that does not learn is worse than any; so the table leaves it
+# out. With batch norm, the net learns at both rates. At 0.3 its training loss is by far the lowest,
+# but its test accuracy jumps up and down, so that chance decides where it ends. Inference
+# normalizes with moving averages over about the last ten steps, and at this learning rate they lag
+# behind the weights. We tested this explanation with a further prediction, written before its run:
+# normalized with the statistics of the test images themselves, the same weights reach 0.9.
 
 # %%
-with_bn, without = histories["batch norm", 0.01], histories["without", 0.01]
-assert all(a < b for a, b in zip(with_bn["loss"][1:], without["loss"][1:], strict=True))
-assert histories["without", 0.3]["val_accuracy"][-1] <= 0.2
-fast = histories["batch norm", 0.3]
-assert fast["loss"][-1] < with_bn["loss"][-1] / 2
-assert np.ptp(fast["val_accuracy"]) > 0.3  # as observed: it jumps
 answers = np.array(nets["batch norm", 0.3](data[2], training=True)).argmax(1)
-own = float((answers == data[3]).mean())
-assert own >= 0.9
-rows = [[*key, h["loss"][-1], h["val_accuracy"][-1]] for key, h in histories.items()]
-rows.append(["batch norm, statistics of the test images", 0.3, None, own])
-grid(["", "rate", "training loss, last epoch", "test accuracy"], rows)
+own = 100 * float((answers == data[3]).mean())
+learned = {rate: histories["batch norm", rate] for rate in rates}
+rows = [
+    ["moving averages", r, h["loss"][-1], 100 * h["val_accuracy"][-1]] for r, h in learned.items()
+]
+rows.append(["the test images", 0.3, None, own])
+grid(["batch norm, statistics of", "rate", "training loss, last epoch", "test accuracy, %"], rows)
 
 # %% [markdown]
 # > **Paper** v3: section 7, label smoothing
@@ -364,15 +360,10 @@ figure(
 # epochs the network does not yet fit some images. Again, this is one seed.
 
 # %%
-assert abs(gap[0.1].mean() - np.log(91)) < 1
-assert gap[0.0].mean() > gap[0.1].mean() + 1
-assert gap[0.0].std() > gap[0.1].std()
-assert probability[0.1].mean() < probability[0.0].mean() - 0.03
-assert accuracy[0.1] >= accuracy[0.0] - 0.02
 grid(
-    ["epsilon", "gap", "spread of the gap", "probability", "test accuracy"],
+    ["epsilon", "gap", "spread of the gap", "probability", "test accuracy, %"],
     [
-        [e, float(gap[e].mean()), float(gap[e].std()), float(probability[e].mean()), accuracy[e]]
+        [e, *map(float, (gap[e].mean(), gap[e].std(), probability[e].mean())), 100 * accuracy[e]]
         for e in models
     ],
 )
