@@ -148,12 +148,12 @@ grid(["cell", "sums", "concatenated"], [[name, *shown(*cell)] for name, cell in 
 table("nasnet_a_mobile", errata=["nasnet_a_mobile: what a normal cell concatenates"])
 
 # %% [markdown]
-# > **Paper** PNASNet: its table of mobile networks, with figures recalled
+# > **Paper** PNASNet: its table of mobile networks, with figures as DARTS quotes them
 #
 # PNASNet has only one cell; with stride 2 it also halves the map.
 
 # %%
-table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures recalled"])
+table("pnasnet5_mobile", errata=["pnasnet5_mobile: figures as quoted"])
 
 # %% [markdown]
 # How large is the search space? With eight operations on any two of the earlier outputs, five rows
