@@ -502,4 +502,4 @@ def test_the_command(capsys):
     assert run("modern") == (0, describe("modern"), [])
     code, _, (error,) = run("resnet21")
     assert code == 2
-    assert error.startswith("convbook recipes: name='resnet21': there is no such")
+    assert error.startswith("convbook recipes: network='resnet21': there is no such")
