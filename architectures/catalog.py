@@ -112,7 +112,8 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     libraries, the path of a .safetensors file or 'timm/NAME.TAG' (see weights.published).  Named
     weights set the options they need, and the model knows how to preprocess images for them: see
     graph.prepared.  of='torchvision/resnet50', the row of weights.published() that describes a
-    file's weights, sets its options too ('own': your own weights, which fit the options as given).
+    file's weights, sets its options too ('own': your own weights, which fit the options as given);
+    without weights, this is the network into which weights.from_torch loads those of the row.
     adapt_channels=True adapts another library's first kernel to images with other channels, as timm
     does.  name: of the model, by default the network's; the same network twice in one model needs
     two names, and get_layer(model, 'left/stage1') then finds a layer of one.

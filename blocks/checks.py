@@ -11,7 +11,7 @@ from typing import get_type_hints as hints_of
 
 import keras
 
-from convbook.blocks.types import Pair, Rule
+from convbook.blocks.types import Branch, Gate, Pair, Rule, is_tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,13 +66,18 @@ def plain(v: Any, is_pair: bool = False) -> Any:
     return int(v) if isinstance(v, Integral) and not isinstance(v, bool) else v
 
 
-@cache
-def rules_of(block: Callable[..., Any]) -> dict[str, Rule]:
-    """{argument: the rule of its type}."""
+def every_hint(block: Callable[..., Any]) -> dict[str, Any]:
+    """{argument: its type}, with the keywords of another block that it takes as **policy."""
     hints = hints_of(block, include_extras=True)
     for hint in [hint for hint in hints.values() if get_origin(hint) is Unpack]:
         hints |= hints_of(get_args(hint)[0], include_extras=True)
-    found = {name: rule_of(hint) for name, hint in hints.items() if name != "return"}
+    return hints
+
+
+@cache
+def rules_of(block: Callable[..., Any]) -> dict[str, Rule]:
+    """{argument: the rule of its type}."""
+    found = {name: rule_of(hint) for name, hint in every_hint(block).items() if name != "return"}
     return {name: rule for name, rule in found.items() if rule is not None}
 
 
@@ -91,6 +96,68 @@ def pairs_of(block: Callable[..., Any]) -> set[str]:
     """The arguments that are sizes along rows and columns."""
     hints = hints_of(block, include_extras=True)
     return {name for name, hint in hints.items() if Pair in (hint, *get_args(hint))}
+
+
+@cache
+def functions_of(block: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """{argument that is a branch or a gate: what gives it a check of its results}."""
+    kinds = {Branch: told_branch, Gate: told_gate}
+    return {
+        name: kinds[kind]
+        for name, hint in every_hint(block).items()
+        for kind in (hint, *get_args(hint))
+        if kind in (Branch, Gate)
+    }
+
+
+def told_branch(name: str, branch: Any) -> Any:
+    """A branch, or an attention, that raises ValueError in its name unless it returns a tensor."""
+
+    @wraps(branch)
+    def told(x: Any) -> Any:
+        m = branch(x)
+        require(
+            is_tensor(m), right=f"a function that returns a tensor, not {m!r}", **{name: branch}
+        )
+        return m
+
+    return told
+
+
+def told_gate(name: str, gate: Any) -> Any:
+    """A gate that raises ValueError in its name unless it returns a map like that of the branch."""
+
+    @wraps(gate)
+    def told(x: Any, branch: Any) -> Any:
+        made = []
+
+        def noted(x: Any) -> Any:
+            made.append(branch(x))
+            return made[-1]
+
+        m = gate(x, noted)
+        got = tuple(m.shape) if is_tensor(m) else m
+        right = f"a function that returns a map, not {got!r}"
+        require(is_tensor(m), right=right, **{name: gate})
+        if made:
+            shape = tuple(made[-1].shape)
+            right = f"a function that returns the shape of branch(x), {shape}, not {got}"
+            require(alike(got[1:], shape[1:]), right=right, **{name: gate})
+        return m
+
+    return told
+
+
+def taken(block: Callable[..., Any], name: str, v: Any) -> Any:
+    """The value of an argument as the block takes it."""
+    tells = None if v is None else functions_of(block).get(name)
+    return tells(name, v) if tells else plain(v, name in pairs_of(block))
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two shapes are equal, as far as their sizes are known."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(i is None or j is None or i == j for i, j in pairs)
 
 
 def checked(block: Callable[P, R]) -> Callable[P, R]:
@@ -112,14 +179,14 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         ):
             said = f"{block.__name__}() got an unexpected keyword argument {unknown[0]!r}"
             raise TypeError(f"{said}; its keywords are {', '.join(keywords_of(block))}")
-        known, pairs = rules_of(block), pairs_of(block)
+        known = rules_of(block)
         places = chain(names, *map(repeat, names_of_more), repeat(""))
         first = list(zip(places, args, strict=False))
         for name, value in [*first, *kwargs.items()]:
             if name in known and not known[name].test(value):
                 shown = tuple(value.shape) if getattr(value, "shape", ()) else value
                 require(False, right=known[name].words, **{name: shown})
-        own = [plain(v, name in pairs) for name, v in first]
-        return block(*own, **{name: plain(v, name in pairs) for name, v in kwargs.items()})
+        own = [taken(block, name, v) for name, v in first]
+        return block(*own, **{name: taken(block, name, v) for name, v in kwargs.items()})
 
     return wrapper

@@ -74,12 +74,15 @@ def csp_stage(x: Map, f: Whole, s: Pair = 2, *, b: Whole = 1, block: Branch | No
         width: of both halves together, in place of the first 1x1's f.
         slope: of the leaky relu below 0.
     """
+    require(width or f % 2 == 0, f=f, right="even without a width, because it is halved")
     width = width or f
-    require(width % 2 == 0, width=width, right="even (if None: an even f), because it is halved")
+    require(width % 2 == 0, width=width, right="even, because it is halved")
     block = block or partial(dark_block, f=width // 2, r=1, n=n, slope=slope)
     kept, m = csp_halves(x, f, s, width=width, n=n, slope=slope)
     for _ in range(b):
         m = block(m)
+    right = f"such that it keeps the {kept.shape[-1]} channels of a half, not {m.shape[-1]}"
+    require(m.shape[-1] == kept.shape[-1], block=block, right=right)
     return csp_joined(kept, m, f, n=n, slope=slope)
 
 

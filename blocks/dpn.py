@@ -12,9 +12,9 @@ def dpn_block(x: Map, f: Whole, s: Pair = 1, *, growth: Whole = 16, width: Whole
               g: Whole = 32, n: Norm = BN, split: bool = False) -> Tensor:  # fmt: skip
     """1x1 width -> 3x3/s width in g groups -> 1x1: f added to the first f of x, growth joined.
 
-    x (N, H, W, C) -> (N, H/s, W/s, C + growth).  Before each convolution are n and a relu.  Where
-    C is not more than f, or s is not 1, a 1x1/s f + 2 growth of x stands for x.  Dual Path
-    Networks, arXiv:1707.01629.
+    x (N, H, W, C) -> (N, H, W, C + growth).  Before each convolution are n and a relu.  Where C is
+    not more than f, or s is not 1, a 1x1/s f + 2 growth of x stands for x, and the result is
+    (N, H/s, W/s, f + 3 growth).  Dual Path Networks, arXiv:1707.01629.
 
     Args:
         growth: channels by which the dense path grows.

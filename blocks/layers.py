@@ -23,6 +23,7 @@ from keras import layers, ops
 from convbook.blocks.checks import checked, require
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.types import (
+    FLOATS,
     Act,
     Amount,
     Init,
@@ -35,6 +36,7 @@ from convbook.blocks.types import (
     Tensor,
     Vector,
     Whole,
+    is_float,
     is_whole,
 )
 
@@ -93,6 +95,7 @@ def pad(x: Map, p: Amount | Sides) -> Tensor:
 
 def padded(x: Tensor, k: Pair, s: Pair, p: Padding, *, d: Pair = 1) -> tuple[Tensor, Any]:
     """x and the padding left to Keras: p pixels per side become zeros, or 'same' where equal."""
+    require(is_float(x), x=str(x.dtype), right=FLOATS)
     require(max(pair(s)) == 1 or max(pair(d)) == 1, d=d, right=f"1 with s={s}, a limit of Keras")
     require(
         holds(x, k, s, p, d=d), x=tuple(x.shape), right=f"of at least {least(k, s, p, d)} pixels"
@@ -176,6 +179,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
 def dense(x: Vector, f: Whole, a: Act = "relu", *, bias: bool = True,
           init: Init = "glorot_uniform") -> Tensor:  # fmt: skip
     """Fully connected f -> a.  x (N, C) -> (N, f); more dimensions stay as they are."""
+    require(is_float(x), x=str(x.dtype), right=FLOATS)
     return layers.Dense(f, activation=a, use_bias=bias, kernel_initializer=init)(x)
 
 

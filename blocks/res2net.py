@@ -28,6 +28,7 @@ def res2net_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 4, width: Whole =
     """
     require(c > 1, c=c, right="at least 2: one part is kept")
     require((policy.get("se") or 1) <= f, se=policy.get("se"), right=f"None or from 1 to f={f}")
+    require(width % g == 0, g=g, right=f"a divisor of width={width}")
     conv, skip, gate = residual(n, **policy)
     changes = s != 1 or x.shape[-1] != f
 

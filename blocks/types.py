@@ -1,5 +1,6 @@
 """The types of the letters; each carries a rule for its values, which blocks.checks enforces."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
@@ -56,7 +57,7 @@ def is_keyword(named: tuple[Any, Any]) -> bool:
     """Whether this value suits the normalisation, if it has a keyword of this name."""
     name, value = named
     if name in ("epsilon", "momentum"):
-        return is_number(value) and value >= 0
+        return is_number(value) and value >= 0 and (name == "epsilon" or value <= 1)
     if name in ("center", "scale", "trainable", "renorm"):
         return isinstance(value, bool)
     if str(name).endswith("_initializer"):
@@ -68,12 +69,35 @@ def is_keyword(named: tuple[Any, Any]) -> bool:
     return name != "axis" or (isinstance(value, int) and value in (-1, 1, 2, 3))
 
 
+def is_norm(n: Any) -> bool:
+    """Whether n has keywords of one normalisation: an int as axis leaves two if nothing else tells
+    batch norm, where it is of the channels, from layer norm."""
+    if not isinstance(n, Mapping) or not all(map(is_keyword, n.items())):
+        return False
+    return not isinstance(n.get("axis"), int) or not {"momentum", "groups"}.isdisjoint(n)
+
+
+def takes(v: Any, count: int) -> bool:
+    """Whether v is a function that can be called with so many arguments."""
+    try:
+        inspect.signature(v).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # of C, and without a signature
+        pass
+    return callable(v)
+
+
 def is_tensor(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype") and len(x.shape) > 0
 
 
 def is_vector(x: Any) -> bool:
     return is_tensor(x) and x.shape[-1] is not None
+
+
+def is_float(x: Any) -> bool:
+    return "float" in str(x.dtype)
 
 
 def is_map(x: Any) -> bool:
@@ -94,6 +118,7 @@ class Rule:
 WHOLE = "a whole number of at least 1"
 SIZES = f"{WHOLE}, or a pair of them"
 SOME = "a whole number of at least 0, or a pair of them"
+FLOATS = "of floats: images of whole numbers become floats by layers.Rescaling"
 PROBABILITY = "a probability in (0, 1]"
 
 Tensor = Annotated[keras.KerasTensor, Rule(is_tensor, "a tensor")]
@@ -151,8 +176,9 @@ Act = Annotated[
 Norm = Annotated[
     Mapping[str, Any] | None,
     Rule(
-        lambda n: n is None or (isinstance(n, Mapping) and all(map(is_keyword, n.items()))),
-        "None or keywords of a normalisation, such as BN",
+        lambda n: n is None or is_norm(n),
+        "None or keywords of a normalisation, such as BN; the axis (-1,) is layer norm, and an int "
+        "needs a momentum or groups beside it",
     ),
 ]
 Init = Annotated[
@@ -173,12 +199,15 @@ Seed = Annotated[
     int | None,
     Rule(lambda v: v is None or is_whole(v, 0), "None or a whole number of at least 0"),
 ]
-Branch = Annotated[Callable[[Tensor], Tensor], Rule(callable, "a function from tensor to tensor")]
-Block = Annotated[Callable[..., Tensor], Rule(callable, "a function of x, f and s")]
+Branch = Annotated[
+    Callable[[Tensor], Tensor], Rule(lambda v: takes(v, 1), "a function from tensor to tensor")
+]
+Block = Annotated[Callable[..., Tensor], Rule(lambda v: takes(v, 2), "a function of x, f and s")]
 Gate = Annotated[
     Callable[[Tensor, Branch], Tensor] | None,
     Rule(
-        lambda v: v is None or callable(v), "None or a function gate(x, branch), such as drop_path"
+        lambda v: v is None or takes(v, 2),
+        "None or a function gate(x, branch), such as drop_path",
     ),
 ]
 Shortcut = Literal["A", "B", "C", "D"]

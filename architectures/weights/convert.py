@@ -30,6 +30,7 @@ ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the 
     "running_var": ("moving_variance",),
 }
 KERAS = "kernel depthwise_kernel pointwise_kernel bias gamma beta scale moving_mean moving_variance"
+OTHERS = "; source must be of keras.applications: from_model takes any model of the same network"
 KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
@@ -51,6 +52,7 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     adapt_channels: adapts the first kernel to the channels of the model's images, by summing or
     repeating, as timm does.
     """
+    require_model(model, "model")
     state = state_of(state)
     tables = torch_names.TABLES
     if of not in (None, OWN):
@@ -78,6 +80,8 @@ def from_keras(
     and ours has none, it is subtracted from the norm's moving mean.  adapt_channels and ValueError:
     as in from_torch.
     """
+    require_model(model, "model")
+    require_model(source, "source")
     state = keras_state(source)
 
     def fit(layer, weight, rank):
@@ -89,10 +93,15 @@ def from_keras(
         return wanted, lambda v: v.reshape(shape)
 
     read = Reading(model, state, KERAS_ROLES, fit, axis=2, adapt=adapt_channels)
-    naming = read.by(keras_names.TABLES)
+    naming = read.by(keras_names.TABLES, OTHERS)
     refuse_other_options(model, naming)
     read.biases_into_means()
     return read.take()
+
+
+def require_model(model: Any, name: str) -> None:
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{name}={model!r}: {name} must be a keras.Model")
 
 
 def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
@@ -143,8 +152,11 @@ class Reading:
         self.first = next((layer for layer in all_layers(model) if layer.weights), None)
         self.targets: dict[str, Target] = {}  # {entry: (our layer, the library's name of a weight)}
 
-    def by(self, tables: Mapping[str, Mapping[str, str]]) -> str:
-        """Fills targets by the table closest to the state and the model; returns its label."""
+    def by(self, tables: Mapping[str, Mapping[str, str]], hint: str = "") -> str:
+        """Fills targets by the table closest to the state and the model; returns its label.
+
+        hint: more words on an entry that the table cannot read.
+        """
 
         def each():
             return ((at, translated(self.state, rows, self.roles)) for at, rows in tables.items())
@@ -165,7 +177,8 @@ class Reading:
         for entry, target in read[label].items():
             if target is None:
                 why = f"the naming of {label}, which is nearest, has no such row"
-                refuse(entry, self.state[entry], why + self.without_norms(entry) + folded(entry))
+                why += self.without_norms(entry) + folded(entry) + hint
+                refuse(entry, self.state[entry], why)
             if not self.left_out(target[0]):
                 self.targets[entry] = target
         return label

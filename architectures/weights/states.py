@@ -26,9 +26,14 @@ def state_of(checkpoint: Mapping[str, Any]) -> State:
     taken: list[str] = []
     while isinstance(checkpoint, Mapping) and (key := around(checkpoint)):
         checkpoint, taken = checkpoint[key], [*taken, f"of its entry {key!r}"]
-    if not isinstance(checkpoint, Mapping) or not checkpoint:
+    if not isinstance(checkpoint, Mapping):
         raise ValueError(f"state={type(checkpoint)}: state must be a mapping of names to arrays")
-    state = {k: array(v) for k, v in checkpoint.items() if not k.endswith(UNUSED)}
+    if not checkpoint:
+        raise ValueError("state={}: state must be a mapping of names to arrays, not empty")
+    for name in checkpoint:
+        if not isinstance(name, str):
+            raise ValueError(f"state has an entry {name!r}: the names of entries must be text")
+    state = {k: array(k, v) for k, v in checkpoint.items() if not k.endswith(UNUSED)}
     while prefix := shared_prefix(state):
         state = {name.removeprefix(prefix): value for name, value in state.items()}
         taken.append(f"without {prefix!r} before each name")
@@ -40,13 +45,15 @@ def state_of(checkpoint: Mapping[str, Any]) -> State:
 UNUSED = "num_batches_tracked"
 
 
-def array(v: Any) -> np.ndarray:
+def array(name: str, v: Any) -> np.ndarray:
+    """The value of an entry as numbers.  Raises ValueError, naming the entry, if it has none."""
     try:
-        return np.asarray(v)
-    except (RuntimeError, TypeError):  # PyTorch's: with a gradient, in bfloat16, or on a GPU
-        if not hasattr(v, "detach"):
-            raise
-        return np.asarray(v.detach().cpu().float())
+        found = np.asarray(v)
+    except (RuntimeError, TypeError, ValueError):  # PyTorch's: with a gradient, or on a GPU
+        found = np.asarray(v.detach().cpu().float() if hasattr(v, "detach") else None)
+    if found.dtype.kind in "OSU":
+        raise ValueError(f"state[{name!r}] is of {type(v)}: it must be an array of numbers")
+    return found
 
 
 def around(checkpoint: Mapping[str, Any]) -> str | None:

@@ -408,6 +408,18 @@ CALLS = [
     (lambda x: blocks.leaky_bottleneck(x, 9), "f=9: f must be C=8, the channels of x"),
     (lambda x: blocks.leaky_bottleneck(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
     (lambda x: blocks.csp_stage(x, 8, width=7), "width=7: width must be even"),
+    (lambda x: blocks.csp_stage(x, 9), "f=9: f must be even without a width"),
+    (
+        lambda x: blocks.csp_stage(x, 8, block=lambda x: blocks.conv(x, 7)),
+        "block must be such that it keeps the 4 channels of a half, not 7",
+    ),
+    (lambda x: blocks.res2net_block(x, 8, g=5), "g=5: g must be a divisor of width=26"),
+    (lambda x: blocks.conv(np.ones((1, 8, 8, 3), int), 8), "x='int64': x must be of floats"),
+    (lambda x: blocks.dense(np.ones((1, 8), int), 8), "x='int64': x must be of floats"),
+    (
+        lambda x: blocks.dla_tree(x, 8, b=2, seen=[x, blocks.maxpool(x)]),
+        "seen=[(None, 4, 4, 8)]: seen must be maps of the size of the result, (8, 8)",
+    ),
     (lambda x: blocks.dpn_block(x, 8, width=6, g=4), "width=6: width must be a multiple of g=4"),
     (
         lambda x: blocks.fuse_block(x, finer=[x]),
@@ -559,6 +571,22 @@ MORE = [  # the same lines by other ways, and rules of single arguments
     (lambda x: blocks.mlpconv(x, (8, -1)), "f=(8, -1): f must be a row of whole numbers"),
     (lambda x: blocks.inv_residual_block(wide(x)), "f=32: f must be C=64, the channels of x"),
     (lambda x: blocks.conv(flat(x), 8), "x=(None, 8): x must be a 4D tensor (N, H, W, C)"),
+]
+MORE += [  # functions that a block calls: their arguments and results
+    (lambda x: blocks.convnext_block(x, gate=lambda x: x), "gate must be None or a function gate("),
+    (lambda x: blocks.convnext_block(x, gate=lambda x, b: None), "that returns a map, not None"),
+    (
+        lambda x: blocks.convnext_block(x, gate=lambda x, b: b(x)[:, :4]),
+        "gate must be a function that returns the shape of branch(x), (None, 8, 8, 8), not (None,",
+    ),
+    (lambda x: blocks.basic_block(x, 8, gate=lambda x, b: None), "gate must be a function that"),
+    (lambda x: blocks.basic_block(x, 8, attention=lambda x: None), "attention must be a function"),
+    (lambda x: blocks.csp_stage(x, 8, block=lambda x: None), "block must be a function that"),
+    (lambda x: blocks.csp_stage(x, 8, block=lambda x, f: x), "block must be a function from"),
+    (lambda x: blocks.dla_tree(x, 8, block=lambda x: x), "block must be a function of x, f and s"),
+    (lambda x: blocks.norm(x, {"momentum": 2.0}), "n={'momentum': 2.0}: n must be None or"),
+    (lambda x: blocks.norm(x, {"axis": -1}), "the axis (-1,) is layer norm, and an int needs a"),
+    (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
 ]
 ids = [message for _, message in CALLS + MORE]
 

@@ -191,8 +191,49 @@ def test_another_networks_weights_are_refused():
     state, _, _ = golden("pcv-resnet20_cifar10")
     with pytest.raises(ValueError, match="shortcut='B'; the model has shortcut='A'"):
         weights.from_torch(architectures.create("resnet20"), state)
-    with pytest.raises(ValueError, match="state="):
-        weights.from_torch(architectures.create("resnet20"), {})
+
+
+def tiny():
+    return keras.Sequential([keras.Input((4,)), layers.Dense(2, name="x")])
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "state={}: state must be a mapping of names to arrays, not empty"),
+        ({1: np.ones(2)}, "state has an entry 1: the names of entries must be text"),
+        ({"a.bias": None}, "state['a.bias'] is of <class 'NoneType'>: it must be an array"),
+        ({"a.bias": "abc"}, "state['a.bias'] is of <class 'str'>: it must be an array of numbers"),
+    ],
+)
+def test_what_is_no_state_is_refused_by_its_entry(state, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        weights.from_torch(tiny(), state)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: weights.from_torch(None, {}), "model=None: model must be a keras.Model"),
+        (lambda: weights.from_keras(None, tiny()), "model=None: model must be a keras.Model"),
+        (lambda: weights.from_keras(tiny(), None), "source=None: source must be a keras.Model"),
+        (lambda: weights.from_keras(tiny(), "a.keras"), "source='a.keras': source must be a keras"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_its_argument(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call()
+
+
+def test_of_without_weights_makes_the_network_of_that_row():
+    """So that from_torch can load the row's weights from a state."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = architectures.create("resnet20", of="pytorchcv/resnet20_cifar10")
+    assert origin.MADE[model].options["shortcut"] == "B"
+    assert origin.MADE[model].options == {
+        **origin.MADE[architectures.create("resnet20")].options,
+        "shortcut": "B",
+    }
 
 
 def test_heads_that_a_model_does_not_have_are_left_out():
@@ -305,8 +346,8 @@ def test_what_does_not_fit_of_keras_is_refused_whole():
         (make(**shape, include_top=False), "no entry for logits/kernel"),
         (keras.applications.VGG16(**shape, classes=7), "has no stage1_conv1"),
         (
-            keras.Sequential([keras.Input((4,)), layers.Dense(2, name="x")]),
-            "'x.kernel'.*no such row",
+            tiny(),
+            "'x.kernel'.*no such row; source must be of keras.applications: from_model takes",
         ),
     ):
         with pytest.raises(ValueError, match=message):

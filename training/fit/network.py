@@ -10,8 +10,10 @@ import json
 import re
 import runpy
 import sys
+import traceback
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +99,9 @@ def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
         one = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
         if one and p.default is p.empty and key not in given | options:
             raise ValueError(f"{name} needs {key}: give --option {key}=VALUE")
-    return usable(build(**given | options), name)
+    with in_file(path):
+        model = build(**given | options)
+    return usable(model, name)
 
 
 def run_file(path: str) -> dict[str, Any]:
@@ -105,9 +109,26 @@ def run_file(path: str) -> dict[str, Any]:
     beside = str(Path(path).resolve().parent)
     sys.path.insert(0, beside)
     try:
-        return runpy.run_path(path)
+        with in_file(path):
+            return runpy.run_path(path)
     finally:
         sys.path.remove(beside)
+
+
+@contextmanager
+def in_file(path: str) -> Iterator[None]:
+    """Raises ValueError in place of any error of the user's file, with the line that led to it."""
+    try:
+        yield
+    except Exception as error:
+        lines = [
+            at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == path
+        ]
+        file, line = path, lines[-1] if lines else None
+        why = str(error)
+        if isinstance(error, SyntaxError):  # maybe in a file that this one imports
+            file, line, why = error.filename or path, error.lineno, error.msg
+        raise ValueError(f"{file}, line {line}: {type(error).__name__}: {why}") from error
 
 
 def usable(model: Any, name: str) -> keras.Model:

@@ -27,6 +27,9 @@ def of_depth(depth, classes):
 
 def no_model(classes):
     return classes
+
+def breaks():
+    return nothing
 """
 
 
@@ -133,6 +136,12 @@ REFUSED = [
     (["gone.keras"], "gone.keras: there is no such file"),
     (["mine.py:other"], "mine.py has no function 'other'"),
     (["mine.py:no_model"], "must be a functional or Sequential keras.Model"),
+    (["torn.py:build"], "torn.py, line 2: SyntaxError: "),
+    (
+        ["mine.py:breaks"],
+        f"mine.py, line {len(OWN.splitlines())}: NameError: name 'nothing' is not",
+    ),
+    (["lacks.py:build"], "lacks.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
     (["mine.py:build", "--option", "depth=2"], "--option depth: mine.py:build takes input_shape"),
     (["mine.py:of_depth"], "mine.py:of_depth needs depth: give --option depth=VALUE"),
     (["mine.py:build", "--weights", "imagenet"], "--weights imagenet: mine.py:build is your own"),
@@ -150,6 +159,8 @@ REFUSED = [
 @pytest.mark.parametrize(("argv", "words"), REFUSED, ids=[" ".join(argv) for argv, _ in REFUSED])
 def test_refused(argv, words, photos, tmp_path, capsys):
     (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "torn.py").write_text("import keras\ndef build(:\n")
+    (tmp_path / "lacks.py").write_text("import no_such_module\n")
     (tmp_path / "text.keras").write_text("no archive")
     small(3).save(tmp_path / "three.keras")
     small(first=[layers.Rescaling(1 / 255, name="rescaling")]).save(tmp_path / "scaled.keras")
