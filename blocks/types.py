@@ -177,8 +177,7 @@ Norm = Annotated[
     Mapping[str, Any] | None,
     Rule(
         lambda n: n is None or is_norm(n),
-        "None or keywords of a normalisation, such as BN; the axis (-1,) is layer norm, and an int "
-        "needs a momentum or groups beside it",
+        "None or keywords of a normalisation, such as BN; the axis (-1,) is layer norm",
     ),
 ]
 Init = Annotated[

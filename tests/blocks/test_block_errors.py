@@ -585,7 +585,7 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.csp_stage(x, 8, block=lambda x, f: x), "block must be a function from"),
     (lambda x: blocks.dla_tree(x, 8, block=lambda x: x), "block must be a function of x, f and s"),
     (lambda x: blocks.norm(x, {"momentum": 2.0}), "n={'momentum': 2.0}: n must be None or"),
-    (lambda x: blocks.norm(x, {"axis": -1}), "the axis (-1,) is layer norm, and an int needs a"),
+    (lambda x: blocks.norm(x, {"axis": -1}), "such as BN; the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
 ]
 ids = [message for _, message in CALLS + MORE]
