@@ -61,7 +61,6 @@ ELSEWHERE = {  # numbers that no output has: where each is from
         "3.8": "the ResNet paper's multiply-adds",
     },
     "18_mobilenet": {"71.7": "the paper's accuracy with full convolutions, recalled"},
-    "19_shufflenet": {"1.69": "an earlier experiment", "1.66": "an earlier experiment"},
     "21_senet": {
         **dict.fromkeys(("5.21", "6.37"), "the paper's errors on CIFAR-10"),
         **dict.fromkeys(("1.90", "2.54"), "of claim_squeeze: r = 2 less the net without"),
