@@ -121,9 +121,9 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     features=True leaves out the head and returns a list of maps: the last map at each stride, the
     smallest stride first; the last entry is what top=False returns.  Networks for ImageNet have the
     strides 2, 4, 8, 16 and 32; VGG, DLA, Darknet-53 and CSPDarknet-53 also 1; AlexNet, Network in
-    Network, ConvNeXt, InceptionNeXt and FasterNet lack 2, SqueezeNet 32.  Networks for CIFAR and
-    LeNet-5 have 1, 2 and 4.  A convolution without padding trims the map without starting a new
-    stride: LeNet-5's maps are 28, 10 and 1 wide.
+    Network, ConvNeXt (but not its 'ols'), InceptionNeXt and FasterNet lack 2, SqueezeNet 32.
+    Networks for CIFAR and LeNet-5 have 1, 2 and 4.  A convolution without padding trims the map
+    without starting a new stride: LeNet-5's maps are 28, 10 and 1 wide.
 
     Options, the same for all nets (each net's own are in its file):
     variant     another reading or edition, by its name in facts.json

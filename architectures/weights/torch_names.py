@@ -673,9 +673,11 @@ def pcv_hrnet() -> Rows:
     return rows | {"features.final_block.final_layer.<kind>": "last_<kind>1"}
 
 
-def convnext() -> Rows:
+def convnext(overlapping: bool = False) -> Rows:
     """torchvision's features.N: stages at odd N, what halves the grid before them at even N."""
-    rows = {"(?:stem.0|features.0.0)": "stem_conv1", "(?:stem.1|features.0.1)": "stem_ln1"}
+    rows = {"(?:stem.0|features.0.0)": "stem_conv1", "norm_pre": "last_ln1"}
+    second = {"stem.1": "stem_conv2", "stem.2": "stem_ln1"}
+    rows |= second if overlapping else {"(?:stem.1|features.0.1)": "stem_ln1"}
     rows |= {"(?:head.norm|classifier.0)": "head_ln1", "(?:head.fc|classifier.2)": "logits"}
     for i in range(4):
         here = f"stage{i + 1}_block"
@@ -1049,6 +1051,7 @@ TABLES = {
     "timm HRNet": hrnet(),
     "pytorchcv HRNet": pcv_hrnet(),
     "torchvision and timm ConvNeXt": convnext(),
+    "timm ConvNeXt with overlapping stems": convnext(overlapping=True),
     "timm FasterNet": fasternet(),
     "timm InceptionNeXt": inceptionnext(),
     **{f"timm Res2Net of {c} parts": res2net(c) for c in (2, 4, 6, 8)},

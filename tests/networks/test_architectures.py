@@ -508,6 +508,7 @@ IMAGENET, CIFAR = [2, 4, 8, 16, 32], [1, 2, 4]
 STRIDES = {
     "lenet5": CIFAR,
     "alexnet": [4, 8, 16, 32],
+    **{f"convnext_{size}_ols": IMAGENET for size in ("atto", "femto", "pico", "nano")},
     "convnext": [4, 8, 16, 32],
     "fasternet": [4, 8, 16, 32],
     "inceptionnext": [4, 8, 16, 32],

@@ -159,6 +159,7 @@ SLOW = {
             ("timm-fasternet_t2", "T0"),
             ("timm-convnext_tiny", "V2 atto"),
             ("timm-convnext_xlarge", "V2 atto"),
+            ("timm-convnext_nano_ols", "atto's"),
             ("timm-resnetblur50", "blur pooling of its block; ResNet-50-D"),
             ("pcv-shufflenet_g8_w1", "pytorchcv's with 3 groups"),
             ("pcv-dpn68b", "DPN-68"),

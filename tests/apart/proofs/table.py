@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convbook.architectures import (
     attention,
+    convnext,
     dla,
     dpn,
     facts,
@@ -63,7 +64,7 @@ SCALED |= {"pyramidnet110_a84_cifar", "pyramidnet110_a270_cifar"}
 SCALED |= {"resnet26d", "resnet101d", "resnet152d", "resnet200d"}
 SCALED |= {"resnet10t", "resnet14t", "resnet26t"}  # resnet18d's and 50d's, with another stem
 SCALED |= {"sk_resnet34", "sknet50", "sknet101", "sknet152"}
-SCALED |= {f"convnext_{size}" for size in ("small", "base", "large", "xlarge")}
+SCALED |= {f"convnext_{size}" for size in convnext.V1 if size != "tiny"}
 SCALED |= {f"convnext_v2_{size}" for size in ("femto", "pico", "nano", "tiny", "base")}
 SCALED |= {"convnext_v2_large", "convnext_v2_huge"}
 COLUMNS = (
