@@ -10,7 +10,7 @@ from convbook.blocks.layers import LN, conv, gavgpool, norm
 from convbook.blocks.types import Tensor
 
 # Section 2.2 and appendix: blocks and channels of each stage.
-V1 = {
+V1: dict[str, tuple[Any, ...]] = {
     "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
     "small": ((3, 3, 27, 3), (96, 192, 384, 768)),
     "base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
