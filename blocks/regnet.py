@@ -14,7 +14,7 @@ def grouped_bottleneck(x: Tensor, f: int, s: Pair, *, inner: int, width: int, se
     """1x1 inner -> 3x3/s inner in groups of width -> squeeze-and-excitation of C/se -> 1x1 f n."""
     m = conv(x, inner, k=1, n=n, a=a)
     m = conv(m, inner, k=3, s=s, p=1, g=inner // width, n=n, a=a)
-    m = se_block(m, width=x.shape[-1] // se, a=a) if se else m
+    m = se_block(m, width=round(x.shape[-1] / se), a=a) if se else m
     return conv(m, f, k=1, n=n, a=None)
 
 
@@ -28,7 +28,7 @@ def regnet_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole = 16, se: Whole 
 
     Args:
         width: channels of a group.
-        se: squeeze-and-excitation after the 3x3, C/se wide, C of x; 4 in RegNetY.
+        se: squeeze-and-excitation after the 3x3, C/se wide, rounded, C of x; 4 in RegNetY.
         gate: a function such as drop_path; gate(x, branch) returns what is added.
     """
     channels = x.shape[-1]

@@ -12,7 +12,7 @@ from convbook.gallery.show.nodes import Node
 from convbook.gallery.show.policy import RECURSIVE, WORTH
 from convbook.gallery.show.values import Frame, Function, Run, Unknown
 
-ASKS = isinstance, hasattr, getattr, callable, type  # these would ask a Run about itself
+ASKS = isinstance, hasattr, getattr, callable, type, round  # these would ask a Run about itself
 NONE: dict[Any, Any] = {}
 LAZY: tuple[type[Any], ...] = (
     *(zip, enumerate, reversed, range),

@@ -29,7 +29,7 @@ DOUBLE |= {"timm-regnety_002", "tv-mobilenet_v3_small", "timm-tf_mobilenetv3_sma
 DOUBLE |= {"pcv-bam_resnet50", "pcv-cbam_resnet50", "timm-ecaresnet50d", "timm-skresnet18"}
 DOUBLE |= {"pcv-wrn16_10_cifar10", "timm-resnest50d"}
 DOUBLE |= {"pcv-regnety002", "pcv-mnasnet_a1", "pcv-efficientnet_b0b"}
-DOUBLE |= {"timm-efficientnetv2_rw_s", "timm-ecaresnetlight"}
+DOUBLE |= {"timm-efficientnetv2_rw_s", "timm-ecaresnetlight", "timm-regnety_640"}
 # Big ones are of names and shapes alone
 FILES = [file.stem for file in sorted(GOLDEN.glob("*.npz")) if "logits" in np.load(file)]
 FILES.remove("timm-legacy_seresnet50")  # its answers are off by 1.5e-4: compared below
@@ -101,6 +101,7 @@ def test_the_same_weights_give_the_same_logits(file):
         *("timm-legacy_seresnet50-double", "timm-dm_nfnet_f6", "timm-convnext_xlarge"),
         *("timm-efficientnetv2_rw_s", "timm-tf_efficientnetv2_xl", "timm-tf_efficientnet_l2"),
         *("timm-ecaresnet269d", "timm-seresnet152d"),
+        *("tv-regnet_y_128gf", "timm-regnety_2560"),
     ],
 )
 def test_the_entries_of_a_big_network_are_its_weights(file, monkeypatch):

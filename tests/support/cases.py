@@ -539,6 +539,9 @@ MOBILE = [
         bn=4 * 24,
         size=half,
     ),
+    call("regnet_block se rounds", lambda x: blocks.regnet_block(x, 8, width=4, se=3))(
+        8, 8, 2 * 8 * 8 + 9 * 8 * 4 + 2 * 8 * 3, biases=3 + 8, bn=3 * 8
+    ),
     call("regnet_block gate", lambda x: blocks.regnet_block(x, 16, width=8, n=GROUPS, gate=gate))(
         16, 16, 2 * 16 * 16 + 9 * 16 * 8, gn=3 * 16, noisy=True
     ),

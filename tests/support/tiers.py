@@ -166,6 +166,7 @@ SLOW = {
             ("pcv-efficientnet_b0b", "torchvision's"),
             ("pcv-mnasnet_a1", "timm's semnasnet_075"),
             ("pcv-regnety002", "timm's"),
+            ("timm-regnety_640", "timm's of 200 MF"),
             ("pcv-resnestabc14", "timm's"),
             ("pcv-shufflenetv2*", "torchvision's"),
             ("pcv-dla46c", "timm's"),
