@@ -38,8 +38,7 @@ Y = {
     "12gf": (168, 73.36, 2.37, 19, 112),
     "16gf": (200, 106.23, 2.48, 18, 112),
     "32gf": (232, 115.89, 2.53, 20, 232),
-    # Of SEER, arXiv:2103.01988 and 2202.08360.
-    "64gf": (352, 147.48, 2.4, 20, 328),
+    "64gf": (352, 147.48, 2.4, 20, 328),  # this and larger: SEER's, arXiv:2103.01988
     "128gf": (456, 160.83, 2.52, 27, 264),
     "256gf": (640, 230.83, 2.53, 27, 373),
 }
@@ -49,8 +48,7 @@ def stages(w0: int, wa: float, wm: float, depth: int, width: int,
            up: bool = False) -> tuple[tuple[int, int, int], ...]:  # fmt: skip
     """(blocks, filters, width of a group) of each stage.
 
-    Widths grow linearly with depth; each is rounded to w0 times a power of wm, then to a multiple
-    of 8, then of a group's width: see grouped.
+    Widths grow linearly; each is rounded to w0 times a power of wm, to a multiple of 8, and grouped.
     """
     linear = [w0 + wa * j for j in range(depth)]
     powers = [round(log(u / w0, wm)) for u in linear]
@@ -84,8 +82,7 @@ def body(x: Tensor, table: Sequence[tuple[int, int, int]], se: int | None, *, ep
     x = tap(conv(x, 32, k=3, s=2, p=1, n=n), "stem")
     for i, (depth, f, width) in enumerate(table, 1):
         for j in range(1, depth + 1):
-            s = 2 if j == 1 else 1
-            x = regnet_block(x, f, s, width=width, se=se, n=n, gate=next(gate))
+            x = regnet_block(x, f, 2 if j == 1 else 1, width=width, se=se, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x

@@ -187,6 +187,7 @@ SLOW = {
         )
     }
     | {
+        "test_the_entries_of_a_big_network*?tv-regnet_y_128gf?": "timm's of 256 GF",
         "test_a_folded_network_takes*?repvgg_b1g4?": "A0",
         "test_a_folded_network_takes*?mobileone_s0?": "S1",
     },
