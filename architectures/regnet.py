@@ -48,7 +48,7 @@ def stages(w0: int, wa: float, wm: float, depth: int, width: int,
            up: bool = False) -> tuple[tuple[int, int, int], ...]:  # fmt: skip
     """(blocks, filters, width of a group) of each stage.
 
-    Widths grow linearly; each is rounded to w0 times a power of wm, to a multiple of 8, and grouped.
+    Widths grow linearly; each is rounded to w0 times a power of wm, a multiple of 8, and grouped.
     """
     linear = [w0 + wa * j for j in range(depth)]
     powers = [round(log(u / w0, wm)) for u in linear]
