@@ -101,7 +101,7 @@ def pairs_of(block: Callable[..., Any]) -> set[str]:
 @cache
 def functions_of(block: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     """{argument that is a branch or a gate: what gives it a check of its results}."""
-    kinds = {Branch: told_branch, Gate: told_gate}
+    kinds = {Branch: checked_branch, Gate: checked_gate}
     return {
         name: kinds[kind]
         for name, hint in every_hint(block).items()
@@ -110,25 +110,25 @@ def functions_of(block: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     }
 
 
-def told_branch(name: str, branch: Any) -> Any:
+def checked_branch(name: str, branch: Any) -> Any:
     """A branch, or an attention, that raises ValueError in its name unless it returns a tensor."""
 
     @wraps(branch)
-    def told(x: Any) -> Any:
+    def called(x: Any) -> Any:
         m = branch(x)
         require(
             is_tensor(m), right=f"a function that returns a tensor, not {m!r}", **{name: branch}
         )
         return m
 
-    return told
+    return called
 
 
-def told_gate(name: str, gate: Any) -> Any:
+def checked_gate(name: str, gate: Any) -> Any:
     """A gate that raises ValueError in its name unless it returns a map like that of the branch."""
 
     @wraps(gate)
-    def told(x: Any, branch: Any) -> Any:
+    def called(x: Any, branch: Any) -> Any:
         made = []
 
         def noted(x: Any) -> Any:
@@ -145,13 +145,13 @@ def told_gate(name: str, gate: Any) -> Any:
             require(alike(got[1:], shape[1:]), right=right, **{name: gate})
         return m
 
-    return told
+    return called
 
 
 def taken(block: Callable[..., Any], name: str, v: Any) -> Any:
     """The value of an argument as the block takes it."""
-    tells = None if v is None else functions_of(block).get(name)
-    return tells(name, v) if tells else plain(v, name in pairs_of(block))
+    check = None if v is None else functions_of(block).get(name)
+    return check(name, v) if check else plain(v, name in pairs_of(block))
 
 
 def alike(one: Any, other: Any) -> bool:
