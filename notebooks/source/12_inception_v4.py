@@ -255,14 +255,9 @@ figure(
 # steps the test accuracies differ widely: 72 % with shortcuts, 26 % without. All this is one seed.
 
 # %%
-plain, residual = (history["loss"] for history in histories.values())
-assert abs(residual[0] - plain[0]) < 0.01
-assert all(a < b for a, b in zip(residual[1:], plain[1:], strict=True))
-test = [history["val_accuracy"][-1] for history in histories.values()]
-assert test[1] > test[0] + 0.2
 grid(
-    ["", "training loss, last epoch", "test accuracy"],
-    [[name, h["loss"][-1], h["val_accuracy"][-1]] for name, h in histories.items()],
+    ["", "training loss, epoch 1", "training loss, epoch 6", "test accuracy, %"],
+    [[k, h["loss"][0], h["loss"][-1], 100 * h["val_accuracy"][-1]] for k, h in histories.items()],
 )
 
 # %% [markdown]
