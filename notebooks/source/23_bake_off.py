@@ -50,10 +50,10 @@ order = sorted(accuracies, key=lambda name: -np.mean(accuracies[name]))
 grid(
     ["block", "f", "weights", "multiply-adds", "of the budget", "test accuracy, %"],
     [
-        [n, row["f"], row["weights"], row["macs"], f"{row['macs'] / bake_off.BUDGET:.0%}", said]
+        [n, row["f"], row["weights"], row["macs"], f"{row['macs'] / bake_off.BUDGET:.0%}", right]
         for n in order
         for row in [first_run[n]]
-        for said in ["{:.1f} ± {:.1f}".format(*bake_off.interval(accuracies[n]))]
+        for right in ["{:.1f} ± {:.1f}".format(*bake_off.interval(accuracies[n]))]
     ],
 )
 
@@ -96,7 +96,7 @@ grid(
 
 # %% [markdown]
 # Three of the eight are as expected. A block with depthwise convolutions beats the plain 3x3 at
-# equal multiply-adds, and the two blocks without batch norm end far below at a learning rate that
+# equal multiply-adds, and the two blocks without batch norm fall far behind at a learning rate that
 # suits the others. The first four places all go to blocks that are made of depthwise and 1x1
 # convolutions: the 3x3s cost them so little that their maps, for the inverted residual those inside
 # the block, can be two to five times as wide as those of the plain 3x3.
@@ -147,9 +147,8 @@ name = "mobilenet_block"
 live = bake_off.run(name, first_run[name]["f"], 0, small)
 assert live["macs"] == first_run[name]["macs"]
 assert live["accuracy"] > 0.8
-grid(["", "test accuracy, seed 0"], [
-    ["Fashion-MNIST, kept", first_run[name]["accuracy"]], ["digits, now", live["accuracy"]],
-])  # fmt: skip
+accuracy = {"Fashion-MNIST, kept": first_run[name]["accuracy"], "digits, now": live["accuracy"]}
+grid(["", "test accuracy, %, seed 0"], [[k, 100 * v] for k, v in accuracy.items()])
 
 # %% [markdown]
 # ## Exercises

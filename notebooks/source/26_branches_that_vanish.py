@@ -256,9 +256,9 @@ grid(["network", "parameters, paper", "counted", "multiply-adds, paper", "counte
 #
 # > **Paper** RepVGG: Tables 4 to 6; MobileOne: its results on ImageNet
 #
-# The authors' weights as OpenMMLab lists them, and MobileOne as OpenMMLab trained it.
-# [What top-1 means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not
-# trained on ImageNet.
+# The authors' weights as OpenMMLab lists them, and MobileOne as OpenMMLab trained it. [What top-1
+# means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
+# ImageNet.
 
 # %%
 accuracies(*REPVGG, *MOBILEONE)
@@ -317,14 +317,14 @@ assert (answers[0] == answers[1]).all()
 assert faster["mobileone_s0"] > 2
 print(f"MobileOne-S0, folded: {faster['mobileone_s0']:.0f} times as fast, layer by layer")
 grid(
-    ["branches", "parameters", "folded", "training loss, last 2 epochs", "test accuracy"],
+    ["branches", "parameters", "folded", "training loss, last 2 epochs", "test accuracy, %"],
     [
         [
             name,
             architectures.measure(model).trainable,
             counts[name].trainable,
             final[name],
-            histories[name]["val_accuracy"][-1],
+            100 * histories[name]["val_accuracy"][-1],
         ]
         for name, model in models.items()
     ],
