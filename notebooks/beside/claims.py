@@ -225,16 +225,18 @@ def shown(name):
 def curves(name, of="loss"):
     """The figure of a claim: for each network the mean of its seeds, in a band of their range."""
     labels = {"loss": "training loss", "test": "test accuracy", "accuracy": "training accuracy"}
-    label = labels[of]
+    label, unit, times = labels[of], "" if of == "loss" else " %", 1 if of == "loss" else 100
     fig, ax = plt.subplots()
     for net, seeds in runs(name).items():
-        values = np.array([r[of] for r in seeds])
+        values = times * np.array([r[of] for r in seeds])
         epochs = np.arange(1, values.shape[1] + 1)
         ax.plot(epochs, values.mean(axis=0), label=net)
         ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), alpha=0.2)
-    ax.set(xlabel="epoch", ylabel=label)
+    ax.set(xlabel="epoch", ylabel=label + unit.replace(" ", ", "))
     ax.legend()
-    ends = ", ".join(f"{n} {np.mean([r[of][-1] for r in s]):.3g}" for n, s in runs(name).items())
+    ends = ", ".join(
+        f"{n} {times * np.mean([r[of][-1] for r in s]):.3g}{unit}" for n, s in runs(name).items()
+    )
     return figure(fig, f"The {label} by epoch, mean and range of three seeds; final means: {ends}")
 
 

@@ -21,8 +21,8 @@
 # larger pure Inception (v4) with Inception-ResNets of about the same cost: v1 costs as much as
 # [Inception v3](09_inception_v2_v3.ipynb), and v2 as much as v4.
 #
-# > **Seen** on Fashion-MNIST, three seeds: the training loss of `none` ends 0.34 ± 0.29 above that
-# > of `shortcuts` (**as expected**).
+# > **Seen** on Fashion-MNIST, three seeds: the training loss of modules without shortcuts ends 0.34
+# > ± 0.29 above that of modules with shortcuts (**as expected**).
 # >
 # > **Seen** on the digits, one seed and so no verdict: over twenty blocks the sum grows by a factor
 # > of 4.17 at scale 1, and of 1.04 at scale 0.1; with shortcuts the training loss of eight modules

@@ -27,13 +27,13 @@
 # between blocks be narrow? A narrow map that passes through a relu loses whatever the relu cuts
 # off. So the blocks are wide only inside, and their narrow ends stay linear.
 #
-# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of `inverted` ends 1.23 ± 19.77 points
-# > below that of `two 3x3` (**not significant**).
+# > **Seen** on Fashion-MNIST, three seeds: the test accuracy of inverted residuals ends 3.15 ± 4.49
+# > points below that of blocks of two 3x3s (**not significant**).
 # >
 # > **Seen** on the digits, three seeds: v1's separable net, at less than a sixth of the cost, ends
-# > LOST points below the net of 3x3s in test accuracy, where we expected at most three
-# > (**reversed**); with linear bottlenecks v2's training loss ends GAIN below that with relu6 in
-# > them (**as expected**).
+# > 8.24 ± 1.74 points below the net of 3x3s in test accuracy, where we expected at most three
+# > (**reversed**); with linear bottlenecks v2's training loss ends 0.74 ± 0.18 below that with
+# > relu6 in them (**as expected**).
 
 # %%
 from math import comb
@@ -469,14 +469,13 @@ Markdown(
 # %% [markdown]
 # ### v2 on Fashion-MNIST: inverted residuals against residual blocks
 #
-# Each network trains on the first 5,000 images of Fashion-MNIST and is tested on all 10,000 test
-# images, with seeds 0, 1 and 2. We wrote down what we expected before the first run. A difference
-# counts only if its 95 % confidence interval over the seeds excludes zero. In the plots, the band
-# spans the seeds.
+# All train on 5,000 images, with three seeds:
+# [how, and how we compare them](../docs/reading.md#how-the-fashion-mnist-experiments-train).
 #
-# Three stages of two blocks each, with a pool between stages: residual blocks of two 3x3s of 16, 32
-# and 64 filters, or inverted residual blocks with $t = 6$ of 22, 42 and 84. Multiply-adds differ by
-# 1.3 %. All train with Adam at 0.001 for 8 epochs of batches of 128.
+# Three stages of two blocks each, on maps of 14, 7 and 3 pixels: residual blocks of two 3x3s of 16,
+# 32 and 64 filters, or inverted residual blocks with $t = 6$ of 22, 42 and 84. Multiply-adds differ
+# by less than 2 %. All train with Adam for 8 epochs of batches of 128, from a rate of 0.001 down to
+# 0. In our first runs the rate was constant, and the interval spanned 20 points on either side.
 
 # %%
 claims.shown("inverted")
@@ -488,16 +487,15 @@ claims.curves("inverted", "test")
 claims.curves("inverted", "loss")
 
 # %% [markdown]
-# Three seeds cannot tell the two apart: the interval is far wider than the difference. The reason
-# is in the curves. After the fourth epoch both networks learn 5,000 images by heart, without
-# augmentation or decay, and the test accuracy jumps up and down by up to six points from one epoch
-# to the next. For the first seven epochs the inverted blocks have the lower training loss with
-# every seed: they learn faster here, and that is all that these runs show.
+# The interval includes zero, so that these runs do not decide it. The inverted blocks fit the
+# training images more closely with every seed, yet on average they read fewer test images: without
+# augmentation, 5,000 images are soon learned by heart. The paper's gain is on ImageNet, where
+# capacity is what a small network lacks.
 
 # %%
 best = claims.runs("inverted")
 for inverted, residual in zip(best["inverted residuals"], best["blocks of two 3x3s"], strict=True):
-    assert all(a < b for a, b in zip(inverted["loss"][:7], residual["loss"][:7], strict=True))
+    assert inverted["loss"][-1] < residual["loss"][-1]
 cost = [seeds[0]["macs"] for seeds in best.values()]
 assert max(cost) < 1.02 * min(cost)
 
