@@ -61,7 +61,7 @@ from convbook.beside.printed import accuracies
 code(
     blocks.shufflenet.ChannelShuffle.call,
     {
-        "self.groups, c // self.groups": r"x_{j n + i} \to X_{j i},\; j < g,\; i < n",
+        "self.groups, channels // self.groups": r"x_{j n + i} \to X_{j i},\; j < g,\; i < n",
         "ops.transpose": r"y_{i g + j} = X^{\top}_{i j} = x_{j n + i}",
     },
 )

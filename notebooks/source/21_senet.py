@@ -48,8 +48,8 @@ code(
     blocks.se_block,
     {
         "m = gavgpool": r"z_c = \frac{1}{HW} \sum_{i,j} x_c(i, j)",
-        "m = dense(m, f // r)": r"\delta(W_1 z),\; W_1: f \to f/r",
-        'm = dense(m, f, a="sigmoid")': r"s = \sigma(W_2\, \delta(W_1 z)),\; W_2: f/r \to f",
+        "m = dense(m, f // r": r"\delta(W_1 z),\; W_1: f \to f/r",
+        "m = dense(m, f, a=weigh)": r"s = \sigma(W_2\, \delta(W_1 z)),\; W_2: f/r \to f",
         "return layers.multiply": r"\tilde{x}_c = s_c\, x_c",
     },
 )

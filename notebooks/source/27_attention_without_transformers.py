@@ -53,7 +53,7 @@ code(
     blocks.se_block,
     {
         "m = gavgpool": r"z_c = \mathrm{mean}_{i,j}\, x_c(i, j)",
-        'm = dense(m, f, a="sigmoid")': r"s = \sigma(W_2\, \delta(W_1 z))",
+        "m = dense(m, f, a=weigh)": r"s = \sigma(W_2\, \delta(W_1 z))",
         "return layers.multiply": r"y_c = s_c\, x_c",
     },
 )

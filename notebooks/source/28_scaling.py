@@ -51,8 +51,7 @@ code(
     {
         "m = conv(x, r *": r"m = \mathrm{swish}(\mathrm{BN}(W_1 x)),\; C \to rC",
         "m = dwconv": r"\mathrm{swish}(\mathrm{BN}(D_{k \times k} * m))",
-        "m1 = gavgpool": r"z = \mathrm{mean}(m)",
-        "m = layers.multiply": r"m \odot \sigma(W_3\, \mathrm{swish}(W_2 z))",
+        "m = se_block": r"m \odot \sigma(W_3\, \mathrm{swish}(W_2\, \mathrm{mean}(m)))",
         "m = conv(m, f": r"\mathrm{BN}(W_4 m),\; rC \to f",
         "return": r"y = x + m \text{ if the shape stays}",
     },
