@@ -145,7 +145,8 @@ def difference(of: Mapping[str, Any], library: str, count: int) -> str:
 
 def golden(name: str) -> tuple[float | None, list[str]]:
     """(the largest relative error against recorded outputs of libraries, those libraries)."""
-    ours = {key: error for key, error in kept()["golden"].items() if published()[key][0] == name}
+    rows = published()
+    ours = {key: error for key, error in kept()["golden"].items() if rows[key][0] == name}
     return max(ours.values(), default=None), sorted({key.split("/")[0] for key in ours})
 
 

@@ -372,7 +372,7 @@ def test_every_weight_gets_a_real_gradient(name, options):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("resnet51",), "name='resnet51'.*resnet50"),
+        (("resnet51",), "network='resnet51'.*resnet50"),
         (("resnet20", (8, 8)), r"input_shape=\(8, 8\).*rows, columns, channels"),
         (("resnet20", (0, 8, 3)), r"input_shape=\(0, 8, 3\)"),
         (("resnet20", (8, 8, None)), "input_shape"),

@@ -30,7 +30,6 @@ ELSEWHERE = {  # numbers that no output has: where each is from
     },
     "07_vgg": {"1,080": "three seeds of 360 images"},
     "08_googlenet": {
-        "1.99": "the printed gradients of the stem, divided",
         **dict.fromkeys(("0.096", "0.051"), "of claim_modules: the loss of 3x3s less Inception's"),
         "2.40": "of claim_heads: the accuracy with the heads less that without",
     },
@@ -40,7 +39,6 @@ ELSEWHERE = {  # numbers that no output has: where each is from
         "0.06": "less than predicted, beside the plot",
     },
     "10_resnet": {
-        **dict.fromkeys(("3.79", "1.43"), "of lab_shortcuts: the accuracy of A less that of C"),
         **dict.fromkeys(("0.45", "5.96", "6.10"), "the paper of paths"),
         "4.7": "of torchvision's two sets of weights, subtracted",
         "64,000": "the paper's steps",
@@ -75,7 +73,6 @@ ELSEWHERE = {  # numbers that no output has: where each is from
         "94.86": "the MobileNet paper's Table 2",
     },
     "24_lab": {
-        "3.8": "the printed means of A and C, subtracted",
         "5.96": "the paper of paths",
         "6.10": "the paper of paths",
     },

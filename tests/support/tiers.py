@@ -29,6 +29,7 @@ SLOW = {
         "test_a_network_that_other_code_makes*": "the digest of the code alone",
     },
     "test_show": {
+        "test_texts_in_one_file*?0?": "two pasted texts never disagree",
         "test_texts_are_formatted*": "make lint formats the code that they are cut from",
         "test_a_text_is_the_block?options?*": "defaults of all blocks; an option in one file",
         "test_texts_in_one_file*?1?": "the same blocks in another order",
@@ -46,6 +47,8 @@ SLOW = {
         "test_every_benchmark_runs*": "the statistics and pages of all benchmarks",
     },
     "test_architectures": {
+        "test_body_alone?resnet50?": "resnet18",
+        "test_any_size?resnet18?": "resnet20",
         "test_two_of_a_kind*": "names are the same at every build",
         "test_features_are_the_networks_own_maps?resnet18?": "those of ResNet-20",
         "test_features_with_a_head*": "those of ResNet-20",
@@ -77,6 +80,7 @@ SLOW = {
         "test_the_moving_average_is_what_is_saved": "moving averages of test_optimizers",
     },
     "test_train_weights": {
+        "test_what_a_run_leaves_knows*": "test_passport",
         "test_a_row_a_file_that_says_it*": "what a run leaves",
         "test_a_frozen_body_is_worth*": "the pixels of training, validation and test",
     },
@@ -106,6 +110,8 @@ SLOW = {
             "efficientnet_v2_b0",
             "convnext_tiny",
             "preresnet50",
+            "xception",
+            "efficientnet_b0",
         )
     }
     | {
@@ -263,7 +269,7 @@ SLOW = {
         "test_int8*": "the refusals; LiteRT in float32",
     },
     "test_wheel": {
-        "test_is_what_runs?a_project*": "the checkout",
+        "test_is_what_runs?a project*": "the checkout",
         "test_the_whole_way": "its commands are accepted, and the wheel's command runs",
         "test_a_notebook_runs*?[013]*": "one of them",
         "test_a_notebook_runs*?2[0-79]*": "one of them",
@@ -290,6 +296,7 @@ SLOW = {
         "test_every_check_passes*": "the block is written and found",
     },
     "test_guides": {
+        "test_code_runs?resume?": "test_resume; the guide of training",
         "test_code_runs?own_images?": "the guide of training; test_passport",
         "test_code_runs?export?": "test_export",
         "test_code_runs?weights?": "test_weights, test_train_weights",
@@ -298,6 +305,7 @@ SLOW = {
         "test_code_runs?own_model?": "the other guides",
     },
     "test_recompute": {
+        "test_frozen_batch_norm*": "a step is the plain block's",
         "test_a_step_is_the_plain_block_s?letters3?": "at the defaults",
         "test_norms?n1?": "the other norm",
         "test_fit": "a step is the plain block's",
@@ -318,6 +326,7 @@ SLOW = {
         "test_a_network_trains_to_the_same_weights": "a step of each kind of layer",
     },
     "test_claims": {
+        "test_the_bake_off_trains*": "the claims train",
         "test_the_bake_off_kept*": "the claims keep three seeds",
         "test_kept_runs_are*?search?": "the other claims",
         "test_kept_runs_are*?evolution?": "the other claims",
@@ -350,6 +359,7 @@ SLOW = {
         "test_keras_applications?DenseNet121*": "the others",
     },
     "test_command": {
+        "test_no_command_imports_keras*?measure resnet20?": "the other commands",
         "test_children_that_live_on*": "nothing but the answer appears, line by line",
         "test_nothing_but_the_answer_appears": "what is dropped, line by line",
         "test_training_begins_with_a_line*": "nothing but the answer appears",
@@ -394,6 +404,9 @@ SLOW = {
     },
     "test_draw": {
         "test_a_node_for_each_call*?[g-z]*": "blocks from a to f",
+    },
+    "test_interpreter": {
+        "test_its_end_is*?a Python?": "a fork",
     },
     "test_types": {
         "test_wrong_calls_are_found": "make lint checks the types of all that is called",

@@ -363,7 +363,10 @@ def test_plan():
         (dict(flop=True), "augmentation 'flop': must be one of random_area_crop, scale_jitter"),
         (dict(pad_crop=dict(q=4)), "'pad_crop' has no option 'q': its options are p"),
         (dict(pca_noise=dict(statistics=1)), "no option 'statistics'"),
-        (dict(centre_crop=True, scale_jitter=True), "centre_crop and scale_jitter: one of the cr"),
+        (
+            dict(centre_crop=True, scale_jitter=True),
+            "centre_crop and scale_jitter: give at most one",
+        ),
         (dict(standardise=True, subtract_mean=True), "one of the normalisations"),
         (dict(standardise=0.3), "'standardise' has no options"),
     ],
