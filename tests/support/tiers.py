@@ -29,6 +29,7 @@ SLOW = {
         "test_a_network_that_other_code_makes*": "the digest of the code alone",
     },
     "test_show": {
+        "test_a_text_speaks_of_nothing*": "a text is the block, and as short as promised",
         "test_texts_in_one_file*?0?": "two pasted texts never disagree",
         "test_texts_are_formatted*": "make lint formats the code that they are cut from",
         "test_a_text_is_the_block?options?*": "defaults of all blocks; an option in one file",
@@ -61,6 +62,10 @@ SLOW = {
         "test_saving*": "files of each layer in test_saved, of blocks in test_blocks",
     },
     "test_papers": {
+        "*-no_stem_bn_stride3x3?": "the paper's stem; its block",
+        "*?densenet264-k48?": "k = 32",
+        "*?nasnet_a_cifar_7at2304-N6?": "6 at 768",
+        "*?nasnet_a_*-with_aux?": "without the head; Inception v3 with it",
         "*?preresnet1001_cifar-original_unit?": "the paper's unit",
         "*?amoebanet_a_6_448-with_aux?": "without the head; smaller cells have it",
         "*?amoebanet_a_6_448-at_331?": "at 224",
@@ -187,10 +192,15 @@ SLOW = {
         for file in ("timm-[!n]*", "pcv-*", "tv-[!v]*", "tv-vgg11*")
     }
     | {
+        "test_a_network_without_a_row*": "a variant without weights of its own",
         "test_a_folded_network_takes*?repvgg_b1g4?": "A0",
         "test_a_folded_network_takes*?mobileone_s0?": "S1",
     },
     "test_sizes": {
+        "test_sizes?blur_resnet18?": "its block; resnet18d",
+        "test_sizes?preresnet18?": "resnet20_cifar",
+        "test_sizes?shufflenet_v1_g3_1x?": "its unit",
+        "test_sizes?fasternet_t0?": "its block",
         "test_sizes?nfnet_f0?": "its block",
         "test_sizes?dpn68?": "its block",
         "test_sizes?ghostnet_0.5x?": "its block",
@@ -204,7 +214,7 @@ SLOW = {
         "test_sizes?mobilenet_v4_conv_small?": "mobilenet_v3",
         "test_sizes?mnasnet_small?": "mobilenet_v2",
         "test_sizes?ese_vovnet19b_dw?": "its block",
-        "test_sizes?shufflenet_v2_0.5x?": "shufflenet_v1",
+        "test_sizes?shufflenet_v2_0.5x?": "its unit",
         "test_sizes?bam_resnet18?": "resnet18d",
         "test_sizes?dla46_c?": "its tree",
         "test_sizes?resnest14?": "resnet18d",
@@ -359,7 +369,7 @@ SLOW = {
         "test_keras_applications?DenseNet121*": "the others",
     },
     "test_command": {
-        "test_no_command_imports_keras*?measure resnet20?": "the other commands",
+        "test_no_command_imports_keras*{run}*": "commands that need no run",
         "test_children_that_live_on*": "nothing but the answer appears, line by line",
         "test_nothing_but_the_answer_appears": "what is dropped, line by line",
         "test_training_begins_with_a_line*": "nothing but the answer appears",
