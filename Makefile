@@ -31,7 +31,7 @@ train: $(VENV)/made ## train ResNet-20 on scikit-learn's handwritten digits, abo
 bench: $(VENV)/made ## benchmark against keras.applications and PyTorch, hours; see benchmarks/
 	@$(BIN)/python -m benchmarks all
 
-test: lint ## lint, then test every block and architecture, nine minutes on two cores
+test: lint ## lint, then test every block and architecture, eight minutes on two cores
 	@$(BIN)/python $(PYTEST) $(APART) -m 'not slow and not texts'
 
 test-fast: lint ## lint, then test the letters, the printed code and the house rules, within a minute
