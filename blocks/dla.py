@@ -47,8 +47,11 @@ def dla_root(x: Map, f: Whole, *, seen: Maps = (), shortcut: bool = False,
         shortcut: x, which has f channels, is added before the relu.
     """
     channels = x.shape[-1]
-    others = [tuple(m.shape) for m in seen if m.shape[1:3] != x.shape[1:3]]
-    require(not others, seen=others, right=f"maps of the size of x, {x.shape[1:3]}")
+    require(
+        all(m.shape[1:3] == x.shape[1:3] for m in seen),
+        seen=[tuple(m.shape) for m in seen if m.shape[1:3] != x.shape[1:3]],
+        right=f"maps of the size of x, {x.shape[1:3]}",
+    )
     right = f"C={channels}, the channels of x, which is added"
     require(not shortcut or channels == f, f=f, right=right)
     m = layers.concatenate([x, *seen])
@@ -77,6 +80,9 @@ def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
     root = root or partial(dla_root, n=n)
     m1 = block(x, f, s)
     m2 = block(m1, f)
-    others = [tuple(m.shape) for m in seen if m.shape[1:3] != m2.shape[1:3]]
-    require(not others, seen=others, right=f"maps of the size of the result, {m2.shape[1:3]}")
+    require(
+        all(m.shape[1:3] == m2.shape[1:3] for m in seen),
+        seen=[tuple(m.shape) for m in seen if m.shape[1:3] != m2.shape[1:3]],
+        right=f"maps of the size of the result, {m2.shape[1:3]}",
+    )
     return root(m2, f, seen=[m1, *seen])
