@@ -2,9 +2,8 @@
 
 The networks of a claim differ only in what the claim is about.  They train on the first 5,000
 training images and are tested on all 10,000 test images, with three seeds.  results/claim_NAME.json
-keeps every run with its time and commit.  A kept run is not repeated:
-delete the file to repeat all.  Experiments run beside each
-other, but beside no benchmark.
+keeps every run with its time and commit.  A kept run is not repeated: delete the file to repeat
+all.  Experiments run beside each other, but beside no benchmark.
 """
 
 import argparse
@@ -225,14 +224,14 @@ def shown(name):
 def curves(name, of="loss"):
     """The figure of a claim: for each network the mean of its seeds, in a band of their range."""
     labels = {"loss": "training loss", "test": "test accuracy", "accuracy": "training accuracy"}
-    label, unit, times = labels[of], "" if of == "loss" else " %", 1 if of == "loss" else 100
+    label, (times, unit) = labels[of], (1, "") if of == "loss" else (100, " %")
     fig, ax = plt.subplots()
     for net, seeds in runs(name).items():
         values = times * np.array([r[of] for r in seeds])
         epochs = np.arange(1, values.shape[1] + 1)
         ax.plot(epochs, values.mean(axis=0), label=net)
         ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), alpha=0.2)
-    ax.set(xlabel="epoch", ylabel=label + unit.replace(" ", ", "))
+    ax.set(xlabel="epoch", ylabel=f"{label},{unit}" if unit else label)
     ax.legend()
     ends = ", ".join(
         f"{n} {times * np.mean([r[of][-1] for r in s]):.3g}{unit}" for n, s in runs(name).items()

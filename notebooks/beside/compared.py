@@ -1,7 +1,8 @@
 """The networks that each claim compares, from images to logits: see claims.py.
 
 The networks of a claim differ in what the paper speaks of and in nothing else.  EXPECTED was
-written before the first run.
+written before the first run.  Where the rate decays, that is a second design: the first could not
+decide, and what is expected stayed, but for the dense net's weights, which are equal now.
 """
 
 from collections.abc import Callable

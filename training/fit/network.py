@@ -122,13 +122,16 @@ def in_file(path: str) -> Iterator[None]:
         yield
     except Exception as error:
         lines = [
-            at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == path
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == path
         ]
-        file, line = path, lines[-1] if lines else None
+        file, line = path, lines[-1] if lines else None  # none if it is no Python at all
         why = str(error)
         if isinstance(error, SyntaxError):  # maybe in a file that this one imports
             file, line, why = error.filename or path, error.lineno, error.msg
-        raise ValueError(f"{file}, line {line}: {type(error).__name__}: {why}") from error
+        at = f"{file}, line {line}" if line else file
+        raise ValueError(f"{at}: {type(error).__name__}: {why}") from error
 
 
 def usable(model: Any, name: str) -> keras.Model:

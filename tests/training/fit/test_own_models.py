@@ -137,6 +137,7 @@ REFUSED = [
     (["mine.py:other"], "mine.py has no function 'other'"),
     (["mine.py:no_model"], "must be a functional or Sequential keras.Model"),
     (["torn.py:build"], "torn.py, line 2: SyntaxError: "),
+    (["binary.py:build"], "binary.py: "),
     (
         ["mine.py:breaks"],
         f"mine.py, line {len(OWN.splitlines())}: NameError: name 'nothing' is not",
@@ -159,6 +160,7 @@ REFUSED = [
 @pytest.mark.parametrize(("argv", "words"), REFUSED, ids=[" ".join(argv) for argv, _ in REFUSED])
 def test_refused(argv, words, photos, tmp_path, capsys):
     (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "binary.py").write_bytes(b"\0\1")
     (tmp_path / "torn.py").write_text("import keras\ndef build(:\n")
     (tmp_path / "lacks.py").write_text("import no_such_module\n")
     (tmp_path / "text.keras").write_text("no archive")
