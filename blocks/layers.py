@@ -106,6 +106,15 @@ def padded(x: Tensor, k: Pair, s: Pair, p: Padding, *, d: Pair = 1) -> tuple[Ten
     return (x, "same") if same else (layers.ZeroPadding2D(p)(x), "valid")
 
 
+def options(n: Norm, a: Act, bias: bool | None, init: Init) -> tuple[dict[str, Any], Init]:
+    """Keras' keywords of a convolution, and its initialiser: He's if n follows, else Glorot's.
+
+    Only a convolution without n has the activation a, and by default a bias.
+    """
+    own = dict(use_bias=n is None if bias is None else bias, activation=a if n is None else None)
+    return own, init or ("glorot_uniform" if n is None else "he_uniform")
+
+
 @checked
 def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1,
          a: Act = "relu", *, g: Whole = 1, n: Norm = None, bias: bool | None = None,
@@ -120,14 +129,11 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
             both uniform, because a truncated normal takes half of a network's build time.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
-    bias = n is None if bias is None else bias
-    init = init or ("glorot_uniform" if n is None else "he_uniform")
     x = act(norm(x, n), a) if pre else x
     x, p = padded(x, k, s, p, d=d)
-    own = dict(dilation_rate=d, use_bias=bias, kernel_initializer=init)
-    own["activation"] = a if n is None and not pre else None
+    own, init = options(n, None if pre else a, bias, init)
     Conv2D = GroupedConv2D if g > 1 else layers.Conv2D
-    x = Conv2D(f, k, s, p, groups=g, **own)(x)
+    x = Conv2D(f, k, s, p, dilation_rate=d, groups=g, kernel_initializer=init, **own)(x)
     return x if n is None or pre else act(norm(x, n), a)
 
 
@@ -144,12 +150,10 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
         multiplier: depthwise kernels for each channel.
         init: of both kernels, by default as for conv.
     """
-    bias = n is None if bias is None else bias
-    init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)
-    own = dict(dilation_rate=d, use_bias=bias, activation=a if n is None else None)
+    own, init = options(n, a, bias, init)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
-    x = layers.SeparableConv2D(f, k, s, p, depth_multiplier=multiplier, **own)(x)
+    x = layers.SeparableConv2D(f, k, s, p, dilation_rate=d, depth_multiplier=multiplier, **own)(x)
     return x if n is None else act(norm(x, n), a)
 
 
@@ -166,12 +170,10 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
         multiplier: kernels, so output channels, for each input channel.
         init: as for conv.
     """
-    bias = n is None if bias is None else bias
-    init = init or ("glorot_uniform" if n is None else "he_uniform")
     x, p = padded(x, k, s, p, d=d)
-    own = dict(dilation_rate=d, use_bias=bias, depthwise_initializer=init)
-    own["activation"] = a if n is None else None
-    x = layers.DepthwiseConv2D(k, s, p, depth_multiplier=multiplier, **own)(x)
+    own, init = options(n, a, bias, init)
+    own |= dict(dilation_rate=d, depth_multiplier=multiplier, depthwise_initializer=init)
+    x = layers.DepthwiseConv2D(k, s, p, **own)(x)
     return x if n is None else act(norm(x, n), a)
 
 
