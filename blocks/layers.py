@@ -106,7 +106,7 @@ def padded(x: Tensor, k: Pair, s: Pair, p: Padding, *, d: Pair = 1) -> tuple[Ten
     return (x, "same") if same else (layers.ZeroPadding2D(p)(x), "valid")
 
 
-def options(n: Norm, a: Act, bias: bool | None, init: Init) -> tuple[dict[str, Any], Init]:
+def conv_keywords(n: Norm, a: Act, bias: bool | None, init: Init) -> tuple[dict[str, Any], Init]:
     """Keras' keywords of a convolution, and its initialiser: He's if n follows, else Glorot's.
 
     Only a convolution without n has the activation a, and by default a bias.
@@ -131,7 +131,7 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
     x = act(norm(x, n), a) if pre else x
     x, p = padded(x, k, s, p, d=d)
-    own, init = options(n, None if pre else a, bias, init)
+    own, init = conv_keywords(n, None if pre else a, bias, init)
     Conv2D = GroupedConv2D if g > 1 else layers.Conv2D
     x = Conv2D(f, k, s, p, dilation_rate=d, groups=g, kernel_initializer=init, **own)(x)
     return x if n is None or pre else act(norm(x, n), a)
@@ -151,7 +151,7 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
         init: of both kernels, by default as for conv.
     """
     x, p = padded(x, k, s, p, d=d)
-    own, init = options(n, a, bias, init)
+    own, init = conv_keywords(n, a, bias, init)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
     x = layers.SeparableConv2D(f, k, s, p, dilation_rate=d, depth_multiplier=multiplier, **own)(x)
     return x if n is None else act(norm(x, n), a)
@@ -171,7 +171,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
         init: as for conv.
     """
     x, p = padded(x, k, s, p, d=d)
-    own, init = options(n, a, bias, init)
+    own, init = conv_keywords(n, a, bias, init)
     own |= dict(dilation_rate=d, depth_multiplier=multiplier, depthwise_initializer=init)
     x = layers.DepthwiseConv2D(k, s, p, **own)(x)
     return x if n is None else act(norm(x, n), a)
