@@ -30,8 +30,7 @@ from convbook.blocks.types import (
     is_row,
     is_whole,
 )
-from convbook.names import facts as all_facts
-from convbook.names import unknown
+from convbook.names import all_facts, unknown
 
 PAPERS = """lenet alexnet zfnet vgg nin googlenet bn_inception inception_v3 inception_v4
 inception_resnet xception resnet preresnet wide_resnet resnext resnet_d blurpool

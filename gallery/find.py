@@ -286,7 +286,7 @@ def ideas(name: str) -> Iterator[tuple[str, float]]:
 def written(label: str) -> tuple[str, str, str | int, str]:
     """(authors, title, year, arXiv number) of a paper as text."""
     paper = PAPERS.get(label, Paper())
-    of = names.facts()[paper.net]["paper"] if paper.net else {}
+    of = names.all_facts()[paper.net]["paper"] if paper.net else {}
     authors = ", ".join(of.get("authors", [paper.authors]))
     return authors, of.get("title", paper.title), of.get("year", ""), of.get("arxiv") or paper.arxiv
 

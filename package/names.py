@@ -29,7 +29,7 @@ def kept(room: str, file: str) -> dict[str, Any]:
     return json.loads(source(room).with_name(file).read_text(encoding="utf-8"))
 
 
-def facts() -> dict[str, Any]:
+def all_facts() -> dict[str, Any]:
     """architectures/facts.json: {network: facts from its paper and other sources}."""
     return kept("architectures", "facts.json")
 

@@ -92,7 +92,7 @@ def shown(name: str, switched: Switched, drawn: Path, address: str) -> Shown:
     )
 
 
-def facts(c: Shown) -> str:
+def counts_html(c: Shown) -> str:
     """The counts of a call, and of which call they are."""
     row, number = MENU[c.name], arxiv(c.name)
     paper = ", ".join(filter(None, [row.paper, str(row.year), paper_link(number)])) or "no paper"
@@ -125,7 +125,7 @@ def summary(c: Shown) -> str:
 def switched_parts(c: Shown) -> dict[str, str]:
     """The parts of a card that its switches change, as HTML."""
     return {
-        "facts": facts(c),
+        "facts": counts_html(c),
         "picture": image(c),
         "own": coloured(c.own),
         "summary": escape(summary(c)),

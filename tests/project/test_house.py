@@ -103,6 +103,19 @@ def test_imports_run_one_way_and_functions_are_short(path):
     assert not {name: n for name, n in lengths.items() if n > 30}
 
 
+def test_one_file_opens_the_facts():
+    """names.all_facts reads them; the rest of the house, and the tests, ask it."""
+    opening = {
+        path.relative_to(ROOT).as_posix()
+        for path in [*FILES, *(ROOT / "tests").rglob("*.py")]
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for given in [*call.args, *(keyword.value for keyword in call.keywords)]
+        if isinstance(given, ast.Constant) and str(given.value)[-10:] == "facts.json"
+    }
+    assert opening == {"package/names.py"}
+
+
 def test_a_letter_of_a_block_means_one_thing():
     for path in sorted((ROOT / "blocks").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

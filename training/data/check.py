@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from convbook.images import contents, shown, why_not
-from convbook.training.data.facts import TABLE, Facts, Unusable, look
+from convbook.training.data.image_facts import TABLE, Facts, Unusable, look
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
 

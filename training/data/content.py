@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convbook.training.data.facts import TABLE, digest
+from convbook.training.data.image_facts import TABLE, digest
 from convbook.training.data.splits import Data, Part, Split
 
 PARTS = ("train", "val", "test")

@@ -25,7 +25,7 @@ from convbook.training.data.check import (
     verdict_of,
     workers,
 )
-from convbook.training.data.facts import TABLE, Facts
+from convbook.training.data.image_facts import TABLE, Facts
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.part_names import part_of, parts_of_files
 from convbook.training.data.splits import Data, Records, opened, parted

@@ -13,7 +13,7 @@ import numpy as np
 
 from convbook.images import shown
 from convbook.training.data.content import PARTS, fingerprint, table_of
-from convbook.training.data.facts import COLOURS
+from convbook.training.data.image_facts import COLOURS
 from convbook.training.data.splits import Data, Part, Split
 
 MANY = 12  # classes, beyond which only the smallest and the largest are printed

@@ -31,9 +31,9 @@ def entries() -> dict[str, Any]:
     return names.kept("training.recipes", "recipes.json")
 
 
-def facts(network: str) -> dict[str, Any]:
+def training_facts(network: str) -> dict[str, Any]:
     """What architectures/facts.json says of the training of a network: texts by key, or {}."""
-    return names.facts().get(network, {}).get("training") or {}
+    return names.all_facts().get(network, {}).get("training") or {}
 
 
 def family(model: str) -> str:
@@ -103,7 +103,7 @@ def describe(name: str) -> list[str]:
         lines += folded(f"{key:16} {text_of(field['value'])}", 0, 17)
         lines += folded(": ".join([field["tag"], *source]), 17)
         for network, text, says in field["quotes"]:
-            printed = says or facts(network)[text]
+            printed = says or training_facts(network)[text]
             lines += folded(f'{network}, {text}: "{printed}"', 19)
     return lines
 

@@ -16,7 +16,7 @@ from sklearn.metrics import balanced_accuracy_score
 from convbook.__main__ import main
 from convbook.training import data
 from convbook.training.commands import parse
-from convbook.training.data import check, facts, records
+from convbook.training.data import check, image_facts, records
 from convbook.training.data.augment import crop
 from convbook.training.data.content import contents
 from convbook.training.data.part_names import part_of
@@ -472,10 +472,10 @@ def test_facts():
     x = files.picture(0, 8, 10)
     kinds = {"L": "grey", "RGB": "RGB", "P": "palette", "LA": "grey with alpha"}
     for mode, colours in (kinds | {"RGBA": "RGB with alpha"}).items():
-        found = facts.look(files.pil(x, mode, "PNG"))
-        assert (facts.COLOURS[found.colours], found.height, found.width) == (colours, 8, 10)
+        found = image_facts.look(files.pil(x, mode, "PNG"))
+        assert (image_facts.COLOURS[found.colours], found.height, found.width) == (colours, 8, 10)
     for mode, colours in {"L": "grey", "RGB": "RGB", "CMYK": "CMYK"}.items():
-        assert facts.COLOURS[facts.look(files.pil(x, mode, "JPEG")).colours] == colours
+        assert image_facts.COLOURS[image_facts.look(files.pil(x, mode, "JPEG")).colours] == colours
 
 
 def test_class_weights():

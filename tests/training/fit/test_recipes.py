@@ -20,9 +20,9 @@ from convbook.training.recipes.fields import (
     TAGS,
     describe,
     entries,
-    facts,
     fields,
     listing,
+    training_facts,
 )
 
 NETWORKS = architectures.names(aliases=False)
@@ -62,10 +62,12 @@ def test_networks_of_a_recipe_have_the_texts_it_quotes():
     """Networks of one recipe share a training entry in facts.json, or have none."""
     for name, entry in OWN.items():
         for network in entry["networks"]:
-            assert facts(network) == (facts(entry["facts"]) if "facts" in entry else {}), network
+            assert training_facts(network) == (
+                training_facts(entry["facts"]) if "facts" in entry else {}
+            ), network
         if name in BORROWED:
             assert {field["tag"] for field in fields(name).values()} == {"ours"}, name
-    assert {n for n in NETWORKS if not facts(n)} == {
+    assert {n for n in NETWORKS if not training_facts(n)} == {
         n for b in BORROWED for n in OWN[b]["networks"]
     }
 
@@ -75,7 +77,7 @@ def test_quotes_are_in_the_facts(name):
     """Every text is there, also of the fields that are ours, and what is said is in it."""
     for key, field in fields(name).items():
         for network, text, says in field["quotes"]:
-            printed = facts(network).get(text)
+            printed = training_facts(network).get(text)
             assert printed is not None, f"{key}: {network}/{text}"
             assert (says or "") in str(printed), key
 
@@ -85,10 +87,10 @@ def test_tags_are_those_of_the_facts(name, key):
     """The tag of a field is among its text's; a section or table is named there, or not at all."""
     field = fields(name)[key]
     (network, text, _), *_ = field["quotes"]
-    tag = facts(network)["tag"]
+    tag = training_facts(network)["tag"]
     assert TAGS[field["tag"]] in re.findall(r"\w+", tag)
     if "where" in field:
-        assert field["where"] in f"{facts(network)[text]} {tag}"
+        assert field["where"] in f"{training_facts(network)[text]} {tag}"
 
 
 def test_no_section_is_from_memory():
@@ -139,7 +141,7 @@ def test_numbers():
 def test_numbers_are_the_printed_ones(name, key):
     """Each number of a value is in its texts; a batch or rate may be a product of two there."""
     field = fields(name)[key]
-    texts = [says or str(facts(network)[text]) for network, text, says in field["quotes"]]
+    texts = [says or str(training_facts(network)[text]) for network, text, says in field["quotes"]]
     printed = {n for text in texts for n in numbers(text)}
     if key in ("lr", "batch_size"):
         printed |= {a * b for a in printed for b in printed}
@@ -153,7 +155,7 @@ def test_numbers_are_the_printed_ones(name, key):
 def test_words_are_the_printed_ones(name):
     """Optimizer, Nesterov's momentum, kind of schedule and crops, where they are from a text."""
     says = {
-        k: " ".join(s or str(facts(n)[t]) for n, t, s in f["quotes"]).lower()
+        k: " ".join(s or str(training_facts(n)[t]) for n, t, s in f["quotes"]).lower()
         for k, f in fields(name).items()
         if f["tag"] != "ours"
     }
@@ -459,7 +461,7 @@ def test_description(network):
     whole = re.sub(r"\s+", " ", " ".join(lines))
     for field in fields(recipe(network, "imagenet", "paper")["name"]).values():
         for of, text, says in field["quotes"]:
-            assert re.sub(r"\s+", " ", str(says or facts(of)[text])) in whole
+            assert re.sub(r"\s+", " ", str(says or training_facts(of)[text])) in whole
 
 
 def test_no_recipe_has_the_name_of_another_ones_network():
