@@ -18,7 +18,7 @@ def lite0():
     return weights.prepared(model, mode("tf", 224), weights.class_names("imagenet"))
 
 
-# Short side 256, crop 224, values from -1 to 1.  The palace is quoted at 0.52 for these weights, and
+# Short side 256, crop 224, values from -1 to 1.  Palace is quoted at 0.52 with these weights, and
 # nothing here reproduces it: 16 other preparations gave 0.26 to 0.42.  Espresso agrees, at 0.96.
 SEEN = [("coffee.png", "espresso", 0.957), ("china.jpg", "palace", 0.352)]
 
