@@ -140,7 +140,7 @@ def create(network: str, /, input_shape: tuple[int | None, ...] | None = None,
     """
     key, net = find(network)
     check_call(top, features, name, classes, options.get("a"))
-    loading.refuse(weights, adapt_channels)
+    loading.refuse_unknown_weights(weights, adapt_channels)
     options = loading.needed(key, weights, options, of)
     variant = options.get("variant")
     published = options.pop("classes", None)

@@ -27,7 +27,7 @@ PAIRS = 11  # of a full run
 COLUMNS = ("what", "ours", "theirs", "ratio (90 %)", "of", "target", "note")
 
 
-def page(folder=RESULTS):
+def benchmarks_page(folder=RESULTS):
     """The page's text."""
     paths = sorted(Path(folder).glob("*.json"))
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
@@ -114,4 +114,4 @@ def pictures(run):
 
 def write():
     """Writes docs/benchmarks.md."""
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(benchmarks_page(), encoding="utf-8")

@@ -209,7 +209,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def page() -> str:
+def ledger_page() -> str:
     """docs/ledger.md."""
     rows = [figures_of(name) for name in names(aliases=False)]
     head = ["network", "paper", "parameters", "printed", "keras.applications"]

@@ -132,7 +132,7 @@ def finished(options: Namespace) -> Namespace:
         raise ValueError(
             f"{given}: give --weights too; without them the recipe prepares the images"
         )
-    preparation.refuse(options)
+    preparation.refuse_two_sources(options)
     if options.init_only is not None and not options.init_from:
         only = f"--init-only {options.init_only!r}"
         raise ValueError(f"{only}: give --init-from too, the file to load layers from")
@@ -262,9 +262,9 @@ def checked(options: Namespace) -> None:
         raise ValueError(f"DATA {data!r}: there is no folder {data}")
     names.data_source(data, "DATA")
     terminal.load_keras()
-    from convbook.training.data import load, summary
+    from convbook.training.data import load_data, summary
 
-    passport = summary.passport(load(data, 8, 3, options.skip_broken, options.first_label))
+    passport = summary.passport(load_data(data, 8, 3, options.skip_broken, options.first_label))
     if options.out:
         Path(options.out).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
     print("\n".join([data, *summary.describe(passport)]))

@@ -23,7 +23,7 @@ def add_to(add: Callable[..., Any]) -> None:
     add("--preparation", metavar="P", help=prepared)
 
 
-def refuse(options: Namespace) -> None:
+def refuse_two_sources(options: Namespace) -> None:
     """Raises ValueError, without waiting for Keras, if two sources are given."""
     if options.preparation and options.of not in (None, OWN):
         raise ValueError("--of and --preparation: give one of the two")
@@ -69,7 +69,7 @@ def of_weights(options: Namespace, name: str, channels: int) -> "Known | str | N
 
     if not options.weights:
         return None
-    loading.refuse(options.weights)
+    loading.refuse_unknown_weights(options.weights)
     beside = read_result(options.weights)
     found = given(options) or about(name, options.weights)
     if found is None and beside:

@@ -104,7 +104,7 @@ def require_model(model: Any, name: str) -> None:
         raise ValueError(f"{name}={model!r}: {name} must be a keras.Model")
 
 
-def refuse(entry: str, value: np.ndarray, why: str) -> NoReturn:
+def refuse_entry(entry: str, value: np.ndarray, why: str) -> NoReturn:
     raise ValueError(f"state[{entry!r}], of shape {value.shape}, does not fit: {why}")
 
 
@@ -178,7 +178,7 @@ class Reading:
             if target is None:
                 why = f"the naming of {label}, which is nearest, has no such row"
                 why += self.without_norms(entry) + folded(entry) + hint
-                refuse(entry, self.state[entry], why)
+                refuse_entry(entry, self.state[entry], why)
             if not self.left_out(target[0]):
                 self.targets[entry] = target
         return label
@@ -223,7 +223,7 @@ class Reading:
             if role == "bias" and mean and getattr(self.found.get(name), "bias", True) is None:
                 bias, before = self.state[entry], self.state[mean]
                 if bias.shape != before.shape:
-                    refuse(entry, bias, f"{mean} has the shape {before.shape}")
+                    refuse_entry(entry, bias, f"{mean} has the shape {before.shape}")
                 self.state[mean] = before - bias
                 del self.targets[entry]
 
@@ -233,9 +233,11 @@ class Reading:
         for entry, target in self.targets.items():
             value, (layer, weight) = self.state[entry], self.place(target)
             if weight is None:
-                refuse(entry, value, f"{self.model.name} has no {' '.join(target)}{folded(entry)}")
+                refuse_entry(
+                    entry, value, f"{self.model.name} has no {' '.join(target)}{folded(entry)}"
+                )
             if id(weight) in values:
-                refuse(entry, value, f"{weight.path} already has its entry")
+                refuse_entry(entry, value, f"{weight.path} already has its entry")
             values[id(weight)] = self.ours(entry, value, layer, weight)
         missing = [weight for weight in self.model.weights if id(weight) not in values]
         if missing:
@@ -250,9 +252,9 @@ class Reading:
         if layer is self.first and value.ndim == len(wanted) == 4:
             value = self.for_our_images(value, wanted)
         if value.shape != wanted:
-            refuse(entry, value, f"{weight.path} {tuple(weight.shape)} takes {wanted}")
+            refuse_entry(entry, value, f"{weight.path} {tuple(weight.shape)} takes {wanted}")
         if not np.isfinite(value).all():
-            refuse(entry, value, "not all its values are finite numbers")
+            refuse_entry(entry, value, "not all its values are finite numbers")
         return ours(value)
 
     def for_our_images(self, kernel: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:

@@ -28,7 +28,7 @@ def foreign(weights: Any) -> bool:
     return named or str(weights).endswith(".safetensors")
 
 
-def refuse(weights: Any, adapt_channels: Any = False) -> None:
+def refuse_unknown_weights(weights: Any, adapt_channels: Any = False) -> None:
     """Raises ValueError for unknown weights or a missing file."""
     good = isinstance(adapt_channels, bool) and (foreign(weights) or not adapt_channels)
     right = "False; True is only for weights of another library"

@@ -66,7 +66,7 @@ def pipeline(name, options):
 
     It starts again each time, so that nothing is loaded in advance while the other side runs.
     """
-    part = data.load(name, options.size, 3).train
+    part = data.load_data(name, options.size, 3).train
     recipe = argparse.Namespace(batch_size=options.batch, seed=0, augmentation=RECIPE)
     statistics = data.statistics(part)
 

@@ -16,19 +16,19 @@ def blocks(app, page):
 
     folder = Path(app.outdir, "_images", "blocks")
     folder.mkdir(parents=True, exist_ok=True)
-    return cards.page(folder, "_images/blocks")
+    return cards.gallery_page(folder, "_images/blocks")
 
 
 def families(app, page):
     from convbook.gallery.site import families
 
-    return families.page(errata())
+    return families.architectures_page(errata())
 
 
 def tree(app, page):
     from convbook.gallery.site import tree
 
-    return tree.page()
+    return tree.family_tree_page()
 
 
 def networks(app, page):

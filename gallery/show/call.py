@@ -79,7 +79,7 @@ class Call:
                     f"{name}: {found.name} has no such option; it has {', '.join(known)}"
                 )
             if name in typed and not (name in NAMED and isinstance(value, str)):
-                typed[name].refuse(name, value, self.cutter)
+                typed[name].refuse_value(name, value, self.cutter)
         self.given = {name: self.option(name, value) for name, value in options.items()}
 
     def option(self, name: str, value: Any) -> Any:

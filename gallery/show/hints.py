@@ -63,7 +63,7 @@ class Hint(NamedTuple):
                 return [cutter.value(arg.value, Frame(self.module)) for arg in call.args]
         return None
 
-    def refuse(self, name: str, value: Any, cutter: Statements) -> None:
+    def refuse_value(self, name: str, value: Any, cutter: Statements) -> None:
         """Raises ValueError for a value that the hint does not allow, as the library does."""
         words: list[str] = []
         listed = self.listed()

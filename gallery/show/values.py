@@ -47,14 +47,14 @@ class Run:
         return not self.effect and not names(self.node)
 
 
-def refuse(*_: Any) -> NoReturn:
+def raise_unknown(*_: Any) -> NoReturn:
     raise Unknown
 
 
 DEEDS = "eq ne lt le gt ge hash iter len contains getitem index int float str format add radd sub "
 DEEDS += "rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow neg and or rand ror"
 for deed in DEEDS.split():
-    setattr(Run, f"__{deed}__", refuse)
+    setattr(Run, f"__{deed}__", raise_unknown)
 
 
 class Frame:
@@ -93,7 +93,7 @@ class Function:
         self.key = id(node), nth
         self.kept: Node | None = None  # its name in the text, where that has it
 
-    __call__ = refuse
+    __call__ = raise_unknown
 
     @property
     def params(self) -> Node:

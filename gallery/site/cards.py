@@ -235,7 +235,7 @@ def card(name: str, folder: Path, address: str) -> str:
     return markup(first, settings, f"{address}/{name}.js")
 
 
-def page(folder: Path, address: str) -> str:
+def gallery_page(folder: Path, address: str) -> str:
     """The gallery as Markdown; its pictures and what its switches show are written into folder.
 
     address: of the folder on the site.  Takes minutes: every call is built, drawn and cut.

@@ -95,6 +95,6 @@ def entry(family: ModuleType, errata: str) -> str:
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
-def page(errata: str) -> str:
+def architectures_page(errata: str) -> str:
     """The architectures as Markdown; errata: the text of errata.md, to link to its headings."""
     return "\n".join(entry(family, errata) for family in FAMILIES)

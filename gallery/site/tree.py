@@ -62,7 +62,7 @@ def entry(key: str) -> str:
     return "\n".join([head, f"{said}\n", *(raw(diff.markup(by)) for by in node.compared)])
 
 
-def page() -> str:
+def family_tree_page() -> str:
     """The family tree as Markdown: picture, the same as lists, an entry for each network."""
     picture = f'<div class="tree" role="group" aria-label="The family tree">{svg()}</div>'
     words = f'<details class="words"><summary>The tree as a list</summary>{listed()}</details>'

@@ -23,7 +23,7 @@ from convbook.gallery.draw import WIDEST, draw
 from convbook.gallery.draw.dark import with_dark_form
 from convbook.gallery.show.text import Plain
 from convbook.gallery.site.diff import own_lines
-from convbook.training.data import load
+from convbook.training.data import load_data
 
 __all__ = [
     *("bake_off", "claims", "lab", "results"),
@@ -256,7 +256,7 @@ def digits(size=8, channels=1):
 
     x (N, size, size, channels), float32 in 0 .. 1, resized from 8 x 8; y (N,) in 0 .. 9.
     """
-    data = load("digits", size, channels)
+    data = load_data("digits", size, channels)
     x, more, test = (np.float32(part.images(range(len(part)))) for part in data[:3])
     y = np.concatenate([data.train.y, data.val.y])
     return np.concatenate([x, more]), y, test, data.test.y

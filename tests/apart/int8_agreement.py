@@ -67,9 +67,9 @@ def of_digits():
     """ResNet-20 as make train leaves it, and the digits: 200 of training, those of the test."""
     if not (RUN / "model.keras").exists():
         main(["train", "resnet20", "--data", "digits", "--out", str(RUN)])
-    network = trained_network.load(RUN / "model.keras")
+    network = trained_network.load_network(RUN / "model.keras")
     prepare = command.preparation_of(network)
-    images = data.load("digits", network.size, network.channels)
+    images = data.load_data("digits", network.size, network.channels)
     return network.model, *(int8.shown(part, prepare) for part in (images.train, images.test))
 
 

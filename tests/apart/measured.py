@@ -124,7 +124,7 @@ def main():
             keep(sections := all_counts())
         keep_int8(sections)
         names.kept.cache_clear()
-    (ROOT / "docs" / "ledger.md").write_text(page.page(), encoding="utf-8")
+    (ROOT / "docs" / "ledger.md").write_text(page.ledger_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

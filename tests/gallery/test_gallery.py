@@ -91,7 +91,7 @@ def gallery(tmp_path_factory):
         patch.setattr(cards, "draw", draw)
         patch.setattr(cards, "shown_width", lambda path: 400)
         patch.setattr(cards, "text", lambda names, options=None: TEXT)
-        text = cards.page(folder, "pictures")
+        text = cards.gallery_page(folder, "pictures")
     return text, Page(html(text)), folder
 
 
@@ -310,7 +310,7 @@ def test_the_family_tree_holds_together():
 
 def test_the_family_tree_leads_to_its_entries(monkeypatch):
     monkeypatch.setattr(diff, "graph", lambda spec, shape: [spec])
-    text = tree.page()
+    text = tree.family_tree_page()
     addresses = {slug(heading) for heading in re.findall(r"^## (.+)$", text, re.M)}
     links = {a.get("href", a.get("xlink:href")) for tag, a in Page(html(text)).tags if tag == "a"}
     assert {link[1:] for link in links if link.startswith("#")} == addresses
@@ -319,7 +319,7 @@ def test_the_family_tree_leads_to_its_entries(monkeypatch):
 
 
 def test_every_architecture_has_an_entry():
-    text = families.page(ERRATA)
+    text = families.architectures_page(ERRATA)
     headings = re.findall(r"^## (.+)$", text, re.M)
     assert len(headings) == len(set(headings)) == len(FAMILIES)
     rows = re.findall(r"^\| \[`(\w[\w.]*)`\]\(networks/(\S+)\.md\) \|", text, re.M)

@@ -36,7 +36,7 @@ def tampered(monkeypatch):
 
 
 def test_page_is_not_stale():
-    assert PAGE.read_text(encoding="utf-8") == page.page(), "docs/ledger.md: run make ledger"
+    assert PAGE.read_text(encoding="utf-8") == page.ledger_page(), "docs/ledger.md: run make ledger"
 
 
 def test_every_network_has_a_row_in_each_table():
@@ -101,7 +101,7 @@ def test_all_published_weights_are_listed():
         assert theirs in cells[name, library]
     for name, (function, _, _) in APPLICATIONS.items():
         assert function in cells[name, "keras.applications"]
-    assert "resnet50 (stride_on='3x3')" in page.page()
+    assert "resnet50 (stride_on='3x3')" in page.ledger_page()
 
 
 def test_everything_is_kept():
@@ -130,12 +130,12 @@ def test_keras_applications_are_kept_as_they_are():
 
 
 def test_a_changed_count_is_seen(tampered):
-    before = page.page()
+    before = page.ledger_page()
     for key in ("weights", "trainable", "total"):
         tampered["ours"]["squeezenet_v1_0"][key] += 20_000
     assert ours("squeezenet_v1_0") != tampered["ours"]["squeezenet_v1_0"]
-    assert page.page() != before
-    row = next(r for r in tables(page.page())["Counts"] if r[0] == "squeezenet_v1_0")
+    assert page.ledger_page() != before
+    row = next(r for r in tables(page.ledger_page())["Counts"] if r[0] == "squeezenet_v1_0")
     assert row[2:4] == ["1,268,424", "**1,248,424** (secondary)"]
 
 
@@ -184,7 +184,7 @@ def test_how_a_printed_figure_stands_to_ours(printed, value, counts, shown, stat
 
 
 def test_accuracy_pairs_what_belongs_together():
-    rows = dict(tables(page.page())["Accuracy as published"])
+    rows = dict(tables(page.ledger_page())["Accuracy as published"])
     assert rows["resnet50"].startswith("ImageNet 22.85 / 6.71, 10 crops, option B; Table 3<br>")
     assert "ImageNet accuracy 74.0 / 91.6, 1 crop 224; Table 3" in rows["nasnet_a_mobile"]
     assert "MNIST test 0.95, no distortions; sec. III-B<br>" in rows["lenet5"]

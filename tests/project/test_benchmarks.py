@@ -299,7 +299,9 @@ def test_pytorch_sides_count_and_answer_as_ours_do():
 
 
 def test_the_page_is_of_the_results():
-    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "benchmarks.page.write()"
+    assert page.PAGE.read_text(encoding="utf-8") == page.benchmarks_page(), (
+        "benchmarks.page.write()"
+    )
 
 
 def test_the_readme_quotes_what_was_kept():
@@ -337,7 +339,7 @@ def test_the_page_shows_each_row_that_was_measured(tmp_path):
         pairs.skipped("y", "no timm"),
     ]
     kept.write(tmp_path / "training.json", run, [*rows, {"what": "picture", "note": "a.png"}])
-    text = page.page(tmp_path)
+    text = page.benchmarks_page(tmp_path)
     low, high = row["interval"]
     first = f"| resnet50 | 500.0 ms | 2.00 s | 0.250 ({low:.3f} to {high:.3f}) | timm | missed: 0.2"
     assert f"{first} | a word, 4 pairs only |\n| x | 2.00 s |" in text

@@ -8,7 +8,7 @@ resumes where it stopped, and each worker reads only its share.
 from convbook.training.data.batches import batches, training_batches
 from convbook.training.data.content import fingerprint
 from convbook.training.data.moments import Statistics, statistics
-from convbook.training.data.sources import digits, load
+from convbook.training.data.sources import digits, load_data
 from convbook.training.data.splits import Data, Files, Records, Split, split
 from convbook.training.data.summary import passport
 
@@ -21,7 +21,7 @@ __all__ = [
     "batches",
     "digits",
     "fingerprint",
-    "load",
+    "load_data",
     "passport",
     "split",
     "statistics",

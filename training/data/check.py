@@ -165,7 +165,7 @@ def bits_in_use(facts: np.ndarray) -> int:
     return max(int(bits_in(deep.max())), 1) if len(deep) else 16
 
 
-def refuse(
+def refuse_broken_files(
     name: str, problems: Sequence[tuple[str, str]], skip_broken: bool, words: str = ""
 ) -> None:
     """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped;

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convbook.images import folders, listed, shown
-from convbook.training.data.check import SHOWN, checked, refuse
+from convbook.training.data.check import SHOWN, checked, refuse_broken_files
 from convbook.training.data.part_names import part_roots
 from convbook.training.data.splits import Data, Files, check_counts, parted, refuse_one_class
 
@@ -88,7 +88,7 @@ def load_folder(
     seen = f"; {looked:,} of {len(paths):,} images were checked" if looked < len(paths) else ""
     good = [rows[i][0] for i in numbers]
     problems += unusable_classes(found, {*good}) if not seen else []
-    refuse(name, problems, skip_broken, seen)
+    refuse_broken_files(name, problems, skip_broken, seen)
     names = sorted({label for part, label in good if part == "train"})
     number = {label: i for i, label in enumerate(names)}
     parts: dict[str, Files] = {}

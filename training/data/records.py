@@ -21,7 +21,7 @@ from convbook.training.data.check import (
     Progress,
     Verdict,
     bits_in_use,
-    refuse,
+    refuse_broken_files,
     verdict_of,
     workers,
 )
@@ -193,7 +193,7 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
     ]
     if problems and len(found) < len(paths):
         seen = f"; {len(found)} of {len(paths)} files were checked"
-        refuse(name, problems, skip_broken, seen)
+        refuse_broken_files(name, problems, skip_broken, seen)
     which = np.repeat(np.arange(len(found)), [len(shard.offset) for shard in found])
     offset, label = ([v for shard in found for v in shard[k]] for k in (0, 1))
     facts = np.array([tuple(f) for shard in found for f in shard.facts], TABLE)
@@ -214,7 +214,7 @@ def taught(name: str, every: Records, part: np.ndarray, first_label: int,
     if train.any():
         good, more = judge(every, train, classes, first_label, names)
         problems = problems + more
-    refuse(name, problems, skip_broken)
+    refuse_broken_files(name, problems, skip_broken)
     if not (good & train).any():
         raise ValueError(f"--data {name!r}: there are no records to train on")
     at = {p: np.flatnonzero(good & (part == p)) for p in np.unique(part).tolist()}

@@ -103,7 +103,7 @@ def load_keras(name: str, size: int, channels: int) -> Data:
     return Data(train, val, test, classes, names if len(names) == classes else None)
 
 
-def load(
+def load_data(
     name: str,
     size: int,
     channels: int,

@@ -29,7 +29,7 @@ def chosen(options: Namespace, model: str) -> str:
 
     Raises ValueError, without waiting for Keras, for a model that is not there.
     """
-    preparation.refuse(options)
+    preparation.refuse_two_sources(options)
     if options.weights:
         names.network(model)
     elif (inside := Path(model) / "model.keras").is_file():
@@ -54,7 +54,7 @@ def network(options: Namespace, model: str, prepared: bool = True) -> "TrainedNe
 
     given = preparation.given(options)
     if not options.weights:
-        found = trained_network.load(model, options.size, given)
+        found = trained_network.load_network(model, options.size, given)
     else:
         found = trained_network.created(model, options.weights, options.size, given)
     if prepared and found.known is None and found.result is None:

@@ -85,7 +85,7 @@ def prepared(options: Namespace, protocol: Protocol) -> tuple[list, list]:
         size, channels, bits = key = shown_to(network)
         if key not in loaded:
             given = options.skip_broken, options.first_label, bits
-            loaded[key] = data.load(options.data, size, channels, *given)
+            loaded[key] = data.load_data(options.data, size, channels, *given)
         refuse_classes(network, loaded[key], options.data)
     return networks, [loaded[shown_to(network)] for network in networks]
 
@@ -129,7 +129,7 @@ def evaluated(
         **scores.summary(p, y),
         top_1_of_each=[scores.top(own, y) for own in each],
         skipped=[[str(file), why] for file, why in loaded[0].skipped],
-        classes=trained_network.names(networks[0], loaded[0]),
+        classes=trained_network.class_names(networks[0], loaded[0]),
         accuracy_of_class=scores.per_class(p, y),
         confusion=scores.confusion(p, y).tolist(),
     )

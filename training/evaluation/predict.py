@@ -48,7 +48,7 @@ def printed(options: Namespace) -> int:
 
     network = asked.network(options, options.model)
     good, probabilities, broken = predicted(network, paths)
-    names = trained_network.names(network)
+    names = trained_network.class_names(network)
     seen = {i: likeliest(p, names, options.top) for i, p in zip(good, probabilities, strict=True)}
     if options.json:
         print(json.dumps(document(network, paths, seen, broken), indent=2))

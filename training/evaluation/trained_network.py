@@ -1,5 +1,6 @@
 """A trained network and the facts about it: model.keras, and result.json beside it."""
 
+import warnings
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,18 @@ TrainedNetwork = namedtuple(
 )
 
 
-def load(
+RENAMED = {"load": "load_network", "names": "class_names"}  # deprecated names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    said = f"trained_network.{name} is now {RENAMED[name]}; version 0.4.0 removes the old name"
+    warnings.warn(said, DeprecationWarning, stacklevel=2)
+    return globals()[RENAMED[name]]
+
+
+def load_network(
     path: str | Path, size: int | None = None, given: Known | str | None = None
 ) -> TrainedNetwork:
     """The network of a .keras file; size: of its input, if that is free.
@@ -112,7 +124,7 @@ def recipe(network: TrainedNetwork) -> dict[str, Any]:
     return result.get("recipe") or result.get("options", {})
 
 
-def names(network: TrainedNetwork, images: data.Data | None = None) -> list[str]:
+def class_names(network: TrainedNetwork, images: data.Data | None = None) -> list[str]:
     """The class names: from result.json, else from the images, else their numbers."""
     known = network.known and network.known.class_names
     known = known or (network.result or {}).get("classes") or (images and images.names)
@@ -159,7 +171,7 @@ def training_images(network: TrainedNetwork, options: dict[str, Any]) -> data.Da
         skip_broken=options.get("skip_broken", False), first_label=options.get("first_label")
     )
     try:
-        return data.load(options["data"], network.size, network.channels, **files)
+        return data.load_data(options["data"], network.size, network.channels, **files)
     except (KeyError, ValueError) as error:
         why = "result.json lacks the mean of its training data, and the data cannot be loaded"
         raise ValueError(f"{network.path}: {why}: {error}") from error

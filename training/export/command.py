@@ -56,7 +56,7 @@ def export(parser: Parser) -> Command:
 def exported(options: Namespace) -> int:
     """Writes the file and describes it.  Raises ValueError for bad options."""
     options.model = asked.chosen(options, options.model)
-    refuse(options)
+    refuse_conflicting_options(options)
     path = place(options)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network
@@ -68,7 +68,7 @@ def exported(options: Namespace) -> int:
         refuse_end(network)
     plain = dict(savedmodel=formats.saved_model, litert=formats.litert, onnx=formats.onnx)
     write = in_int8(network, options) if options.int8 else plain[options.to]
-    names = trained_network.names(network)
+    names = trained_network.class_names(network)
     write(formats.inference_form(network.model), preparation, names, path)
     print(f"{path}: {description(network, preparation)}")
     print(f"run it: {fastest.RUN[options.to].format(path)}")
@@ -84,7 +84,7 @@ def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None
     from convbook.training import data
     from convbook.training.export import formats, int8
 
-    images = data.load(options.calibrate, network.size, network.channels)
+    images = data.load_data(options.calibrate, network.size, network.channels)
     prepare = preparation_of(network) if options.raw else np.asarray
     train, test = (int8.shown(part, prepare) for part in (images.train, images.test))
 
@@ -100,7 +100,7 @@ def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None
     return write
 
 
-def refuse(options: Namespace) -> None:
+def refuse_conflicting_options(options: Namespace) -> None:
     """Raises ValueError for options that do not go together."""
     if options.int8 and options.to != "litert":
         raise ValueError(f"--int8 works only with --to litert, not {options.to}")

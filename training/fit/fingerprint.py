@@ -113,7 +113,9 @@ def of_classes(mine: list[str], theirs: list[str]) -> Iterator[Difference]:
                 break
 
 
-def refuse(here: Mapping[str, Any], there: Mapping[str, Any], who: str, instead: str) -> None:
+def refuse_other_settings(
+    here: Mapping[str, Any], there: Mapping[str, Any], who: str, instead: str
+) -> None:
     """Raises ValueError, naming the differences, if here is not as who has it."""
     if found := list(differences(here, there)):
         (name, mine, theirs), *others = found
@@ -143,6 +145,6 @@ def agreed(
             both = f"{text(theirs['code'])} on {name}, {text(chief['code'])} on the chief"
             raise ValueError(f"different code: {both}; install the same versions everywhere")
         try:
-            refuse(theirs, chief, "the chief", "give all workers the same")
+            refuse_other_settings(theirs, chief, "the chief", "give all workers the same")
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None

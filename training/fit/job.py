@@ -86,7 +86,7 @@ def loaded(options: Namespace, recipe: dict[str, Any]) -> data.Data:
     """
     *_, channels = shape_of(options)
     broken = dict(skip_broken=options.skip_broken, first_label=options.first_label)
-    images = data.load(options.data, options.size, channels, **broken)
+    images = data.load_data(options.data, options.size, channels, **broken)
     if options.batch_size is None and recipe["name"].startswith("finetune"):
         fits = 2 ** int(math.log2(max(len(images.train) / STEPS, 4)))
         if fits < recipe["batch_size"]:

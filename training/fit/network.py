@@ -181,7 +181,7 @@ def shape_of(options: Namespace) -> Shape:
     Raises ValueError for options that do not fit the network.
     """
     if mine := own(options.model):
-        refuse(options, mine)
+        refuse_catalog_options(options, mine)
         rows, columns, channels = mine.shape
         if rows != columns or (rows and options.size not in (None, rows)):
             right = "leave --size out" if rows == columns else "its input must be square"
@@ -202,7 +202,7 @@ def prepared_for(options: Namespace) -> Known | str | None:
     Fills in options.size: theirs, except for small images.  Raises ValueError.
     """
     if mine := own(options.model):
-        refuse(options, mine)
+        refuse_catalog_options(options, mine)
         return of_own(options.model)
     if not options.weights:
         return None
@@ -233,7 +233,7 @@ def asked_network(options: Namespace) -> Net:
     return net
 
 
-def refuse(options: Namespace, mine: Own) -> None:
+def refuse_catalog_options(options: Namespace, mine: Own) -> None:
     """Raises ValueError for options that a user's own network does not have."""
     if options.weights:
         instead = "to load the layers that fit, give --init-from FILE.keras"

@@ -208,7 +208,9 @@ def resumed(job: Job, folder: Path) -> Keeper:
 def same_run(here: dict[str, Any], there: dict[str, Any], folder: str | Path) -> None:
     """Raises Refused if the folder holds another run; reports if only its code differs."""
     try:
-        fingerprint.refuse(here, there, f"the run in {folder}", "give the same, or another --out")
+        fingerprint.refuse_other_settings(
+            here, there, f"the run in {folder}", "give the same, or another --out"
+        )
     except ValueError as error:
         raise checkpoints.Refused(str(error)) from None
     if here["code"] != there["code"]:

@@ -154,7 +154,7 @@ def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none
     given = {k: v for k, v in overrides.items() if v is not None}
     own = {k: v["value"] for k, v in fields(chosen).items()}
     planned = own.pop("length")
-    refuse(given, own, lr_scale)
+    refuse_unknown_fields(given, own, lr_scale)
     length: dict[str, Any] = {k: given.pop(k) for k in ("epochs", "steps") if k in given}
     values = own | given
     ratio = values["batch_size"] / own["batch_size"]
@@ -169,7 +169,7 @@ def recipe(model: str, data: str, name: str | None = None, lr_scale: str = "none
     return json.loads(json.dumps(made))  # shares nothing with the cached recipe
 
 
-def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
+def refuse_unknown_fields(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
     known = {*own, "epochs", "steps"}
     has = ", ".join(sorted(known))
     for key in given:
@@ -181,7 +181,7 @@ def refuse(given: dict[str, Any], own: dict[str, Any], lr_scale: str) -> None:
         raise ValueError(
             f"lr_scale={lr_scale!r}: lr_scale must be none, because lr={given['lr']} is given"
         )
-    rules.refuse(given)
+    rules.refuse_broken_rules(given)
     optimizer, form = ((own | given)[key] for key in ("optimizer", "momentum_form"))
     if optimizer != "SGD" and form == "torch":
         raise ValueError(f"momentum_form={form!r}: momentum_form must be caffe with {optimizer}")

@@ -213,7 +213,7 @@ RULES: dict[str, Rule] = {  # of the fields; None leaves the recipe's
 }
 
 
-def refuse(given: Mapping[str, Any]) -> None:
+def refuse_broken_rules(given: Mapping[str, Any]) -> None:
     """Raises ValueError for the first value of a field that breaks its rule."""
     for key, value in given.items():
         if not RULES[key].test(value):

@@ -64,14 +64,14 @@ def in_memory(n=10):
 
 def in_files(tmp_path):
     root = files.folder(tmp_path / "images", {"a": 8, "b": 8, "c": 8})
-    return data.load(f"folder:{root}", 8, 3).train
+    return data.load_data(f"folder:{root}", 8, 3).train
 
 
 def in_records(tmp_path):
     pairs = [(files.jpeg(files.picture(i)), i % 3) for i in range(24)]
     for shard in range(3):
         files.records(tmp_path / f"all-{shard}.tfrecord", pairs[shard::3] * 1)
-    return data.load(f"tfrecord:{tmp_path}/all-*", 8, 3).train
+    return data.load_data(f"tfrecord:{tmp_path}/all-*", 8, 3).train
 
 
 PLACES = dict(pad_crop=2, flip=True)
@@ -199,7 +199,7 @@ def test_statistics():
 def test_statistics_of_many_files_are_those_of_some(tmp_path, monkeypatch):
     """They are computed from enough files, evenly spaced, so that no class is left out."""
     monkeypatch.setattr(moments, "MOST", 4)
-    part = data.load(f"folder:{files.folder(tmp_path / 'f', TWO)}", 8, 3).train
+    part = data.load_data(f"folder:{files.folder(tmp_path / 'f', TWO)}", 8, 3).train
     assert len(part) == 10
     some = [0, 2, 5, 7]
     x, _ = every(part.take(some, part.y[some]), 2)
@@ -211,7 +211,7 @@ def test_statistics_of_many_files_are_those_of_some(tmp_path, monkeypatch):
 def test_batches_of_a_larger_image(tmp_path):
     """short=10: of the image resized to a short side of 10, the centre of 8."""
     root = files.folder(tmp_path / "images", {"a": 8, "b": 8, "c": 8}, files.png, "png")
-    part = data.load(f"folder:{root}", 8, 3).train
+    part = data.load_data(f"folder:{root}", 8, 3).train
     x, _ = every(part, 3, short=10)
     for path, found in zip(part.paths, x, strict=True):
         expected = tf.io.decode_png(tf.io.read_file(path))[2:18, 4:20]  # of 20 x 24
@@ -238,7 +238,7 @@ def test_training_batches_are_normalised(tmp_path):
 def test_mnist(keras_files):
     """The files of keras.datasets; a tenth of the training images is for validation."""
     x, y = files.mnist(keras_files, 100)
-    parts = data.load("mnist", 28, 1)
+    parts = data.load_data("mnist", 28, 1)
     assert [len(p) for p in parts[:3]] == [90, 10, 10]
     assert parts.classes == 10
     np.testing.assert_array_equal(parts.test.y, y[100:])
@@ -249,7 +249,7 @@ def test_mnist(keras_files):
     assert sorted(a.tobytes() for a in np.uint8(np.round(seen[..., 0] * 255))) == sorted(
         a.tobytes() for a in x[:100]
     )
-    larger, _ = every(data.load("mnist", 32, 3).test, 10)
+    larger, _ = every(data.load_data("mnist", 32, 3).test, 10)
     assert larger.shape == (10, 32, 32, 3)
     expected = tf.image.resize(x[100:, ..., None] / 255, (32, 32), antialias=True)
     np.testing.assert_allclose(larger[..., :1], expected, atol=1e-6)
@@ -257,12 +257,12 @@ def test_mnist(keras_files):
 
 def test_cifar10(keras_files):
     x = files.cifar10(keras_files)
-    parts = data.load("cifar10", 32, 3)
+    parts = data.load_data("cifar10", 32, 3)
     assert [len(p) for p in parts[:3]] == [45_000, 5_000, 10]
     images, _ = every(parts.test, 5)
     np.testing.assert_allclose(images, x / 255, atol=1e-6)
     with pytest.raises(ValueError, match="has 3 channels; the model takes 1"):
-        data.load("cifar10", 32, 1)
+        data.load_data("cifar10", 32, 1)
 
 
 def test_cifar100(keras_files):
@@ -271,7 +271,7 @@ def test_cifar100(keras_files):
     batch = {b"data": x, b"fine_labels": y}
     pickled = {f"cifar-100-python/{name}": batch for name in ("train", "test")}
     files.archive(keras_files / "cifar-100-python-target_archive", pickled)
-    parts = data.load("cifar100", 32, 3)
+    parts = data.load_data("cifar100", 32, 3)
     assert [len(p) for p in parts[:3]] == [36, 4, 40]
     images, _ = every(parts.test, 4)
     expected = x.reshape(40, 3, 32, 32).transpose(0, 2, 3, 1) / 255
@@ -281,7 +281,7 @@ def test_cifar100(keras_files):
 def test_fashion_mnist_of_the_system(monkeypatch):
     """The first 60 + 20 images of the data set, in its own format, found where Debian puts it."""
     monkeypatch.setattr(sources, "FASHION_MNIST", DATA / "fashion_mnist")
-    parts = data.load("fashion_mnist", 28, 1)
+    parts = data.load_data("fashion_mnist", 28, 1)
     assert sum(len(p) for p in parts[:2]) == 60
     assert parts.names[9] == "Ankle boot"
     # https://github.com/zalandoresearch/fashion-mnist shows the first images of the test part
@@ -297,7 +297,7 @@ def test_fashion_mnist_that_is_nowhere(keras_files, monkeypatch, tmp_path):
     """The error has both ways to get it, in one line."""
     monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path / "none")
     with pytest.raises(ValueError, match=r"keras\.datasets could not load it: ") as refused:
-        data.load("fashion_mnist", 28, 1)
+        data.load_data("fashion_mnist", 28, 1)
     ways = "connect once, so that Keras keeps it, or install Debian's package dataset-fashion-mnist"
     assert str(refused.value).endswith(f"; {ways}")
     assert "\n" not in str(refused.value)
@@ -307,12 +307,12 @@ def test_a_broken_fashion_mnist_of_the_system(monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "FASHION_MNIST", tmp_path)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be read: Not a gzipped file"):
-        data.load("fashion_mnist", 28, 1)
+        data.load_data("fashion_mnist", 28, 1)
 
 
 def test_what_keras_cannot_fetch(keras_files):
     with pytest.raises(ValueError, match=r"--data 'mnist': keras.datasets could not load it: "):
-        data.load("mnist", 28, 1)
+        data.load_data("mnist", 28, 1)
 
 
 def test_folder_split(tmp_path):
@@ -322,21 +322,21 @@ def test_folder_split(tmp_path):
     (root / "a" / "0.jpg").rename(root / "a" / "deeper" / "0.JPEG")
     (root / "a" / ".DS_Store").write_text("")
     (root / "LICENCE").write_text("")
-    parts = data.load(f"folder:{root}", 16, 3)
+    parts = data.load_data(f"folder:{root}", 16, 3)
     assert [len(p) for p in parts[:3]] == [32, 8, 10]
     assert (parts.classes, parts.names, list(parts.skipped)) == (2, ["a", "b"], [])
     paths = [p for part in parts[:3] for p in part.paths]
     assert sorted(paths) == sorted(str(p) for p in root.glob("*/**/*.[jJ]*"))
     for part in parts[:3]:
         assert ["ab".index(os.path.relpath(p, root)[0]) for p in part.paths] == part.y.tolist()
-    assert data.load(f"folder:{root}", 16, 3).train.paths == parts.train.paths
+    assert data.load_data(f"folder:{root}", 16, 3).train.paths == parts.train.paths
 
 
 def test_folder_parts(tmp_path):
     """train, val and test as they are; of train and val, val is the test."""
     for part, n in (("train", 20), ("val", 3), ("test", 4)):
         files.folder(tmp_path / "images" / part, {"a": n, "b": n}, seed=n * 100)
-    parts = data.load(f"folder:{tmp_path}/images", 16, 1)
+    parts = data.load_data(f"folder:{tmp_path}/images", 16, 1)
     assert [len(p) for p in parts[:3]] == [40, 6, 8]
     assert all(
         f"/{name}/" in p
@@ -344,7 +344,7 @@ def test_folder_parts(tmp_path):
         for p in part.paths
     )
     (tmp_path / "images" / "test").rename(tmp_path / "images" / ".test")
-    parts = data.load(f"folder:{tmp_path}/images", 16, 1)
+    parts = data.load_data(f"folder:{tmp_path}/images", 16, 1)
     assert [len(p) for p in parts[:3]] == [36, 4, 6]
     assert all("/val/" in p for p in parts.test.paths)
     assert not set(parts.train.paths) & set(parts.val.paths)
@@ -378,7 +378,7 @@ def test_kinds_of_images(kind, channels, tmp_path):
     x = files.picture(0, 32, 32)
     root = files.folder(tmp_path / "images", TWO)
     (root / "cat" / kind).write_bytes(files.pil(x, *KINDS[kind]))
-    parts = data.load(f"folder:{root}", 32, channels)
+    parts = data.load_data(f"folder:{root}", 32, channels)
     part = next(p for p in parts[:3] if str(root / "cat" / kind) in p.paths)
     images, _ = every(part, 2)
     image = images[part.paths.index(str(root / "cat" / kind))]
@@ -396,7 +396,7 @@ def test_exif_and_odd_sizes(tmp_path):
     root = files.folder(tmp_path / "images", {"a": 20, "b": 20})
     for i, (h, w) in enumerate([(1, 1), (1, 40), (300, 2), (7, 5)]):
         (root / "a" / f"odd{i}.png").write_bytes(files.png(files.picture(i, h, w)))
-    part = data.load(f"folder:{root}", 16, 3).train
+    part = data.load_data(f"folder:{root}", 16, 3).train
     assert sum("odd" in p for p in part.paths) > 1
     for augmentation in (dict(random_area_crop={}), dict(scale_jitter=dict(low=16, high=32))):
         x, _ = run(part, classes=2, **augmentation)
@@ -433,9 +433,9 @@ def test_a_broken_image_is_named(name, tmp_path):
     make, why = BROKEN[name]
     (root / "cat" / name).write_bytes(make(files.picture(0)))
     with pytest.raises(ValueError, match="--skip-broken") as stop:
-        data.load(f"folder:{root}", 16, 3)
+        data.load_data(f"folder:{root}", 16, 3)
     assert f"{root}/cat/{name}: {why}" in str(stop.value)
-    parts = data.load(f"folder:{root}", 16, 3, skip_broken=True)
+    parts = data.load_data(f"folder:{root}", 16, 3, skip_broken=True)
     assert [(f, w[: len(why)]) for f, w in parts.skipped] == [(f"{root}/cat/{name}", why)]
     assert sum(len(p) for p in parts[:3]) == 17
 
@@ -446,16 +446,16 @@ def test_many_broken_images(tmp_path):
     for i in range(25):
         (root / "cat" / f"x{i:02}.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=r"x09.jpg: empty; and 15 more \(--skip-broken"):
-        data.load(f"folder:{root}", 16, 3)
-    assert len(data.load(f"folder:{root}", 16, 3, skip_broken=True).skipped) == 25
+        data.load_data(f"folder:{root}", 16, 3)
+    assert len(data.load_data(f"folder:{root}", 16, 3, skip_broken=True).skipped) == 25
 
 
 def test_a_file_that_may_not_be_read_or_is_gone(tmp_path):
     root = files.folder(tmp_path / "images", TWO)
     (root / "cat" / "gone.jpg").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"gone.jpg: not found"):
-        data.load(f"folder:{root}", 16, 3)
-    assert len(data.load(f"folder:{root}", 16, 3, skip_broken=True).skipped) == 1
+        data.load_data(f"folder:{root}", 16, 3)
+    assert len(data.load_data(f"folder:{root}", 16, 3, skip_broken=True).skipped) == 1
 
 
 def test_broken_classes(tmp_path):
@@ -468,10 +468,10 @@ def test_broken_classes(tmp_path):
     (root / "train" / "bad" / "x.jpg").write_bytes(b"")
     files.folder(root / "val", {"other": 2})
     with pytest.raises(ValueError, match=r"val/other: a class that is missing in .*train") as stop:
-        data.load(f"folder:{root}", 16, 3)
+        data.load_data(f"folder:{root}", 16, 3)
     for words in ("train/empty: a class without", "train/bad: a class without", "x.jpg: empty"):
         assert words in str(stop.value)
-    parts = data.load(f"folder:{root}", 16, 3, skip_broken=True)
+    parts = data.load_data(f"folder:{root}", 16, 3, skip_broken=True)
     assert (parts.names, parts.classes, len(parts.val)) == (["cat", "dog"], 2, 17)
     assert len(parts.skipped) == 4
 
@@ -489,7 +489,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
     files.folder(tmp_path / "images", counts)
     for skip in (False, True):
         with pytest.raises(ValueError, match=words):
-            data.load(f"folder:{tmp_path}/images", 16, 3, skip_broken=skip)
+            data.load_data(f"folder:{tmp_path}/images", 16, 3, skip_broken=skip)
 
 
 @pytest.mark.parametrize(
@@ -504,7 +504,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
 )
 def test_words_that_cannot_be(arguments, words):
     with pytest.raises(ValueError, match=words):
-        data.load(*arguments)
+        data.load_data(*arguments)
 
 
 def test_the_check_is_made_once(tmp_path, monkeypatch, home):
@@ -516,7 +516,7 @@ def test_the_check_is_made_once(tmp_path, monkeypatch, home):
 
     def looks():
         calls.clear()
-        data.load(f"folder:{root}", 16, 3, skip_broken=True)
+        data.load_data(f"folder:{root}", 16, 3, skip_broken=True)
         return len(calls)
 
     assert [looks(), looks()] == [17, 0]
@@ -553,7 +553,7 @@ def shards(root, train=24, val=8, labels=lambda i: i % 3):
 
 
 def test_tfrecord(tmp_path):
-    parts = data.load(shards(tmp_path), 20, 3)
+    parts = data.load_data(shards(tmp_path), 20, 3)
     assert [len(p) for p in parts[:3]] == [21, 3, 8]
     assert (parts.classes, parts.names) == (3, None)
     images, labels = every(parts.test, 3)
@@ -567,18 +567,18 @@ def test_tfrecord_labels(tmp_path):
     """Labels from 1, as ImageNet's, need --first-label; labels out of range are named."""
     pattern = shards(tmp_path, labels=lambda i: i % 3 + 1)
     with pytest.raises(ValueError, match=r"class labelled 0: no image to train on .*first-label"):
-        data.load(pattern, 16, 3)
-    parts = data.load(pattern, 16, 3, first_label=1)
+        data.load_data(pattern, 16, 3)
+    parts = data.load_data(pattern, 16, 3, first_label=1)
     assert parts.classes == 3
     assert set(parts.test.y) == {0, 1, 2}
     pattern = shards(tmp_path, labels=lambda i: {25: 7, 26: -2}.get(i, i % 3))
     with pytest.raises(
         ValueError, match="label 7 is of a class that is missing in the training part"
     ) as stop:
-        data.load(pattern, 16, 3)
+        data.load_data(pattern, 16, 3)
     assert f"{tmp_path}/validation-00000-of-00001, record at byte" in str(stop.value)
     assert "label -2 is out of range: it must be from 0 to 2" in str(stop.value)
-    parts = data.load(pattern, 16, 3, skip_broken=True)
+    parts = data.load_data(pattern, 16, 3, skip_broken=True)
     assert (len(parts.test), len(parts.skipped)) == (6, 2)
 
 
@@ -603,7 +603,7 @@ def test_broken_records(tmp_path):
         writer.write(files.example(files.jpeg(files.picture(0)), 1))
     (tmp_path / "test-empty-of-1").write_bytes(b"")
     with pytest.raises(ValueError, match="--skip-broken") as stop:
-        data.load(pattern, 16, 3)
+        data.load_data(pattern, 16, 3)
     for words in (
         f"{first}, record at byte {at[4]}: the record is corrupt",
         f"{second}: truncated or corrupt: no whole record at byte",
@@ -612,7 +612,7 @@ def test_broken_records(tmp_path):
         "test-empty-of-1: empty",
     ):
         assert words in str(stop.value)
-    parts = data.load(pattern, 16, 3, skip_broken=True)
+    parts = data.load_data(pattern, 16, 3, skip_broken=True)
     assert sum(len(p) for p in parts[:3]) == 32 - 2 + 1
     assert len(parts.skipped) == 6
     assert shard.exists()
@@ -622,13 +622,13 @@ def test_records_that_cannot_be(tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "z.tfrecord"), "GZIP") as writer:
         writer.write(b"x")
     with pytest.raises(ValueError, match="compressed"):
-        data.load(f"tfrecord:{tmp_path}/z*", 16, 3)
+        data.load_data(f"tfrecord:{tmp_path}/z*", 16, 3)
     (tmp_path / "other").write_bytes(b"")
     shards(tmp_path)
     with pytest.raises(ValueError, match=r"/other: which part is it\?"):
-        data.load(f"tfrecord:{tmp_path}/*", 16, 3)
+        data.load_data(f"tfrecord:{tmp_path}/*", 16, 3)
     with pytest.raises(ValueError, match="no records to train on"):
-        data.load(f"tfrecord:{tmp_path}/val*", 16, 3)
+        data.load_data(f"tfrecord:{tmp_path}/val*", 16, 3)
 
 
 def stub(root):
@@ -661,13 +661,13 @@ def stub(root):
 def test_tfds(tmp_path, monkeypatch):
     """Through its TFRecord files; a part without labels, as ImageNet's test, is left out."""
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", stub(tmp_path))
-    parts = data.load("tfds:x", 16, 3)
+    parts = data.load_data("tfds:x", 16, 3)
     assert sum(len(p) for p in parts[:3]) == 20
     assert (parts.classes, parts.names) == (2, ["no", "yes"])
     with pytest.raises(
         ValueError, match=r"--data 'tfds:y': TensorFlow Datasets cannot prepare it: .*not found"
     ):
-        data.load("tfds:y", 16, 3)
+        data.load_data("tfds:y", 16, 3)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ValueError, match=r"pip install 'keras-block-cookbook\[tfds\]'"):
-        data.load("tfds:x", 16, 3)
+        data.load_data("tfds:x", 16, 3)

@@ -43,7 +43,7 @@ def photos(tmp_path):
 
 
 def load(root, **options):
-    return data.load(f"folder:{root}", 16, 3, **options)
+    return data.load_data(f"folder:{root}", 16, 3, **options)
 
 
 def paths(images):
@@ -285,9 +285,9 @@ def test_a_label_that_is_far_outside_is_named(tmp_path):
     pairs = [(files.png(files.picture(i, 4, 4)), i % 2) for i in range(20)]
     files.records(tmp_path / "a.tfrecord", [*pairs, (pairs[0][0], 10**9)])
     with pytest.raises(ValueError, match=r"a.tfrecord, record at byte \d+: label 1000000000") as e:
-        data.load(f"tfrecord:{tmp_path}/a*", 8, 3)
+        data.load_data(f"tfrecord:{tmp_path}/a*", 8, 3)
     assert "far above the others" in str(e.value)
-    images = data.load(f"tfrecord:{tmp_path}/a*", 8, 3, skip_broken=True)
+    images = data.load_data(f"tfrecord:{tmp_path}/a*", 8, 3, skip_broken=True)
     assert (images.classes, len(images.skipped)) == (2, 1)
 
 
@@ -299,7 +299,7 @@ def test_records_with_other_keys_are_refused_at_the_first_file(tmp_path, monkeyp
     scanned, scan = [], records.scan
     monkeypatch.setattr(records, "scan", lambda *args: scanned.append(1) or scan(*args))
     with pytest.raises(ValueError, match="which has image, label") as stop:
-        data.load(f"tfrecord:{tmp_path}/*.tfrecord", 8, 3)
+        data.load_data(f"tfrecord:{tmp_path}/*.tfrecord", 8, 3)
     assert "1 of 5 files were checked" in str(stop.value)
     assert scanned == [1]
 
@@ -315,7 +315,7 @@ def test_files_of_records_that_can_be_taken_in_two_ways(names, words, tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(ValueError, match=words):
-        data.load(f"tfrecord:{tmp_path}/*-*", 8, 3)
+        data.load_data(f"tfrecord:{tmp_path}/*-*", 8, 3)
 
 
 def test_images_of_records_stand_upright(tmp_path):
@@ -323,7 +323,7 @@ def test_images_of_records_stand_upright(tmp_path):
     tag[0x0112] = 6
     Image.fromarray(files.picture(3, 16, 24)).save(out, "PNG", exif=tag)
     files.records(tmp_path / "a.tfrecord", [(out.getvalue(), i % 2) for i in range(20)])
-    part = data.load(f"tfrecord:{tmp_path}/a*", 8, 3).train
+    part = data.load_data(f"tfrecord:{tmp_path}/a*", 8, 3).train
     assert (whole(part, 0) == files.picture(3, 16, 24).transpose(1, 0, 2)[:, ::-1]).all()
 
 
@@ -375,8 +375,8 @@ def test_the_fingerprint_is_of_the_content(photos, tmp_path):
     assert data.fingerprint(load(moved)) == first
     (moved / "cat").rename(moved / "bat")
     assert data.fingerprint(load(moved)) != first
-    digits = data.load("digits", 8, 1)
-    assert data.fingerprint(digits) == data.fingerprint(data.load("digits", 8, 1))
+    digits = data.load_data("digits", 8, 1)
+    assert data.fingerprint(digits) == data.fingerprint(data.load_data("digits", 8, 1))
 
 
 @pytest.mark.parametrize("classes", [12, 13, 20])
@@ -513,7 +513,7 @@ def test_a_run_keeps_its_passport(photos, tmp_path, capsys):
 def test_an_image_that_is_deleted_after_the_check_ends_a_run_in_a_line(
     photos, tmp_path, capfd, monkeypatch
 ):
-    load, gone = data.load, []
+    load, gone = data.load_data, []
 
     def loaded(*args, **more):
         images = load(*args, **more)
@@ -521,7 +521,7 @@ def test_an_image_that_is_deleted_after_the_check_ends_a_run_in_a_line(
         os.remove(gone[0])
         return images
 
-    monkeypatch.setattr(data, "load", loaded)
+    monkeypatch.setattr(data, "load_data", loaded)
     options = [*LENET, "--data", f"folder:{photos}", "--out", str(tmp_path / "run")]
     assert main(["train", *options]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("convbook")]

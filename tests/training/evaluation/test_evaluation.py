@@ -411,7 +411,7 @@ def saved(at, model, **result):
 
 
 def by_hand(images, model, augmentation=None, statistics=None, part="test"):
-    parts = data.load(f"folder:{images}", SIZE, 3)
+    parts = data.load_data(f"folder:{images}", SIZE, 3)
     found = data.batches(getattr(parts, part), 64, 3, augmentation=augmentation,
                          statistics=statistics)  # fmt: skip
     (x, y), = found.as_numpy_iterator()  # fmt: skip
@@ -481,8 +481,8 @@ def test_statistics_are_those_of_the_training_data(images, tmp_path):
     model = network(3)
     options = dict(data=f"folder:{images}", augmentation=[["subtract_mean", {}]])
     path = saved(tmp_path / "run", model, options=options)
-    parts = data.load(f"folder:{images}", SIZE, 3)
-    known = trained_network.preparation(trained_network.load(path))
+    parts = data.load_data(f"folder:{images}", SIZE, 3)
+    known = trained_network.preparation(trained_network.load_network(path))
     np.testing.assert_allclose(known[1].mean, data.statistics(parts.train).mean)
     assert main([path, "--data", options["data"], "--protocol", "ten:12", "--part", "val"]) == 0
     found = (tmp_path / "run" / "evaluation-ten-12-val" / "evaluation.json").read_text()
@@ -492,7 +492,7 @@ def test_statistics_are_those_of_the_training_data(images, tmp_path):
     assert json.loads(found)["negative_log_likelihood"] == pytest.approx(expected, 1e-5)
     (tmp_path / "run" / "result.json").write_text(json.dumps({"options": options | {"data": "x"}}))
     with pytest.raises(ValueError, match=r"result\.json lacks the mean of its training data"):
-        trained_network.preparation(trained_network.load(path))
+        trained_network.preparation(trained_network.load_network(path))
 
 
 def test_evaluate_on_the_digits(tmp_path):
@@ -566,3 +566,9 @@ def broken(tmp_path_factory):
     model.set_weights([w * np.nan for w in model.get_weights()])
     saved(root / "nan", model)
     return root
+
+
+@pytest.mark.parametrize(("old", "new"), trained_network.RENAMED.items())
+def test_a_deprecated_name_is_the_new_one_and_says_so(old, new):
+    with pytest.warns(DeprecationWarning, match=rf"is now {new}; version 0\.4\.0 removes"):
+        assert getattr(trained_network, old) is getattr(trained_network, new)

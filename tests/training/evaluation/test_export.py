@@ -50,7 +50,9 @@ def expected(network):
 
 
 def predicted(path, images):
-    return predict.predicted(trained_network.load(path), [str(image) for image in images])[1]
+    return predict.predicted(trained_network.load_network(path), [str(image) for image in images])[
+        1
+    ]
 
 
 def exported(network, to, *argv):
@@ -363,7 +365,7 @@ def test_a_run(tmp_path, capsys):
     assert f"{tmp_path}/run/model-savedmodel: images of any size" in capsys.readouterr().out
     call = tf.saved_model.load(f"{tmp_path}/run/model-savedmodel").signatures["jpeg"]
     found = call(files=tf.constant([(tmp_path / "a.png").read_bytes()]))
-    network = trained_network.load(tmp_path / "run" / "model.keras")
+    network = trained_network.load_network(tmp_path / "run" / "model.keras")
     _, p, _ = predict.predicted(network, [f"{tmp_path}/a.png"])
     np.testing.assert_allclose(found["probabilities"], p, atol=CLOSE)
     assert [name.decode() for name in found["classes"].numpy()] == list("0123456789")

@@ -53,7 +53,7 @@ def test_the_best_epoch_is_kept_and_reported(photos, tmp_path, capsys, monkeypat
     assert result["val_accuracy"] == result["best"]["val_accuracy"]
     kept = weights(out / "model.keras")
     assert all((a == b).all() for a, b in zip(kept, best, strict=True))
-    images = data.load(photos, 16, 3).test
+    images = data.load_data(photos, 16, 3).test
     job = prepare(parse([*argv[1:-2], "--out", "x"]))
     batches = data.batches(
         *(images, len(images), 2),

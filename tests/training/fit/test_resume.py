@@ -232,7 +232,10 @@ def test_the_moving_average_is_validated_and_is_the_best(tmp_path):
     argv = ["--epochs", "1", "--set", "ema=0.9"]
     ran(tmp_path, *files.LENET, *SHORT[:2], *argv, "--no-tensorboard")
     assert equal(weights(tmp_path, "best.keras"), weights(tmp_path))
-    model, val = keras.models.load_model(tmp_path / "model.keras"), data.load("digits", 32, 1).val
+    model, val = (
+        keras.models.load_model(tmp_path / "model.keras"),
+        data.load_data("digits", 32, 1).val,
+    )
     recipe = json.loads((tmp_path / "result.json").read_text())["recipe"]
     loss = keras.losses.CategoricalCrossentropy(True, recipe["label_smoothing"])
     expected = float(loss(np.eye(10)[val.y], model.predict(val.x, verbose=0)))

@@ -85,7 +85,7 @@ others = ("convbook.training", "convbook.architectures")
 print([name for name in sys.modules if name.startswith(others)])
 print(model.compiled, model.losses)
 """
-    parts = data.load("digits", 32, 1)
+    parts = data.load_data("digits", 32, 1)
     images = {f"{p}_{a}": getattr(getattr(parts, p), a) for p in ("val", "test") for a in "xy"}
     np.savez(run.parent / "images.npz", **images)
     done = interpreter.run(code, run, run.parent / "images.npz", cwd=ROOT)
@@ -214,7 +214,7 @@ def test_split():
 def test_images():
     """In [0, 1], each beside its own label."""
     x, y = data.digits()
-    parts = data.load("digits", 8, 3)
+    parts = data.load_data("digits", 8, 3)
     for part, index in zip(parts[:3], data.split(y), strict=True):
         np.testing.assert_allclose(part.x, np.repeat(x[index], 3, -1), atol=1e-6)
         np.testing.assert_array_equal(part.y, y[index])
