@@ -148,6 +148,12 @@ grid(
 accuracies("alexnet_grouped", "alexnet_one_column")
 
 # %% [markdown]
+# The paper also averages the predictions of five networks and of seven:
+
+# %%
+as_printed("alexnet_grouped", "Table 2")
+
+# %% [markdown]
 # How much did each trick bring? The paper says by how many points each lowers the errors; the last
 # row is a difference of two printed errors. Dropout has no figure: the paper says only that the
 # network overfits without it, and that it about doubles the number of training steps (section 4.2).

@@ -53,7 +53,7 @@ from convbook.beside import (
     results,
     table,
 )
-from convbook.beside.printed import as_printed, cell, published
+from convbook.beside.printed import accuracies, as_printed, cell
 
 # %% [markdown]
 # ## The block
@@ -171,12 +171,13 @@ as_printed("resnet34", "Table 3")
 as_printed("resnet34", "Table 4")
 
 # %% [markdown]
-# torchvision's weights load into the same networks, with the stride on the 3x3. The `V2` weights
-# come from a newer training recipe, which lowers the error of the same networks by 4.0 to 4.7
-# points. We have not trained on ImageNet.
+# Network by network: the paper's errors, those of one crop that the authors' repository adds, and
+# those of fb.resnet.torch, which others trained. In italics torchvision's weights, which load into
+# the same networks, with the stride on the 3x3. The `V2` weights come from a newer training recipe,
+# which lowers the error of the same networks by 4.0 to 4.7 points. We have not trained on ImageNet.
 
 # %%
-published("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+accuracies("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 
 # %% [markdown]
 # On CIFAR-10 the error keeps falling up to 110 layers. With 1202 layers the net still fits the

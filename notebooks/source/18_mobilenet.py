@@ -56,7 +56,7 @@ from convbook.beside import (
     picture,
     table,
 )
-from convbook.beside.printed import accuracies, published
+from convbook.beside.printed import accuracies
 
 # %% [markdown]
 # ## The block
@@ -224,18 +224,19 @@ table("mobilenet_v2_1.0_224", errata=["mobilenet_v2_1.0_224: 3.4 million and 300
 # %% [markdown]
 # ### The accuracies
 #
-# > **Paper** v2: Table 4
+# > **Paper** v1: Tables 6 and 7; v2: Table 4
 #
-# The table above has v1's accuracies; these are v2's. Rows in italics are published weights that
-# the networks load, with the figures their libraries report. The second table has a library's v1.
+# First v1, by width and image size, then v2; the paper prints two of v2's widths, and the authors'
+# code lists the others. Rows in italics are published weights that the networks load, with the
+# figures their libraries report.
 # [What top-1 and top-5 mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have
 # not trained on ImageNet.
 
 # %%
-accuracies("mobilenet_v2_1.0_224", "mobilenet_v2_1.4_224")
+accuracies(*(f"mobilenet_v1_{name}" for name in nets))
 
 # %%
-published("mobilenet_v1_1.0_224")
+accuracies(*(f"mobilenet_v2_{width}_224" for width in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)))
 
 # %% [markdown]
 # ## The claim, shown

@@ -257,7 +257,7 @@ figure(
 accuracies("se_resnet50", "bam_resnet50", "cbam_resnet50")
 
 # %%
-accuracies("eca_resnet50d", "sknet50")
+accuracies("eca_resnet50d", "eca_resnet101d", "sknet50", "sknet101")
 
 # %% [markdown]
 # Of ResNet-50-D, ECA wants 86 weights for all its 16 blocks; squeeze-and-excitation wants 2.5

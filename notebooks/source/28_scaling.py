@@ -224,6 +224,13 @@ accuracies(*(f"efficientnet_{name}" for name in PHI))
 V2 = [f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")]
 accuracies(*V2)
 
+# %% [markdown]
+# EfficientNet-Lite is the authors' edition for phones: without gates, with relu6, and with a stem
+# and a head that do not scale.
+
+# %%
+accuracies(*(f"efficientnet_lite{i}" for i in range(5)))
+
 
 # %%
 def point(name):

@@ -231,8 +231,8 @@ figure(
 #
 # > **Paper** Table 1; V2: its results on ImageNet
 #
-# ConvNeXt as trained on ImageNet-1K. V2's come from masked pre-training. We have not trained on
-# ImageNet.
+# ConvNeXt as trained on ImageNet-1K, but for XLarge, which saw ImageNet-22K first. V2's come from
+# masked pre-training, and the small ones of V1 from V2's paper. We have not trained on ImageNet.
 
 # %%
 accuracies(*NETS)

@@ -56,11 +56,9 @@ ELSEWHERE = {  # numbers that no output has: where each is from
         "1.3": "millions of ImageNet's images",
         "1.7": "the paper's errors at 50 layers, subtracted",
         "0.8": "the paper's errors at 101 layers, subtracted",
-        "3.8": "the ResNet paper's multiply-adds",
     },
     "18_mobilenet": {"71.7": "the paper's accuracy with full convolutions, recalled"},
     "21_senet": {
-        **dict.fromkeys(("5.21", "6.37"), "the paper's errors on CIFAR-10"),
         **dict.fromkeys(("1.90", "2.54"), "of claim_squeeze: r = 2 less the net without"),
         "2.95": "of claim_squeeze: r = 8 less the net without",
     },
