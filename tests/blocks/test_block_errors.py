@@ -587,6 +587,7 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.norm(x, {"momentum": 2.0}), "n={'momentum': 2.0}: n must be None or"),
     (lambda x: blocks.norm(x, {"axis": -1}), "such as BN; the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
+    (lambda x: blocks.norm(x, {"name": "a/b"}), "n={'name': 'a/b'}: n must be None or keywords"),
 ]
 ids = [message for _, message in CALLS + MORE]
 

@@ -348,6 +348,11 @@ def test_batch_norm_constants_arrive(n, momentum, epsilon):
         assert (layer.momentum, layer.epsilon) == (momentum, epsilon)
 
 
+def test_a_norm_may_have_a_name():
+    i = keras.Input((8, 8, 4))
+    assert "mine" in [layer.name for layer in keras.Model(i, norm(i, {"name": "mine"})).layers]
+
+
 def test_group_norm_constants_arrive():
     n = {"groups": 2, "epsilon": 1e-2, "center": False, "gamma_initializer": "zeros"}
     for layer in normalisations(n, layers.GroupNormalization):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import files
+import keras
 import pytest
 
 from convbook.__main__ import main, parsed
@@ -40,6 +41,21 @@ def test_a_run_says_what_it_will_do_how_long_it_takes_and_what_to_type_next(tmp_
         options = parsed(argv[0], argv[1:])[1]
         assert argv[0] == command
         assert str(folder) in str(options)
+
+
+def test_images_per_second_are_those_of_the_steps_without_validation(monkeypatch):
+    clock = iter([10.0, 14.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    pace, logs = progress.Pace(32), {}
+    pace.set_model(model)
+    pace.on_epoch_begin(0)
+    for batch in range(3):
+        pace.on_train_batch_end(batch)
+    pace.on_test_begin()
+    pace.on_epoch_end(0, logs)
+    assert logs["images_per_second"] == 32 * 3 / 4
 
 
 def test_without_a_terminal_a_line_comes_every_half_minute(tmp_path, capsys, monkeypatch):
