@@ -582,7 +582,8 @@ five = x[:145][y[:145] == 1].mean(axis=0)[..., 0]
 alike = [float(np.corrcoef(five.ravel(), np.rot90(five, r).ravel())[0, 1]) for r in range(4)]
 assert alike[2] > max(alike[1], alike[3]) + 0.2
 rows = [[f"{r * 90} degrees", *shares[r].tolist(), alike[r]] for r in range(4)]
-print(f"test accuracy: {accuracy[1]:.3f} with one kernel, {accuracy[4]:.3f} with four")
+one, four = (f"{100 * accuracy[c]:.1f} %" for c in (1, 4))
+print(f"test accuracy: {one} with one kernel, {four} with four")
 grid(
     ["fives turned by", *(f"kernel {j} wins" for j in range(4)), "similarity to an upright five"],
     rows,
@@ -632,7 +633,8 @@ lost = {k: mean[k, "true"] - mean[k, "permuted"] for k in ("convolutional", "den
 assert 0 < lost["convolutional"] < 0.06  # 2.9 points in the run shown, not the predicted 3
 assert lost["convolutional"] > lost["dense"]
 assert abs(lost["dense"]) < 0.03
-grid(["network", "pixels", "test accuracy"], [[*key, v] for key, v in mean.items()])
+rows = [[*key, f"{100 * v:.2f}"] for key, v in mean.items()]
+grid(["network", "pixels", "test accuracy, %"], rows)
 
 # %% [markdown]
 # Two of the three predictions held. The convolutional network lost 2.9 points, not 3: on 8 x 8
@@ -791,7 +793,8 @@ for key, n in {"batch norm": blocks.BN, "group norm": {"groups": 4}}.items():
 assert reached["batch norm", 64] > reached["group norm", 64] - 0.03
 assert abs(reached["batch norm", 2] - reached["group norm", 2]) < 0.06  # neither is better
 assert min(reached[key, 64] - reached[key, 2] for key in ("batch norm", "group norm")) > 0
-grid(["norm", "batch", "test accuracy"], [[*key, v] for key, v in reached.items()])
+rows = [[*key, f"{100 * v:.1f}"] for key, v in reached.items()]
+grid(["norm", "batch", "test accuracy, %"], rows)
 
 # %% [markdown]
 # The first half held, the second did not: at batch size 2, batch norm was 1.4 points ahead in the

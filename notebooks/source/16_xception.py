@@ -143,7 +143,13 @@ accuracy = {
 }
 assert 0.9 < nets["xception"].trainable / nets["inception_v3"].trainable < 1
 grid(
-    ["network", "parameters, paper", "counted", "multiply-adds", "top-1 / top-5 accuracy, paper"],
+    [
+        "network",
+        "parameters, paper",
+        "counted",
+        "multiply-adds",
+        "top-1 / top-5 accuracy, %, paper",
+    ],
     [
         [name, printed[name], m.trainable, m.macs, " / ".join(accuracy[name])]
         for name, m in nets.items()

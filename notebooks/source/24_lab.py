@@ -102,7 +102,7 @@ grid(
 
 # %%
 grid(
-    ["shortcut", "weights", "training loss", "test accuracy, seeds 0, 1, 2"],
+    ["shortcut", "weights", "training loss", "test accuracy, %, seeds 0, 1, 2"],
     [
         [
             s,
@@ -157,13 +157,11 @@ figure(
 # %%
 center = float((np.arange(n + 1) * flow).sum() / flow.sum())
 half = n / 2
+assert center < half
 grid(
     ["", "branches"],
     [["mean length of a path", half], ["mean length, weighted by gradient", center]],
 )
-
-# %%
-assert center < half
 
 # %% [markdown]
 # The longer a path, the less gradient it carries, so most of the gradient comes through paths a
@@ -252,7 +250,7 @@ f"rank correlation of tau and error: {rank:.2f}"
 
 # %%
 grid(
-    ["", "training loss", "test accuracy, seeds 0, 1, 2"],
+    ["", "training loss", "test accuracy, %, seeds 0, 1, 2"],
     [
         [label, mean_of(of, "loss"), ", ".join(f"{100 * r['accuracy']:.1f}" for r in of)]
         for label, p in (("all paths", None), ("short paths", 0.5))
@@ -281,17 +279,13 @@ assert min(accuracies[0.5]) > max(accuracies[None])
 # %%
 smooth = {s: rows_of("smoothing", smoothing=s) for s in (0.0, 0.1)}
 assert mean_of(smooth[0.1], "sure") < mean_of(smooth[0.0], "sure")
-grid(
-    ["smoothing", "test accuracy", "mean largest probability", "calibration error"],
-    [
-        [str(s), *(mean_of(of, k) for k in ("accuracy", "sure", "calibration_error"))]
-        for s, of in smooth.items()
-    ],
-)
-
-# %%
 assert abs(mean_of(smooth[0.1], "accuracy") - mean_of(smooth[0.0], "accuracy")) < 0.01
 assert mean_of(smooth[0.1], "calibration_error") > mean_of(smooth[0.0], "calibration_error")
+keys = ("accuracy", "sure", "calibration_error")
+grid(
+    ["smoothing", "test accuracy, %", "mean largest probability, %", "calibration error, %"],
+    [[str(s), *(f"{100 * mean_of(of, k):.1f}" for k in keys)] for s, of in smooth.items()],
+)
 
 # %% [markdown]
 # The network is about as accurate, and less confident. As it reads nearly all of these digits
@@ -307,6 +301,7 @@ assert mean_of(smooth[0.1], "calibration_error") > mean_of(smooth[0.0], "calibra
 
 # %%
 spread = np.mean([row["spread"] for row in rows_of("gates")], 0)
+assert spread[6:].mean() > 2 * spread[:3].mean()
 fig, ax = plt.subplots()
 for row in rows_of("gates"):
     ax.plot(range(1, 10), row["spread"], lw=0.8, color="0.6")
@@ -316,9 +311,6 @@ figure(
     fig,
     "The spread over the classes grows from the first block to the last; in grey, the three seeds",
 )
-
-# %%
-assert spread[6:].mean() > 2 * spread[:3].mean()
 
 # %% [markdown]
 # ## Features: random, made by hand, learned without labels
@@ -374,7 +366,7 @@ found = {
     "k-means": accuracy(centers.reshape(-1, 3, 3)),
 }
 assert min(found["random"], found["by hand"], found["k-means"]) > found["pixels"]
-grid(["kernels", "test accuracy"], found.items())
+grid(["kernels", "test accuracy, %"], [[k, f"{100 * v:.1f}"] for k, v in found.items()])
 
 # %% [markdown]
 # ## What the visual cortex suggests
@@ -401,6 +393,8 @@ def simple(image, phase):
 gratings = [np.cos(wave * grid_x + phase) for phase in phases]
 one = [simple(g, 0) for g in gratings]
 energy = [np.hypot(simple(g, 0), simple(g, np.pi / 2)) for g in gratings]
+assert np.ptp(energy) < 1e-3 * np.mean(energy)
+assert np.ptp(one) > 1.9 * np.mean(energy)
 fig, ax = plt.subplots()
 ax.plot(phases, one, label="simple cell")
 ax.plot(phases, energy, label="complex cell")
@@ -411,10 +405,6 @@ figure(
     "The response of a simple cell swings with the phase of the grating; that of a complex cell "
     "stays constant",
 )
-
-# %%
-assert np.ptp(energy) < 1e-3 * np.mean(energy)
-assert np.ptp(one) > 1.9 * np.mean(energy)
 
 # %% [markdown]
 # So a convolutional network borrows three things from V1: its two-dimensional map, its simple cells

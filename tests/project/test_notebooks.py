@@ -1,6 +1,7 @@
 """The notebooks are what a run of their text gave, in the form that a reader knows; `make
 notebooks` runs them, and so proves their claims."""
 
+import ast
 import json
 import re
 
@@ -125,6 +126,42 @@ def test_every_picture_fits_a_page(name):
     pictures = [data["image/svg+xml"] for data in outputs if "image/svg+xml" in data]
     widths = [float(re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)[1]) for svg in pictures]
     assert not [width for width in widths if width > WIDEST]
+
+
+TABLE = re.compile(r"^\| (.*) \|\n\| ---.*\|\n((?:\| .* \|\n?)+)", re.M)
+CORRECT = re.compile("accuracy|test error")
+
+
+def shares(markdown):
+    """(head, cells) of the columns of accuracies and errors in a Markdown text."""
+    for head, body in TABLE.findall(markdown):
+        rows = [row.strip("| ").split(" | ") for row in body.splitlines()]
+        for i, name in enumerate(head.split(" | ")):
+            if CORRECT.search(name):
+                yield name, [row[i] for row in rows]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_accuracies_are_in_percent(name):
+    """As in the prose: tables and the labels of axes say so, and no cell is a share."""
+    notebook = kept(name)
+    outputs = [o.get("data", {}) for c in notebook.cells for o in c.get("outputs", ())]
+    for text in (o.get("text/markdown", "") for o in outputs):
+        for head, cells in shares(text):
+            assert "%" in head or "in %" in text or all("%" in cell for cell in cells), head
+            assert not [cell for cell in cells if re.match(r"0\.\d{2}", cell)], head
+    source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    for label in re.findall(r'[xy]label(?:=|\()"([^"]*)"', source):
+        assert not CORRECT.search(label) or "%" in label, label
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_open_cell_only_asserts(name):
+    """A claim stands with the output that shows it, or folded."""
+    for cell in kept(name).cells:
+        if cell.cell_type == "code" and "hide-input" not in cell.metadata.get("tags", ()):
+            kinds = {type(node) for node in ast.parse(cell.source).body}
+            assert not kinds <= {ast.Assert, ast.Import, ast.ImportFrom}, cell.source
 
 
 def test_all_fit_in_the_repository():
