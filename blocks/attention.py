@@ -17,7 +17,7 @@ from convbook.blocks.types import Map, Norm, Tensor, Whole
 def eca_block(x: Map, *, k: Whole | None = None) -> Tensor:
     """x * sigmoid(convolution of k channels over the row of global means).
 
-    x (N, H, W, C) -> the same shape.  ECA-Net, arXiv:1910.03151.
+    x (N, H, W, C) -> the same shape.  ECA-Net, arXiv:1910.03151, Figure 2.
 
     Args:
         k: how many neighbouring channels set a channel's weight, an odd number; by default
@@ -37,8 +37,9 @@ def bam_block(x: Map, *, r: Whole = 16, d: Whole = 4, n: Norm = BN,
               form: Literal["sum", "product"] = "sum") -> Tensor:  # fmt: skip
     """x + x * sigmoid(channels + places): what says a global mean, and where says a wide window.
 
-    x (N, H, W, C) -> the same shape; r is a reduction.  BAM, arXiv:1807.06514.
-    Channels are dense C/r relu -> dense C n; places are 1x1 C/r -> 3x3 C/r, twice -> 1x1 1 n.
+    x (N, H, W, C) -> the same shape; r is a reduction.  BAM, arXiv:1807.06514; authors'
+    code: MODELS/bam.py.  Channels are dense C/r relu -> dense C n; places are 1x1 C/r -> 3x3 C/r,
+    twice -> 1x1 1 n.
 
     Args:
         d: dilation of the 3x3.
@@ -65,7 +66,8 @@ def cbam_block(x: Map, *, r: Whole = 16, k: Whole = 7, n: Norm = BN) -> Tensor:
 
     x (N, H, W, C) -> the same shape; r is a reduction.  CBAM, arXiv:1807.06521.
     Channels are dense C/r relu -> dense C, shared by means and maxima, then added; places are a kxk
-    on the channels' maximum and mean, in the order of the authors' code.
+    on the channels' maximum and mean, in the order of the authors' code,
+    MODELS/cbam.py.
 
     Args:
         n: after the kxk, as in the authors' code; the paper's equation has None.
@@ -84,7 +86,8 @@ def global_context_block(x: Map, *, r: Whole = 16, n: Norm = LN) -> Tensor:
     """x + (mean weighed by a softmax over all places -> dense C/r n relu -> dense C).
 
     x (N, H, W, C) -> the same shape; r is a reduction.  The GC block of GCNet, arXiv:1904.11492.
-    The authors' code has a bias before the softmax, which cancels it.
+    The authors' code (mmdet/ops/ct/context_block.py) has a bias before the softmax, which cancels
+    it.
     """
     channels = x.shape[-1]
     require(r <= channels, r=r, right=f"a reduction from 1 to C={channels}")
@@ -100,7 +103,7 @@ def coordinate_block(x: Map, *, r: Whole = 32, n: Norm = BN) -> Tensor:
 
     x (N, H, W, C) -> the same shape, rows and columns known; r is a reduction, to at least 8
     channels.  Coordinate attention, arXiv:2103.02907; hard swish after the shared 1x1, as in
-    the authors' code.
+    the authors' code, coordatt.py.
     """
     _, h, w, channels = x.shape
     require(None not in (h, w), x=(h, w, channels), right="of known rows and columns")

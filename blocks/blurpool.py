@@ -73,7 +73,7 @@ def blur_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = 4, blur: Whol
     """1x1 f/r -> 3x3 f/r -> blur/s -> 1x1 f, + shortcut, relu: r is a reduction.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  ResNet's block with no stride in a convolution, as in the
-    authors' code of arXiv:1904.11486; a blur only where s is not 1.
+    authors' code of arXiv:1904.11486, models_lpf/resnet.py; a blur only where s is not 1.
 
     Args:
         r: None has two 3x3 f, ResNet's basic block, with the blur between them.

@@ -14,7 +14,8 @@ def leaky_conv(x: Map, f: Whole, s: Pair = 1, *, k: Whole = 3, g: Whole = 1, n: 
                slope: Rate = 0.1) -> Tensor:  # fmt: skip
     """kxk/s f in g groups -> n -> leaky relu, with k // 2 pixels of padding.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  Darknet's layer, YOLOv3, arXiv:1804.02767.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  Darknet's layer, YOLOv3, arXiv:1804.02767; authors'
+    code: cfg/darknet53.cfg.
 
     Args:
         slope: of the leaky relu below 0.
@@ -47,7 +48,7 @@ def leaky_bottleneck(x: Map, f: Whole = 32, *, r: Whole = 2, g: Whole = 1, n: No
     """1x1 f/r -> 3x3 f/r in g groups -> 1x1 f, + x, each with n and a leaky relu, the last after x.
 
     x (N, H, W, f) -> the same shape.  CSPResNet-50's and CSPResNeXt-50's block, CSPNet,
-    arXiv:1911.11929.
+    arXiv:1911.11929; authors' code: cfg/csresnet50.cfg and cfg/csresnext50.cfg.
 
     Args:
         slope: of the leaky relu below 0.

@@ -15,7 +15,7 @@ def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None, g: W
     """3x3/s f -> 3x3 f, + sxs max of x, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); where C is not f, a 1x1 f follows the max.  Deep Layer
-    Aggregation, arXiv:1707.06484; the max is of the authors' code.
+    Aggregation, arXiv:1707.06484; the max is of the authors' code, dla.py.
 
     Args:
         width: a bottleneck instead, 1x1 width -> 3x3/s width -> 1x1 f.
@@ -66,7 +66,8 @@ def dla_tree(x: Map, f: Whole, s: Pair = 1, *, b: Whole = 1, seen: Maps = (),
     """A tree of b levels: of 1, two blocks and the root that joins them; else two trees of b - 1.
 
     x (N, H, W, C) -> (N, H/s, W/s, f).  The last root of the second tree is joined with the end of
-    the first as well.  Hierarchical deep aggregation, arXiv:1707.06484.
+    the first as well.  Hierarchical deep aggregation, arXiv:1707.06484; Tree of the authors'
+    dla.py.
 
     Args:
         seen: more maps, as large as the result, that the last root is joined with.

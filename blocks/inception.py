@@ -66,6 +66,7 @@ def parallel(x: Map, *paths: Path, n: Norm = BN_TF, p: PoolPadding = "valid",
 
     x (N, H, W, C) -> (N, H/s, W/s, sum of the ends).  A step is (k, f) or (k, f, s), a convolution;
     'avg' or 'max', a 3x3/1 pool; ('max', s); or a list of paths where the chain splits.
+    GoogLeNet's modules, its Figure 2, and those of its heirs are such paths.
 
     Args:
         p: padding of the layers with a stride; all others pad 'same'.

@@ -86,7 +86,8 @@ def inception_v3_b(x: Map, f: Whole | Row = 192, *, n: Norm = BN_TF, pool_p: Aro
 def inception_v3_reduction_b(x: Map, *, n: Norm = BN_TF, p: Padding = "valid") -> Tensor:
     """[1x1 192 -> 3x3/2 320, 1x1 192 -> 1x7 192 -> 7x1 192 -> 3x3/2 192, 3x3/2 max], concatenated.
 
-    x (N, H, W, C) -> (N, (H - 1)/2, (W - 1)/2, 512 + C).  Authors' code; not drawn in the paper.
+    x (N, H, W, C) -> (N, (H - 1)/2, (W - 1)/2, 512 + C).  Not drawn in the paper; authors' code
+    (TF-slim): nets/inception_v3.py.
 
     Args:
         p: padding of the layers with a stride.

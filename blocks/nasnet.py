@@ -169,7 +169,7 @@ def factorized_reduction(x: Map, f: Whole, *, n: Norm = BN_TF) -> Tensor:
     """relu -> [1x1/2 f/2, 1x1/2 f/2 of x shifted by one pixel], concatenated -> n.
 
     x (N, H, W, C) -> (N, H/2, W/2, f): halves the grid and reads two pixels of every four.  Not in
-    the NASNet paper, but in the authors' code (TF-slim, factorized_reduction), which needs an even
+    the NASNet paper, but in the authors' nets/nasnet/nasnet_utils.py (TF-slim), which needs an even
     f.  Here an odd f (AmoebaNet's stems) rounds both halves down and adds a channel of zeros.
     """
     require(f > 1, f=f, right="a whole number of at least 2, because half of it is taken")

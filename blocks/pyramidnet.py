@@ -14,9 +14,9 @@ def pyramid_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole | None = None, n: N
                   gate: Gate = None) -> Tensor:  # fmt: skip
     """n -> 3x3/s f -> n relu -> 3x3 f -> n, + x; nothing follows the addition.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1610.02915, as in the authors' code: batch norm
-    without relu comes first, another one last, and x, a mean where s is not 1, gets f - C channels
-    of zeros.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  arXiv:1610.02915, as in the authors' addpyramidnet.lua:
+    batch norm without relu comes first, another one last, and x, a mean where s is not 1, gets
+    f - C channels of zeros.
 
     Args:
         r: the reduction of a bottleneck: n -> 1x1 f/r -> n relu -> 3x3/s f/r -> n relu -> 1x1 f

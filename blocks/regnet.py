@@ -49,8 +49,9 @@ def regnetz_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, width: Whole =
 
     x (N, H, W, C) -> (N, H/s, W/s, f), + x where the shape stays.  RegNetZ, Fast and Accurate Model
     Scaling, arXiv:2103.06877: RegNetY's block turned inside out, with a linear end, as in the
-    authors' pycls (ResBottleneckLinearBlock).  timm's regnetz_005 and _040 have this block; its
-    regnetz_b16 to e8 are r times as wide as C, not as f, and squeeze that to a quarter.
+    authors' pycls/models/anynet.py (ResBottleneckLinearBlock).  timm's regnetz_005 and _040 have
+    this block; its regnetz_b16 to e8 are r times as wide as C, not as f, and squeeze that to a
+    quarter.
 
     Args:
         a: after the first 1x1 and the 3x3, and inside the squeeze.

@@ -17,8 +17,8 @@ def splat_conv(x: Map, f: Whole, s: Pair = 1, *, radix: Whole = 2, r: Whole = 4,
     """3x3/s 2f in 2 groups -> each half * softmax of what their sum says, added.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); r is a reduction.  Split attention of arXiv:2004.08955,
-    with one cardinal group: global mean of the sum -> dense 2C/r n relu -> dense 2f, a number for
-    each split and channel.
+    section 3.1, with one cardinal group: global mean of the sum -> dense 2C/r n relu -> dense 2f, a
+    number for each split and channel.
 
     Args:
         radix: splits, each of f channels, in place of two.
@@ -41,8 +41,8 @@ def resnest_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, radix: Whole =
                   **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
     """1x1 f/r -> split attention f/r -> 3x3/s mean -> 1x1 f, + shortcut, relu: r is a reduction.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  ResNeSt, arXiv:2004.08955: ResNet's bottleneck with a split
-    attention for its 3x3; the mean stands only where s is not 1.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  ResNeSt, arXiv:2004.08955, section 3.1: ResNet's
+    bottleneck with a split attention for its 3x3; the mean stands only where s is not 1.
 
     Args:
         radix: splits of the attention.

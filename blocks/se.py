@@ -54,8 +54,9 @@ def senet_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 64, width: Whole = 
                 se: Whole | None = 16, gate: Gate = None) -> Tensor:  # fmt: skip
     """1x1 c width/2 -> 3x3/s c width in c groups -> 1x1 f -> squeeze-and-excitation, + x, relu.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  SENet-154, arXiv:1709.01507, appendix: a ResNeXt block
-    with half the width in its first 1x1; its projection is a 3x3/2 if it halves the grid, else 1x1.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  SENet-154, arXiv:1709.01507, appendix, and the
+    authors' models/SENet-154.prototxt: a ResNeXt block with half the width in its first 1x1; its
+    projection is a 3x3/2 if it halves the grid, else 1x1.
 
     Args:
         se: the ratio of the squeeze-and-excitation; None for none.

@@ -15,8 +15,9 @@ def selective_kernel(x: Map, f: Whole, s: Pair = 1, *, g: Whole = 32, r: Whole =
                      least: Whole = 32, n: Norm = BN, split: bool = False) -> Tensor:  # fmt: skip
     """3x3/s f at dilation 1 and at 2 -> each * softmax of what their sum says, added.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f); r is a reduction.  The SK convolution of arXiv:1903.06586:
-    global mean of the sum -> dense f/r n relu -> dense 2f, a number for each path and channel.
+    x (N, H, W, C) -> (N, H/s, W/s, f); r is a reduction.  The SK convolution of arXiv:1903.06586,
+    Figure 1: global mean of the sum -> dense f/r n relu -> dense 2f, a number for each path and
+    channel.
 
     Args:
         least: minimum of f/r, the paper's L.
@@ -40,8 +41,9 @@ def sk_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 2, g: Whole = 32, n: N
              **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
     """1x1 f/r -> SK convolution/s f/r -> 1x1 f, + shortcut, relu: r is a reduction.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  SKNet, arXiv:1903.06586: ResNeXt's block with
-    an SK convolution, which chooses its kernel, in place of the 3x3.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  SKNet, arXiv:1903.06586, as in the authors'
+    models/sknet50.prototxt: ResNeXt's block with an SK convolution, which chooses its kernel, in
+    place of the 3x3.
 
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.
@@ -65,8 +67,9 @@ def sk_basic_block(x: Map, f: Whole, s: Pair = 1, *, n: Norm = BN,
                    **policy: Unpack[Residual]) -> Tensor:  # fmt: skip
     """SK convolution/s f, of halves -> 3x3 f, + shortcut, relu.
 
-    x (N, H, W, C) -> (N, H/s, W/s, f).  timm's SK-ResNet-18 and 34, after arXiv:1903.06586: each
-    path of the SK convolution reads half of the channels, so it adds no weights.
+    x (N, H, W, C) -> (N, H/s, W/s, f).  timm's SK-ResNet-18 and 34 (timm/models/sknet.py), after
+    arXiv:1903.06586: each path of the SK convolution reads half of the channels, so it adds no
+    weights.
 
     Args:
         policy: shortcut=, bias=, se=, attention= and gate=; see Residual.

@@ -12,7 +12,7 @@ def ese_block(x: Map) -> Tensor:
     """x * (global mean -> dense C hard sigmoid): squeeze-and-excitation that squeezes no channels.
 
     x (N, H, W, C) -> the same shape.  Effective squeeze-and-excitation, CenterMask,
-    arXiv:1911.06667.
+    arXiv:1911.06667; authors' code: vovnet/vovnet.py.
     """
     m = gavgpool(x)
     m = dense(m, x.shape[-1], a="hard_sigmoid")
@@ -25,7 +25,8 @@ def osa_block(x: Map, f: Whole, *, width: Whole = 128, b: Whole = 5, n: Norm = B
               identity: bool = False) -> Tensor:  # fmt: skip
     """b 3x3s width in a row, x and all of them joined -> 1x1 f.
 
-    x (N, H, W, C) -> (N, H, W, f).  One-shot aggregation, VoVNet, arXiv:1904.09730.
+    x (N, H, W, C) -> (N, H, W, f).  One-shot aggregation, VoVNet, arXiv:1904.09730,
+    section 3.2.
 
     Args:
         width: filters of each 3x3.

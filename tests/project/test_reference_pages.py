@@ -24,6 +24,11 @@ MARKED = [
 ANY_SHAPE = {"act", "norm", "stochastic_depth", "StochasticDepth", "survivals"}
 DEFINING = {"training.data", "training.data.augment", "training.recipes"}  # in their __init__
 PAPER = re.compile(r"arXiv:\d{4}\.\d{4,5}|LeNet-5|AlexNet|Goodfellow|NASNet paper")
+# A numbered place in a paper, or a file of the authors' code or of a library's.
+PLACE = re.compile(
+    r"(?:[Ff]igure|[Tt]able|[Ee]quation|[Ss]ection)s? \(?(?:\d|[IVX]+\b|[A-Z]\.\d)"
+    r"|\b\w[\w/-]*\.(?:py|lua|cfg|prototxt)\b"
+)
 
 
 def test_every_module_is_on_one_page():
@@ -73,6 +78,7 @@ def test_a_block_says_its_shapes_and_its_source(name):
     helper = module is blocks.layers or inspect.isclass(of)
     if not helper and name != "spatial_sepconv":  # older than any paper on networks
         assert PAPER.search(f"{own} {module.__doc__}")
+        assert PLACE.search(own), f"{name}: the figure, table, equation or section, or the file"
 
 
 @pytest.mark.parametrize(
