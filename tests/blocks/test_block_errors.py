@@ -493,6 +493,7 @@ CALLS = [
         lambda x: blocks.inception_resnet_block(x, paths="v3 A"),
         "paths='v3 A': paths must be v1 A, v1 B, v1 C, v2 A, v2 B, v2 C, or a list of paths",
     ),
+    (lambda x: blocks.inception_resnet_block(x, paths=()), "paths=(): paths must be v1 A, v1 B,"),
     (lambda x: blocks.reduction_a(x, (4, 6, 8)), "f=(4, 6, 8): f must be four widths, (k, l, m"),
     (lambda x: blocks.reduction_b(x, ROW), f"f={ROW}: f must be four widths, (f1, f2, f3, f4)"),
     (lambda x: blocks.inception_resnet_reduction_b(x, ROW), f"f={ROW}: f must be three widths"),

@@ -257,6 +257,14 @@ def test_ceil_pools_of_known_sizes():
         assert found == [56, 28, 56, 6]
 
 
+@pytest.mark.parametrize("pool", [maxpool, avgpool])
+def test_a_pool_may_be_as_large_as_its_map(pool):
+    x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
+    expected = {maxpool: x.max(), avgpool: x.mean()}[pool]
+    for p in ("valid", 0, "ceil"):
+        np.testing.assert_array_equal(pool(x, 4, 1, p), [[[[expected]]]])
+
+
 def test_ceil_windows_begin_inside():
     """If windows leave gaps, no window lies in the padding alone."""
     x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)

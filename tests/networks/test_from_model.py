@@ -9,6 +9,7 @@ from cases import fill
 from keras import layers, ops
 
 from convbook import architectures
+from convbook.architectures.graph import onnx_graph
 from convbook.architectures.graph.onnx_graph import OnnxReader
 from convbook.architectures.weights import from_keras, from_model
 from convbook.architectures.weights.published import APPLICATIONS
@@ -204,6 +205,16 @@ def test_an_onnx_graph_is_read_as_a_keras_model_is():
     x = rng.normal(size=(2, 3, 2))  # rows, columns, channels
     ours, theirs = x.ravel() @ dense.weights["kernel"][0], x.transpose(2, 0, 1).ravel()
     np.testing.assert_allclose(ours, theirs @ values["w"])
+
+
+def test_onnx_defaults_of_local_response_norm(monkeypatch):
+    """The operators' standard: alpha 1e-4, divided by the size; beta 0.75, bias 1."""
+    monkeypatch.setattr(onnx_graph, "attribute", lambda a: a.value)
+    node = onnx_node("LRN", "x", "y")
+    node.attribute = [SimpleNamespace(name="size", value=5)]
+    shapes = dict.fromkeys("xy", (1, 3, 4, 5))
+    (norm,) = read_onnx([node], shapes, {})
+    assert norm.fields == dict(size=5, alpha=pytest.approx(2e-5), beta=0.75, bias=1.0)
 
 
 def test_onnx_of_unknown_sizes_is_refused():
