@@ -136,7 +136,7 @@ def run(name, f, seed, data):
     cost = {"macs": counts.macs, "weights": counts.weights}
     cost["seconds"] = round(time.perf_counter() - start)
     return {"block": name, "f": f, "seed": seed, **cost, "accuracy": round(accuracy, 4),
-            "commit": results.commit()}  # fmt: skip
+            **results.made()}  # fmt: skip
 
 
 def rows():

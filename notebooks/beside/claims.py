@@ -2,8 +2,8 @@
 
 The networks of a claim differ only in what the claim is about.  They train on the first 5,000
 training images and are tested on all 10,000 test images, with three seeds.  results/claim_NAME.json
-keeps every run with its time and commit.  A kept run is not repeated: delete the file to repeat
-all.  Experiments run beside each other, but beside no benchmark.
+keeps every run with its time, commit and date.  A kept run is not repeated: delete the file to
+repeat all.  Experiments run beside each other, but beside no benchmark.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def run(claim, net, rate, seed, data):
     moved = model.predict(np.roll(test_x, SHIFT, axis=2), verbose=0)["main"].argmax(axis=-1)
     shifted = {"shifted": round(float(np.mean(moved == test_y)), 4)}
     return {"net": net, "rate": rate, "seed": seed, **cost, **curves, **shifted,
-            "commit": results.commit()}  # fmt: skip
+            **results.made()}  # fmt: skip
 
 
 def prepared(claim):

@@ -1,9 +1,9 @@
 """python -m convbook.beside.lab [NAME ...]: experiments of the lab that take more than minutes.
 
 The ResNet paper's CIFAR nets, of any depth 6b + 2, on scikit-learn's digits of 8 x 8 pixels: Adam
-at 0.001, batches of 128, 8 epochs.  results/lab_NAME.json keeps every run with its time and commit.
-A run that is kept is not made again; delete the file to repeat all.  Experiments run beside each
-other, but beside no benchmark.
+at 0.001, batches of 128, 8 epochs.  results/lab_NAME.json keeps every run with its time, commit and
+date.  A run that is kept is not made again; delete the file to repeat all.  Experiments run beside
+each other, but beside no benchmark.
 """
 
 import argparse
@@ -252,7 +252,7 @@ def run(name):
             continue
         start = time.perf_counter()
         made = [{**which, **row} for row in make()]
-        cost = {"seconds": round(time.perf_counter() - start), "commit": results.commit()}
+        cost = {"seconds": round(time.perf_counter() - start), **results.made()}
         rows += [row | cost for row in made]
         print(name, which, cost, flush=True)
         results.keep(f"lab_{name}", rows, epochs=EPOCHS, batch=BATCH, rate=RATE)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import tempfile
+from datetime import UTC, date, datetime
 
 import keras
 import numpy as np
@@ -251,7 +252,7 @@ def test_a_claim_goes_on_with_the_run_that_was_broken_off(broken_off, monkeypatc
 
 
 def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, tmp_path, monkeypatch):
-    begun, begin = broken_off
+    (begun, begin), today = broken_off, datetime.now(UTC).date()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # no lock of a real benchmark refuses
 
     def experiment():
@@ -267,6 +268,7 @@ def test_the_lab_goes_on_with_the_run_that_was_broken_off(broken_off, tmp_path, 
     assert [(r["seed"], r["loss"], r["commit"]) for r in rows] == [
         (i, i, "c0ffee") for i in range(4)
     ]
+    assert {date.fromisoformat(r["date"]) for r in rows} <= {today, datetime.now(UTC).date()}
     assert all(row["seconds"] >= 0 for row in rows)
 
 
@@ -287,6 +289,7 @@ def test_a_run_keeps_the_curves_of_the_main_head(name):
     data = (r.normal(size=(16, 28, 28, 1)).astype("float32"), np.arange(16) % 10) * 2
     kept = {net: claims.run(claim, net, 1e-3, 0, data) for net in claim.nets}
     for row in kept.values():
+        assert {"seconds", "commit", "date"} <= {*row}
         assert len(row["loss"]) == len(row["test"]) == 2
         assert all(0 <= share <= 1 for share in [*row["accuracy"], *row["test"], row["shifted"]])
     one, other = (row["loss"] for row in kept.values())
@@ -310,6 +313,7 @@ def test_the_bake_off_trains_on_any_images():
     r = np.random.default_rng(0)
     data = (r.random((16, 12, 12, 1), "float32"), np.arange(16) % 10) * 2
     row = bake_off.run("conv", 4, 0, data)
+    assert {"seconds", "commit", "date"} <= {*row}
     assert (row["block"], row["f"], row["seed"]) == ("conv", 4, 0)
     assert row["accuracy"] * 16 == round(row["accuracy"] * 16)
     assert row["macs"] == measure(bake_off.trunk(bake_off.BLOCKS["conv"], 4, (12, 12, 1))).macs

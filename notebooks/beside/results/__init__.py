@@ -1,10 +1,11 @@
-"""What the longer experiments gave: NAME.json here, with the commit that gave it."""
+"""What the longer experiments gave: NAME.json here; each run with its commit and its date."""
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["commit", "keep", "kept"]
+__all__ = ["commit", "keep", "kept", "made"]
 
 HERE = Path(__file__).parent
 
@@ -17,6 +18,11 @@ def commit():
     if any(d.returncode for d in done):
         return "unknown"
     return done[0].stdout.strip() + "+" * bool(done[1].stdout)
+
+
+def made():
+    """What a run keeps of its origin when it ends: its commit, and its date in UTC."""
+    return {"commit": commit(), "date": datetime.now(UTC).date().isoformat()}
 
 
 def keep(name, rows, **settings):
