@@ -22,7 +22,9 @@ def require(good: object, *, right: str, **given: Any) -> None:
     if not good:
         ((name, value),) = given.items()
         value = dict(value) if isinstance(value, MappingProxyType) else value
-        raise ValueError(f"{name}={value!r}: {name} must be {right}")
+        value = tuple(value.shape) if getattr(value, "shape", ()) else value
+        shown = repr(value).replace("\n", " ")
+        raise ValueError(f"{name}={shown}: {name} must be {right}")
 
 
 def rule_of(hint: Any) -> Rule | None:
@@ -139,10 +141,9 @@ def checked_gate(name: str, gate: Any) -> Any:
         got = tuple(m.shape) if is_tensor(m) else m
         right = f"a function that returns a map, not {got!r}"
         require(is_tensor(m), right=right, **{name: gate})
-        if made:
-            shape = tuple(made[-1].shape)
-            right = f"a function that returns the shape of branch(x), {shape}, not {got}"
-            require(alike(got[1:], shape[1:]), right=right, **{name: gate})
+        shape = tuple((made[-1] if made else branch(x)).shape)
+        right = f"a function that returns the shape of branch(x), {shape}, not {got}"
+        require(alike(got[1:], shape[1:]), right=right, **{name: gate})
         return m
 
     return called
@@ -184,8 +185,7 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         first = list(zip(places, args, strict=False))
         for name, value in [*first, *kwargs.items()]:
             if name in known and not known[name].test(value):
-                shown = tuple(value.shape) if getattr(value, "shape", ()) else value
-                require(False, right=known[name].words, **{name: shown})
+                require(False, right=known[name].words, **{name: value})
         own = [taken(block, name, v) for name, v in first]
         return block(*own, **{name: taken(block, name, v) for name, v in kwargs.items()})
 

@@ -13,9 +13,13 @@ def is_whole(v: Any, least: int = 1) -> bool:
     return whole and least <= int(v) < 2**31  # no backend counts further
 
 
+def both(v: Any) -> tuple[Any, ...]:
+    """v as a pair, if it is one value for rows and columns."""
+    return tuple(v) if isinstance(v, (tuple, list)) else (v, v)
+
+
 def is_pair(v: Any, least: int = 1) -> bool:
-    both = v if isinstance(v, (tuple, list)) else (v, v)
-    return len(both) == 2 and all(is_whole(i, least) for i in both)
+    return len(both(v)) == 2 and all(is_whole(i, least) for i in both(v))
 
 
 def is_row(v: Any, least: int = 1, length: int | None = None) -> bool:
@@ -45,23 +49,56 @@ def is_number(v: Any) -> bool:
     return real and abs(v) < 3.4e38  # of float32
 
 
-def is_found(v: Any, get: Callable[[Any], Any]) -> bool:
-    """Whether v is a function, or a name that Keras' get knows."""
+def is_function(v: Any) -> bool:
+    """Whether v can be called on tensors: a class makes an object instead, as layers.ReLU does."""
+    return callable(v) and not isinstance(v, type)
+
+
+def is_layer(v: Any) -> bool:
+    return isinstance(v, keras.layers.Layer)
+
+
+def is_known(v: Any, get: Callable[[Any], Any]) -> bool:
+    """Whether Keras' get takes v."""
     try:
-        return callable(v) or (isinstance(v, str) and callable(get(v)))
-    except ValueError:
+        get(v)
+    except (ValueError, TypeError):
         return False
+    return True
+
+
+def is_activation(a: Any) -> bool:
+    return is_function(a) or (isinstance(a, str) and is_known(a, keras.activations.get))
+
+
+def is_initializer(v: Any) -> bool:
+    kind = keras.initializers.Initializer
+    if isinstance(v, type):
+        return issubclass(v, kind)
+    if isinstance(v, str):
+        return is_known(v, keras.initializers.get)
+    return isinstance(v, kind) or (takes(v, 1, dtype=None) and not is_layer(v))
 
 
 def is_keyword(named: tuple[Any, Any]) -> bool:
     """Whether this value suits the normalisation, if it has a keyword of this name."""
     name, value = named
+    if not isinstance(name, str):
+        return False
     if name in ("epsilon", "momentum"):
         return is_number(value) and value >= 0 and (name == "epsilon" or value <= 1)
-    if name in ("center", "scale", "trainable", "renorm"):
+    if name in ("center", "scale", "trainable", "renorm", "synchronized"):
         return isinstance(value, bool)
-    if str(name).endswith("_initializer"):
-        return is_found(value, keras.initializers.get)
+    if name.endswith("_initializer"):
+        return is_initializer(value)
+    gets = {
+        "_regularizer": keras.regularizers.get,
+        "_constraint": keras.constraints.get,
+        "dtype": keras.dtype_policies.get,
+    }
+    for ending, get in gets.items():
+        if name.endswith(ending):
+            return is_known(value, get)
     if name == "name":
         return isinstance(value, str) and "/" not in value
     if isinstance(value, (tuple, list)):
@@ -77,15 +114,20 @@ def is_norm(n: Any) -> bool:
     return not isinstance(n.get("axis"), int) or not {"momentum", "groups"}.isdisjoint(n)
 
 
-def takes(v: Any, count: int) -> bool:
-    """Whether v is a function that can be called with so many arguments."""
+def takes(v: Any, count: int, **named: Any) -> bool:
+    """Whether v is a function that can be called with so many arguments, and these keywords."""
     try:
-        inspect.signature(v).bind(*range(count))
+        inspect.signature(v).bind(*range(count), **named)
     except TypeError:
         return False
     except ValueError:  # of C, and without a signature
         pass
-    return callable(v)
+    return is_function(v)
+
+
+def is_gate(v: Any) -> bool:
+    """Whether v is a function of x and a branch; a layer takes nothing but tensors in turn."""
+    return takes(v, 2) and not is_layer(v)
 
 
 def is_tensor(x: Any) -> bool:
@@ -162,15 +204,15 @@ PoolPadding = Annotated[
 Around = Annotated[
     str | int | tuple[int, int],
     Rule(
-        lambda p: p == "same" if isinstance(p, str) else is_pair(p) and p in (1, (1, 1), [1, 1]),
+        lambda p: p == "same" if isinstance(p, str) else is_pair(p) and both(p) == (1, 1),
         "'same' or 1, of a 3x3, which keep the size",
     ),
 ]
 Act = Annotated[
     str | Callable[[Tensor], Tensor] | None,
     Rule(
-        lambda a: a is None or is_found(a, keras.activations.get),
-        "None, a function, or the name of a Keras activation such as 'relu'",
+        lambda a: a is None or is_activation(a),
+        "None, a function (no class), or the name of a Keras activation such as 'relu'",
     ),
 ]
 Norm = Annotated[
@@ -183,7 +225,7 @@ Norm = Annotated[
 Init = Annotated[
     str | keras.initializers.Initializer | None,
     Rule(
-        lambda i: i is None or is_found(i, keras.initializers.get),
+        lambda i: i is None or is_initializer(i),
         "None, an initializer, or the name of a Keras one such as 'zeros'",
     ),
 ]
@@ -201,11 +243,11 @@ Seed = Annotated[
 Branch = Annotated[
     Callable[[Tensor], Tensor], Rule(lambda v: takes(v, 1), "a function from tensor to tensor")
 ]
-Block = Annotated[Callable[..., Tensor], Rule(lambda v: takes(v, 2), "a function of x, f and s")]
+Block = Annotated[Callable[..., Tensor], Rule(is_gate, "a function of x, f and s")]
 Gate = Annotated[
     Callable[[Tensor, Branch], Tensor] | None,
     Rule(
-        lambda v: v is None or takes(v, 2),
+        lambda v: v is None or is_gate(v),
         "None or a function gate(x, branch), such as drop_path",
     ),
 ]

@@ -585,12 +585,49 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.csp_stage(x, 8, block=lambda x: None), "block must be a function that"),
     (lambda x: blocks.csp_stage(x, 8, block=lambda x, f: x), "block must be a function from"),
     (lambda x: blocks.dla_tree(x, 8, block=lambda x: x), "block must be a function of x, f and s"),
+    (lambda x: blocks.conv(x, 8, a=keras.layers.ReLU), "a must be None, a function (no class)"),
+    (lambda x: blocks.conv(x, 8, init=keras.layers.ReLU), "init must be None, an initializer"),
+    (lambda x: blocks.conv(x, 8, init=keras.layers.ReLU()), "init must be None, an initializer"),
+    (lambda x: blocks.conv(x, 8, init=lambda shape: shape), "init must be None, an initializer"),
+    (lambda x: blocks.basic_block(x, 8, gate=keras.layers.ReLU), "gate must be None or a function"),
+    (lambda x: blocks.basic_block(x, 8, gate=keras.layers.Dropout(0.1)), "gate must be None or a"),
+    (lambda x: blocks.basic_block(x, 8, attention=keras.layers.ReLU), "attention must be a function"),
+    (
+        lambda x: blocks.basic_block(x, 4, gate=lambda x, b: x),
+        "branch(x), (None, 8, 8, 4), not (None",
+    ),
+    (lambda x: blocks.dla_tree(x, 8, block=keras.layers.ReLU), "block must be a function of x"),
     (lambda x: blocks.norm(x, {"momentum": 2.0}), "n={'momentum': 2.0}: n must be None or"),
+    (lambda x: blocks.norm(x, {"dtype": "x"}), "n={'dtype': 'x'}: n must be None or"),
+    (
+        lambda x: blocks.norm(x, {"gamma_regularizer": "l9"}),
+        "n={'gamma_regularizer': 'l9'}: n",
+    ),
+    (lambda x: blocks.norm(x, {"beta_constraint": 3}), "n={'beta_constraint': 3}: n must be None"),
+    (lambda x: blocks.norm(x, {"synchronized": "x"}), "n={'synchronized': 'x'}: n must be None or"),
+    (lambda x: blocks.norm(x, {1: 2}), "n={1: 2}: n must be None or"),
+    (lambda x: blocks.radial_basis(x, np.ones((3, 4, 4))), "codes=(3, 4, 4): codes must be"),
+    (lambda x: blocks.inception_v4_a(x, pool_p=np.int64(3)), "pool_p=np.int64(3): pool_p must be"),
     (lambda x: blocks.norm(x, {"axis": -1}), "such as BN; the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"name": "a/b"}), "n={'name': 'a/b'}: n must be None or keywords"),
 ]
 ids = [message for _, message in CALLS + MORE]
+
+
+def test_good_functions_of_the_user_are_taken():
+    x = keras.Input((8, 8, 8))
+    blocks.conv(x, 8, a=keras.layers.ReLU(), init=keras.initializers.Zeros)
+    blocks.conv(x, 8, init=lambda shape, dtype=None: keras.ops.ones(shape, dtype))
+    blocks.norm(x, {"dtype": "mixed_float16", "gamma_regularizer": keras.regularizers.L2(0.1)})
+    blocks.inception_v4_a(x, pool_p=np.int64(1))
+
+
+def test_paddings_of_pools_reach_the_paths_within_a_path():
+    x = keras.Input((8, 8, 8))
+    y = blocks.parallel(x, [(1, 4), [["avg"], [(1, 2)]]], pool_p=1)
+    kinds = {type(layer) for layer in keras.Model(x, y).layers}
+    assert keras.layers.ZeroPadding2D in kinds  # of Caffe's padding; 'same' has none
 
 
 @pytest.mark.parametrize(("call", "message"), CALLS + MORE, ids=ids)
