@@ -21,9 +21,10 @@ def require(good: object, *, right: str, **given: Any) -> None:
     """Raises ValueError if not good; it names the argument given, its value and what is right."""
     if not good:
         ((name, value),) = given.items()
-        value = dict(value) if isinstance(value, MappingProxyType) else value
-        value = tuple(value.shape) if getattr(value, "shape", ()) else value
-        shown = repr(value).replace("\n", " ")
+        if is_tensor(value):
+            value = tuple(value.shape)
+        shown = repr(dict(value) if isinstance(value, MappingProxyType) else value)
+        shown = shown.replace("\n", " ")
         raise ValueError(f"{name}={shown}: {name} must be {right}")
 
 

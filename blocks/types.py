@@ -131,7 +131,8 @@ def is_gate(v: Any) -> bool:
 
 
 def is_tensor(x: Any) -> bool:
-    return hasattr(x, "shape") and hasattr(x, "dtype") and len(x.shape) > 0
+    has = hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type)
+    return has and len(x.shape) > 0
 
 
 def is_vector(x: Any) -> bool:

@@ -591,7 +591,10 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.conv(x, 8, init=lambda shape: shape), "init must be None, an initializer"),
     (lambda x: blocks.basic_block(x, 8, gate=keras.layers.ReLU), "gate must be None or a function"),
     (lambda x: blocks.basic_block(x, 8, gate=keras.layers.Dropout(0.1)), "gate must be None or a"),
-    (lambda x: blocks.basic_block(x, 8, attention=keras.layers.ReLU), "attention must be a function"),
+    (
+        lambda x: blocks.basic_block(x, 8, attention=keras.layers.ReLU),
+        "attention must be a function",
+    ),
     (
         lambda x: blocks.basic_block(x, 4, gate=lambda x, b: x),
         "branch(x), (None, 8, 8, 4), not (None",
@@ -606,7 +609,7 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.norm(x, {"beta_constraint": 3}), "n={'beta_constraint': 3}: n must be None"),
     (lambda x: blocks.norm(x, {"synchronized": "x"}), "n={'synchronized': 'x'}: n must be None or"),
     (lambda x: blocks.norm(x, {1: 2}), "n={1: 2}: n must be None or"),
-    (lambda x: blocks.radial_basis(x, np.ones((3, 4, 4))), "codes=(3, 4, 4): codes must be"),
+    (lambda x: blocks.dense_as_conv(x, 2, weights=np.ones((3, 3))), "weights=(3, 3): weights must"),
     (lambda x: blocks.inception_v4_a(x, pool_p=np.int64(3)), "pool_p=np.int64(3): pool_p must be"),
     (lambda x: blocks.norm(x, {"axis": -1}), "such as BN; the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
