@@ -90,7 +90,7 @@ def carry_out(name, benchmark, options, argv):
     print(f"{name}: {run['cores']} cores, {run['date']}", flush=True)
     for row in benchmark.run(options):
         rows.append(row)
-        print("  " + pairs.line(row), flush=True)
+        print("  " + pairs.printed_row(row), flush=True)
     run["load"].append(kept.load_average())
     run["versions"] = kept.versions()
     run["options"] = {key: getattr(options, key) for key in benchmark.OPTIONS}

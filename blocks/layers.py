@@ -62,13 +62,15 @@ def act(x: Tensor, a: Act) -> Tensor:
 @checked
 def norm(x: Vector, n: Norm = BN) -> Tensor:
     """The normalisation n over channels: batch, group or layer norm, by its keywords; or None."""
-    require(known(n), n=n, right="keywords of Keras' Batch-, Group- or LayerNormalization")
+    require(
+        has_own_keywords(n), n=n, right="keywords of Keras' Batch-, Group- or LayerNormalization"
+    )
     require(divide(n, x.shape[-1]), n=n, right=f"of groups that divide C={x.shape[-1]}")
     kind = "Group" if n and "groups" in n else "Layer" if n and n.get("axis") == (-1,) else "Batch"
     return x if n is None else getattr(layers, f"{kind}Normalization")(**n)(x)
 
 
-def known(n: Norm) -> bool:
+def has_own_keywords(n: Norm) -> bool:
     """Whether Keras' layer has these keywords."""
     kind = "Group" if n and "groups" in n else "Layer" if n and n.get("axis") == (-1,) else "Batch"
     return n is None or {*n} <= keywords(getattr(layers, f"{kind}Normalization"))

@@ -14,14 +14,14 @@ ROWS = 25  # of what is found, unless all is asked for
 def blocks(parser: Parser) -> Command:
     """convbook blocks: returns what prints the menu."""
 
-    def printed(options: Namespace) -> None:
+    def print_menu(options: Namespace) -> None:
         terminal.load_keras()
         from convbook.gallery.menu import menu
 
         print(menu())
         print("convbook show NAME prints one to paste, convbook draw NAME draws it.")
 
-    return printed
+    return print_menu
 
 
 def find(parser: Parser) -> Command:
@@ -31,7 +31,7 @@ def find(parser: Parser) -> Command:
         "--all", action="store_true", help=f"print all results, not just the best {ROWS}"
     )
 
-    def printed(options: Namespace) -> None:
+    def print_findings(options: Namespace) -> None:
         text = " ".join(options.words)
         rows = finding.search(text)
         if not any(finding.asked(text)):
@@ -47,7 +47,7 @@ def find(parser: Parser) -> Command:
         if others := finding.asked(text)[1]:
             print(f"nothing found for: {', '.join(others)}")
 
-    return printed
+    return print_findings
 
 
 def show(parser: Parser) -> Command:
@@ -57,9 +57,9 @@ def show(parser: Parser) -> Command:
     whole = "print the whole source with all options; for a network, the file of its paper"
     parser.add_argument("--whole", action="store_true", help=whole)
 
-    def printed(options: Namespace) -> None:
+    def print_code(options: Namespace) -> None:
         given = dict(pair(word) for word in options.words if "=" in word)
-        asked = [known(word, shown()) for word in options.words if "=" not in word]
+        asked = [known_name(word, showable()) for word in options.words if "=" not in word]
         if not asked:
             raise ValueError(
                 "type the NAME of a block or a network, such as: convbook show se_block"
@@ -76,7 +76,7 @@ def show(parser: Parser) -> Command:
         found = sources(asked) if options.whole else show.text(asked, given)
         print(show.highlighted(found) if sys.stdout.isatty() else found, end="")
 
-    return printed
+    return print_code
 
 
 def draw(parser: Parser) -> Command:
@@ -88,7 +88,7 @@ def draw(parser: Parser) -> Command:
     def drawn(options: Namespace) -> None:
         if options.name in names.networks():
             raise ValueError(f"{options.name} is a network; draw takes a block")
-        name = known(options.name, [*finding.MENU])
+        name = known_name(options.name, [*finding.MENU])
         terminal.load_keras()
         from convbook.gallery.draw import draw
 
@@ -100,12 +100,12 @@ def draw(parser: Parser) -> Command:
     return drawn
 
 
-def shown() -> list[str]:
+def showable() -> list[str]:
     """The names that show takes."""
     return [*(n for n in names.blocks() if not n.isupper()), "letters", *names.networks()]
 
 
-def known(name: str, every: list[str]) -> str:
+def known_name(name: str, every: list[str]) -> str:
     """name, if it is one of every, else a ValueError with the nearest of them."""
     if name in every:
         return name

@@ -323,7 +323,7 @@ def entries() -> dict[str, Entry]:
                   known=[*ideas("letters")])]  # fmt: skip
     for name, row in MENU.items():
         rows.append(entry(name, row.what, row.paper, row.year, known=[*ideas(name)]))
-    ledger = names.kept("gallery", "ledger.json")
+    ledger = names.stored_json("gallery", "ledger.json")
     for name, counts in ledger["ours"].items():
         label = paper_of(name)
         also = [alias for alias, full in ledger["aliases"].items() if full == name]

@@ -30,10 +30,10 @@ class Agreement(Enum):
     DIFFERENT = "!"
 
 
-def kept() -> dict[str, Any]:
+def stored_ledger() -> dict[str, Any]:
     """{ours and keras.applications: {name: counts}, aliases, golden: {'timm/resnet50': error},
     versions, int8: {name: how often int8 agrees}}."""
-    return names.kept("gallery", "ledger.json")
+    return names.stored_json("gallery", "ledger.json")
 
 
 def last_digit(figure: Mapping[str, Any]) -> tuple[float, str]:
@@ -95,7 +95,7 @@ def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Seque
 
 def paper(name: str, key: str) -> Iterator[Figure]:
     """The Figures printed of a network that can be compared: key is params or flops."""
-    of, ours = facts(name), kept()["ours"][name]
+    of, ours = facts(name), stored_ledger()["ours"][name]
     counted = {"params": "trainable", "flops": "macs"}[key]
     counts = {"": ours[counted]}
     if key == "params":
@@ -110,8 +110,8 @@ def paper(name: str, key: str) -> Iterator[Figure]:
 
 def libraries(name: str) -> dict[str, list[Figure]]:
     """{library: Figures of its trainable weights}; keras.applications' is measured."""
-    of, ours = facts(name), kept()["ours"][name]["trainable"]
-    twin = kept()["keras.applications"].get(name)
+    of, ours = facts(name), stored_ledger()["ours"][name]["trainable"]
+    twin = stored_ledger()["keras.applications"].get(name)
     figures: dict[str, list[Figure]] = {}
     counted = [("keras.applications", APPLICATIONS[name][0], twin["trainable"])] if twin else []
     counted += [
@@ -146,7 +146,7 @@ def difference(of: Mapping[str, Any], library: str, count: int) -> str:
 def golden(name: str) -> tuple[float | None, list[str]]:
     """(the largest relative error against recorded outputs of libraries, those libraries)."""
     rows = published()
-    ours = {key: error for key, error in kept()["golden"].items() if rows[key][0] == name}
+    ours = {key: error for key, error in stored_ledger()["golden"].items() if rows[key][0] == name}
     return max(ours.values(), default=None), sorted({key.split("/")[0] for key in ours})
 
 

@@ -36,7 +36,7 @@ def size(shape: Sequence[int | None]) -> str:
 def listing() -> Iterator[str]:
     """The ledger: a line for each name."""
     from convbook.gallery import page
-    from convbook.gallery.ledger import Agreement, available, golden, kept
+    from convbook.gallery.ledger import Agreement, available, golden, stored_ledger
 
     rows = [HEAD.replace("\n", " ").split(", ")]
     for name in names.networks(aliases=False):
@@ -48,7 +48,10 @@ def listing() -> Iterator[str]:
         ]
         rows.append(
             [
-                *(name, ", ".join(a for a, full in kept()["aliases"].items() if full == name)),
+                *(
+                    name,
+                    ", ".join(a for a, full in stored_ledger()["aliases"].items() if full == name),
+                ),
                 *(f"{row.params:,}", printed[0], f"{row.macs:,}", printed[1]),
                 page.stages(name).replace(" of ", "/"),
                 *(f"{error:.0e}" if error is not None else "", " ".join(by)),
@@ -72,7 +75,7 @@ def report(name: str, /, **options: Any) -> Iterator[str]:
         yield f"{paper['title']}. {', '.join(paper['authors'])}. {paper['venue']}{arxiv}"
         yield ""
     yield from counted(ours, other if of else {})
-    yield from printed(of)
+    yield from published_figures(of)
 
 
 def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
@@ -96,7 +99,7 @@ def counted(ours: Any, of: dict[str, Any] | None = None) -> Iterator[str]:
     yield from aligned(rows if of else [row[:-1] for row in rows], left=(0,))
 
 
-def printed(of: dict[str, Any]) -> Iterator[str]:
+def published_figures(of: dict[str, Any]) -> Iterator[str]:
     """Figures printed by the paper and others, each with its place and how certain it is."""
     from convbook.gallery.ledger import error
 
@@ -123,14 +126,14 @@ def nets(parser: Parser) -> Command:
     )
     with_options(parser)
 
-    def shown(options: Namespace) -> None:
+    def print_networks(options: Namespace) -> None:
         if options.name:
             names.network(options.name)
         terminal.load_keras()
         lines = report(options.name, **dict(options.options)) if options.name else listing()
         print("\n".join(lines))
 
-    return shown
+    return print_networks
 
 
 def measure(parser: Parser) -> Command:
@@ -139,7 +142,7 @@ def measure(parser: Parser) -> Command:
     parser.add_argument("name", metavar="NAME|FILE.keras", help=takes)
     with_options(parser)
 
-    def shown(options: Namespace) -> None:
+    def print_counts(options: Namespace) -> None:
         if options.name.endswith(".keras"):
             saved_model(options.name)
         else:
@@ -149,7 +152,7 @@ def measure(parser: Parser) -> Command:
 
         print("\n".join(counted(measure(model_of(options.name, **dict(options.options))))))
 
-    return shown
+    return print_counts
 
 
 def model_of(name: str, /, **options: Any) -> "keras.Model":

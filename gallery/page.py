@@ -13,9 +13,9 @@ from convbook.gallery.ledger import (
     accuracy,
     available,
     golden,
-    kept,
     libraries,
     paper,
+    stored_ledger,
 )
 
 INTRO = """\
@@ -108,7 +108,7 @@ def arxiv(of: Mapping[str, Any]) -> str:
 
 
 def figures_of(name: str) -> Row:
-    of, ours = facts_of(name), kept()["ours"][name]
+    of, ours = facts_of(name), stored_ledger()["ours"][name]
     params, macs = ([*paper(name, key)] for key in ("params", "flops"))
     source = f"{of['family']} {arxiv(of['paper'])}".strip()
     counted = ours["trainable"], ours["macs"]
@@ -145,7 +145,7 @@ def counts(r: Row) -> list[str]:
 
 def stages(name: str) -> str:
     sizes = facts(name).get("output_sizes_hwc", ())
-    return f"{len(kept()['ours'][name]['stages'])} of {len(sizes)}" if sizes else ""
+    return f"{len(stored_ledger()['ours'][name]['stages'])} of {len(sizes)}" if sizes else ""
 
 
 def differences(r: Row) -> Iterator[list[str]]:
@@ -180,7 +180,7 @@ def weights(name: str) -> Iterator[str]:
 
 def in_8_bits() -> Iterator[list[str]]:
     """A row for each network whose int8 file was compared or could not be written."""
-    for name, row in kept()["int8"].items():
+    for name, row in stored_ledger()["int8"].items():
         counts = ("{} of {}".format(*row[part]) if part in row else "" for part in IMAGES)
         numbers = (str(row.get(key, "")) for key in ("lost", "classes"))
         yield [name, row["weights"], *counts, *numbers, row.get("why", "")]
@@ -188,7 +188,7 @@ def in_8_bits() -> Iterator[list[str]]:
 
 def fewer() -> list[str]:
     """The networks that agree in int8 on less than 95 % of the other images."""
-    rows = ((name, row.get("other", (1, 1))) for name, row in kept()["int8"].items())
+    rows = ((name, row.get("other", (1, 1))) for name, row in stored_ledger()["int8"].items())
     return [name for name, (same, of) in rows if same < 0.95 * of]
 
 
@@ -204,7 +204,7 @@ def versions() -> dict[str, str]:
     """The releases of the libraries shown."""
     of = [facts(name).get("implementations", ()) for name in names(aliases=False)]
     said = [i["library"].split() for implementations in of for i in implementations]
-    return {"keras.applications": kept()["versions"]["keras"]} | {
+    return {"keras.applications": stored_ledger()["versions"]["keras"]} | {
         library: version for library, version in said if library in LIBRARIES
     }
 

@@ -32,7 +32,7 @@ class Listing(NamedTuple):
     unreadable: list[tuple[str, str]]
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def printable(path: str | os.PathLike[str]) -> str:
     """A path that can be printed, whatever bytes it has: others as Python escapes them."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -55,7 +55,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(f"{shown(path)}: {why_not(path)}")
+            raise OSError(f"{printable(path)}: {why_not(path)}")
         return file.read()
 
 
@@ -72,7 +72,7 @@ def listed(path: str | os.PathLike[str]) -> Listing:
     seen: set[tuple[int, int]] = set()
     links = walk(top, found, seen)
     for link in links:  # after all real folders; more may come while it goes on
-        if where := known(link, seen):
+        if where := link_remark(link, seen):
             found.left_out.append((link, f"a link to {where}"))
         else:
             links += walk(link, found, seen)
@@ -81,12 +81,12 @@ def listed(path: str | os.PathLike[str]) -> Listing:
     return found
 
 
-def known(link: str, seen: set[tuple[int, int]]) -> str | None:
+def link_remark(link: str, seen: set[tuple[int, int]]) -> str | None:
     """Words on where a link leads, if its images are read elsewhere or stand above it."""
     target, here = os.path.realpath(link), os.path.realpath(os.path.dirname(link))
     if os.path.commonpath([target, here]) == target:
-        return f"{shown(target)}, a folder above it"
-    return f"{shown(target)}, which is already read" if identity(link) in seen else None
+        return f"{printable(target)}, a folder above it"
+    return f"{printable(target)}, which is already read" if identity(link) in seen else None
 
 
 def identity(folder: str) -> tuple[int, int]:

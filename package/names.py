@@ -24,14 +24,14 @@ def source(module: str) -> Path:
 
 
 @cache
-def kept(room: str, file: str) -> dict[str, Any]:
+def stored_json(room: str, file: str) -> dict[str, Any]:
     """The content of a JSON file of one of our packages."""
     return json.loads(source(room).with_name(file).read_text(encoding="utf-8"))
 
 
 def all_facts() -> dict[str, Any]:
     """architectures/facts.json: {network: facts from its paper and other sources}."""
-    return kept("architectures", "facts.json")
+    return stored_json("architectures", "facts.json")
 
 
 @cache
@@ -48,7 +48,7 @@ def names_of(node: ast.Assign) -> list[str]:
 
 def networks(aliases: bool = True) -> list[str]:
     """The names that architectures.create takes, as `make ledger` keeps them."""
-    ledger = kept("gallery", "ledger.json")
+    ledger = stored_json("gallery", "ledger.json")
     return [*ledger["ours"], *(ledger["aliases"] if aliases else ())]
 
 
@@ -61,7 +61,7 @@ def network(name: str, file: str = "") -> str:
         path = Path(name).suffix[1:].isalpha() or os.sep in name
         also = f", and this is no {file}" if file and path else ""
         raise ValueError(unknown(name, networks(), also))
-    return kept("gallery", "ledger.json")["aliases"].get(name, name)
+    return stored_json("gallery", "ledger.json")["aliases"].get(name, name)
 
 
 class AtHand(str):

@@ -126,13 +126,13 @@ class Walk:
         if model is not None:
             block = Opened(calls(model), model.inputs, model.outputs)
             yield from self.nested(call, block, stage, within)
-            yield self.row(call, stage, 0, within, own=False)
+            yield self.row_of_call(call, stage, 0, within, own=False)
             return
         macs = self.alone(call)
         inner = self.opened(call) if macs is None else None
         if inner:
             yield from self.nested(call, inner, stage, f"{within}{call.op.name}/")
-        yield self.row(call, stage, 0 if inner else macs, within)
+        yield self.row_of_call(call, stage, 0 if inner else macs, within)
 
     def met(self, call: Call) -> list[tuple[Shape, Field]]:
         """Shapes and Fields of a call's inputs."""
@@ -183,7 +183,9 @@ class Walk:
         if len(made) == len(call.outputs) and not isinstance(op, layers.RNN):
             self.known |= {id(x): it for x, it in zip(call.outputs, made, strict=True)}
 
-    def row(self, call: Call, stage: str, macs: int | None, within: str, own: bool = True) -> Row:
+    def row_of_call(
+        self, call: Call, stage: str, macs: int | None, within: str, own: bool = True
+    ) -> Row:
         """The Row of a call; own: whether its output is a new map."""
         op, (made, field) = call.op, self.known[id(call.outputs[0])]
         if macs is None and isinstance(op, CONVOLUTIONS + TRANSPOSED) and None not in made:

@@ -121,10 +121,10 @@ class OnnxReader:
         self.joined: dict[str, list[str]] = {}  # a concatenation: what is in it
         for each in model.proto.graph.node:
             self.read(each)
-        ends = [self.of(v.name) for v in model.proto.graph.output]
+        ends = [self.source_of(v.name) for v in model.proto.graph.output]
         self.graph = Graph(leading(self.nodes, ends), [model.entry.name], ends)
 
-    def of(self, name: str) -> str:
+    def source_of(self, name: str) -> str:
         while name in self.same:
             name = self.same[name]
         return name
@@ -140,7 +140,7 @@ class OnnxReader:
     def read(self, each: Any) -> None:
         given = {a.name: attribute(a) for a in each.attribute}
         inputs, output = list(each.input), each.output[0]
-        maps = [self.of(name) for name in inputs if name and name not in self.values]
+        maps = [self.source_of(name) for name in inputs if name and name not in self.values]
         constants = [self.values[name] for name in inputs if name in self.values]
         if not maps:
             self.values[output] = constant(each, given, constants)
@@ -221,7 +221,7 @@ class OnnxReader:
         x, y = self.size(each.input[0]), self.size(each.output[0])
         if each.op_type != "Conv":
             kernel = kernel.T if given.get("transB") else kernel
-            before = self.made.get(self.of(each.input[0]))
+            before = self.made.get(self.source_of(each.input[0]))
             if before and before.kind == "flatten":  # their maps are read channel by channel
                 h, w, c = before.fields["constants"][0]
                 kernel = kernel.reshape(c, h, w, -1).transpose(1, 2, 0, 3).reshape(h * w * c, -1)

@@ -74,10 +74,10 @@ class Reader:
         if inner is None:
             raise ValueError(f"{model.name}: cannot read its graph for images {tuple(shape)}")
         self.read(inner)
-        ends = [self.of(x) for x in inner.outputs]
-        self.graph = Graph(leading(self.nodes, ends), [self.of(x) for x in inner.inputs], ends)
+        ends = [self.key_of(x) for x in inner.outputs]
+        self.graph = Graph(leading(self.nodes, ends), [self.key_of(x) for x in inner.inputs], ends)
 
-    def of(self, x: Any) -> int:
+    def key_of(self, x: Any) -> int:
         key = id(x)
         while key in self.same:
             key = self.same[key]
@@ -92,10 +92,10 @@ class Reader:
             deep = opened(call.op, *call.arguments) if nested else None
             if deep:
                 pairs = zip(deep.inputs, call.inputs, strict=True)
-                self.same |= {id(a): self.of(b) for a, b in pairs}
+                self.same |= {id(a): self.key_of(b) for a, b in pairs}
                 self.read(deep)
                 pairs = zip(call.outputs, deep.outputs, strict=True)
-                self.same |= {id(a): self.of(b) for a, b in pairs}
+                self.same |= {id(a): self.key_of(b) for a, b in pairs}
             else:
                 self.add(call)
 
@@ -106,19 +106,19 @@ class Reader:
         flat = np.prod(x.shape[1:]) == max(x.shape[1:])
         single = kind == "Concatenate" and len(call.inputs) == 1
         if single or kind in NOTHING or (kind in SHAPES and flat):
-            self.same[id(y)] = self.of(x)
+            self.same[id(y)] = self.key_of(x)
         elif (sides := padding(op, x, y)) and not self.hides(x, sides):
-            before, had = self.pads.get(self.of(x), (self.of(x), NO_PADS))
+            before, had = self.pads.get(self.key_of(x), (self.key_of(x), NO_PADS))
             self.borders[id(y)] = border(op)
             total = tuple((a + c, b + d) for (a, b), (c, d) in zip(had, sides, strict=True))
             self.pads[id(y)] = before, total
         else:
-            key, sides = self.pads.get(self.of(x), (self.of(x), None))
-            inputs = [key, *(self.of(v) for v in call.inputs[1:])]
+            key, sides = self.pads.get(self.key_of(x), (self.key_of(x), None))
+            inputs = [key, *(self.key_of(v) for v in call.inputs[1:])]
             if kind == "Concatenate" and sides is None:  # one of others has what is in those
                 inputs = [part for x in inputs for part in self.joined.get(x, [x])]
                 self.joined[id(y), 0] = inputs
-            edges = self.borders.get(self.of(x)) == "edges"
+            edges = self.borders.get(self.key_of(x)) == "edges"
             for part in described(call, sides or NO_PADS, sides is not None):
                 if edges and part.kind != "max pool":
                     part.fields["border"] = "edges"
@@ -129,7 +129,7 @@ class Reader:
 
     def hides(self, x: Any, sides: Pads) -> bool:
         """Whether zeros come where x was cropped, which is no padding of what x was made of."""
-        _, had = self.pads.get(self.of(x), (None, NO_PADS))
+        _, had = self.pads.get(self.key_of(x), (None, NO_PADS))
         pairs = zip(sum(had, ()), sum(sides, ()), strict=True)
         return any(a < 0 < b for a, b in pairs)
 

@@ -11,9 +11,9 @@ from convbook.architectures.graph.calls import calls
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.private import maker
 from convbook.architectures.weights import keras_names, torch_names
-from convbook.architectures.weights.origin import OWN, names, refuse_other_options
+from convbook.architectures.weights.origin import OWN, names_published, refuse_other_options
 from convbook.architectures.weights.patterns import UNREAD, layer_of
-from convbook.architectures.weights.published import row
+from convbook.architectures.weights.published import published_row
 from convbook.architectures.weights.states import State, adapted, keras_state, state_of
 
 Roles = Mapping[str, tuple[str, ...]]
@@ -56,8 +56,8 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     state = state_of(state)
     tables = torch_names.TABLES
     if of not in (None, OWN):
-        row(of)  # raises for an unknown row
-        tables = {label: rows for label, rows in tables.items() if names(label, of)}
+        published_row(of)  # raises for an unknown row
+        tables = {label: rows for label, rows in tables.items() if names_published(label, of)}
     grids = flattened(model)
 
     def fit(layer, weight, rank):
@@ -127,7 +127,7 @@ def translated(
         yield entry, ((layer, role) if layer else None)
 
 
-def whole(targets: Iterable[tuple[str, Target | None]]) -> dict[str, Target]:
+def complete_targets(targets: Iterable[tuple[str, Target | None]]) -> dict[str, Target]:
     """The targets of all entries; none if an entry has none, which most tables show soon."""
     found = {}
     for entry, target in targets:
@@ -161,7 +161,9 @@ class Reading:
         def each():
             return ((at, translated(self.state, rows, self.roles)) for at, rows in tables.items())
 
-        fitting = {label: found for label, targets in each() if (found := whole(targets))}
+        fitting = {
+            label: found for label, targets in each() if (found := complete_targets(targets))
+        }
         read: dict[str, Any] = fitting or {label: dict(targets) for label, targets in each()}
 
         def nearness(label):

@@ -19,7 +19,7 @@ import keras
 
 from convbook import names
 from convbook.architectures.weights.preparation import MODES, Preparation
-from convbook.architectures.weights.published import row
+from convbook.architectures.weights.published import published_row
 
 ROOM = "architectures.weights"
 
@@ -34,13 +34,13 @@ class Known(NamedTuple):
 
 def class_names(classes: str) -> tuple[str, ...]:
     """The names of the classes of imagenet, cifar10, cifar100 or svhn, in their order."""
-    return tuple(names.kept(ROOM, "class_names.json")[classes])
+    return tuple(names.stored_json(ROOM, "class_names.json")[classes])
 
 
 def tags_of(of: str) -> tuple[str, str, dict[str, Any]]:
     """('timm/resnet50', 'a1_in1k', {tag: its row}) of a name with or without a tag."""
     library, _, name = of.partition("/")
-    rows, tag = names.kept(ROOM, "preparations.json").get(library, {}), ""
+    rows, tag = names.stored_json(ROOM, "preparations.json").get(library, {}), ""
     if name not in rows and "." in name:
         name, tag = name.split(".", 1)
     return f"{library}/{name}", tag, rows.get(name, {})
@@ -55,7 +55,7 @@ def prepared_as(of: str) -> Known:
     """
     network, tag, tags = tags_of(of)
     if not tags:
-        row(network)  # raises
+        published_row(network)  # raises
         raise ValueError(f"of={of!r}: the preparation of its images is unknown: make a Preparation")
     tag = tag or next(iter(tags))
     if tag not in tags:

@@ -16,7 +16,7 @@ from convbook.architectures.graph.layer_names import all_layers, inside
 from convbook.architectures.graph.private import as_called
 from convbook.architectures.weights.convert import from_keras, from_torch
 from convbook.architectures.weights.origin import OWN
-from convbook.architectures.weights.published import APPLICATIONS, published, row
+from convbook.architectures.weights.published import APPLICATIONS, published, published_row
 from convbook.blocks.checks import require
 
 OURS = (".keras", ".weights.h5")
@@ -62,7 +62,7 @@ def needed(name: str, weights: Any, given: dict[str, Any], of: str | None = None
         said, needs = f"weights={weights!r}", APPLICATIONS[name][2]
     elif key := origin_of(weights, of):
         said = said if of else f"weights={weights!r}"
-        network, needs = row(key)
+        network, needs = published_row(key)
         if network != name:
             raise ValueError(f"{said}: these are weights of {network}, not of {name}")
     for key, value in needs.items():

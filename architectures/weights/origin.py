@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from convbook.architectures.weights.published import APPLICATIONS, published, row
+from convbook.architectures.weights.published import APPLICATIONS, published, published_row
 
 Options = Mapping[str, Any]
 OWN = "own"  # of= for the user's own weights under a library's names
@@ -38,7 +38,7 @@ def refuse_other_options(model: keras.Model, naming: str, of: str | None = None)
     made = MADE.get(model)
     if made is None or of == OWN:
         return
-    rows = {of: row(of)} if of else rows_under(naming, made.network)
+    rows = {of: published_row(of)} if of else rows_under(naming, made.network)
     lacking = {}
     for key, (network, options) in rows.items():
         if network != made.network:
@@ -108,10 +108,10 @@ def rows_under(naming: str, network: str) -> dict[str, tuple[str, Options]]:
         found = APPLICATIONS.get(network)
         return {f"keras.applications/{found[0]}": (network, found[2])} if found else {}
     rows = {key: value for key, value in published().items() if value[0] == network}
-    return {key: value for key, value in rows.items() if names(naming, key)}
+    return {key: value for key, value in rows.items() if names_published(naming, key)}
 
 
-def names(naming: str, of: str) -> bool:
+def names_published(naming: str, of: str) -> bool:
     """Whether a table may be the one that reads the names of a published row."""
     library, _, name = of.partition("/")
     return library in naming and ("legacy" in naming) == name.startswith("legacy_")

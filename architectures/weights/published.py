@@ -9,7 +9,7 @@ from typing import Any
 
 from convbook import names
 
-ROWS = dict(names.kept("architectures.weights", "published.json"))
+ROWS = dict(names.stored_json("architectures.weights", "published.json"))
 
 
 def tuples(options: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def published() -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def row(of: str) -> tuple[str, dict[str, Any]]:
+def published_row(of: str) -> tuple[str, dict[str, Any]]:
     """(name, options) of such as 'timm/resnet50'.  Raises ValueError with the nearest names."""
     rows = published()
     if isinstance(of, str) and of in rows:

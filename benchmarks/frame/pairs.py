@@ -100,7 +100,7 @@ def skipped(what, why):
     return {"what": what, "skipped": why}
 
 
-def line(row):
+def printed_row(row):
     """A row as a line of the printed table: our seconds, theirs, then the ratio."""
     if "skipped" in row:
         return f"{row['what']:<32} skipped: {row['skipped']}"

@@ -41,7 +41,7 @@ def rows_of_net(name, options):
     sides = {"ours, plain": plain, "keras.applications": theirs}
     letters = [name, options, "predict"]
     return [
-        nets.row(*letters, against, None, ours, side, known | new)
+        nets.row_of_pair(*letters, against, None, ours, side, known | new)
         for against, side in sides.items()
     ]
 
@@ -50,4 +50,4 @@ def row_torch(peer, options):
     """A folded net against timm's as it is.  Raises Differs."""
     plain, theirs, known = nets.against_torch(peer, options, fused=False)
     ours, new = folded(plain, options)
-    return nets.row(peer, options, "predict", "timm", TORCH, ours, theirs, known | new)
+    return nets.row_of_pair(peer, options, "predict", "timm", TORCH, ours, theirs, known | new)

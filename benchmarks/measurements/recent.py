@@ -31,7 +31,7 @@ def run(options):
     with nets.apart() as do:
         for name in nets.chosen(options.nets, nets.APPLICATIONS):
             for kind, rows in kinds.items():
-                rows.append(do(row, nets.against_keras, name, options, kind))
+                rows.append(do(recent_row, nets.against_keras, name, options, kind))
                 yield rows[-1]
         for kind, rows in kinds.items():
             what = f"median of {len(rows)}, {kind}"
@@ -42,16 +42,16 @@ def run(options):
             yield from [rows] if isinstance(rows, dict) else rows
 
 
-def row(sides, name, options, kind, library="keras.applications", target=None):
+def recent_row(sides, name, options, kind, library="keras.applications", target=None):
     """The row of a net's training steps or inference.  Raises Differs."""
     work, size = {"training step": ("step", options.size), "inference": ("predict", 0)}[kind]
     mine, theirs, known = sides(name, at(options, size))
-    return nets.row(f"{name}, {kind}", options, work, library, target, mine, theirs, known)
+    return nets.row_of_pair(f"{name}, {kind}", options, work, library, target, mine, theirs, known)
 
 
 def row_torch(peer, options, kind):
     """The same against timm's.  Raises Differs."""
-    return row(nets.against_torch, peer, options, kind, "timm", nets.TORCH)
+    return recent_row(nets.against_torch, peer, options, kind, "timm", nets.TORCH)
 
 
 def rows_folded(peer, options):
@@ -62,7 +62,9 @@ def rows_folded(peer, options):
     if peer.startswith("repvgg"):
         sides["ours, with its branches"] = plain, ONE_PATH
     return [
-        nets.row(f"{peer}, folded", options, "predict", library, target, ours, side, known | new)
+        nets.row_of_pair(
+            f"{peer}, folded", options, "predict", library, target, ours, side, known | new
+        )
         for library, (side, target) in sides.items()
     ]
 

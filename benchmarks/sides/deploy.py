@@ -51,14 +51,14 @@ class Files:
         )
 
     def write_litert(self, batch, precision, path):
-        quantized = partial(int8.converted, images=partial(self.shown, batch))
+        quantized = partial(int8.converted, images=partial(self.calibration_batches, batch))
         convert = {"float32": formats.in_float32, "int8": quantized}[precision]
         with tempfile.TemporaryDirectory() as folder:
             raw = formats.signature(self.network, None, batch)
             formats.archive(self.network, folder, {"serve": raw})
             path.write_bytes(convert(folder))
 
-    def shown(self, batch):
+    def calibration_batches(self, batch):
         shape = (batch, *self.network.input_shape[1:])
         for seed in range(-(-SHOWN // batch)):
             yield [np.random.default_rng(seed).normal(size=shape).astype("float32")]
@@ -74,7 +74,7 @@ class Files:
         """Weights per channel, signed; outputs of layers unsigned."""
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-        shown = ({"images": x} for (x,) in self.shown(1))
+        shown = ({"images": x} for (x,) in self.calibration_batches(1))
         reader = type("Reader", (), {"get_next": lambda _: next(shown, None)})()
         letters = dict(weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8)
         letters |= dict(quant_format=QuantFormat.QDQ, per_channel=True)

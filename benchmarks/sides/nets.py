@@ -171,14 +171,16 @@ def rows_of_all(options, work):
 
 def row_keras(name, options, work):
     """The row of a net against keras.applications.  Raises Differs."""
-    return row(name, options, work, "keras.applications", EACH, *against_keras(name, options))
+    return row_of_pair(
+        name, options, work, "keras.applications", EACH, *against_keras(name, options)
+    )
 
 
 def row_torch(peer, options, work, target=TORCH):
     """The row of a net against timm's.  Raises Differs."""
-    return row(peer, options, work, "timm", target, *against_torch(peer, options))
+    return row_of_pair(peer, options, work, "timm", target, *against_torch(peer, options))
 
 
-def row(name, options, work, library, target, mine, theirs, known):
+def row_of_pair(name, options, work, library, target, mine, theirs, known):
     each = (clocked(getattr(side, work)) for side in (mine, theirs))
     return compare(name, *each, options.pairs, library, target, **known)

@@ -41,14 +41,14 @@ def text(
 
 def of_network(texts: Texts, names: Sequence[str], options: Mapping[str, Any]) -> str:
     """A network as one file."""
-    from convbook.gallery.show.network import text
+    from convbook.gallery.show.network import network_source
 
     if len(names) > 1:
         raise ValueError(
             f"{', '.join(names)}: a network is printed as a file of its own; type one name"
         )
     try:
-        return text(texts, names[0], options)
+        return network_source(texts, names[0], options)
     except NotImplementedError as error:
         given = ", ".join(options)
         raise ValueError(

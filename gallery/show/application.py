@@ -88,15 +88,15 @@ class Application(Expressions):
                 keywords = self.telling(func, keywords, literal)
             elif func.name in RECURSIVE:  # of itself, whose text has no options that are decided
                 keywords = {k: v for k, v in keywords.items() if isinstance(v, (Run, list))}
-            return self.kept(func, positional, keywords, effect=True)
+            return self.kept_call(func, positional, keywords, effect=True)
         if isinstance(func, Run):
-            return self.kept(func, positional, keywords, effect=not nodes.is_pure(func.node))
+            return self.kept_call(func, positional, keywords, effect=not nodes.is_pure(func.node))
         try:
             return now(func, positional, keywords)
         except Unknown:
-            return self.kept(Run(cst.Name(func.__name__)), positional, keywords, effect=False)
+            return self.kept_call(Run(cst.Name(func.__name__)), positional, keywords, effect=False)
 
-    def kept(self, func: Any, positional: list[Any], keywords: Keywords, effect: bool) -> Run:
+    def kept_call(self, func: Any, positional: list[Any], keywords: Keywords, effect: bool) -> Run:
         """A call that stays."""
         params = func.params.params if isinstance(func, Function) else []
         names = [p.name.value for p in params] + [None] * len(positional)

@@ -92,7 +92,9 @@ class Call:
             return one_size(value) if name in self.pairs else value
         found = self.cutter.library.find(self.cutter.policy.blocks, named)
         meant = self.cutter.top(found.module, found.name) if isinstance(found, Own) else None
-        alone = name == "block" and hints(self.cutter.library, self.found)[name].names("Branch")
+        alone = name == "block" and hints(self.cutter.library, self.found)[name].accepts_type(
+            "Branch"
+        )
         right = NAMED["branch" if alone else name]
         if not right.test(meant):
             raise ValueError(f"{name}={named}: {name} must be {right.words}")
@@ -110,14 +112,14 @@ class Call:
             known[more.name.value] = {k: v for k, v in self.given.items() if k in self.fields}
         self.cutter.run(self.node, self.frame)
         if self.drops_unread:
-            read = set().union(*map(nodes.names, self.cutter.out))
+            read = set().union(*map(nodes.variables_in, self.cutter.out))
             last = self.node.params.kwonly_params
             kept = [p for p in kept if p not in last or self.variable(p).value in read]
         kept_names = [p.name.value for p in kept if not is_optional(p)]
         doc = self.node.get_docstring(clean=False)
         if doc is not None:
             said = cst.SimpleString(f'"""{cut_docstring(doc, kept_names)}"""')
-            self.cutter.out.insert(0, nodes.line(cst.Expr(said)))
+            self.cutter.out.insert(0, nodes.statement_line(cst.Expr(said)))
         body = nodes.block(self.cutter.out)
         return cst.FunctionDef(
             self.node.name, self.signature(kept), body, leading_lines=self.title()

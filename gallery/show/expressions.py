@@ -268,7 +268,7 @@ class Expressions:
         turns = self.value(node.for_in.iter, frame)
         if isinstance(turns, Run):
             return self.comprehension(node, turns, frame)
-        rows, target = self.rows(node.for_in, turns, frame), node.for_in.target
+        rows, target = self.frames_of_turns(node.for_in, turns, frame), node.for_in.target
         name = target.value if isinstance(target, cst.Name) else "m"
         hints = [f"{name}{i}" for i in range(1, len(rows) + 1)]
         return self.in_order([partial(self.value, node.elt, row) for row in rows], hints)
@@ -276,10 +276,10 @@ class Expressions:
     on_GeneratorExp = on_ListComp
 
     def on_DictComp(self, node: Node, frame: Frame) -> Any:
-        rows = self.rows(node.for_in, self.value(node.for_in.iter, frame), frame)
+        rows = self.frames_of_turns(node.for_in, self.value(node.for_in.iter, frame), frame)
         return {self.value(node.key, row): self.value(node.value, row) for row in rows}
 
-    def rows(self, clause: Node, turns: Any, frame: Frame) -> list[Frame]:
+    def frames_of_turns(self, clause: Node, turns: Any, frame: Frame) -> list[Frame]:
         """A frame for each turn of a comprehension."""
         found: list[Frame] = []
         for turn in turns:
@@ -287,7 +287,11 @@ class Expressions:
             unpack(clause.target, turn, row.known)
             if all(self.value(each.test, row) for each in clause.ifs):
                 inner = clause.inner_for_in
-                found += self.rows(inner, self.value(inner.iter, row), row) if inner else [row]
+                found += (
+                    self.frames_of_turns(inner, self.value(inner.iter, row), row)
+                    if inner
+                    else [row]
+                )
         return found
 
     def comprehension(self, node: Node, turns: Run, frame: Frame) -> Run:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from convbook.gallery.show import nodes
-from convbook.gallery.show.nodes import LOCAL, Node, names
+from convbook.gallery.show.nodes import LOCAL, Node, variables_in
 
 
 def lists(statement: Node) -> list[Sequence[Node]]:
@@ -38,7 +38,7 @@ def setting(statement: Node) -> tuple[set[str], Node] | None:
     """(the variables that an assignment sets, its value)."""
     small = nodes.small(statement, cst.Assign)
     if small and not isinstance(small.targets[0].target, cst.Subscript):
-        return names(small.targets[0]), small.value
+        return variables_in(small.targets[0]), small.value
     return None
 
 
@@ -56,14 +56,14 @@ def sets(statement: Node) -> set[str]:
     if found:
         return found[0]
     if isinstance(statement, cst.FunctionDef):
-        return names(statement.name)
-    targets = names(statement.target) if isinstance(statement, cst.For) else set()
+        return variables_in(statement.name)
+    targets = variables_in(statement.target) if isinstance(statement, cst.For) else set()
     return targets.union(*(sets(s) for within in lists(statement) for s in within))
 
 
-def own(function: Node) -> set[str]:
+def variables_of(function: Node) -> set[str]:
     """The variables of a function: its parameters and what its statements set."""
-    params = [names(p.name) for p in nodes.parameters(function, star=True)]
+    params = [variables_in(p.name) for p in nodes.parameters(function, star=True)]
     return set().union(*params, *(sets(s) for s in function.body.body))
 
 
@@ -79,8 +79,8 @@ class Flow:
         self.captured: dict[str, set[str]] = {}  # what functions within read of this one
         for statement in flat(statements):
             if isinstance(statement, cst.FunctionDef):
-                (name,) = names(statement.name)
-                self.captured[name] = names(statement) - own(statement) - {name}
+                (name,) = variables_in(statement.name)
+                self.captured[name] = variables_in(statement) - variables_of(statement) - {name}
         self.before(statements, set())
 
     def before(self, statements: Sequence[Node], live: set[str]) -> set[str]:
@@ -92,7 +92,7 @@ class Flow:
     def above(self, statement: Node, live: set[str]) -> set[str]:
         """The names that are live before one statement, if these are live after it."""
         if isinstance(statement, cst.FunctionDef):
-            (name,) = names(statement.name)
+            (name,) = variables_in(statement.name)
             self.clash({name}, live)
             return (live - {name}) | self.captured[name]
         if isinstance(statement, cst.If):
@@ -118,8 +118,8 @@ class Flow:
 
     def around(self, statement: Node, live: set[str]) -> set[str]:
         """The names that are live before a loop, whose end is followed by its beginning."""
-        targets, (body,) = names(statement.target), lists(statement)
-        read = targets & names(statement.body)
+        targets, (body,) = variables_in(statement.target), lists(statement)
+        read = targets & variables_in(statement.body)
         self.unused = (self.unused | targets - self.read) - read
         self.read |= read
         inside = self.before(body, live) - targets
@@ -136,5 +136,5 @@ class Flow:
                 self.conflicts[other].add(target)
 
     def reads(self, node: Node) -> set[str]:
-        found = names(node)
+        found = variables_in(node)
         return found.union(*(self.captured.get(name, set()) for name in found))

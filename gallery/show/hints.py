@@ -21,23 +21,23 @@ class Hint(NamedTuple):
     module: str
     node: Node
 
-    def parts(self) -> Iterator["Hint"]:
+    def union_members(self) -> Iterator["Hint"]:
         """The parts of a union, names of types replaced by what they stand for."""
         if isinstance(self.node, cst.BinaryOperation):
             for side in (self.node.left, self.node.right):
-                yield from self._replace(node=side).parts()
+                yield from self._replace(node=side).union_members()
             return
         named = isinstance(self.node, cst.Name) and self.library.find(self.module, self.node.value)
         if isinstance(named, Own) and isinstance(named.node, cst.SimpleStatementLine):
             meant: Node = named.node.body[0]
-            yield from Hint(self.library, named.module, meant.value).parts()
+            yield from Hint(self.library, named.module, meant.value).union_members()
         else:
             yield self
 
     def listed(self) -> list[Any]:
         """The values that the hint lists: those of a Literal, of bool, and None."""
         found: list[Any] = []
-        for part in self.parts():
+        for part in self.union_members():
             source = nodes.code(part.node)
             if source == "None":
                 found.append(None)
@@ -49,9 +49,9 @@ class Hint(NamedTuple):
 
     def is_pair(self) -> bool:
         """Whether it is a size or a padding along rows and columns: one number, or two."""
-        return any(self.names(kind) for kind in PAIRS)
+        return any(self.accepts_type(kind) for kind in PAIRS)
 
-    def names(self, kind: str) -> bool:
+    def accepts_type(self, kind: str) -> bool:
         """Whether a type of blocks/types.py stands in it."""
         return any(nodes.code(part) == kind for part in nodes.expressions(self.node))
 
@@ -69,7 +69,7 @@ class Hint(NamedTuple):
         listed = self.listed()
         if value in listed:
             return
-        for part in self.parts():
+        for part in self.union_members():
             rule = part.rule(cutter)
             try:
                 if rule is None or cutter.apply(rule[0], [value], {}):

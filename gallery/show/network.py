@@ -115,18 +115,18 @@ class Body(Statements):
 
     # Values.
 
-    def of(self, value: Any) -> Any:
+    def value_of(self, value: Any) -> Any:
         """What a value of Python's is worth here."""
         if isinstance(value, partial):
-            keywords = {key: self.of(v) for key, v in value.keywords.items()}
-            return partial(self.of(value.func), *map(self.of, value.args), **keywords)
+            keywords = {key: self.value_of(v) for key, v in value.keywords.items()}
+            return partial(self.value_of(value.func), *map(self.value_of, value.args), **keywords)
         if isinstance(value, Mapping):
-            return self.norm({key: self.of(v) for key, v in value.items()})
+            return self.norm({key: self.value_of(v) for key, v in value.items()})
         if isinstance(value, (tuple, list)):
             for module, name, constant in blocks_constants():
                 if constant is value:
                     return self.top(module, name)
-            return type(value)(map(self.of, value))
+            return type(value)(map(self.value_of, value))
         ours = getattr(value, "__module__", "") or ""
         if callable(value) and ours.startswith("convbook."):
             return self.top(ours, value.__name__)
@@ -144,7 +144,7 @@ class Body(Statements):
         self.tables["N"] = value, "batch norm as in that library"
         return value
 
-    def table(self, name: str, value: Any, comment: str = "") -> Run:
+    def data_table(self, name: str, value: Any, comment: str = "") -> Run:
         """A value as data under a name."""
         self.tables[name] = value, comment
         return Run(cst.Name(name), some=True)
@@ -191,12 +191,12 @@ class Body(Statements):
         name = node.iter.value.upper()
         self.loop(Run(cst.Name(name), some=True), node.with_changes(leading_lines=[]), frame)
         loop = self.out[-1]
-        read = nodes.names(loop.body)
-        columns = [i for i, e in enumerate(loop.target.elements) if nodes.names(e) & read]
+        read = nodes.variables_in(loop.body)
+        columns = [i for i, e in enumerate(loop.target.elements) if nodes.variables_in(e) & read]
         elements = [cst.Element(loop.target.elements[i].value) for i in columns]
         self.out[-1] = loop.with_changes(target=loop.target.with_changes(elements=elements))
         comment = " ".join(line.comment.value[2:] for line in node.leading_lines if line.comment)
-        self.table(name, Rows(tuple(row[i] for i in columns) for row in rows), comment)
+        self.data_table(name, Rows(tuple(row[i] for i in columns) for row in rows), comment)
 
     # Calls.
 
@@ -242,7 +242,7 @@ class Body(Statements):
         if isinstance(bound["stages"], Run):
             bound = bound | {"stages": len(self.tables[nodes.code(bound["stages"].node)[4:-1]][0])}
         row = tuple(r if i in chosen else None for i in range(1, bound["stages"] + 1))
-        every = self.table("RATIOS", row, "of squeeze-and-excitation, stage by stage")
+        every = self.data_table("RATIOS", row, "of squeeze-and-excitation, stage by stage")
         turns = nodes.call(cst.Name("iter"), [every.node], [])
         return Turns(self.store(self.new("ratios"), Run(turns, effect=True, some=True)).node)
 
@@ -297,7 +297,7 @@ class Network:
         self.classes, self.a = own.get("classes") or self.net.classes, own.get("a")
         self.call = {**options}
 
-    def parts(self) -> tuple[Body, dict[Own, Cut], Node, Node]:
+    def source_parts(self) -> tuple[Body, dict[Own, Cut], Node, Node]:
         """The sources of the network's own parts, and {definition: part} of what they need."""
         first = Body(self.texts)
         self.body(first), self.model(first)
@@ -321,7 +321,7 @@ class Network:
 
     def body(self, cutter: Body) -> Node:
         """def body(x) as a text."""
-        of = cutter.of(self.net.body)
+        of = cutter.value_of(self.net.body)
         node, frame = of.node, Frame(of.frame.module, emits=True)
         frame.once = nodes.once(node)
         rest = node.params.params[1:]
@@ -333,10 +333,10 @@ class Network:
             frame.known[p.name.value] = self.worth(cutter, p, value, comments)
         star = node.params.star_arg
         if isinstance(star, cst.Param):
-            rows = cutter.of(tuple(table))
+            rows = cutter.value_of(tuple(table))
             name = star.name.value
-            frame.known[name] = cutter.table(name.upper(), rows, comments.get(name, ""))
-        options = {key: cutter.of(value) for key, value in self.net.options.items()}
+            frame.known[name] = cutter.data_table(name.upper(), rows, comments.get(name, ""))
+        options = {key: cutter.value_of(value) for key, value in self.net.options.items()}
         for p in node.params.kwonly_params:
             name = p.name.value
             known = name in options
@@ -346,18 +346,18 @@ class Network:
         with cutter.apart() as out:
             cutter.run(node, frame)
         doc = (node.get_docstring() or "").partition("\n")[0]
-        doc = [nodes.line(cst.Expr(cst.SimpleString(f'"""{doc}"""')))] if doc else []
+        doc = [nodes.statement_line(cst.Expr(cst.SimpleString(f'"""{doc}"""')))] if doc else []
         params = cst.Parameters([cst.Param(variable)])
         return cst.FunctionDef(cst.Name("body"), params, nodes.block([*doc, *out]))
 
     def worth(self, cutter: Body, param: Node, value: Any, comments: Mapping[str, str]) -> Any:
         """What a parameter of the table is worth: data where its hint says so."""
-        name, value = param.name.value, cutter.of(value)
+        name, value = param.name.value, cutter.value_of(value)
         hint = nodes.code(param.annotation.annotation)
         named = id(value) in cutter.constants
         if not value or not isinstance(value, tuple) or "Sequence" not in hint or named:
             return value
-        return cutter.table(name.upper(), value, comments.get(name, ""))
+        return cutter.data_table(name.upper(), value, comments.get(name, ""))
 
     def model(self, cutter: Body) -> Node:
         """The lines that make the model, as a function of i."""
@@ -370,9 +370,9 @@ class Network:
                 names = [cst.Name(frame.variable("x")), cst.Name(frame.variable("aux"))]
                 star = cst.StarredElement(names[1])
                 target = cst.Tuple([cst.Element(names[0]), star], lpar=[], rpar=[])
-                out.append(nodes.line(cst.Assign([cst.AssignTarget(target)], features)))
+                out.append(nodes.statement_line(cst.Assign([cst.AssignTarget(target)], features)))
                 x = Run(names[0], some=True)
-            head = cutter.of(self.net.head)
+            head = cutter.value_of(self.net.head)
             x = cutter.apply(head, [x, self.classes], {})
             end = nodes.bare(cutter.lift(self.ended(cutter, x)))
             if self.net.options.get("aux"):
@@ -385,7 +385,7 @@ class Network:
                 cutter.origin("layers", Imported("keras", "layers"))
             name = cst.SimpleString(f'"{self.name}"')
             made = nodes.call(called("keras.Model"), [i, end], [("name", name)])
-            out.append(nodes.line(cst.Return(made)))
+            out.append(nodes.statement_line(cst.Return(made)))
         cutter.origin("keras", Imported("keras", None))
         return cst.FunctionDef(cst.Name("model"), cst.Parameters([cst.Param(i)]), nodes.block(out))
 
@@ -460,10 +460,10 @@ class OfNetwork(Texts):
         return cut(self, found, self.cuts[found], self.words)
 
 
-def text(texts: Texts, name: str, options: Mapping[str, Any]) -> str:
+def network_source(texts: Texts, name: str, options: Mapping[str, Any]) -> str:
     """A network as one file."""
     made = Network(texts, name, options)
-    cutter, cuts, body, model = made.parts()
+    cutter, cuts, body, model = made.source_parts()
     body, model = finished(body, cutter), finished(model, cutter)
     own = [data(cutter, key) for key in sorted(cutter.tables, key=lambda name: name != "N")]
     own += [nodes.code(body), main(model, made.shape)]

@@ -162,7 +162,7 @@ def name_nodes(node: Node) -> Iterator[Node]:
             stack += reversed(inner(node))
 
 
-def names(node: Node) -> set[str]:
+def variables_in(node: Node) -> set[str]:
     """The variables of the text that node reads or sets."""
     return {name.value for name in name_nodes(node) if LOCAL in name.value}
 
@@ -387,7 +387,7 @@ def assign(targets: Sequence[Node], value: Node, rest: Node | None = None) -> No
         kinds = [cst.StarredElement if target is rest else cst.Element for target in targets]
         pairs = zip(kinds, targets, strict=True)
         one = cst.Tuple([kind(target) for kind, target in pairs], lpar=[], rpar=[])
-    return line(cst.Assign([cst.AssignTarget(one)], bare(value)))
+    return statement_line(cst.Assign([cst.AssignTarget(one)], bare(value)))
 
 
 def is_starred(element: Node) -> bool:
@@ -404,12 +404,12 @@ def dealt(target: Node, values: Sequence[Any]) -> list[Any]:
     return [*values[:i], list(values[i:end]), *values[end:]]
 
 
-def line(small_statement: Node) -> Node:
+def statement_line(small_statement: Node) -> Node:
     return cst.SimpleStatementLine([small_statement])
 
 
 def block(statements: Sequence[Node]) -> Node:
-    return cst.IndentedBlock(statements or [line(cst.Pass())])
+    return cst.IndentedBlock(statements or [statement_line(cst.Pass())])
 
 
 def if_else(test: Node, body: Sequence[Node], otherwise: Sequence[Node]) -> Node:

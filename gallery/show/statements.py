@@ -63,7 +63,7 @@ class Statements(Application):
     def on_Expr(self, small: Node, frame: Frame) -> None:
         value = self.value(small.value, frame)
         if has_effect(value):
-            self.out.append(nodes.line(cst.Expr(value.node)))
+            self.out.append(nodes.statement_line(cst.Expr(value.node)))
 
     def on_Raise(self, small: Node, frame: Frame) -> None:
         raise ValueError(self.value(small.exc.args[0].value, frame))
@@ -73,7 +73,7 @@ class Statements(Application):
         if value is EMITTED:
             return True
         if frame.emits:
-            self.out.append(nodes.line(cst.Return(nodes.bare(self.lift(value)))))
+            self.out.append(nodes.statement_line(cst.Return(nodes.bare(self.lift(value)))))
         elif frame.depth:
             frame.returns = frame.returns or self.new(thread(value))
             some = is_some(value) and (frame.result is None or frame.result.some)
@@ -167,7 +167,7 @@ class Statements(Application):
         if len(targets) != len(values):
             raise ValueError(f"{', '.join(map(nodes.code, targets))}: not {len(values)} values")
         own = [frame.variable(t.value) for t in targets if isinstance(t, cst.Name)]
-        read = [nodes.names(v.node) if isinstance(v, Run) else set() for v in values]
+        read = [nodes.variables_in(v.node) if isinstance(v, Run) else set() for v in values]
         swaps = any(name in later for i, name in enumerate(own) for later in read[i + 1 :])
         if not (swaps or all(map(has_effect, values))):
             for target, value in zip(targets, values, strict=True):
@@ -337,7 +337,7 @@ def statements(block: Node) -> list[Node]:
     if isinstance(block, cst.Else):
         block = block.body
     if isinstance(block, cst.SimpleStatementSuite):
-        return [nodes.line(small) for small in block.body]
+        return [nodes.statement_line(small) for small in block.body]
     return list(block.body)
 
 

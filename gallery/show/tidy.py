@@ -9,8 +9,8 @@ from keyword import iskeyword
 import libcst as cst
 
 from convbook.gallery.show import nodes
-from convbook.gallery.show.flow import Flow, copied, flat, head, lists, own, sets, setting
-from convbook.gallery.show.nodes import LOCAL, Node, names
+from convbook.gallery.show.flow import Flow, copied, flat, head, lists, sets, setting, variables_of
+from convbook.gallery.show.nodes import LOCAL, Node, variables_in
 
 Hints = dict[str, dict[str, None]]
 
@@ -76,9 +76,9 @@ def propagated(statements: list[Node], hints: Hints) -> list[Node]:
         for j in range(i + 1, len(statements)):
             stops = {copy, of} & sets(statements[j])
             first = head(statements[j])
-            if not stops and copy in names(statements[j]):
+            if not stops and copy in variables_in(statements[j]):
                 statements[j] = statements[j].visit(rename)
-            elif stops and first and copy in names(first):
+            elif stops and first and copy in variables_in(first):
                 statements[j] = nodes.swapped(statements[j], {id(first): first.visit(rename)})
             if stops:
                 break
@@ -128,7 +128,7 @@ def as_lambda(statement: Node) -> tuple[set[str], Node] | None:
     if isinstance(statement, cst.FunctionDef) and len(statement.body.body) == 1:
         returned = nodes.small(statement.body.body[0], cst.Return)
         if returned:
-            return names(statement.name), cst.Lambda(statement.params, returned.value)
+            return variables_in(statement.name), cst.Lambda(statement.params, returned.value)
     return None
 
 
@@ -137,9 +137,13 @@ def place(statements: list[Node], i: int, variable: str, value: Node) -> int | N
     effect = not nodes.makes_nothing(value)
     for j in range(i + 1, len(statements)):
         expression = head(statements[j])
-        if expression is not None and variable in names(expression):
+        if expression is not None and variable in variables_in(expression):
             return j if reached(expression, variable, effect) else None
-        if effect or names(value) & sets(statements[j]) or variable in names(statements[j]):
+        if (
+            effect
+            or variables_in(value) & sets(statements[j])
+            or variable in variables_in(statements[j])
+        ):
             return None
     return None
 
@@ -152,10 +156,10 @@ def reached(node: Node, variable: str, effect: bool) -> bool | None:
     if isinstance(node, cst.Name):
         return True if node.value == variable else None
     if isinstance(node, (cst.Lambda, cst.BaseComp)):
-        return False if variable in names(node) or effect else None
+        return False if variable in variables_in(node) or effect else None
     unsure = isinstance(node, (cst.IfExp, cst.BooleanOperation))
     for i, part in enumerate(nodes.operands(node)):
-        if i and unsure and variable in names(part):
+        if i and unsure and variable in variables_in(part):
             return False
         answer = reached(part, variable, effect)
         if answer is not None:
@@ -192,7 +196,7 @@ class Scopes(nodes.Transformer):
         body = list(updated.body.body)
         fixed = [p.name.value for p in nodes.parameters(updated, star=True)]
         called = Names(Flow(body), fixed, self.hints, plain_names(*body))
-        mine = own(updated)
+        mine = variables_of(updated)
         every = [n.value for s in body for n in nodes.name_nodes(s) if n.value in mine]
         updated = updated.visit(nodes.Rename(called.chosen(dict.fromkeys([*fixed, *every]))))
         body = [s.visit(Scopes(self.hints)) for s in updated.body.body]
@@ -207,10 +211,10 @@ class Scopes(nodes.Transformer):
         return updated.visit(nodes.Rename(new))
 
     def leave_Lambda(self, original: Node, updated: Node) -> Node:
-        return self.inner(updated, names(updated.params))
+        return self.inner(updated, variables_in(updated.params))
 
     def leave_ListComp(self, original: Node, updated: Node) -> Node:
-        return self.inner(updated, names(updated.for_in.target))
+        return self.inner(updated, variables_in(updated.for_in.target))
 
     leave_GeneratorExp = leave_ListComp  # type: ignore[assignment]  # alike in all but their class
 
@@ -285,7 +289,7 @@ def readable(statements: list[Node]) -> list[Node]:
         before, of = assignment(kept[-1]) if kept else ("", None)
         if returned and before and before == nodes.code(returned.value or nodes.NONE):
             lines = kept.pop().leading_lines
-            statement = nodes.line(cst.Return(of)).with_changes(leading_lines=lines)
+            statement = nodes.statement_line(cst.Return(of)).with_changes(leading_lines=lines)
         kept.append(with_elif(added(statement, target, value)))
     return real(kept)
 

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import libcst as cst
 
-from convbook.gallery.show.nodes import LOCAL, Node, names
+from convbook.gallery.show.nodes import LOCAL, Node, variables_in
 
 Key = tuple[int, int]  # of a function within a function: the id of its node, and which of them
 
@@ -44,7 +44,7 @@ class Run:
     @property
     def steady(self) -> bool:
         """Whether it is the same everywhere in the text, as keras.layers and BN are."""
-        return not self.effect and not names(self.node)
+        return not self.effect and not variables_in(self.node)
 
 
 def raise_unknown(*_: Any) -> NoReturn:

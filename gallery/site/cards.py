@@ -79,7 +79,7 @@ def halves(source: str) -> tuple[str, str]:
     return needs, own
 
 
-def shown(name: str, switched: Switched, drawn: Path, address: str) -> Shown:
+def card_of(name: str, switched: Switched, drawn: Path, address: str) -> Shown:
     """The gallery's view of one call of a block; draws its picture into the file `drawn`."""
     needs, own = halves(text([name], switched.options))
     model = called(switched.call, switched.shapes)
@@ -201,7 +201,7 @@ def each(name: str, settings: Iterable[Switched], folder: Path,
     for i, switched in enumerate(settings):
         path = folder / (f"{name}-{i}.svg" if i else f"{name}.svg")
         try:
-            c = shown(name, switched, path, address)
+            c = card_of(name, switched, path, address)
         except ValueError as error:
             if len(switched.chosen) < 2:
                 raise

@@ -61,7 +61,7 @@ def written(value: Any) -> str:
     return value.__name__ if callable(value) else repr(value)
 
 
-def row(name: str) -> list[str]:
+def catalog_row(name: str) -> list[str]:
     """The row of the catalog, a line for each field and each option that is chosen."""
     net = NETS[name]
     kept = [f.name for f in fields(net) if f.name not in ("options", "variants", "styles")]
@@ -80,7 +80,7 @@ def side(spec: str, shape: tuple[int, ...]) -> list[str]:
     """The lines that stand for one side of a Comparison."""
     if "(" in spec:
         return graph(spec, shape)
-    return definition(*spec.split(":")) if ":" in spec else row(spec)
+    return definition(*spec.split(":")) if ":" in spec else catalog_row(spec)
 
 
 def label(spec: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from convbook.architectures.catalog import ALIASES, FAMILIES, NETS, facts
-from convbook.gallery.ledger import kept
+from convbook.gallery.ledger import stored_ledger
 from convbook.gallery.page import facts_of, markdown_table
 from convbook.gallery.site.ancestors import NODES
 from convbook.gallery.site.html import code, details, raw, slug
@@ -34,7 +34,7 @@ def networks(family: ModuleType) -> str:
     """A table of the family's networks, counted as the ledger has them."""
     rows = []
     for name in family.NETS:
-        ours, net = kept()["ours"][name], family.NETS[name]
+        ours, net = stored_ledger()["ours"][name], family.NETS[name]
         other = ", ".join(f"`{alias}`" for alias, full in ALIASES.items() if full == name)
         size = "×".join(map(str, net.shape))
         link = f"[`{name}`](networks/{name}.md)"

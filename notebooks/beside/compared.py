@@ -245,7 +245,7 @@ def drawn(seed, b=5):
     """A normal and a reduction cell, b random rows each; used are the sums that no row reads."""
     rng = np.random.default_rng(seed)
 
-    def table():
+    def cell():
         rows = []
         for i in range(b):
             inputs = ["h", "h_prev", *range(i)]
@@ -253,7 +253,7 @@ def drawn(seed, b=5):
         read = {state for row in rows for state in row[1::2]}
         return rows, [i for i in range(b) if i not in read]
 
-    return table(), table()
+    return cell(), cell()
 
 
 def searched(x, f, tables=nasnet.CELLS):

@@ -70,7 +70,9 @@ def of_digits():
     network = trained_network.load_network(RUN / "model.keras")
     prepare = command.preparation_of(network)
     images = data.load_data("digits", network.size, network.channels)
-    return network.model, *(int8.shown(part, prepare) for part in (images.train, images.test))
+    return network.model, *(
+        int8.calibration_images(part, prepare) for part in (images.train, images.test)
+    )
 
 
 def of_imagenet():

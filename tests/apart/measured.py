@@ -119,11 +119,11 @@ def main():
     if not options.page:
         rooms = (ROOT / "tests" / "networks", ROOT / "tests" / "support", ROOT / "tests" / "apart")
         sys.path += map(str, rooms)
-        sections = names.kept("gallery", "ledger.json")
+        sections = names.stored_json("gallery", "ledger.json")
         if not options.int8:
             keep(sections := all_counts())
         keep_int8(sections)
-        names.kept.cache_clear()
+        names.stored_json.cache_clear()
     (ROOT / "docs" / "ledger.md").write_text(page.ledger_page(), encoding="utf-8")
 
 

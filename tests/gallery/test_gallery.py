@@ -226,7 +226,7 @@ def test_every_block_has_its_paper(name):
 
 def test_counts_are_those_of_the_call(tmp_path):
     call = switches.Switched({}, "bottleneck(x)", ((32, 32, 32),), {})
-    c = cards.shown("bottleneck", call, tmp_path / "x.svg", "x")
+    c = cards.card_of("bottleneck", call, tmp_path / "x.svg", "x")
     assert (c.weights, c.macs) == (1_136, 32 * 32 * (32 * 8 + 9 * 8 * 8 + 8 * 32))
     assert (c.into, c.out) == ("32×32×32", "32×32×32")  # 32x8 + 8, 3x3x8x8 + 8, 8x32 + 32
     assert c.own.startswith("def bottleneck(x, f=32")
@@ -283,9 +283,12 @@ def test_all_changes_are_found():
 
 
 def test_a_row_of_the_catalog_in_lines():
-    assert set(diff.row("se_resnet50")) - set(diff.row("resnet50")) == {"se = 16", "pool = 'ceil'"}
-    assert "head = pooled(rate=0.5)" in diff.row("xception")
-    assert diff.row("resnet34")[1] == "table = (basic_block, 64, (3, 4, 6, 3), (7, 2, 64))"
+    assert set(diff.catalog_row("se_resnet50")) - set(diff.catalog_row("resnet50")) == {
+        "se = 16",
+        "pool = 'ceil'",
+    }
+    assert "head = pooled(rate=0.5)" in diff.catalog_row("xception")
+    assert diff.catalog_row("resnet34")[1] == "table = (basic_block, 64, (3, 4, 6, 3), (7, 2, 64))"
 
 
 def test_the_family_tree_holds_together():

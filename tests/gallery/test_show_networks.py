@@ -15,7 +15,7 @@ import pytest
 from convbook import architectures, names
 from convbook.gallery import show
 
-OURS = names.kept("gallery", "ledger.json")["ours"]
+OURS = names.stored_json("gallery", "ledger.json")["ours"]
 SMALL = [name for name, counts in OURS.items() if counts["trainable"] < 30e6]
 # Rows and columns of the input, where those of the paper take long.
 SIZES = {"inception_v": 96, "inception_resnet": 96, "xception": 96, "lenet": 32, "nin_cifar10": 32}

@@ -14,7 +14,7 @@ from convbook.architectures import lenet, resnet
 from convbook.architectures.catalog import ALIASES, NETS, OPTIONS, TYPES
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.blocks.checks import rule_of
-from convbook.gallery.ledger import kept
+from convbook.gallery.ledger import stored_ledger
 
 HERE = [*lenet.NETS, *resnet.NETS]
 ROWS = [(name, v) for name in HERE for v in (None, *architectures.facts(name).get("variants", {}))]
@@ -57,7 +57,7 @@ def test_counts_and_sizes_are_the_papers(name, variant):
     assert [(1, 1)[: 3 - len(s)] + s for s in sizes] == [
         tuple(size) for _, size in facts["output_sizes_hwc"]
     ]
-    assert variant or figures(model, facts) == kept()["ours"][name]
+    assert variant or figures(model, facts) == stored_ledger()["ours"][name]
 
 
 def test_plain_cifar_nets_weigh_what_option_a_does():

@@ -29,9 +29,9 @@ def tables(text):
 @pytest.fixture
 def tampered(monkeypatch):
     """The stored measurements, to be changed in one test."""
-    other = deepcopy(ledger.kept())
+    other = deepcopy(ledger.stored_ledger())
     for module in (ledger, page):
-        monkeypatch.setattr(module, "kept", lambda: other)
+        monkeypatch.setattr(module, "stored_ledger", lambda: other)
     return other
 
 
@@ -48,21 +48,21 @@ def test_every_network_has_a_row_in_each_table():
 def test_counts_of_the_page_are_those_kept():
     rows, known = tables(PAGE.read_text(encoding="utf-8"))["Counts"], published()
     for name, _, params, _, keras, _, macs, _, stages, golden in rows:
-        kept = ledger.kept()["ours"][name]
+        kept = ledger.stored_ledger()["ours"][name]
         assert (params, macs) == (f"{kept['trainable']:,}", f"{kept['macs']:,}")
-        theirs = ledger.kept()["keras.applications"].get(name)
+        theirs = ledger.stored_ledger()["keras.applications"].get(name)
         assert keras.strip("*") == (f"{theirs['trainable']:,}" if theirs else "–")
         assert ("**" in keras) == (theirs is not None and theirs["trainable"] != kept["trainable"])
         sizes = architectures.facts(name).get("output_sizes_hwc", ())
         assert stages == (f"{len(sizes)} of {len(sizes)}" if sizes else "–")
-        errors = [e for k, e in ledger.kept()["golden"].items() if known[k][0] == name]
+        errors = [e for k, e in ledger.stored_ledger()["golden"].items() if known[k][0] == name]
         assert golden.split()[0] == (f"{max(errors):.0e}" if errors else "–")
 
 
 def test_a_member_of_each_family_in_8_bits():
     """The trained ones keep their answers to the images that showed the ranges; each row of the
     page is one that was kept."""
-    kept = ledger.kept()["int8"]
+    kept = ledger.stored_ledger()["int8"]
     members = [sum(name in family.NETS for name in kept) for family in FAMILIES]
     assert members == [1] * len(FAMILIES)
     agreed = [kept[name]["shown"] for name in ("resnet20_cifar", "squeezenet_v1_1")]
@@ -105,7 +105,7 @@ def test_all_published_weights_are_listed():
 
 
 def test_everything_is_kept():
-    kept = ledger.kept()
+    kept = ledger.stored_ledger()
     assert list(kept["ours"]) == NAMES
     assert list(kept["keras.applications"]) == list(APPLICATIONS)
     assert sorted(kept["golden"]) == sorted(map(published_name, FILES))
@@ -114,11 +114,11 @@ def test_everything_is_kept():
 @pytest.mark.parametrize("name", [name for name in NAMES if not architectures.facts(name)])
 def test_networks_without_facts_are_kept_as_they_are(name):
     """Their counts equal the stored ones; networks of facts.json are compared elsewhere."""
-    assert ours(name) == ledger.kept()["ours"][name]
+    assert ours(name) == ledger.stored_ledger()["ours"][name]
 
 
 def test_keras_applications_are_kept_as_they_are():
-    kept = ledger.kept()["keras.applications"]
+    kept = ledger.stored_ledger()["keras.applications"]
     assert twin("mobilenet_v1_0.25_224") == kept["mobilenet_v1_0.25_224"]
     for name, counts in kept.items():
         (said,) = (

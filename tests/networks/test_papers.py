@@ -6,7 +6,7 @@ from measured import bare, figures
 from convbook import architectures
 from convbook.architectures import lenet, resnet
 from convbook.architectures.catalog import NETS, all_facts
-from convbook.gallery.ledger import kept
+from convbook.gallery.ledger import stored_ledger
 
 # Readings that the counts refute; test_errata.py recomputes them from other tables.
 REFUTED = {
@@ -42,7 +42,7 @@ def test_counts_and_sizes_are_the_papers(name, variant):
     for key in ("weights", "trainable", "total", "macs"):
         assert found[key] == computed["total_keras_style" if key == "total" else key], key
     assert found["stages"] == [stage for stage, _ in facts["output_sizes_hwc"]]
-    assert variant or found == kept()["ours"][name]
+    assert variant or found == stored_ledger()["ours"][name]
 
 
 def test_every_network_of_the_table_can_be_built():

@@ -173,7 +173,7 @@ def test_every_published_row_has_its_preparation_and_names():
         of_227 = name.startswith(("squeezenet", "alexnet")) and not of.startswith("keras")
         size = OTHER_SIZES.get(of, 224 if of_227 else net.shape[0])
         assert known.preparation.crop == size, of
-    kept = names.kept("architectures.weights", "preparations.json")
+    kept = names.stored_json("architectures.weights", "preparations.json")
     there = {f"{library}/{name}" for library in kept for name in kept[library]}
     assert there <= {of for of, _ in rows}
 
@@ -204,7 +204,7 @@ def test_rows_of_published_weights(of, full, sides, interpolation, mean):
 
 def test_nfnets_see_the_whole_image_squashed():
     """timm's crop_mode, of ConvNeXt only at 384; its other weights crop the resized image."""
-    rows = names.kept("architectures.weights", "preparations.json")["timm"]
+    rows = names.stored_json("architectures.weights", "preparations.json")["timm"]
     squashed = {name for name, tags in rows.items() for row in tags.values() if row[5:]}
     v2 = {f"tf_efficientnetv2_{size}" for size in ("b3", "m", "l", "xl")}
     next_ = {f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")}

@@ -17,7 +17,7 @@ from convbook import architectures
 from convbook.architectures import catalog, weights
 from convbook.architectures.weights import convert, loading, origin, states, torch_names
 from convbook.architectures.weights.patterns import layer_of
-from convbook.architectures.weights.published import APPLICATIONS, row
+from convbook.architectures.weights.published import APPLICATIONS, published_row
 from convbook.gallery import ledger
 
 GOLDEN = DATA / "golden"
@@ -90,7 +90,9 @@ def golden_error(file):
 def test_the_same_weights_give_the_same_logits(file):
     error = golden_error(file)
     assert error < 1e-4
-    assert error < 10 * max(ledger.kept()["golden"][published_name(file)], 1e-7)  # not stale
+    assert error < 10 * max(
+        ledger.stored_ledger()["golden"][published_name(file)], 1e-7
+    )  # not stale
 
 
 @pytest.mark.parametrize(
@@ -279,14 +281,14 @@ def test_published_names_are_networks_and_options_of_ours():
 
 
 def test_a_published_row_is_found_by_its_name():
-    assert row("timm/resnet50") == ("resnet50", {"stride_on": "3x3"})
+    assert published_row("timm/resnet50") == ("resnet50", {"stride_on": "3x3"})
     for of, message in (
         ("torchvision/resnet5", "of='torchvision/resnet5': of must be .*torchvision/resnet50"),
         (["timm/resnet50"], r"of=\['timm/resnet50'\]: of must be .*timm/resnet50"),
         (None, "of=None: of must be .*weights.published"),
     ):
         with pytest.raises(ValueError, match=message):
-            row(of)
+            published_row(of)
 
 
 def randomise(model):
@@ -686,10 +688,10 @@ def test_the_naming_of_a_published_row_is_found(file):
     nearest = [
         label
         for label, rows in torch_names.TABLES.items()
-        if convert.whole(convert.translated(state, rows, convert.ROLES))
+        if convert.complete_targets(convert.translated(state, rows, convert.ROLES))
     ]
     assert nearest
-    assert all(origin.names(label, published_name(file)) for label in nearest)
+    assert all(origin.names_published(label, published_name(file)) for label in nearest)
 
 
 @pytest.fixture(scope="module")

@@ -80,13 +80,13 @@ def test_rows_together_are_the_median_of_their_ratios():
 
 def test_lines_say_what_rows_say():
     row = pairs.compared("resnet50", [(0.5, 2.0)] * 3, "timm", 0.2, note="a word")
-    line = " ".join(pairs.line(row).split())
+    line = " ".join(pairs.printed_row(row).split())
     assert (
         line == "resnet50 500.0 ms 2.00 s 0.250 (0.250 to 0.250) of timm MISSED: at most 0.2 a word"
     )
-    line = " ".join(pairs.line(pairs.alone("import", [0.02], 0.05)).split())
+    line = " ".join(pairs.printed_row(pairs.alone("import", [0.02], 0.05)).split())
     assert line == "import 20.0 ms (20.0 ms to 20.0 ms) met: at most 0.05"
-    assert pairs.line(pairs.skipped("timm", "not there")).endswith("skipped: not there")
+    assert pairs.printed_row(pairs.skipped("timm", "not there")).endswith("skipped: not there")
 
 
 def test_rounds_run_all_sides_forth_and_back(monkeypatch):

@@ -29,10 +29,10 @@ def compare(parser: Parser) -> Command:
     parser.description = __doc__
     parser.add_argument("runs", nargs="+", metavar="OUT", help="folders of runs")
     parser.add_argument("--plot", metavar="FILE.png", help="draw all curves into one picture")
-    return printed
+    return print_comparison
 
 
-def printed(options: Namespace) -> None:
+def print_comparison(options: Namespace) -> None:
     """Prints the table and draws the plot.  Raises ValueError for a folder without a run."""
     runs = [read_run(folder) for folder in options.runs]
     if options.plot:

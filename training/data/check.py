@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from convbook.images import contents, shown, why_not
+from convbook.images import contents, printable, why_not
 from convbook.training.data.image_facts import TABLE, Facts, Unusable, look
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
@@ -142,7 +142,7 @@ def named(*parts: Part) -> Iterator[None]:
         broken += [(file, why) for file in sorted(shards) if (why := why_not(file))]
         if not broken:
             raise
-        said = "; ".join(f"{shown(path)}: {why}" for path, why in broken[:SHOWN])
+        said = "; ".join(f"{printable(path)}: {why}" for path, why in broken[:SHOWN])
         raise ValueError(
             f"{said}; the check of the data could still read it: restore it, then run the "
             "command again"
@@ -171,7 +171,7 @@ def refuse_broken_files(
     """Raises ValueError naming the first of problems [(file, reason)], unless they are skipped;
     words: added to the message."""
     if problems and not skip_broken:
-        said = "; ".join(f"{shown(file)}: {why}" for file, why in problems[:SHOWN])
+        said = "; ".join(f"{printable(file)}: {why}" for file, why in problems[:SHOWN])
         more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
         raise ValueError(
             f"--data {name!r}: {said}{more}{words} (--skip-broken leaves such files out)"

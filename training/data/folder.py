@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convbook.images import folders, listed, shown
+from convbook.images import folders, listed, printable
 from convbook.training.data.check import SHOWN, checked, refuse_broken_files
 from convbook.training.data.part_names import part_roots
 from convbook.training.data.splits import Data, Files, check_counts, parted, refuse_one_class
@@ -30,14 +30,14 @@ def tree(path: str) -> Tree:
     """The content of a folder.  Raises ValueError if it can be understood in two ways."""
     root = os.fspath(Path(path))
     if not os.path.lexists(root):
-        raise ValueError(f"there is no folder {shown(root)!r}")
+        raise ValueError(f"there is no folder {printable(root)!r}")
     roots = part_roots(root)
     files: dict[Row, list[str]] = {
         (part, name): [] for part, at in roots.items() for name in folders(at)
     }
     if not any(part == "train" for part, _ in files):
         raise ValueError(
-            f"{shown(roots['train'])!r} has no class folders; put the images of each class "
+            f"{printable(roots['train'])!r} has no class folders; put the images of each class "
             "into a folder of its own"
         )
     refuse_alike(name for _, name in files)
@@ -60,8 +60,8 @@ def refuse_alike(names: Iterable[str]) -> None:
         plain = unicodedata.normalize("NFC", name).casefold().strip()
         if plain in seen:
             raise ValueError(
-                f"the classes {shown(seen[plain])!r} and {shown(name)!r} differ only in capitals, "
-                "spaces or how accents are stored: give each class one name"
+                f"the classes {printable(seen[plain])!r} and {printable(name)!r} differ only in "
+                "capitals, spaces or how accents are stored: give each class one name"
             )
         seen[plain] = name
 
@@ -95,9 +95,9 @@ def load_folder(
     for part, root in found.roots.items():
         at = [i for i, (p, label) in enumerate(good) if p == part and label in number]
         if not at:
-            raise ValueError(f"--data {name!r}: {shown(root)!r} has no usable image")
+            raise ValueError(f"--data {name!r}: {printable(root)!r} has no usable image")
         parts[part] = every.take(at, [number[good[i][1]] for i in at])
-    data = parted(name, parts, len(names), [shown(label) for label in names], problems)
+    data = parted(name, parts, len(names), [printable(label) for label in names], problems)
     return data._replace(left_out=found.left_out)
 
 
@@ -106,8 +106,8 @@ def refuse_few(name: str, path: str, found: Tree) -> None:
     counts = {label: len(files) for (part, label), files in found.files.items() if part == "train"}
     full = sorted(label for label, count in counts.items() if count)
     if len(full) == 1 and len(inner := [*folders(os.path.join(found.roots["train"], full[0]))]) > 1:
-        at = shown(os.path.join(found.roots["train"], full[0]))
-        few = f"only one class, {shown(full[0])!r}, which holds {len(inner)} folders"
+        at = printable(os.path.join(found.roots["train"], full[0]))
+        few = f"only one class, {printable(full[0])!r}, which holds {len(inner)} folders"
         raise ValueError(
             f"--data {name!r}: {few}: give --data folder:{at} if these are the classes"
         )
@@ -115,7 +115,7 @@ def refuse_few(name: str, path: str, found: Tree) -> None:
         y = np.repeat(np.arange(len(full)), [counts[label] for label in full])
         refuse_one_class(name, y)
         if len(found.roots) < 3:
-            check_counts(name, y, [shown(label) for label in full])
+            check_counts(name, y, [printable(label) for label in full])
 
 
 def unusable_classes(found: Tree, full: set[Row]) -> list[tuple[str, str]]:
@@ -126,5 +126,5 @@ def unusable_classes(found: Tree, full: set[Row]) -> list[tuple[str, str]]:
         if (part, label) not in full:
             problems.append((at, "a class without usable images"))
         elif label not in taught:
-            problems.append((at, f"a class that is missing in {shown(found.roots['train'])}"))
+            problems.append((at, f"a class that is missing in {printable(found.roots['train'])}"))
     return problems

@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from convbook.images import folders, shown
+from convbook.images import folders, printable
 
 WORDS = {
     "train": ("train", "training"),
@@ -80,19 +80,20 @@ def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
 def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:
     """The parts that these folders are."""
     first, *_ = names
-    inside = os.path.join(shown(root), shown(first))
+    inside = os.path.join(printable(root), printable(first))
     return (
         f"{listing(root, names)} look like parts of the data, but which? Name them {RIGHT}: "
         f"{rename(root, first, 'train')}; if they are classes, put their images directly into "
-        f"them, not into folders such as {inside}/{shown(classes[0]) if classes else '...'}"
+        f"them, not into folders such as {inside}/{printable(classes[0]) if classes else '...'}"
     )
 
 
 def beside(root: str, others: Sequence[str], parts: Sequence[str]) -> str:
     return (
         f"{listing(root, others)} beside {listing(root, parts)}: which part is it? Name it one of "
-        f"{RIGHT}, or hide it: {rename(root, others[0], f'.{others[0]}')}; if {shown(parts[0])} is "
-        f"a class, rename it: {rename(root, parts[0], f'{parts[0]}_class')}"
+        f"{RIGHT}, or hide it: {rename(root, others[0], f'.{others[0]}')}; if "
+        f"{printable(parts[0])} is a class, rename it: "
+        f"{rename(root, parts[0], f'{parts[0]}_class')}"
     )
 
 
@@ -104,12 +105,12 @@ def no_classes(root: str, flat: Sequence[str]) -> str:
 
 
 def listing(root: str, names: Iterable[str]) -> str:
-    return " and ".join(repr(os.path.join(shown(root), shown(name))) for name in names)
+    return " and ".join(repr(os.path.join(printable(root), printable(name))) for name in names)
 
 
 def rename(root: str, old: str, new: str) -> str:
     """The command that renames a folder of a root."""
-    return f"mv {shlex.join(shown(os.path.join(root, name)) for name in (old, new))}"
+    return f"mv {shlex.join(printable(os.path.join(root, name)) for name in (old, new))}"
 
 
 def parts_of_files(paths: Sequence[str]) -> list[str]:
@@ -121,13 +122,13 @@ def parts_of_files(paths: Sequence[str]) -> list[str]:
     for path, words in zip(paths, said, strict=True):
         if len({PART[word] for word in words}) != 1:
             raise ValueError(
-                f"{shown(path)}: which part is it? Put one of {RIGHT} into its name, as in the "
+                f"{printable(path)}: which part is it? Put one of {RIGHT} into its name, as in the "
                 "others"
             )
     for part in WORDS:
         of_it = [(said_by[0], path) for path, said_by in zip(paths, said, strict=True)]
         firsts = {word: path for word, path in of_it if PART[word] == part}
         if len(firsts) > 1:
-            some = " and ".join(map(shown, firsts.values()))
+            some = " and ".join(map(printable, firsts.values()))
             raise ValueError(f"{some} both mean {part}: name the files of one part alike")
     return [PART[words[0]] for words in said]

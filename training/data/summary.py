@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convbook.images import shown
+from convbook.images import printable
 from convbook.training.data.content import PARTS, fingerprint, table_of
 from convbook.training.data.image_facts import COLOURS
 from convbook.training.data.splits import Data, Part, Split
@@ -38,8 +38,8 @@ def passport(of: Data) -> dict[str, Any]:
         **of_table(every),
         bits_in_use=bits_in_use(of),
         equal=equal(parts, tables, [str(name) for name in names]),
-        left_out=[[shown(file), why] for file, why in of.left_out],
-        cannot_be_used=[[shown(file), why] for file, why in of.skipped],
+        left_out=[[printable(file), why] for file, why in of.left_out],
+        cannot_be_used=[[printable(file), why] for file, why in of.skipped],
     )
 
 
@@ -99,7 +99,7 @@ def equal(
 
 
 def named(part: Part, i: int) -> str:
-    return f"image {i}" if isinstance(part, Split) else shown(part.name(i))
+    return f"image {i}" if isinstance(part, Split) else printable(part.name(i))
 
 
 def describe(passport: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convbook import terminal
-from convbook.options import Command, Parser, whole
+from convbook.options import Command, Parser, whole_number
 from convbook.training.evaluation import asked
 from convbook.training.evaluation.protocols import CENTRE
 
@@ -31,18 +31,22 @@ def predict(parser: Parser) -> Command:
     add("model", metavar="MODEL", help=asked.MODEL)
     add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, folders, patterns")
     add(
-        "--top", type=whole(1), default=5, metavar="N", help="how many classes to print; default: 5"
+        "--top",
+        type=whole_number(1),
+        default=5,
+        metavar="N",
+        help="how many classes to print; default: 5",
     )
     add("--json", action="store_true", help="print JSON: every image with its classes")
     asked.add_to(parser)
-    return printed
+    return print_predictions
 
 
-def printed(options: Namespace) -> int:
+def print_predictions(options: Namespace) -> int:
     """Prints the likeliest classes of each image.  Returns 1 if one could not be read, else 0.
     Raises ValueError for an unusable model."""
     options.model = asked.chosen(options, options.model)
-    paths = found(options.images)
+    paths = image_paths(options.images)
     terminal.load_keras()
     from convbook.training.evaluation import trained_network
 
@@ -62,7 +66,7 @@ def printed(options: Namespace) -> int:
     return 1 if broken else 0
 
 
-def found(images: list[str]) -> list[str]:
+def image_paths(images: list[str]) -> list[str]:
     """The paths of files, of the images in folders, at any depth, and of what patterns fit."""
     from convbook.images import listed
 

@@ -34,7 +34,7 @@ def probabilities(model: keras.Model, part: Part, protocol: Protocol, batch: int
     if preparation and preparation.first != "crop" and protocol == CENTRE:
         images = exactly(part, batch, preparation)
     else:
-        images = shown(part, protocol, batch, short, augmentation, statistics)
+        images = images_of_views(part, protocol, batch, short, augmentation, statistics)
     if protocol.kind == "dense":
         maps = fully_convolutional(model)
         return averaged(lambda x: softmax(maps.predict_on_batch(x).mean((1, 2))), images, len(part))
@@ -62,7 +62,7 @@ def averaged(predict: Callable[[Any], np.ndarray], images: tf.data.Dataset, n: i
     return total / count[:, None]
 
 
-def shown(part: Part, protocol: Protocol, batch: int, short: int | None = None,
+def images_of_views(part: Part, protocol: Protocol, batch: int, short: int | None = None,
           augmentation: Augmentation = None,
           statistics: Statistics | None = None) -> tf.data.Dataset:  # fmt: skip
     """The tf.data of a Protocol's views of a part: (numbers of the images (B,), x (B, h, w, C)).

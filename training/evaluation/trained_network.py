@@ -15,7 +15,7 @@ from convbook.architectures.graph.prepared import first_output
 from convbook.architectures.weights.deployed import is_deployed
 from convbook.architectures.weights.known import Known, about, tags_of
 from convbook.architectures.weights.loading import opened
-from convbook.architectures.weights.published import row
+from convbook.architectures.weights.published import published_row
 from convbook.training import data
 from convbook.training.data.augment import Augmentation, plan
 from convbook.training.preparation import read_result, settled
@@ -55,7 +55,7 @@ def created(name: str, weights: str, size: int | None, given: Known | str | None
     options: dict[str, Any] = {}
     known = about(name, weights) or given
     if isinstance(given, Known):
-        network, options = row(tags_of(given.of)[0])
+        network, options = published_row(tags_of(given.of)[0])
         if network != find(name)[0]:
             raise ValueError(f"--of {given.of}: these are weights of {network}, not of {name}")
     if isinstance(known, Known):

@@ -86,7 +86,7 @@ def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None
 
     images = data.load_data(options.calibrate, network.size, network.channels)
     prepare = preparation_of(network) if options.raw else np.asarray
-    train, test = (int8.shown(part, prepare) for part in (images.train, images.test))
+    train, test = (int8.calibration_images(part, prepare) for part in (images.train, images.test))
 
     def write(form, preparation, names, path):
         form = flat(form)

@@ -61,8 +61,8 @@ def prepared(x: tf.Tensor, p: Preparation) -> tf.Tensor:
     span = cut_first if p.first == "crop" else resized_first
     down, across = (matrix(side, *span(side, tf.minimum(h, w), p), p) for side in (h, w))
     x = product(across, tf.transpose(x, (0, 2, 1, 3)))  # as Pillow: across first
-    x = whole(tf.transpose(x, (0, 2, 1, 3)), p)
-    x = whole(product(down, x), p)
+    x = rounded_to_bytes(tf.transpose(x, (0, 2, 1, 3)), p)
+    x = rounded_to_bytes(product(down, x), p)
     if p.order == "BGR":
         x = tf.gather(x, [2, 1, 0], axis=-1)
     x = tf.reshape(x, (-1, p.crop, p.crop, p.channels))
@@ -70,7 +70,7 @@ def prepared(x: tf.Tensor, p: Preparation) -> tf.Tensor:
     return (x * np.float32(p.scale) - mean) / std
 
 
-def whole(x: tf.Tensor, p: Preparation) -> tf.Tensor:
+def rounded_to_bytes(x: tf.Tensor, p: Preparation) -> tf.Tensor:
     """Rounded to whole values from 0 to 255, if the preparation works on 8 bits."""
     return tf.floor(tf.clip_by_value(x, 0.0, 255.0) + 0.5) if p.first != "crop" else x
 

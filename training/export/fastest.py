@@ -19,14 +19,14 @@ RUN = {  # a file, in a line of Python
 }
 
 
-def kept() -> dict[str, Any]:
+def stored_latencies() -> dict[str, Any]:
     """{cores, date, nets: {network: {batch: {"LiteRT", "LiteRT int8" ...: seconds}}}}."""
-    return names.kept("training.export", "fastest.json")
+    return names.stored_json("training.export", "fastest.json")
 
 
 def measured(name: str) -> str | None:
     """The measured network: this one, or the nearest of its family; None if there is none."""
-    nets = kept()["nets"]
+    nets = stored_latencies()["nets"]
     full = catalog.ALIASES.get(name, name)
     family = next((family.NETS for family in catalog.FAMILIES if full in family.NETS), ())
     return next(iter(get_close_matches(full, [net for net in nets if net in family], 1, 0)), None)
@@ -37,11 +37,11 @@ def advice(name: str) -> str | None:
     net = measured(name)
     if net is None:
         return None
-    times = kept()["nets"][net]["1"]
+    times = stored_latencies()["nets"][net]["1"]
     plain = sorted((title for title in FORMATS if title in times), key=times.__getitem__)
     took = ", ".join(f"{title} {1000 * times[title]:.1f} ms" for title in plain)
     if "LiteRT int8" in times:
         took += f"; --to litert --int8 {1000 * times['LiteRT int8']:.1f} ms"
-    cores = f"{kept()['cores']} CPU cores, {kept()['date']}"
+    cores = f"{stored_latencies()['cores']} CPU cores, {stored_latencies()['date']}"
     best = f"fastest: --to {FORMATS[plain[0]]}, with {plain[0]}"
     return f"{best}. An image of {net} took {took} ({cores})"

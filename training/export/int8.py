@@ -20,7 +20,7 @@ MOST = 200  # sample images
 Images = Callable[[], Iterator[list[np.ndarray]]]
 
 
-def shown(part: Part, prepare: Callable[[np.ndarray], Any]) -> Images:
+def calibration_images(part: Part, prepare: Callable[[np.ndarray], Any]) -> Images:
     """A generator of a part's images, at most MOST, each (1, H, W, C), uint8, prepared."""
     step = -(-len(part) // MOST)
 

@@ -39,7 +39,7 @@ def fingerprint(options: Namespace, recipe: Mapping[str, Any], images: data.Data
     """The fingerprint of a run with these options, recipe and images, as JSON returns it."""
     apart = FREE | OF_RECIPE | OF_DATA
     asked = {k: v for k, v in vars(options).items() if k not in apart}
-    if mine := network.own(options.model):
+    if mine := network.own_network(options.model):
         asked["model"] += f" ({mine.digest})"
     found = dict(
         options=asked,
@@ -67,7 +67,7 @@ def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[D
     mine, theirs = ({**named(each), **named_recipe(each["recipe"])} for each in (here, there))
     for name in {**mine, **theirs}:
         if mine.get(name) != theirs.get(name):
-            yield name, text(mine.get(name)), text(theirs.get(name))
+            yield name, as_text(mine.get(name)), as_text(theirs.get(name))
     yield from of_classes(here["classes"], there["classes"])
     total, of_other = (sum(p["images"] for p in each["data"].values()) for each in (here, there))
     if total != of_other:
@@ -96,7 +96,7 @@ def option(key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
 
-def text(value: Any) -> str:
+def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -142,7 +142,7 @@ def agreed(
         if "error" in theirs:
             raise ValueError(f"{name} cannot train: {theirs['error']}")
         if theirs["code"] != chief["code"]:
-            both = f"{text(theirs['code'])} on {name}, {text(chief['code'])} on the chief"
+            both = f"{as_text(theirs['code'])} on {name}, {as_text(chief['code'])} on the chief"
             raise ValueError(f"different code: {both}; install the same versions everywhere")
         try:
             refuse_other_settings(theirs, chief, "the chief", "give all workers the same")

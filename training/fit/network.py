@@ -50,7 +50,7 @@ class Own:
     takes_options: bool = False
 
 
-def own(name: str) -> Own | None:
+def own_network(name: str) -> Own | None:
     """The user's own network; None: it is in the catalog.  Raises ValueError for an invalid one."""
     if isinstance(name, names.AtHand):
         model = usable(name.model, name)
@@ -180,7 +180,7 @@ def shape_of(options: Namespace) -> Shape:
     Fills in options.size: the network's, or less for small images, where more would only cost time.
     Raises ValueError for options that do not fit the network.
     """
-    if mine := own(options.model):
+    if mine := own_network(options.model):
         refuse_catalog_options(options, mine)
         rows, columns, channels = mine.shape
         if rows != columns or (rows and options.size not in (None, rows)):
@@ -201,7 +201,7 @@ def prepared_for(options: Namespace) -> Known | str | None:
 
     Fills in options.size: theirs, except for small images.  Raises ValueError.
     """
-    if mine := own(options.model):
+    if mine := own_network(options.model):
         refuse_catalog_options(options, mine)
         return of_own(options.model)
     if not options.weights:
@@ -252,7 +252,7 @@ def network(options: Namespace, recipe: dict[str, Any], shape: Shape, classes: i
 
     A user's own network keeps the weights it comes with.  Raises ValueError.
     """
-    if mine := own(options.model):
+    if mine := own_network(options.model):
         model = mine.make(shape, classes, **options.option)
         leave_frozen(model)
         chosen: dict[str, Any] = {}

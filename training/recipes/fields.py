@@ -28,7 +28,7 @@ FIELDS = (
 
 
 def entries() -> dict[str, Any]:
-    return names.kept("training.recipes", "recipes.json")
+    return names.stored_json("training.recipes", "recipes.json")
 
 
 def training_facts(network: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convbook.images import contents, folders, listed, shown
+from convbook.images import contents, folders, listed, printable
 
 
 def touch(root, *paths):
@@ -127,4 +127,4 @@ def test_names_of_any_bytes(tmp_path):
     (path,) = listed(tmp_path).files
     assert os.fsencode(path).endswith(name)
     assert contents(path) == b"x"
-    assert shown(os.path.basename(path)) == r"\xff\xfe café\n\x1b[1m.jpg"
+    assert printable(os.path.basename(path)) == r"\xff\xfe café\n\x1b[1m.jpg"

@@ -263,7 +263,7 @@ def test_int8_of_a_nested_network(tmp_path):
 def test_at_most_200_images_are_shown_to_int8(images, step):
     """The images are evenly spaced, and passed one at a time, as integers."""
     x = np.arange(images * 4, dtype="uint8").reshape(images, 2, 2, 1)
-    each = int8.shown(data.Split(x, np.zeros(images, int)), lambda x: x)()
+    each = int8.calibration_images(data.Split(x, np.zeros(images, int)), lambda x: x)()
     found = [image for (image,) in each]
     assert len(found) <= 200
     np.testing.assert_array_equal(np.concatenate(found), x[::step])
@@ -382,11 +382,12 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
     assert how == f"run it: {call}(images=x)"
     assert bool(advice) == (name != "lenet5")
     for line in advice:
-        times = fastest.kept()["nets"]["mobilenet_v2_1.0_224"]["1"]
+        latencies = fastest.stored_latencies()
+        times = latencies["nets"]["mobilenet_v2_1.0_224"]["1"]
         best = min(fastest.FORMATS, key=times.get)
         assert line.startswith(f"fastest: --to {fastest.FORMATS[best]}, with {best}. An image of ")
         assert f"mobilenet_v2_1.0_224 took {best} {1000 * times[best]:.1f} ms, " in line
-        assert f"--int8 {1000 * times['LiteRT int8']:.1f} ms ({fastest.kept()['cores']} CPU" in line
+        assert f"--int8 {1000 * times['LiteRT int8']:.1f} ms ({latencies['cores']} CPU" in line
 
 
 @pytest.mark.parametrize(
