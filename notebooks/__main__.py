@@ -47,7 +47,7 @@ assert ({}).right, f"the solution's answer is {{answer!r}}: {{fingerprint(answer
 FENCE = re.compile(r"```python\n(.*?)```", re.S)
 
 
-def names():
+def notebook_names():
     return sorted(path.stem for path in (HERE / "source").glob("*.py"))
 
 
@@ -168,7 +168,7 @@ def stale():
     """The notebooks whose text has changed since they were written."""
     import nbformat
 
-    for name in names():
+    for name in notebook_names():
         path = HERE / f"{name}.ipynb"
         if not path.exists() or words(nbformat.read(path, 4)) != words(text_of(name)):
             yield name
@@ -240,9 +240,9 @@ def asked(argv):
     parser.add_argument("--limit", type=int, default=600, help="seconds for a cell (600)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    unknown = sorted({*options.names} - {*names()})
+    unknown = sorted({*options.names} - {*notebook_names()})
     if unknown:
-        parser.error(f"NAME: {', '.join(unknown)}: there is {', '.join(names())}")
+        parser.error(f"NAME: {', '.join(unknown)}: there is {', '.join(notebook_names())}")
     return options
 
 
@@ -250,7 +250,7 @@ def main(argv=None):
     options = asked(argv)
     if options.one:
         return one(*options.names, options.limit)
-    todo, failed, start = options.names or names(), [], time.monotonic()
+    todo, failed, start = options.names or notebook_names(), [], time.monotonic()
     if options.stale or options.prose:
         changed = {*stale()}
         todo = [name for name in todo if name in changed]

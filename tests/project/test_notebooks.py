@@ -32,7 +32,7 @@ FORM = [
     "Cite",
 ]
 MEGABYTES = 30  # of 60 for the repository
-NAMES = runner.names()
+NAMES = runner.notebook_names()
 
 
 def kept(name):

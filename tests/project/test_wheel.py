@@ -214,7 +214,7 @@ print(importlib.util.find_spec("convbook").origin, importlib.util.find_spec("not
 print(os.listdir())"""
 
 
-@pytest.mark.parametrize("name", notebooks.names())
+@pytest.mark.parametrize("name", notebooks.notebook_names())
 def test_a_notebook_runs_where_only_the_wheel_is(name, kernel, site, monkeypatch):
     """It runs in an empty folder, with its claims and the solutions of its exercises."""
     text_of = notebooks.text_of
