@@ -13,7 +13,7 @@
 #
 # ## The question
 #
-# > **Paper** Sections 1 and 3, recalled
+# > **Paper** Sections 1 and 3
 #
 # A search finds one good network and cannot say why it is good. This paper designs a whole *space*
 # of networks: it draws hundreds at random, trains each for a short time, and looks at all their
@@ -73,7 +73,7 @@ table("regnet_x_200mf")
 # %% [markdown]
 # ### How large a space is
 #
-# > **Paper** Section 3.2, recalled
+# > **Paper** Section 3.2, Table 1
 #
 # The first space, AnyNetX, leaves everything free: in each of four stages a depth up to 16, a width
 # up to 1024 in steps of 8, one of three bottleneck ratios, one of six group widths. Each rule then
@@ -140,7 +140,7 @@ figure(
 # %% [markdown]
 # ### All of them
 #
-# > **Paper** the models of section 4, as the authors' model zoo prints them
+# > **Paper** the models of section 5, Figures 15 and 16, as the authors' model zoo prints them
 #
 # Five numbers are a whole network. We count all 24 from them, without building one. RegNetY is X
 # with squeeze-and-excitation.

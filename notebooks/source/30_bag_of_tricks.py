@@ -13,7 +13,7 @@
 #
 # ## The question
 #
-# > **Paper** Abstract and section 1
+# > **Paper** Abstract and section 1. The numbers of equations and of Figure 3 below are recalled
 #
 # ResNet-50 had 75.3 % top-1 accuracy in many papers and 76 or 77 % in some people's code. Where
 # does the difference come from? From small things, which papers mention in half a sentence, or not
@@ -37,7 +37,7 @@ from convbook.blocks.layers import BN
 # %% [markdown]
 # ## The block
 #
-# > **Paper** Section 4.1, Figure 2
+# > **Paper** Section 4.2, Figure 2
 #
 # Three small changes of ResNet-50:
 #
