@@ -566,6 +566,14 @@ def resnest() -> Rows:
     return STEM_D | within(RESNET_BLOCKS, rows) | {"fc": "logits"}
 
 
+def resnest_fast(radix: int) -> Rows:
+    """timm's, whose dense layers are 1x1s in groups; a single split has them in a gate."""
+    names = {"conv2.fc1": "b2_conv3", "conv2.fc2": "b2_conv4", "conv3": "b2_conv5"}
+    if radix == 1:
+        names = {"conv2.fc<i>": "b2_b2_conv<i>", "conv2.bn1": "b2_b2_bn1", "bn3": "b2_bn3"}
+    return within(RESNET_BLOCKS, names) | resnest() | within(RESNET_BLOCKS, names)
+
+
 def pcv_resnest() -> Rows:
     rows = {"body.conv2.conv.<kind>": "b2_<kind>2", "body.conv2.att.conv<i>": "b2_dense<i>"}
     rows |= {"body.conv2.att.bn": "b2_bn3", "body.conv3.bn": "b2_bn4"}
@@ -1042,6 +1050,8 @@ TABLES = {
     "timm SK-ResNet": sk_resnet(deep=False),
     "timm SK-ResNeXt": sk_resnet(deep=True),
     "timm ResNeSt": resnest(),
+    "timm ResNeSt, fast": resnest_fast(4),
+    "timm ResNeSt, fast of one split": resnest_fast(1),
     "pytorchcv ResNeSt": pcv_resnest(),
     "timm RepVGG": repvgg(),
     "timm MobileOne S0": mobileone(4),

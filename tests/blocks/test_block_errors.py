@@ -119,6 +119,7 @@ def called(name, given):
 
 # Calls in which an option acts that is idle in the good call
 ACTS = {
+    ("resnest_block", "early"): {"s": 2},
     ("blur_block", "blur"): {"s": 2},
     ("coordinate_block", "r"): {"x": keras.Input((17, 17, 512))},
     ("fused_mbconv_block", "project"): {"r": 1},
@@ -369,7 +370,11 @@ CALLS = [
     (lambda x: blocks.resnest_block(x, 8, r=9), "r=9: r must be a reduction from 1 to f=8"),
     (
         lambda x: blocks.resnest_block(x, 8, radix=4),
-        "radix=4: radix must be a divisor of f/r=2, at least 2",
+        "radix=4: radix must be a divisor of the 2 channels it splits",
+    ),
+    (
+        lambda x: blocks.splat_conv(x, 8, cardinality=3),
+        "cardinality=3: cardinality must be a divisor of C/radix=4, f=8 and 32, the dense layer's",
     ),
     (lambda x: blocks.ghost_module(x, 8, r=1), "r=1: r must be a divisor of f=8, at least"),
     (lambda x: blocks.ghost_module(x, 8, r=3), "r=3: r must be a divisor of f=8, at least"),

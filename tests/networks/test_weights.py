@@ -28,6 +28,7 @@ DOUBLE |= {"tv-efficientnet_v2_s", "timm-tf_efficientnetv2_b0", "timm-semnasnet_
 DOUBLE |= {"timm-regnety_002", "tv-mobilenet_v3_small", "timm-tf_mobilenetv3_small_075"}
 DOUBLE |= {"pcv-bam_resnet50", "pcv-cbam_resnet50", "timm-ecaresnet50d", "timm-skresnet18"}
 DOUBLE |= {"pcv-wrn16_10_cifar10", "timm-resnest50d"}
+DOUBLE |= {f"timm-resnest50d_{setting}" for setting in ("1s4x24d", "4s2x40d")}
 DOUBLE |= {"pcv-regnety002", "pcv-mnasnet_a1", "pcv-efficientnet_b0b"}
 DOUBLE |= {"timm-efficientnetv2_rw_s", "timm-ecaresnetlight", "timm-regnety_640"}
 # Big ones are of names and shapes alone

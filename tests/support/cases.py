@@ -586,6 +586,23 @@ MOBILE = [
         bn=8 + 2 * 8 + 32 + 16 + 16,
         size=half,
     ),
+    call("splat_conv 1 split, 2 groups", lambda x: blocks.splat_conv(x, 8, radix=1, cardinality=2))(
+        8, 8, splits(8, 8, 1, 32) // 2, biases=8, bn=8 + 32
+    ),
+    call("splat_conv 2 groups", lambda x: blocks.splat_conv(x, 8, cardinality=2))(
+        8, 8, splits(8, 8, 2, 32) // 2, biases=2 * 8, bn=2 * 8 + 32
+    ),
+    call(
+        "resnest_block /2, mean first, 2 groups 4 wide, 4 splits",
+        lambda x: blocks.resnest_block(x, 16, 2, width=4, radix=4, cardinality=2, early=True),
+    )(
+        8,
+        16,
+        8 * 8 + splits(8, 8, 4, 32) // 2 + 8 * 16 + 8 * 16,
+        biases=4 * 8,
+        bn=8 + 4 * 8 + 32 + 16 + 16,
+        size=half,
+    ),
     call("ghost_module", lambda x: blocks.ghost_module(x, 16))(8, 16, 8 * 8 + 9 * 8, bn=8 + 8),
     call("ghost_module r=3 k=3 5x5", lambda x: blocks.ghost_module(x, 18, r=3, k=3, cheap=5))(
         8, 18, 9 * 8 * 6 + 2 * 25 * 6, bn=6 + 12

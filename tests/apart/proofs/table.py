@@ -56,6 +56,7 @@ SCALED |= {name for name in dla.NETS if name != "dla46_c"}
 SCALED |= {"cspresnext50"}  # of cspresnet50's stages, in groups
 SCALED |= {name for name in dpn.NETS if name != "dpn68"}
 SCALED |= {"resnest26", "resnest50", "resnest101", "resnest200", "resnest269"}
+SCALED |= {"resnest50_fast_1s4x24d", "resnest50_fast_4s2x40d"}
 SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
