@@ -55,6 +55,16 @@ def run(text):
         yield ast.unparse(node), [eval(ast.unparse(side), scope) for side in sides]
 
 
+@pytest.mark.parametrize("title", [t for t in SECTIONS if not t.startswith("Conventions")])
+def test_an_entry_says_whose_each_statement_is(title):
+    """With the words that the page begins with; what circulates is of articles, too."""
+    whose = {*re.findall(r"\*([A-Z]\w+)\*", INTRODUCTION), "Articles"}
+    items = re.findall(r"^- (\w+)", SECTIONS[title], re.M)
+    assert {"Paper", "Code"} < whose
+    assert items
+    assert {*items} <= whose
+
+
 @pytest.mark.parametrize("title", [title for title, text in SECTIONS.items() if code(text)])
 def test_what_the_page_computes_is_so(title):
     """Every equation of a section holds, for networks built here or proven elsewhere."""
