@@ -55,6 +55,18 @@ def printed(capsys):
     return capsys.readouterr().err.strip()
 
 
+def test_accumulated_steps_run_in_parts(photos, tmp_path):
+    """Batch norm sees each part: its mean moves twice as often from 0."""
+    moved = []
+    for parts in (1, 2):
+        keras.utils.set_random_seed(0)
+        model = small()
+        options = SHORT | dict(epochs=1, batch_size=8, accumulate=parts, lr=1e-9)
+        convbook.train(model, photos, out=tmp_path / str(parts), **options)
+        moved.append(np.abs(model.layers[2].moving_mean.numpy()).mean())
+    assert moved[1] > 1.5 * moved[0]
+
+
 @pytest.mark.parametrize("a", [None, "softmax"])
 def test_a_model_at_hand_is_trained_in_place(a, photos, tmp_path):
     model = small(a=a)
