@@ -111,11 +111,19 @@ def settings(model):
 
 
 # Runs in an interpreter that has never seen the package.
+def compute_in(floats):
+    keras.config.set_floatx(floats)
+    keras.config.set_dtype_policy(floats)
+
+
 RUNNER = f"""
 import json, sys, traceback
+import keras
 import numpy as np
 {inspect.getsource(in_order)}
 {inspect.getsource(settings)}
+{inspect.getsource(compute_in)}
+compute_in(open("floatx").read())
 found = []
 for i, text in enumerate(json.load(open("texts.json"))):
     namespace = {{}}
@@ -151,8 +159,8 @@ def prepared(folder, i, name, options):
     rng = np.random.default_rng(i)
     # Off their initial zeros and ones, so that a bias or a norm left out is seen.
     new = [w + rng.uniform(0, 0.2, w.shape) * (w.ndim == 1) for w in model.get_weights()]
-    model.set_weights([w.astype("float32") for w in new])
-    x = rng.normal(size=(2, *model.input_shape[1:])).astype("float32")
+    model.set_weights([w.astype(keras.config.floatx()) for w in new])
+    x = rng.normal(size=(2, *model.input_shape[1:])).astype(keras.config.floatx())
     weights = {f"w{j}": w for j, w in enumerate(model.get_weights())}
     np.savez(folder / f"{i}.npz", x=x, **weights)
     made = model(x, training=False)
@@ -164,6 +172,7 @@ def prepared(folder, i, name, options):
 def prove(folder, cases):
     cases = [(name, call(name, options)) for name, options in cases]
     ours = [prepared(folder, i, *case) for i, case in enumerate(cases)]
+    (folder / "floatx").write_text(keras.config.floatx())
     (folder / "texts.json").write_text(json.dumps([show.text([name], o) for name, o in cases]))
     done = interpreter.run(RUNNER, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -184,7 +193,11 @@ def test_a_text_is_the_network(tmp_path, part):
 
 @pytest.mark.texts
 @pytest.mark.parametrize("case", THOROUGH, ids=lambda case: f"{case[0]}{case[1] or ''}")
-def test_every_text_is_its_network(tmp_path, case):
+def test_every_text_is_its_network(tmp_path, case, request):
+    if not case[0].startswith("resnest"):
+        return prove(tmp_path, [case])
+    compute_in("float64")  # grouped kernels round otherwise, and gates enlarge that
+    request.addfinalizer(lambda: compute_in("float32"))
     prove(tmp_path, [case])
 
 
