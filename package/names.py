@@ -3,7 +3,8 @@
 import ast
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
@@ -94,6 +95,18 @@ def unknown(name: str, names: Iterable[str], also: str = "") -> str:
     near = ", ".join(get_close_matches(str(name).lower(), names, 5, 0.5))
     hint = f"nearest: {near}" if near else "convbook nets lists all"
     return f"network={name!r}: there is no such network{also}; {hint}"
+
+
+@contextmanager
+def given_as(argument: str) -> Iterator[None]:
+    """Within it, messages on --data name the argument that a command has in its place."""
+    try:
+        yield
+    except ValueError as error:
+        said = str(error)
+        if not said.startswith("--data "):
+            raise
+        raise ValueError(argument + said.removeprefix("--data")) from error
 
 
 def data_source(data: str, argument: str = "--data") -> tuple[str, str]:

@@ -283,18 +283,38 @@ def check(parser: Parser) -> Command:
 def checked(options: Namespace) -> None:
     """Prints a passport, and writes it to a file if asked.  Raises ValueError for bad options."""
     data, path = options.data, Path(options.data)
-    if path.is_dir() and ":" not in data:
+    if data and path.is_dir() and ":" not in data:
         data = f"folder:{data}"
     elif os.sep in data and ":" not in data:
         raise ValueError(f"DATA {data!r}: there is no folder {data}")
+    elif not data:
+        raise ValueError("DATA '': name a folder, or one of " + ", ".join(names.DATA_SOURCES))
     names.data_source(data, "DATA")
+    refuse_place(options.out)
     terminal.load_keras()
     from convbook.training.data import load_data, summary
 
-    passport = summary.passport(load_data(data, 8, 3, options.skip_broken, options.first_label))
+    with names.given_as("DATA"):
+        passport = summary.passport(load_data(data, 8, 3, options.skip_broken, options.first_label))
     if options.out:
-        Path(options.out).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
+        try:
+            Path(options.out).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"--out {options.out}: cannot be written: {error.strerror}") from error
     print("\n".join([data, *summary.describe(passport)]))
+
+
+def refuse_place(out: str | None) -> None:
+    """Raises ValueError, before an image is read, if no file can be written there."""
+    if out is None:
+        return
+    path = Path(out)
+    if not out or path.is_dir():
+        raise ValueError(f"--out {out!r}: give the name of a file, such as report.json")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out {out}: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"--out {out}: no permission to write it")
 
 
 def recipes(parser: Parser) -> Command:

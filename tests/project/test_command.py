@@ -63,7 +63,7 @@ REFUSED = [
     ("evaluate no.keras --data digits", "no.keras: there is no such file"),
     ("predict no.keras a.png", "no.keras: there is no such file"),
     ("export resnet20 --to litert", "resnet20 is a network: give --weights"),
-    ("compare no", "no: no result.json and no history.csv; give the folder of a run"),
+    ("compare no", "'no': there is no such folder; give the folder of a run"),
     ("recipes resnet21", "convbook recipes: network='resnet21': there is no such network"),
 ]
 

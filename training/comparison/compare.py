@@ -27,7 +27,7 @@ TICKS = (0, 1, 2, 5, 10, 20, 50, 100)  # percent of error
 def compare(parser: Parser) -> Command:
     """convbook compare: its arguments; returns what compares."""
     parser.description = __doc__
-    parser.add_argument("runs", nargs="+", metavar="OUT", help="folders of runs")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs")
     parser.add_argument("--plot", metavar="FILE.png", help="draw all curves into one picture")
     return print_comparison
 
@@ -45,6 +45,8 @@ def print_comparison(options: Namespace) -> None:
 def read_run(folder: str | Path) -> Run:
     """The Run in a folder.  Raises ValueError if there is none."""
     at = Path(folder)
+    if not at.is_dir():
+        raise ValueError(f"{folder!r}: there is no such folder; give the folder of a run")
     result, history = None, {}
     try:
         if (at / "result.json").exists():

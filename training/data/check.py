@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from convbook.images import contents, printable, why_not
-from convbook.training.data.image_facts import TABLE, Facts, Unusable, look
+from convbook.training.data.image_facts import TABLE, Facts, Unusable, look, refuse_kind
 from convbook.training.data.kept import Kept, stamp
 from convbook.training.data.splits import Files, Part, Records
 
@@ -64,6 +64,17 @@ def verdict(path: str) -> Verdict:
         return why_not(path) or (
             "no permission to read it" if error.errno == 13 else str(error.strerror)
         )
+
+
+def other_kind(path: str) -> str | None:
+    """What a file is by its first bytes, if neither a JPEG nor a PNG."""
+    try:
+        refuse_kind(contents(path))
+    except Unusable as error:
+        return str(error)
+    except OSError:
+        return why_not(path)
+    return None
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from convbook.images import folders, listed, printable
-from convbook.training.data.check import SHOWN, checked, refuse_broken_files
+from convbook.training.data.check import SHOWN, checked, other_kind, refuse_broken_files
 from convbook.training.data.part_names import part_roots
-from convbook.training.data.splits import Data, Files, check_counts, parted, refuse_one_class
+from convbook.training.data.splits import LEAST, Data, Files, check_counts, parted, refuse_one_class
 
 Row = tuple[str, str]  # a part, a class
 
@@ -79,7 +79,7 @@ def load_folder(
         found = tree(path)
     except ValueError as error:
         raise ValueError(f"--data {name!r}: {error}") from error
-    refuse_few(name, path, found)
+    refuse_few(name, path, found, skip_broken)
     rows = [(row, file) for row, files in found.files.items() for file in files]
     paths = [file for _, file in rows]
     some = None if skip_broken else SHOWN
@@ -101,7 +101,7 @@ def load_folder(
     return data._replace(left_out=found.left_out)
 
 
-def refuse_few(name: str, path: str, found: Tree) -> None:
+def refuse_few(name: str, path: str, found: Tree, skip_broken: bool) -> None:
     """Raises ValueError, before any image is decoded, if there are too few."""
     counts = {label: len(files) for (part, label), files in found.files.items() if part == "train"}
     full = sorted(label for label, count in counts.items() if count)
@@ -114,7 +114,11 @@ def refuse_few(name: str, path: str, found: Tree) -> None:
     if full:
         y = np.repeat(np.arange(len(full)), [counts[label] for label in full])
         refuse_one_class(name, y)
-        if len(found.roots) < 3:
+        least = min(full, key=counts.__getitem__)
+        if len(found.roots) < 3 and counts[least] < LEAST:  # is each of them an image?
+            paths = found.files["train", least]
+            broken = [(path, why) for path in paths if (why := other_kind(path))]
+            refuse_broken_files(name, broken, skip_broken)
             check_counts(name, y, [printable(label) for label in full])
 
 

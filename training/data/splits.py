@@ -180,6 +180,10 @@ def hold_out(y: np.ndarray) -> list[np.ndarray]:
     return train_test_split(np.arange(len(y)), test_size=count, stratify=y, random_state=0)
 
 
+def images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
 def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -> None:
     """Raises ValueError for a class with too few images to hold some of them out."""
     labels, counts = np.unique(y, return_counts=True)
@@ -187,7 +191,7 @@ def check_counts(name: str, y: np.ndarray, names: Sequence[str] | None = None) -
         label = labels[counts.argmin()]
         which = f"{names[label]!r}" if names else f"{label}"
         raise ValueError(
-            f"--data {name!r}: class {which} has {counts.min()} images to train on; it takes "
+            f"--data {name!r}: class {which} has {images(counts.min())} to train on; it takes "
             f"{LEAST} to hold some out for validation and test: add some, or provide train, val "
             "and test yourself"
         )

@@ -14,7 +14,7 @@ import numpy as np
 from convbook.images import printable
 from convbook.training.data.content import PARTS, fingerprint, table_of
 from convbook.training.data.image_facts import COLOURS
-from convbook.training.data.splits import Data, Part, Split
+from convbook.training.data.splits import Data, Part, Split, images
 
 MANY = 12  # classes, beyond which only the smallest and the largest are printed
 LISTED = 100  # groups of duplicates that are listed
@@ -62,10 +62,6 @@ def of_table(every: np.ndarray) -> dict[str, Any]:
         bits={str(k): n for k, n in counted(every["bits"])},
         orientations={str(k): n for k, n in counted(every["orientation"])},
     )
-
-
-def images(count: int) -> str:
-    return f"{count:,} image{'s' * (count != 1)}"
 
 
 def counted(values: np.ndarray) -> list[tuple[int, int]]:

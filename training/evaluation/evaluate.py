@@ -54,6 +54,7 @@ def evaluate(parser: Parser) -> Command:
 def print_scores(options: Namespace) -> None:
     """Evaluates, writes the files and prints the scores.  Raises ValueError for bad options."""
     options.models = [asked.chosen(options, model) for model in options.models]
+    refuse_twice(options.models)
     protocol = protocols.protocol(options.protocol)
     data_source(options.data)
     terminal.load_keras()
@@ -67,6 +68,17 @@ def print_scores(options: Namespace) -> None:
     write(folder, evaluation, reliability)
     print("\n".join(describe(evaluation)))
     print(f"{folder}: {', '.join(FILES)}")
+
+
+def refuse_twice(models: list[str]) -> None:
+    """Raises ValueError for a network that would count twice in an ensemble."""
+    for i, model in enumerate(models):
+        if any(model == other or same_file(model, other) for other in models[:i]):
+            raise ValueError(f"{model}: given twice; an ensemble averages different networks")
+
+
+def same_file(one: str, other: str) -> bool:
+    return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
 
 
 def beside(options: Namespace) -> Path:

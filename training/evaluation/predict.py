@@ -72,6 +72,8 @@ def image_paths(images: list[str]) -> list[str]:
 
     paths = []
     for image in images:
+        if not image:
+            raise ValueError("IMAGE '': name image files, or folders that hold some")
         fits = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True))
         for path in fits or [image]:  # a missing file is reported with the unreadable ones
             if not os.path.isdir(path):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convbook import terminal
-from convbook.names import data_source
+from convbook.names import data_source, given_as
 from convbook.options import Command, Parser
 from convbook.training import preparation as prepare
 from convbook.training.evaluation import asked
@@ -84,7 +84,8 @@ def in_int8(network: "TrainedNetwork", options: Namespace) -> Callable[..., None
     from convbook.training import data
     from convbook.training.export import formats, int8
 
-    images = data.load_data(options.calibrate, network.size, network.channels)
+    with given_as("--calibrate"):
+        images = data.load_data(options.calibrate, network.size, network.channels)
     prepare = preparation_of(network) if options.raw else np.asarray
     train, test = (int8.calibration_images(part, prepare) for part in (images.train, images.test))
 

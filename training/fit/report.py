@@ -75,7 +75,11 @@ def remarks(job: Job, result: dict[str, Any], rows: Sequence[dict[str, Any]]) ->
     spread = 2 * (chance * (1 - chance) / counts.sum()) ** 0.5
     if (found := result[f"test_{key}"]) <= chance + spread:
         said = f"test {key.replace('_', ' ')} {found:.2%}"
-        lines.append(f"{said} is near chance, {of}: the network has learned little")
+        if chance + spread >= 1:  # where no accuracy would do
+            few = f"{counts.sum()} test image{'' if counts.sum() == 1 else 's'}"
+            lines.append(f"{few}: too few to tell {said} from chance, {of}")
+        else:
+            lines.append(f"{said} is near chance, {of}: the network has learned little")
     first, last = rows[0]["loss"], rows[-1]["loss"]
     if last > first:
         lines.append(f"the training loss rose from {first:.4g} to {last:.4g}: try a lower --lr")

@@ -100,7 +100,12 @@ def asked(options: Namespace) -> dict[str, Any]:
             raise ValueError(
                 f"{key}={value!r}: a recipe has no such field; it has {', '.join(rules.RULES)}"
             )
-    given = {key: getattr(options, key) for key in OPTIONS} | options.set
+    typed = {key: getattr(options, key) for key in OPTIONS}
+    for key in {*OPTIONS} & {*options.set}:
+        if typed[key] not in (None, options.set[key]):
+            option = f"--{key.replace('_', '-')} {typed[key]}"
+            raise ValueError(f"{option} and --set {key}={options.set[key]}: give one of the two")
+    given = typed | options.set
     given = {key: value for key, value in given.items() if value is not None}
     own: dict[str, Any] = {}
     name = options.recipe

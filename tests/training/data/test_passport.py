@@ -462,6 +462,32 @@ def test_the_command(photos, tmp_path, capsys):
     assert main(["check", "nowhere"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["{photos}", "--out", "{photos}/none/x.json"], "--out {photos}/none/x.json: there is no"),
+        (["{photos}", "--out", "{photos}"], "--out '{photos}': give the name of a file, such as"),
+        (["folder:/none"], "convbook check: DATA 'folder:/none': there is no folder '/none'"),
+        ([""], "convbook check: DATA '': name a folder, or one of digits"),
+    ],
+)
+def test_arguments_of_check_are_named_before_an_image_is_read(
+    argv, words, photos, capsys, monkeypatch
+):
+    monkeypatch.setattr(check, "verdict", None)
+    assert main(["check", *(arg.format(photos=photos) for arg in argv)]) == 2
+    assert words.format(photos=photos) in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_image_does_not_count_as_one(photos):
+    (photos / "elk").mkdir()
+    (photos / "elk" / "notes.txt").write_text("elks")
+    refused(photos, "elk/notes.txt: neither JPEG nor PNG")
+    files.folder(photos, {"elk": 1}, seed=50)
+    (photos / "elk" / "notes.txt").unlink()
+    refused(photos, "class 'elk' has 1 image to train on; it takes 7")
+
+
 def test_other_pictures_are_called_by_their_name(photos):
     (photos / "cat" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 99)
     refused(photos, "cat/x.heic: a HEIC, an AVIF or a video, neither JPEG nor PNG")

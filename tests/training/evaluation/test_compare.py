@@ -130,11 +130,11 @@ def test_history_with_gaps():
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["{tmp}/none"], "none: no result.json and no history.csv; give the folder of a run"),
+        (["{tmp}/none"], "none': there is no such folder; give the folder of a run"),
         (["{tmp}/bad"], "bad: its files cannot be read"),
         (["{tmp}/a", "--plot", "{tmp}/none/x.png"], "x.png' cannot be written"),
         (["{tmp}/a", "--plot", "{tmp}/x.tax"], "x.tax' cannot be written"),
-        ([], "OUT"),
+        ([], "required: RUN"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(argv, words, tmp_path, capsys):

@@ -525,6 +525,7 @@ def test_broken_files_are_left_out(images, tmp_path, capsys):
     ("argv", "words"),
     [
         (["{tmp}/none.keras"], "none.keras: there is no such file"),
+        (["{tmp}/good", "{tmp}/good/model.keras"], "good/model.keras: given twice; an ensemble"),
         (["{tmp}/text.keras"], "text.keras cannot be loaded by Keras"),
         (["{tmp}/four/model.keras"], " has 3: give data with the classes of the network"),
         (["{tmp}/other/model.keras"], "class 1 is 'wasp' for"),

@@ -402,6 +402,10 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
             ["--to", "litert", "--int8", "--calibrate", "photos"],
             "--calibrate must be one of digits",
         ),
+        (
+            ["--to", "litert", "--int8", "--calibrate", "folder:/none"],
+            "--calibrate 'folder:/none': there is no folder '/none'",
+        ),
         (["--to", "tensorrt"], "--to: invalid choice"),
     ],
 )

@@ -187,6 +187,7 @@ def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
         (["{run}/model.keras", "{run}", "--of", "timm/a", "--preparation", "tf"], "one of the two"),
         (["{run}/lambda.keras", "{run}/0.png"], "lambda.keras cannot be loaded by Keras"),
         (["{run}/model.keras"], "IMAGE"),
+        (["{run}/model.keras", ""], "IMAGE '': name image files"),
         (["{run}/model.keras", "{run}/0.png", "--top", "0"], "--top: '0' is not a whole number"),
     ],
 )

@@ -117,6 +117,10 @@ def test_what_went_wrong_is_said():
     assert report.remarks(Job, result, rose[::-1]) == []
     (alike,) = report.remarks(Job, result | {"test_balanced_accuracy": 0.3}, rose[::-1])
     assert alike.startswith("test balanced accuracy 30.00% is near chance, 25.00%")
+    Job.recipe, Job.data.classes = {"class_weights": None}, 2
+    Job.data.test = data.Split(np.zeros((5, 1, 1, 1)), np.arange(5) % 2)
+    (few,) = report.remarks(Job, {"test_accuracy": 1.0}, rose[::-1])
+    assert few.startswith("5 test images: too few to tell test accuracy 100.00% from chance")
 
 
 @pytest.mark.parametrize(

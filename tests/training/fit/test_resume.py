@@ -370,6 +370,7 @@ def test_a_librarys_weights_but_for_the_head(tmp_path, capsys):
         (["--unfreeze", "2"], "nothing is frozen without it"),
         (["--weights", "imagenet"], "weights='imagenet': keras.applications has no resnet20"),
         (["--weights", "x", "--init-from", "y"], "give one of the two"),
+        (["--lr", "0.1", "--set", "lr=0.5"], "--lr 0.1 and --set lr=0.5: give one of the two"),
         (["--set", "moment=0.5"], "moment=0.5: a recipe has no such field; it has"),
         (["--accumulate", "5"], "must be a multiple of 5"),
         (["--data", "folder:/none/there"], "name a folder for the results with --out"),
