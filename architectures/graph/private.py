@@ -39,6 +39,12 @@ def layers_within(op: Any) -> list[Any]:
     return op._flatten_layers() if isinstance(op, keras.Layer) else [op]
 
 
+def is_keras_own(op: Any) -> bool:
+    """Whether the class of an operation is one of Keras' own."""
+    # keras.saving.get_registered_name gives them no package, nor one that is not registered.
+    return type(op).__module__.startswith(("keras.src.", "tf_keras."))
+
+
 def set_path(v: keras.Variable, path: str) -> None:
     """Gives a weight another path."""
     # The path is fixed when a weight is made, and read-only from then on; in Keras 3.5 it is not.

@@ -15,6 +15,7 @@ from keras import layers
 
 from convbook.architectures.graph.calls import Call, opened
 from convbook.architectures.graph.layer_names import inside
+from convbook.architectures.graph.private import is_keras_own
 from convbook.blocks.lrn import LocalResponseNorm
 from convbook.blocks.nasnet import SamePadding
 from convbook.blocks.standardized import StandardizedConv2D
@@ -183,8 +184,7 @@ def leading(nodes: Sequence[Node], ends: Iterable[Any]) -> list[Node]:
 def is_foreign(op: Any) -> bool:
     """Whether an operation is a layer of one's own without weights, made of others."""
     own = isinstance(op, (LocalResponseNorm, SamePadding))
-    keras_own = any(type(op).__module__.startswith(m) for m in ("keras.src.", "tf_keras."))
-    return (isinstance(op, layers.Layer) and not (own or keras_own or op.weights)) or (
+    return (isinstance(op, layers.Layer) and not (own or is_keras_own(op) or op.weights)) or (
         type(op).__name__ == "CustomScaleLayer"  # keras.applications', of Inception-ResNet v2
     )
 

@@ -13,6 +13,7 @@ from convbook.__main__ import main
 from convbook.architectures import lenet, resnet
 from convbook.architectures.catalog import ALIASES, NETS, OPTIONS, TYPES
 from convbook.architectures.graph.layer_names import all_layers
+from convbook.architectures.graph.private import maker
 from convbook.blocks.checks import rule_of
 from convbook.gallery.ledger import stored_ledger
 
@@ -294,7 +295,7 @@ def test_dropout_in_densenet_is_after_each_convolution_but_the_first():
     rates = [m.rate for m in model.layers if isinstance(m, keras.layers.Dropout)]
     assert rates == [0.2] * (3 * 12 + 2)
     pools = [m for m in model.layers if isinstance(m, keras.layers.AveragePooling2D)]
-    before = [m.input._keras_history.operation for m in pools]
+    before = [maker(m.input) for m in pools]
     assert [type(m) for m in before] == [keras.layers.Dropout] * 2
 
 

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from convbook import architectures
 from convbook.architectures import measure
+from convbook.architectures.graph.private import layers_within, node_lists
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
 
 
@@ -266,8 +267,7 @@ def test_a_layer_of_ones_own(kind):
     assert (found.total, found.receptive_field) == (model.count_params(), field)
     for before, after in zip(state, layer.variables, strict=True):
         np.testing.assert_array_equal(before, after)  # no state moved
-    parts = layer._flatten_layers(include_self=False)
-    assert not [part for part in parts if part._inbound_nodes]
+    assert not [part for part in layers_within(layer) if part is not layer and node_lists(part)[0]]
 
 
 def test_two_of_a_kind_within_another():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from places import DATA
+from private import door
 
 from convbook.training import data
 from convbook.training.data import check, moments, records, sources
@@ -38,8 +39,7 @@ def keras_files(tmp_path, monkeypatch):
         return keras.utils.get_file(fname, kept.as_uri(), extract=extract, cache_dir=str(fetched))
 
     for name in ("mnist", "fashion_mnist", "cifar10", "cifar100"):
-        # Keras has no option for another place or checksum; this is the one door to it.
-        monkeypatch.setattr(f"keras.src.datasets.{name}.get_file", get_file)
+        monkeypatch.setattr(door(name), get_file)
     return tmp_path
 
 
