@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -154,7 +155,17 @@ def still(model, before):
         kernel = seen.get(path.removesuffix("bias") + "kernel", 0) if path.endswith("/bias") else 0
         if not seen[path] >= GRADIENT * kernel:
             left.add(path)
-    return sorted(path for path in left if (model.name, path) not in CANCELLED)
+    return sorted(path for path in left if not is_cancelled(model, path))
+
+
+def is_cancelled(model, path):
+    """Whether CANCELLED has this weight; a shorter stage ends earlier, with another block."""
+    own = {known for net, known in CANCELLED if net == model.name}
+    stage, block, rest = re.fullmatch(r"(stage\d_block)?(\d*)(.*)", path).groups()
+    after = f"{stage}{int(block) + 1}_" if stage else ""
+    if not stage or any(w.path.startswith(after) for w in model.weights):
+        return path in own
+    return any(re.fullmatch(rf"{stage}\d+{rest}", known) for known in own)
 
 
 def learn(model, folder, rate=RATE):
