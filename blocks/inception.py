@@ -39,8 +39,8 @@ def follow(x: Tensor, path: Any, *, n: Norm, p: PoolPadding, pool_p: PoolPadding
     """x after a path of parallel."""
     for step in path:
         if isinstance(step, list):
-            same = partial(follow, x, n=n, p=p, pool_p=pool_p, max_p=max_p, bias=bias)
-            x = layers.concatenate([same(way) for way in step])
+            same: Any = dict(n=n, p=p, pool_p=pool_p, max_p=max_p, bias=bias)
+            x = layers.concatenate([follow(x, way, **same) for way in step])
         elif step == "avg":
             x = avgpool(x, k=3, s=1, p=pool_p)
         elif step == "max":
