@@ -56,7 +56,7 @@ NETS = {
 NETS |= {
     f"resnest50_fast_{radix}s{c}x{w}d": Net(
         body,
-        (partial(fast_block, radix=radix, cardinality=c, w=w), *TABLE[50]),
+        (partial(fast_block, radix=radix, c=c, w=w), *TABLE[50]),
         options=OPTIONS,
         styles=STYLES,
     )

@@ -125,8 +125,8 @@ def takes(v: Any, count: int, **named: Any) -> bool:
     return is_function(v)
 
 
-def is_gate(v: Any) -> bool:
-    """Whether v is a function of x and a branch; a layer takes nothing but tensors in turn."""
+def is_function_of_two(v: Any) -> bool:
+    """Whether v takes x and f, or x and a branch; a layer takes nothing but tensors in turn."""
     return takes(v, 2) and not is_layer(v)
 
 
@@ -244,11 +244,11 @@ Seed = Annotated[
 Branch = Annotated[
     Callable[[Tensor], Tensor], Rule(lambda v: takes(v, 1), "a function from tensor to tensor")
 ]
-Block = Annotated[Callable[..., Tensor], Rule(is_gate, "a function of x, f and s")]
+Block = Annotated[Callable[..., Tensor], Rule(is_function_of_two, "a function of x, f and s")]
 Gate = Annotated[
     Callable[[Tensor, Branch], Tensor] | None,
     Rule(
-        lambda v: v is None or is_gate(v),
+        lambda v: v is None or is_function_of_two(v),
         "None or a function gate(x, branch), such as drop_path",
     ),
 ]

@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
-def whole_number(least: int, most: int = MOST) -> Callable[[str], int]:
+def integer(least: int, most: int = MOST) -> Callable[[str], int]:
     """The type of an option that is a whole number from least to most."""
 
     def parse(text: str) -> int:

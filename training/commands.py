@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convbook import names, terminal
-from convbook.options import Command, Parser, number, pair, regex, whole_number
+from convbook.options import Command, Parser, integer, number, pair, regex
 from convbook.training import preparation
 from convbook.training.recipes.rules import MONITORS
 
@@ -143,27 +143,22 @@ def of_data(add: Add) -> None:
     sources = ", ".join(names.DATA_SOURCES)
     add("--data", default="digits", help=f"{sources}; default: digits")
     pixels = "pixels a side; default: the paper's, less for small images"
-    add("--size", type=whole_number(1, 4096), help=pixels)
+    add("--size", type=integer(1, 4096), help=pixels)
     add(
         "--skip-broken",
         action="store_true",
         help="leave out files that cannot be read, and list them",
     )
-    add("--first-label", type=whole_number(0), help="with tfrecord: the label of the first class")
+    add("--first-label", type=integer(0), help="with tfrecord: the label of the first class")
 
 
 def of_recipe(add: Add) -> None:
     kinds = "paper, modern, finetune, digits or a FILE.json of fields"
     default = "default: digits for digits, finetune for folder: and tfrecord:, else paper"
     add("--recipe", metavar="R", help=f"{kinds}; {default}")
-    add("--epochs", type=whole_number(1), help="passes over the images; default: the recipe's")
-    add("--steps", type=whole_number(1), help="length in steps, instead of --epochs")
-    add(
-        "--batch-size",
-        type=whole_number(1),
-        metavar="IMAGES",
-        help="per step, on all devices together",
-    )
+    add("--epochs", type=integer(1), help="passes over the images; default: the recipe's")
+    add("--steps", type=integer(1), help="length in steps, instead of --epochs")
+    add("--batch-size", type=integer(1), metavar="IMAGES", help="per step, on all devices together")
     add("--lr", type=number, help="peak learning rate")
     alike = "balanced: rare classes count as much as frequent ones"
     add("--class-weights", choices=("balanced",), help=alike)
@@ -196,7 +191,7 @@ def of_weights(add: Add) -> None:
     add("--freeze", metavar="STAGE", help="freeze the body, or all up to this stage")
     add(
         "--unfreeze",
-        type=whole_number(1),
+        type=integer(1),
         metavar="EPOCH",
         help="train all layers after this many epochs",
     )
@@ -207,13 +202,13 @@ def of_devices(add: Add) -> None:
     add("--precision", default="float32", choices=kinds, help="default: float32")
     add(
         "--accumulate",
-        type=whole_number(1),
+        type=integer(1),
         default=1,
         metavar="PARTS",
         help="split each batch into this many parts",
     )
     together = "run this many steps in one call of TensorFlow; default: 1"
-    add("--steps-per-execution", type=whole_number(1), default=1, metavar="STEPS", help=together)
+    add("--steps-per-execution", type=integer(1), default=1, metavar="STEPS", help=together)
     add("--jit", action="store_true", help="compile with XLA")
     add(
         "--no-synchronize",
@@ -222,40 +217,24 @@ def of_devices(add: Add) -> None:
         help="separate batch norm on each device",
     )
     add("--workers", metavar="HOST:PORT,...", help="all machines, chief first; needs --index")
-    add("--index", type=whole_number(0), help="this worker's place in --workers, from 0")
+    add("--index", type=integer(0), help="this worker's place in --workers, from 0")
     add("--tpu", metavar="NAME", help="train on this TPU; local on its own machine")
 
 
 def of_run(add: Add) -> None:
-    add("--seed", type=whole_number(0), default=0, help="of all random draws; default: 0")
+    add("--seed", type=integer(0), default=0, help="of all random draws; default: 0")
     add("--deterministic", action="store_true", help="bit-identical in every run, but slower")
-    add(
-        "--patience",
-        type=whole_number(1),
-        metavar="EPOCHS",
-        help="stop after so many without progress",
-    )
+    add("--patience", type=integer(1), metavar="EPOCHS", help="stop after so many without progress")
     progress = "the metric of --patience; default: val_accuracy"
     add("--monitor", default="val_accuracy", choices=MONITORS, help=progress)
     add(
         "--save-every",
-        type=whole_number(1),
+        type=integer(1),
         metavar="STEPS",
         help="save this often, and after each epoch",
     )
-    add(
-        "--keep",
-        type=whole_number(1),
-        default=2,
-        metavar="N",
-        help="checkpoints to keep; default: 2",
-    )
-    add(
-        "--log-every",
-        type=whole_number(1),
-        metavar="STEPS",
-        help="print a line every so many steps",
-    )
+    add("--keep", type=integer(1), default=2, metavar="N", help="checkpoints to keep; default: 2")
+    add("--log-every", type=integer(1), metavar="STEPS", help="print a line every so many steps")
     add("--no-tensorboard", dest="tensorboard", action="store_false", help="no logs for it")
     add("--out", metavar="FOLDER", help="for the results; default: runs/MODEL-DATA")
 
@@ -272,7 +251,7 @@ def check(parser: Parser) -> Command:
     )
     add(
         "--first-label",
-        type=whole_number(0),
+        type=integer(0),
         metavar="N",
         help="with tfrecord: the label of the first class",
     )

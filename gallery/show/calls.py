@@ -25,7 +25,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "attention": ("eca_block", "cbam_block"),
     "cheap": (5,),
     "blur": (5,),
-    "cardinality": (2,),
+    "c": (2,),
     "beta": (0.5,),
     "eps": (1e-3,),
     "first": (None, 5),

@@ -373,8 +373,8 @@ CALLS = [
         "radix=4: radix must be a divisor of the 2 channels it splits",
     ),
     (
-        lambda x: blocks.splat_conv(x, 8, cardinality=3),
-        "cardinality=3: cardinality must be a divisor of C/radix=4, f=8 and 32, the dense layer's",
+        lambda x: blocks.splat_conv(x, 8, c=3),
+        "c=3: c must be a divisor of C/radix=4, f=8 and 32, the dense layer's",
     ),
     (lambda x: blocks.ghost_module(x, 8, r=1), "r=1: r must be a divisor of f=8, at least"),
     (lambda x: blocks.ghost_module(x, 8, r=3), "r=3: r must be a divisor of f=8, at least"),

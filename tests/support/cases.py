@@ -586,15 +586,15 @@ MOBILE = [
         bn=8 + 2 * 8 + 32 + 16 + 16,
         size=half,
     ),
-    call("splat_conv 1 split, 2 groups", lambda x: blocks.splat_conv(x, 8, radix=1, cardinality=2))(
+    call("splat_conv 1 split, 2 groups", lambda x: blocks.splat_conv(x, 8, radix=1, c=2))(
         8, 8, splits(8, 8, 1, 32) // 2, biases=8, bn=8 + 32
     ),
-    call("splat_conv 2 groups", lambda x: blocks.splat_conv(x, 8, cardinality=2))(
+    call("splat_conv 2 groups", lambda x: blocks.splat_conv(x, 8, c=2))(
         8, 8, splits(8, 8, 2, 32) // 2, biases=2 * 8, bn=2 * 8 + 32
     ),
     call(
         "resnest_block /2, mean first, 2 groups 4 wide, 4 splits",
-        lambda x: blocks.resnest_block(x, 16, 2, width=4, radix=4, cardinality=2, early=True),
+        lambda x: blocks.resnest_block(x, 16, 2, width=4, radix=4, c=2, early=True),
     )(
         8,
         16,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convbook import names
-from convbook.options import Parser, whole_number
+from convbook.options import Parser, integer
 from convbook.training import preparation
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_to(parser: Parser) -> None:
     of = "where a bare file's weights are from: torchvision/resnet50, timm/resnet50.a1_in1k ..."
     add("--of", metavar="LIBRARY/NAME", help=of)
     preparation.add_to(add)
-    add("--size", type=whole_number(1), help="pixels a side, for networks that take any size")
+    add("--size", type=integer(1), help="pixels a side, for networks that take any size")
 
 
 def chosen(options: Namespace, model: str) -> str:

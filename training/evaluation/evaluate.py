@@ -17,7 +17,7 @@ import numpy as np
 
 from convbook import terminal
 from convbook.names import data_source
-from convbook.options import Command, Parser, whole_number
+from convbook.options import Command, Parser, integer
 from convbook.training.evaluation import asked, protocols
 from convbook.training.evaluation.protocols import Protocol
 
@@ -38,12 +38,12 @@ def evaluate(parser: Parser) -> Command:
     parts = "test", "val", "train"
     add("--part", default="test", choices=parts, help="part of the data; default: test")
     add("--protocol", default="centre", metavar="P", help="see below; default: centre")
-    add("--batch-size", type=whole_number(1), default=64, metavar="N", help="views in one batch")
+    add("--batch-size", type=integer(1), default=64, metavar="N", help="views in one batch")
     add("--out", metavar="FOLDER", help="default: evaluation-PROTOCOL-PART beside the first model")
     add("--skip-broken", action="store_true", help="leave out files that cannot be read")
     add(
         "--first-label",
-        type=whole_number(0),
+        type=integer(0),
         metavar="N",
         help="with TFRecord files: the label of the first class",
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convbook import terminal
-from convbook.options import Command, Parser, whole_number
+from convbook.options import Command, Parser, integer
 from convbook.training.evaluation import asked
 from convbook.training.evaluation.protocols import CENTRE
 
@@ -32,7 +32,7 @@ def predict(parser: Parser) -> Command:
     add("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, folders, patterns")
     add(
         "--top",
-        type=whole_number(1),
+        type=integer(1),
         default=5,
         metavar="N",
         help="how many classes to print; default: 5",
