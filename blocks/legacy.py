@@ -34,7 +34,7 @@ class StochasticDepth(layers.Wrapper):
     def branch(self) -> keras.Model:
         return self.layer
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         shortcut, x = inputs if isinstance(inputs, list) else (inputs, inputs)
         if not training:
             return self.activation(shortcut + self.survival * self.branch(x, training=False))

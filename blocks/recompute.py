@@ -29,7 +29,7 @@ class Recompute(layers.Wrapper):
     def branch(self) -> Any:
         return self.layer
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
             return self.layer(x, training=False)
         maps: list[Any] = [x]  # their concatenation is x

@@ -42,7 +42,7 @@ class StochasticDepth(layers.Wrapper):
     def branch(self) -> Any:
         return self.layer
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
             return self.survival * self.branch(x, training=False)
         drawn = keras.random.uniform((), seed=self.seed_generator) < self.survival
