@@ -10,7 +10,7 @@ from typing import Any
 from keras import layers
 
 from convbook.architectures.graph.layer_names import tap
-from convbook.blocks.checks import require
+from convbook.blocks.checks import refuse_large, require
 from convbook.blocks.layers import dense, gavgpool
 from convbook.blocks.stochastic_depth import drop_path as dropped
 from convbook.blocks.stochastic_depth import stochastic_depth, survivals
@@ -23,6 +23,7 @@ Keywords = MappingProxyType[str, Any] | dict[str, Any]  # of a normalisation, su
 
 def logits(x: Tensor, classes: int, name: str = "logits") -> Tensor:
     """x (N, C) -> (N, classes), in float32 whatever the precision of the rest."""
+    refuse_large((x.shape[-1] or 1, classes), classes=classes)
     return tap(layers.Dense(classes, dtype="float32", name=name)(x), name)
 
 

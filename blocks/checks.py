@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from functools import cache, wraps
 from itertools import chain, repeat
+from math import prod
 from numbers import Integral
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, Unpack, get_args, get_origin
@@ -11,7 +12,7 @@ from typing import get_type_hints as hints_of
 
 import keras
 
-from convbook.blocks.types import Branch, Gate, Pair, Rule, is_tensor
+from convbook.blocks.types import Branch, Gate, Pair, Rule, both, is_tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,14 @@ def require(good: object, *, right: str, **given: Any) -> None:
         shown = repr(dict(value) if isinstance(value, MappingProxyType) else value)
         shown = shown.replace("\n", " ")
         raise ValueError(f"{name}={shown}: {name} must be {right}")
+
+
+def refuse_large(shape: tuple[int, ...], **sizes: Any) -> None:
+    """Raises ValueError, in the name of the largest of these sizes, for a kernel of 2**31
+    numbers or more: 8 GB in one layer, and some backends count no further."""
+    name = max(sizes, key=lambda name: max(both(sizes[name])))
+    right = f"smaller: a kernel {shape} has 2**31 numbers or more"
+    require(prod(shape) < 2**31, right=right, **{name: sizes[name]})
 
 
 def rule_of(hint: Any) -> Rule | None:
@@ -64,6 +73,8 @@ def plain(v: Any, is_pair: bool = False) -> Any:
 
     is_pair: v is a size along rows and columns; two equal sizes become one number.
     """
+    if isinstance(v, dict):  # keywords of a normalisation
+        return {key: plain(value) for key, value in v.items()}
     if is_pair and isinstance(v, (tuple, list)) and v[0] == v[1]:
         v = v[0]
     return int(v) if isinstance(v, Integral) and not isinstance(v, bool) else v

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from keras import layers
 
-from convbook.blocks.checks import checked, require
+from convbook.blocks.checks import checked, refuse_large, require
 from convbook.blocks.layers import BN, BN_TF, avgpool, conv, dense, fits, maxpool
 from convbook.blocks.se import se_block
 from convbook.blocks.stochastic_depth import run
@@ -189,6 +189,7 @@ def aux_head(x: Map, *, classes: Whole | None = 1000, f: Whole = 128, units: Who
     x = conv(x, f, k=1, n=n)
     x = dense(layers.Flatten()(x), units)
     x = layers.Dropout(rate)(x)
+    refuse_large((x.shape[-1], classes or 1), classes=classes or 1)
     return x if classes is None else layers.Dense(classes, dtype="float32")(x)
 
 

@@ -5,7 +5,7 @@ The paper draws the modules without their widths, which come from the authors' c
 
 from keras import layers
 
-from convbook.blocks.checks import checked, require
+from convbook.blocks.checks import checked, refuse_large, require
 from convbook.blocks.inception import chain
 from convbook.blocks.layers import BN_TF, avgpool, conv, gavgpool, maxpool
 from convbook.blocks.stochastic_depth import run
@@ -142,4 +142,5 @@ def aux_head_v3(x: Map, *, classes: Whole | None = 1000, f: Row = (128, 768), k:
     x = conv(x, f[0], k=1, n=n)
     x = conv(x, f[1], k=k or tuple(x.shape[1:3]), p="valid", n=n)
     x = gavgpool(x)
+    refuse_large((x.shape[-1], classes or 1), classes=classes or 1)
     return x if classes is None else layers.Dense(classes, dtype="float32")(x)

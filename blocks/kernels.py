@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import layers
 
-from convbook.blocks.checks import checked, require
+from convbook.blocks.checks import checked, refuse_large, require
 from convbook.blocks.layers import conv, dwconv, holds, pair
 from convbook.blocks.types import Act, Map, Norm, Pair, Row, Tensor, Whole
 
@@ -124,6 +124,7 @@ def dense_as_conv(x: Map, f: Whole, *, k: Pair = 7, a: Act = "relu", weights: An
             function of it.
     """
     require(holds(x, k, 1, "valid"), x=tuple(x.shape), right=f"of at least {pair(k)} pixels")
+    refuse_large((*pair(k), x.shape[-1], f), k=k, f=f)
     layer = layers.Conv2D(f, k, padding="valid", activation=a)
     y = layer(x)
     require(fit(weights, layer), weights=shapes(weights), right=f"of shapes {dense_shapes(layer)}")

@@ -20,7 +20,7 @@ from typing import Any
 
 from keras import layers, ops
 
-from convbook.blocks.checks import checked, require
+from convbook.blocks.checks import checked, refuse_large, require
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.types import (
     FLOATS,
@@ -131,6 +131,7 @@ def conv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pai
             both uniform, because a truncated normal takes half of a network's build time.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
+    refuse_large((*pair(k), x.shape[-1] // g, f), k=k, f=f)
     x = act(norm(x, n), a) if pre else x
     x, p = padded(x, k, s, p, d=d)
     own, init = conv_keywords(n, None if pre else a, bias, init)
@@ -152,6 +153,8 @@ def sepconv(x: Map, f: Whole, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: 
         multiplier: depthwise kernels for each channel.
         init: of both kernels, by default as for conv.
     """
+    refuse_large((*pair(k), x.shape[-1], multiplier), k=k, multiplier=multiplier)
+    refuse_large((x.shape[-1] * multiplier, f), f=f, multiplier=multiplier)
     x, p = padded(x, k, s, p, d=d)
     own, init = conv_keywords(n, a, bias, init)
     own |= dict(depthwise_initializer=init, pointwise_initializer=init)
@@ -172,6 +175,7 @@ def dwconv(x: Map, k: Pair = 3, s: Pair = 1, p: Padding = "same", d: Pair = 1, a
         multiplier: kernels, so output channels, for each input channel.
         init: as for conv.
     """
+    refuse_large((*pair(k), x.shape[-1], multiplier), k=k, multiplier=multiplier)
     x, p = padded(x, k, s, p, d=d)
     own, init = conv_keywords(n, a, bias, init)
     own |= dict(dilation_rate=d, depth_multiplier=multiplier, depthwise_initializer=init)
@@ -184,6 +188,7 @@ def dense(x: Vector, f: Whole, a: Act = "relu", *, bias: bool = True,
           init: Init = "glorot_uniform") -> Tensor:  # fmt: skip
     """Fully connected f -> a.  x (N, C) -> (N, f); more dimensions stay as they are."""
     require(is_float(x), x=str(x.dtype), right=FLOATS)
+    refuse_large((x.shape[-1], f), f=f)
     return layers.Dense(f, activation=a, use_bias=bias, kernel_initializer=init)(x)
 
 

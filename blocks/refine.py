@@ -2,8 +2,8 @@
 
 from keras import layers
 
-from convbook.blocks.checks import checked
-from convbook.blocks.layers import act
+from convbook.blocks.checks import checked, refuse_large
+from convbook.blocks.layers import act, pair
 from convbook.blocks.types import Map, Pair, Tensor, Whole
 
 
@@ -17,6 +17,7 @@ def refinement_head(
     convolutional network for scene labelling (Pinheiro and Collobert, arXiv:1306.2795); Goodfellow
     et al., Deep Learning, Figure 9.17.
     """
+    refuse_large((*pair(k), max(x.shape[-1], f), hidden), k=k, f=f, hidden=hidden)
     u = layers.Conv2D(hidden, k, padding="same")(x)
     v = layers.Conv2D(f, k, padding="same")
     w = layers.Conv2D(hidden, k, padding="same", use_bias=False)

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from convbook.blocks.checks import checked, require
+from convbook.blocks.checks import checked, refuse_large, require
 from convbook.blocks.grouped import GroupedConv2D
-from convbook.blocks.layers import GN, act, norm, padded
+from convbook.blocks.layers import GN, act, norm, padded, pair
 from convbook.blocks.types import Act, Map, Norm, Number, Padding, Pair, Tensor, Whole, is_number
 
 
@@ -82,6 +82,7 @@ def ws_conv(x: Map, f: Whole, s: Pair = 1, *, k: Pair = 3, p: Padding = "same",
         eps: added to the variance.
     """
     require(f % g == 0 == x.shape[-1] % g, g=g, right=f"a divisor of f={f} and of C={x.shape[-1]}")
+    refuse_large((*pair(k), x.shape[-1] // g, f), k=k, f=f)
     x, p = padded(x, k, s, p)
     layer = StandardizedConv2D(f, k, s, p, groups=g, use_bias=n is None, gain=gain, epsilon=eps)
     x = layer(x)

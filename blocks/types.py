@@ -101,17 +101,25 @@ def is_keyword(named: tuple[Any, Any]) -> bool:
             return is_known(value, get)
     if name == "name":
         return isinstance(value, str) and "/" not in value
+    if name == "renorm_momentum":
+        return is_number(value) and 0 <= value <= 1
+    if name == "renorm_clipping":
+        bounds = value.items() if isinstance(value, Mapping) else ()
+        known = all(key in ("rmax", "rmin", "dmax") and is_number(v) for key, v in bounds)
+        return known and (value is None or isinstance(value, Mapping))
     if isinstance(value, (tuple, list)):
         return name != "axis" or value == (-1,)
-    return name != "axis" or (isinstance(value, int) and value in (-1, 1, 2, 3))
+    return name != "axis" or (is_whole(value, -1) and value in (-1, 1, 2, 3))
 
 
 def is_norm(n: Any) -> bool:
     """Whether n has keywords of one normalisation: an int as axis leaves two if nothing else tells
-    batch norm, where it is of the channels, from layer norm."""
+    batch norm, where it is of the channels, from layer norm; of groups it is always an int."""
     if not isinstance(n, Mapping) or not all(map(is_keyword, n.items())):
         return False
-    return not isinstance(n.get("axis"), int) or not {"momentum", "groups"}.isdisjoint(n)
+    if isinstance(n.get("axis"), tuple):
+        return {"momentum", "groups"}.isdisjoint(n)
+    return "axis" not in n or not {"momentum", "groups"}.isdisjoint(n)
 
 
 def takes(v: Any, count: int, **named: Any) -> bool:

@@ -616,6 +616,22 @@ MORE += [  # functions that a block calls: their arguments and results
     (lambda x: blocks.norm(x, {1: 2}), "n={1: 2}: n must be None or"),
     (lambda x: blocks.dense_as_conv(x, 2, weights=np.ones((3, 3))), "weights=(3, 3): weights must"),
     (lambda x: blocks.inception_v4_a(x, pool_p=np.int64(3)), "pool_p=np.int64(3): pool_p must be"),
+    (lambda x: blocks.conv(x, 10**9), "f=1000000000: f must be smaller: a kernel (3, 3, 8, 1000"),
+    (lambda x: blocks.conv(x, 8, 10**6), "k=1000000: k must be smaller: a kernel (1000000, 1000"),
+    (lambda x: blocks.dense(x, 10**9), "f=1000000000: f must be smaller: a kernel (8, 1000"),
+    (lambda x: blocks.aux_head(x, classes=10**9), "classes=1000000000: classes must be smaller"),
+    (lambda x: blocks.sepconv(x, 8, multiplier=10**9), "multiplier=1000000000: multiplier must be"),
+    (lambda x: blocks.dwconv(x, (9, 10**9)), "k=(9, 1000000000): k must be smaller: a kernel (9, "),
+    (lambda x: blocks.ws_conv(x, 10**9, n=None), "f=1000000000: f must be smaller: a kernel (3, "),
+    (lambda x: blocks.dense_as_conv(free(x), 8, k=10**6), "k=1000000: k must be smaller"),
+    (
+        lambda x: blocks.refinement_head(x, hidden=10**9),
+        "hidden=1000000000: hidden must be smaller",
+    ),
+    (lambda x: blocks.norm(x, {"groups": 4, "axis": (-1,)}), "'axis': (-1,)}: n must be None or"),
+    (lambda x: blocks.norm(x, BN | {"axis": True}), "'axis': True}: n must be None or keywords"),
+    (lambda x: blocks.norm(x, BN | {"renorm_momentum": "x"}), "'renorm_momentum': 'x'}: n must be"),
+    (lambda x: blocks.norm(x, BN | {"renorm_clipping": {"r": 1}}), "{'r': 1}}: n must be None or"),
     (lambda x: blocks.norm(x, {"axis": -1}), "such as BN; the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"axis": [-1]}), "the axis (-1,) is layer norm"),
     (lambda x: blocks.norm(x, {"name": "a/b"}), "n={'name': 'a/b'}: n must be None or keywords"),
@@ -627,6 +643,8 @@ def test_good_functions_of_the_user_are_taken():
     x = keras.Input((8, 8, 8))
     blocks.conv(x, 8, a=keras.layers.ReLU(), init=keras.initializers.Zeros)
     blocks.conv(x, 8, init=lambda shape, dtype=None: keras.ops.ones(shape, dtype))
+    blocks.norm(x, {"groups": np.int64(4)})
+    blocks.norm(x, BN | {"renorm": True, "renorm_clipping": {"rmax": 3}})
     blocks.norm(x, {"dtype": "mixed_float16", "gamma_regularizer": keras.regularizers.L2(0.1)})
     blocks.inception_v4_a(x, pool_p=np.int64(1))
 

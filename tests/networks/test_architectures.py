@@ -431,6 +431,7 @@ def test_what_cannot_be_is_said(arguments, message):
         ("resnet18", {"name": "left/right"}, "name='left/right'.*without a slash"),
         ("resnet18", {"name": 3}, "name=3"),
         ("resnet18", {"classes": True}, "classes=True"),
+        ("resnet18", {"classes": 10**9}, "classes=1000000000: classes must be smaller"),
         ("resnet18", {"weights": {}}, r"weights=\{\}"),
         ("resnet18", {"se": (16, (5,))}, "se=.*stages from 1 to 4"),
         ("resnet18", {"se": 0.5}, "se=0.5"),
