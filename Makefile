@@ -44,7 +44,7 @@ test-long: $(VENV)/made ## run the tests that take minutes each
 	@$(BIN)/python $(PYTEST) $(APART) -m long
 
 prove: export FRESH := 1
-prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs ## run all of these tests, hours
+prove: test test-slow test-long test-texts notebooks test-backends test-others test-site test-oldest proofs test-newest ## run all of these tests, hours
 	@$(BIN)/python tests/apart/kills.py
 	@$(BIN)/python -m tests.apart.chaos
 

@@ -8,6 +8,17 @@ devices       strategies, workers, lost workers, accumulation, norms over all de
 evaluation    what a trained network answers, by a protocol
 comparison    runs side by side
 export        files for a server or a phone
+preparation   how images are prepared for the weights that a network starts with
 """
 
-__all__ = ["commands", "comparison", "data", "devices", "evaluation", "export", "fit", "recipes"]
+__all__ = [
+    "commands",
+    "comparison",
+    "data",
+    "devices",
+    "evaluation",
+    "export",
+    "fit",
+    "preparation",
+    "recipes",
+]

@@ -1,8 +1,8 @@
 """Data: images and labels, split once and for all, checked, and the batches made of them.
 
-`load` returns Data: three parts and facts about them.  Any image of a part can be read by its
-number (parts), so the batch of a step depends on (seed, step) alone (batches): a killed run
-resumes where it stopped, and each worker reads only its share.
+`load_data` (sources) returns Data: three parts and facts about them.  Any image of a part can be
+read by its number (splits), so the batch of a step depends on (seed, step) alone (batches): a
+killed run resumes where it stopped, and each worker reads only its share.
 """
 
 from convbook.training.data.batches import batches, training_batches

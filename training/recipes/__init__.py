@@ -3,15 +3,15 @@
     convbook recipes             all recipes and their networks
     convbook recipes resnet50    one, field by field: value, tag, source, text as printed
 
-training.fields explains recipes.json.  From it, `recipe` makes what a trainer needs:
+recipes.fields explains recipes.json.  From it, `recipe` makes what a trainer needs:
 
     name, data         of the recipe, and the data set it was made for
     optimizer          {name: SGD, RMSprop, Adam or AdamW, kwargs: Keras' own}; see
-                       training.optimizers
+                       recipes.optimizers
     momentum_form      caffe: the rate is inside the velocity; torch: outside
     lr                 peak learning rate, for batch_size
     lr_without_norm    what to put in its place for a network without batch norm; None: nothing
-    schedule           {name, kwargs}; kwargs have their own unit; see training.schedules
+    schedule           {name, kwargs}; kwargs have their own unit; see recipes.schedules
     batch_size         images a step, of all devices together
     epochs, steps      the length of the run: one of them, the other is None
     planned            {epochs or steps: number}, the recipe's own length: schedules are stretched
@@ -19,7 +19,7 @@ training.fields explains recipes.json.  From it, `recipe` makes what a trainer n
     weight_decay       rate of w that is added to its gradient before the momentum; with AdamW the
                        rate of w, times lr, that is taken off w beside its step
     decays             what is decayed: kernels, kernels_but_depthwise or all
-    init               None: the network's own; else see training.initial
+    init               None: the network's own; else see recipes.initial
     dropout            rates of the network's dropout layers, in order; the network has them by
                        itself; None: unchanged
     label_smoothing    share of the target that is spread evenly over all classes

@@ -75,10 +75,10 @@ OPTIMIZERS: dict[tuple[str, str], Callable[..., keras.optimizers.Optimizer]] = {
 
 
 def build(recipe: dict[str, Any], rate: Any, **kwargs: Any) -> keras.optimizers.Optimizer:
-    """The Keras optimizer of a recipe at a rate, a number or a schedule (see training.schedules).
+    """The Keras optimizer of a recipe at a rate, a number or a schedule (see recipes.schedules).
 
     With the recipe's moving average of weights, if it has one.  kwargs go to the optimizer.  Weight
-    decay is the optimizer's if is_decoupled, else it is in the gradient: see training.decay.
+    decay is the optimizer's if is_decoupled, else it is in the gradient: see recipes.decay.
     Raises ValueError for an unknown form.
     """
     kind = recipe["optimizer"]["name"], recipe["momentum_form"]
