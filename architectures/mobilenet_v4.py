@@ -23,6 +23,7 @@ S = (
     (96, (5, 5, 3), *4 * ((None, 3, 2),), C3),
     (128, (3, 3, 6), E55, (None, 5, 4), (None, 5, 3), *2 * ((None, 3, 4),)),
 )
+HALF = tuple((f // 2, *blocks) for f, *blocks in S)
 M = (
     (80, E35, (3, 3, 2)),
     (160, (3, 5, 6), E33, E33, E35, E33, C3, (None, None, 2), C3),
@@ -35,18 +36,19 @@ L = (
 )
 
 
-def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: Norm, *,
+def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: Norm, last: int, *,
          p: Padding = "same", survival: float | None = None,
          drop_path: float | None = None) -> Tensor:  # fmt: skip
-    """3x3/2, then 3x3/2 and 1x1 in pairs or one fused MBConv, then UIBs, then 1x1 960.
+    """3x3/2, then 3x3/2 and 1x1 in pairs or one fused MBConv, then UIBs, then 1x1.
 
-    x (N, H, W, C) -> (N, H/32, W/32, 960).
+    x (N, H, W, C) -> (N, H/32, W/32, last).
 
     Args:
         table: the stages: channels, then kernels of both depthwise convolutions and expansion of
             each block.
         stem: filters of the first convolution.
         pairs: filters of each pair; none for a fused MBConv of 48 channels.
+        last: filters of the last convolution.
         p: 'same', or 1 for Torch's padding: 1 for a 3x3, 2 for a 5x5.
     """
     gate = gates(sum(len(blocks) for _, *blocks in table), survival, drop_path)
@@ -62,7 +64,7 @@ def body(x: Tensor, table: Sequence[Any], stem: int, pairs: Sequence[Any], n: No
             x = uib_block(x, f, s, r=r, first=first, k=k, p=p, n=n, gate=next(gate))
             x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
-    return tap(conv(x, 960, k=1, n=n), "last")
+    return tap(conv(x, last, k=1, n=n), "last")
 
 
 def head(x: Tensor, classes: int, n: Norm, rate: float) -> Tensor:
@@ -73,7 +75,7 @@ def head(x: Tensor, classes: int, n: Norm, rate: float) -> Tensor:
 
 
 def net(table: Sequence[Any], size: int, n: Norm, stem: int = 32, pairs: Sequence[Any] = (),
-        rate: float = 0.2) -> Net:  # fmt: skip
+        rate: float = 0.2, last: int = 960) -> Net:  # fmt: skip
     """size: of the images; n, rate: batch norm and dropout of the authors' configuration.
 
     timm has Torch's padding and batch norm.
@@ -81,17 +83,17 @@ def net(table: Sequence[Any], size: int, n: Norm, stem: int = 32, pairs: Sequenc
 
     def row(n: Norm, p: Padding) -> dict[str, Any]:
         read = partial(head, n=n, rate=rate)
-        return dict(table=(table, stem, pairs, n), options=OPTIONS | {"p": p}, head=read)
+        return dict(table=(table, stem, pairs, n, last), options=OPTIONS | {"p": p}, head=read)
 
     return Net(body, shape=(size, size, 3), variants={"timm": row(BN, 1)}, **row(n, "same"))
 
 
 OPTIONS = {"p": "same", "survival": None, "drop_path": None}
-N = {"momentum": 0.997, "epsilon": 1e-3}
+N, N_S = {"momentum": 0.997, "epsilon": 1e-3}, {"momentum": 0.95, "epsilon": 1e-6}
 NETS = {
-    "mobilenet_v4_conv_small": net(
-        S, 224, {"momentum": 0.95, "epsilon": 1e-6}, pairs=((32, 32), (96, 64)), rate=0.3
-    ),
+    "mobilenet_v4_conv_small": net(S, 224, N_S, pairs=((32, 32), (96, 64)), rate=0.3),
+    # timm's, with half of the channels behind the stem
+    "mobilenet_v4_conv_small_0.5": net(HALF, 224, N_S, 32, ((16, 16), (48, 32)), 0.3, 480),
     "mobilenet_v4_conv_medium": net(M, 256, N),
     "mobilenet_v4_conv_large": net(L, 384, N, stem=24),
 }

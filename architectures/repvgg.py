@@ -18,10 +18,11 @@ NAMED = {
     "b1": (B, 2, 4),
     "b2": (B, 2.5, 5),
     "b3": (B, 3, 5),
+    "d2se": ((8, 14, 24, 1), 2.5, 5),  # the authors' code
 }
 
 
-def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, *,
+def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int | None = None, *,
          eps: float = 1e-5) -> Tensor:  # fmt: skip
     """One block, then four stages of blocks, the first of each with stride 2.
 
@@ -31,24 +32,27 @@ def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, *,
         table: blocks and filters of each stage.
         stem: filters of the first block.
         g: groups of each second block of a stage.
+        se: the ratio of every block's squeeze-and-excitation; None for none.
     """
     n = BN | {"epsilon": eps}
-    x = tap(repvgg_block(x, stem, 2, n=n), "stem")
+    x = tap(repvgg_block(x, stem, 2, n=n, se=se), "stem")
     for i, (depth, f) in enumerate(table, 1):
         for j in range(1, depth + 1):
             s = 2 if j == 1 else 1
-            x = tap(repvgg_block(x, f, s, g=1 if j % 2 else g, n=n), f"stage{i}_block{j}")
+            x = repvgg_block(x, f, s, g=1 if j % 2 else g, n=n, se=se)
+            x = tap(x, f"stage{i}_block{j}")
         x = tap(x, f"stage{i}")
     return x
 
 
-def net(depths: Sequence[int], alpha: float, last: float, g: int = 1) -> Net:
+def net(depths: Sequence[int], alpha: float, last: float, g: int = 1, *se: int) -> Net:
     """alpha, last: multipliers of the first three stages and of the fourth."""
     widths = [int(f * alpha) for f in (64, 128, 256)] + [int(512 * last)]
     table = tuple(zip(depths, widths, strict=True))
-    return Net(body, (table, min(64, widths[0]), g), options={"eps": 1e-5})
+    return Net(body, (table, min(64, widths[0]), g, *se), options={"eps": 1e-5})
 
 
-NETS = {f"repvgg_{name}": net(*row) for name, row in NAMED.items()}
+NETS = {f"repvgg_{name}": net(*row) for name, row in NAMED.items() if name != "d2se"}
 NETS |= {f"repvgg_{name}g4": net(*NAMED[name], g=4) for name in ("b1", "b2", "b3")}
+NETS |= {"repvgg_d2se": net(*NAMED["d2se"], 1, 16)}
 ALIASES = {"repvgg": "repvgg_a0"}

@@ -587,6 +587,7 @@ def repvgg() -> Rows:
     blocks = {"stem": "stem", "stages.<stage-1>.<block-1>": "stage<stage>_block<block>"}
     branches = {"conv_kxk.<kind>": "b1_<kind>1", "conv_1x1.<kind>": "b2_<kind>1"}
     branches |= {"identity": "b3_bn1", "reparam_conv": "b1_conv1"}  # the last one if folded
+    branches |= {"attn.fc<i>": "b2_dense<i>"}
     return within(blocks, branches) | {"head.fc": "logits"}
 
 

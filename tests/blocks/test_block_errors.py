@@ -314,6 +314,7 @@ CALLS = [
     ),
     (lambda x: blocks.uib_block(x, 8, k=4, p=1), "k=4: k must be odd with p=1, which keeps the"),
     (lambda x: blocks.uib_block(x, 8, first=4, p=1), "first=4: first must be odd with p=1, which"),
+    (lambda x: blocks.repvgg_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to f=8"),
     (lambda x: blocks.mobileone_block(x, 8, se=9), "se=9: se must be None or a ratio from 1 to 8"),
     (
         lambda x: blocks.nf_block(x, 8, width=4, se=9),

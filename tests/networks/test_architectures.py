@@ -276,6 +276,7 @@ DROPOUT = {  # before the logits, as architectures/facts.json has it
     **{f"nfnet_f{i}": [r] for i, r in enumerate((0.2, 0.3, 0.4, 0.4, 0.5, 0.5, 0.5))},
     "ghostnet_1.0x": [0.2],
     "mobilenet_v4_conv_small": [0.3],
+    "mobilenet_v4_conv_small_0.5": [0.3],
     "mobilenet_v4_conv_medium": [0.2],
 }
 

@@ -16,7 +16,7 @@ from test_learning import MEMBERS, SHORT, shorter
 from test_weights import randomise
 
 import convbook
-from convbook import architectures
+from convbook import architectures, blocks
 from convbook.architectures import flat, fold
 from convbook.architectures.catalog import NETS, build
 from convbook.architectures.graph.layer_names import all_layers
@@ -123,6 +123,20 @@ def test_repvgg_is_plain_once_folded():
     assert all(len(call.inputs) <= 1 for call in FOLD.calls(folded))
     readers = Counter(id(x) for call in FOLD.calls(folded) for x in call.inputs)
     assert {*readers.values()} == {1}
+
+
+def test_repvgg_with_squeeze_and_excitation_keeps_its_gates():
+    """One 3x3 and a gate for each of its blocks; double precision, as gates amplify rounding."""
+    keras.config.set_dtype_policy("float64")
+    i = x = keras.Input((16, 16, 8), dtype="float64")
+    for f, s in ((8, 1), (12, 2), (12, 1)):
+        x = blocks.repvgg_block(x, f, s, se=4)
+    model = randomise(keras.Model(i, x))
+    folded = fold(model)
+    assert difference(model, folded) < SAME
+    assert sum(isinstance(layer, layers.Conv2D) for layer in all_layers(folded)) == 3
+    assert kinds(folded) == kinds(folded, layers.Add) == 0
+    assert kinds(folded, layers.Multiply) == 3
 
 
 @pytest.mark.parametrize("name", ["mobileone_s0", "mobileone_s4"])

@@ -31,6 +31,7 @@ DOUBLE |= {"pcv-wrn16_10_cifar10", "timm-resnest50d"}
 DOUBLE |= {f"timm-resnest50d_{setting}" for setting in ("1s4x24d", "4s2x40d")}
 DOUBLE |= {"pcv-regnety002", "pcv-mnasnet_a1", "pcv-efficientnet_b0b"}
 DOUBLE |= {"timm-efficientnetv2_rw_s", "timm-ecaresnetlight", "timm-regnety_640"}
+DOUBLE |= {"timm-repvgg_d2se"}
 # Big ones are of names and shapes alone
 FILES = [file.stem for file in sorted(GOLDEN.glob("*.npz")) if "logits" in np.load(file)]
 FILES.remove("timm-legacy_seresnet50")  # its answers are off by 1.5e-4: compared below
@@ -103,7 +104,7 @@ def test_the_same_weights_give_the_same_logits(file):
         *("timm-inception_v4", "tv-resnext101_32x8d", "tv-vgg11_bn", "tv-vgg16"),
         *("timm-legacy_seresnet50-double", "timm-dm_nfnet_f6", "timm-convnext_xlarge"),
         *("timm-efficientnetv2_rw_s", "timm-tf_efficientnetv2_xl", "timm-tf_efficientnet_l2"),
-        *("timm-ecaresnet269d", "timm-seresnet152d"),
+        *("timm-ecaresnet269d", "timm-seresnet152d", "timm-repvgg_d2se"),
         *("tv-regnet_y_128gf", "timm-regnety_2560"),
     ],
 )

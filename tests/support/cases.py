@@ -568,6 +568,9 @@ MOBILE = [
     call("repvgg_block g=4 wider", lambda x: blocks.repvgg_block(x, 24, g=4))(
         16, 24, (9 + 1) * 16 * 24 // 4, bn=2 * 24
     ),
+    call("repvgg_block squeezed", lambda x: blocks.repvgg_block(x, 16, se=4))(
+        16, 16, (9 + 1) * 16 * 16 + 2 * 16 * 4, biases=4 + 16, bn=3 * 16
+    ),
     call("splat_conv", lambda x: blocks.splat_conv(x, 16))(
         8, 16, splits(8, 16, 2, 32), biases=2 * 16, bn=2 * 16 + 32
     ),

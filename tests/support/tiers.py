@@ -137,6 +137,7 @@ SLOW = {
             ("timm-mobileone_s0", "S4"),
             ("timm-densenet121", "pytorchcv's"),
             ("timm-repvgg_b1g4", "A0"),
+            ("timm-repvgg_d2se", "A0; the case of its block, and its fold"),
             ("timm-legacy_xception", "pytorchcv's"),
             ("timm-darknet53", "pytorchcv's"),
             ("timm-resnet50", "pytorchcv's"),

@@ -59,6 +59,7 @@ SCALED |= {"resnest26", "resnest50", "resnest101", "resnest200", "resnest269"}
 SCALED |= {"resnest50_fast_1s4x24d", "resnest50_fast_4s2x40d"}
 SCALED |= {"darknet53"}  # the blocks of cspdarknet53, in plain stages
 SCALED |= {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_large"}
+SCALED |= {"mobilenet_v4_conv_small_0.5"}
 SCALED |= {name for name in attention.NETS if not name.endswith(("resnet18", "50d"))}
 SCALED |= {"wide_resnet28_10_cifar", "wide_resnet40_8_cifar"}
 SCALED |= {"pyramidnet110_a84_cifar", "pyramidnet110_a270_cifar"}
