@@ -88,6 +88,10 @@ def draw(parser: Parser) -> Command:
     def drawn(options: Namespace) -> None:
         if options.name in names.networks():
             raise ValueError(f"{options.name} is a network; draw takes a block")
+        if options.name in showable() and options.name not in finding.MENU:
+            raise ValueError(
+                f"{options.name} is not in the menu; draw takes what convbook blocks lists"
+            )
         name = known_name(options.name, [*finding.MENU])
         terminal.load_keras()
         from convbook.gallery.draw import draw

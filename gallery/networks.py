@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convbook import names, terminal
-from convbook.options import Command, Parser, pair, saved_model
+from convbook.options import Command, Parser, of_run, pair, saved_model
 from convbook.tables import aligned
 
 if TYPE_CHECKING:
@@ -138,11 +138,13 @@ def nets(parser: Parser) -> Command:
 
 def measure(parser: Parser) -> Command:
     """convbook measure: its arguments; returns what prints the counts of a network or a file."""
-    takes = "a network, or a model saved by Keras, which is loaded in its safe mode"
-    parser.add_argument("name", metavar="NAME|FILE.keras", help=takes)
+    takes = "a network, a run's folder, or a model saved by Keras, loaded in its safe mode"
+    parser.add_argument("name", metavar="NAME|RUN|FILE.keras", help=takes)
     with_options(parser)
 
     def print_counts(options: Namespace) -> None:
+        if options.name not in names.networks():
+            options.name = of_run(options.name)
         if options.name.endswith(".keras"):
             saved_model(options.name)
         else:

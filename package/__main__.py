@@ -24,7 +24,7 @@ COMMANDS = {
         "show": ("gallery.commands", "NAME... [OPTION=VALUE...]", "print code to paste"),
         "draw": ("gallery.commands", "NAME [-o FILE]", "draw a picture of the Keras graph"),
         "nets": ("gallery.networks", "[NAME]", "compare networks with their papers"),
-        "measure": ("gallery.networks", "NAME|FILE.keras", "count weights and multiply-adds"),
+        "measure": ("gallery.networks", "NAME|RUN|FILE.keras", "count weights and multiply-adds"),
     },
     "Training": {
         "check": ("training.commands", "DATA", "check a set of images before training"),
@@ -85,8 +85,15 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except (ValueError, OSError, ArgumentTypeError) as error:
         command = f"convbook {name}" if name in ALL else "convbook"
-        print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{command}: {' '.join(words(error).split())}", file=sys.stderr)
         return 2
+
+
+def words(error: Exception) -> str:
+    """The words of an error: of the system's, the file and what is wrong, without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fspath(error.filename)!r}: {error.strerror}"
+    return str(error)
 
 
 if __name__ == "__main__":

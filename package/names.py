@@ -61,6 +61,8 @@ def network(name: str, file: str = "") -> str:
     if name not in networks():
         path = Path(name).suffix[1:].isalpha() or os.sep in name
         also = f", and this is no {file}" if file and path else ""
+        inside = os.path.join(name, "model.keras")
+        also = f"; for the network of this run give {inside}" if os.path.isfile(inside) else also
         raise ValueError(unknown(name, networks(), also))
     return stored_json("gallery", "ledger.json")["aliases"].get(name, name)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,20 @@ def pair(text: str) -> tuple[str, Any]:
         return name, WORDS[value] if value in WORDS else ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name, value
+
+
+def of_run(path: str) -> str:
+    """The model.keras in a run's folder; any other path as it is.
+
+    Raises ValueError for a folder without one.
+    """
+    inside = Path(path) / "model.keras"
+    if os.path.isfile(inside):
+        return str(inside)
+    if os.path.isdir(path):
+        right = "give the folder of a finished run, or a .keras file"
+        raise ValueError(f"{path}: this folder has no model.keras; {right}")
+    return path
 
 
 def saved_model(path: str) -> str:

@@ -32,6 +32,7 @@ NOISE = "|".join(
         # Of images that cannot be read, which we name, and of profiles that no decoder here uses
         r".*\] Local rendezvous is aborting with status: INVALID_ARGUMENT: (jpeg::|Invalid PNG)",
         r".* jpeg_mem\.cc:\d+\] ",
+        r"Corrupt JPEG data: ",
         r"Input file read error$",
         r"libpng warning: ",
         # Of any conversion to LiteRT, and of one to int8

@@ -41,6 +41,13 @@ REFUSED = [
     ("show squeeze", "fire_module"),
     ("draw residul_block", "convbook draw: there is no 'residul_block'; nearest: residual_block"),
     ("draw resnet50", "convbook draw: resnet50 is a network; draw takes a block"),
+    ("draw conv", "convbook draw: conv is not in the menu; draw takes what convbook blocks lists"),
+    ("measure docs", "docs: this folder has no model.keras; give the folder of a finished run"),
+    (
+        "predict README.md a.png",
+        "README.md: MODEL must be a run's folder, FILE.keras, or a network's",
+    ),
+    (f"compare {300 * 'y'}", f"convbook compare: '{300 * 'y'}': File name too long"),
     ("find qqqqqq", "convbook find: nothing found for 'qqqqqq'"),
     ("nets resnet21", "convbook nets: network='resnet21': there is no such network; nearest: "),
     ("measure resnet21", "convbook measure: network='resnet21': there is no such network"),
@@ -270,6 +277,7 @@ W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: CANCELLED: Ope
 W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: ABORTED: Shutdown
 W0000 00:00:1 1 c.cc:4] Local rendezvous is aborting with status: INVALID_ARGUMENT: Invalid PNG data
 E0000 00:00:1795971807.887326   20118 jpeg_mem.cc:331] Premature end of JPEG data. Stopped at line 0
+Corrupt JPEG data: 183 extraneous bytes before marker 0xc4
 Input file read error
 libpng warning: iCCP: known incorrect sRGB profile
 """
@@ -349,6 +357,10 @@ def test_measure_counts_a_saved_model(tmp_path, capsys):
     macs = 64 * 27 * 4 + 16 * 36 * 8 + 8 * 10
     assert ["trainable", f"{27 * 4 + 4 + 36 * 8 + 8 + 8 * 10 + 10}"] in rows
     assert ["macs", f"{macs:,}"] in rows
+    assert main(["measure", str(tmp_path), "input_shape=8,8,3"]) == 0  # the folder of a run
+    assert f"{macs:,}" in capsys.readouterr().out
+    assert main(["train", str(tmp_path)]) == 2
+    assert f"for the network of this run give {path}" in capsys.readouterr().err
     assert main(["measure", str(path), "se=16"]) == 2
     assert "se=16: a saved model has no option but input_shape" in capsys.readouterr().err
     (tmp_path / "text.keras").write_text("no model")

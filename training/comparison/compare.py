@@ -45,16 +45,17 @@ def print_comparison(options: Namespace) -> None:
 def read_run(folder: str | Path) -> Run:
     """The Run in a folder.  Raises ValueError if there is none."""
     at = Path(folder)
-    if not at.is_dir():
+    if not folder or not at.is_dir():
         raise ValueError(f"{folder!r}: there is no such folder; give the folder of a run")
     result, history = None, {}
+    file = at / "result.json"
     try:
-        if (at / "result.json").exists():
-            result = json.loads((at / "result.json").read_text(encoding="utf-8"))
-        if (at / "history.csv").exists():
-            history = columns((at / "history.csv").read_text(encoding="utf-8"))
+        if file.exists():
+            result = json.loads(file.read_text(encoding="utf-8"))
+        if (file := at / "history.csv").exists():
+            history = columns(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{folder}: its files cannot be read: {error}") from error
+        raise ValueError(f"{file} cannot be read: {error}; leave this run out") from error
     if result is None and not history:
         raise ValueError(f"{folder}: no result.json and no history.csv; give the folder of a run")
     if result is not None and not of_a_run(result):

@@ -31,6 +31,9 @@ def tree(path: str) -> Tree:
     root = os.fspath(Path(path))
     if not os.path.lexists(root):
         raise ValueError(f"there is no folder {printable(root)!r}")
+    if not os.path.isdir(root):
+        kind = "a file" if os.path.exists(root) else "a link that leads nowhere"
+        raise ValueError(f"{printable(root)!r} is {kind}, not a folder of images")
     roots = part_roots(root)
     files: dict[Row, list[str]] = {
         (part, name): [] for part, at in roots.items() for name in folders(at)

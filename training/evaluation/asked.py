@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convbook import names
-from convbook.options import Parser, integer
+from convbook.options import Parser, integer, of_run
 from convbook.training import preparation
 
 if TYPE_CHECKING:
     from convbook.training.evaluation.trained_network import TrainedNetwork
 
 MODEL = "a run's folder, FILE.keras, or a network's name with --weights"
+SAVED = (".keras", ".h5", ".hdf5")  # Keras reads its files of earlier versions too
 
 
 def add_to(parser: Parser) -> None:
@@ -32,17 +33,14 @@ def chosen(options: Namespace, model: str) -> str:
     preparation.refuse_two_sources(options)
     if options.weights:
         names.network(model)
-    elif (inside := Path(model) / "model.keras").is_file():
-        return str(inside)
-    elif not Path(model).is_file():
-        if Path(model).is_dir():
-            raise ValueError(
-                f"{model}: this folder has no model.keras; give the folder of a finished run, "
-                "or a .keras file"
-            )
+        return model
+    path = of_run(model)
+    if not Path(path).is_file():
         has = f"; {model} is a network: give --weights too" if model in names.networks() else ""
         raise ValueError(f"{model}: there is no such file{has}")
-    return model
+    if not path.endswith(SAVED):
+        raise ValueError(f"{model}: MODEL must be {MODEL}")
+    return path
 
 
 def network(options: Namespace, model: str, prepared: bool = True) -> "TrainedNetwork":

@@ -116,6 +116,10 @@ def place(options: Namespace) -> Path:
     ending = ENDINGS[options.to]
     if options.out and not options.out.endswith(ending):
         raise ValueError(f"--out {options.out}: for {options.to}, the name must end with {ending}")
+    for form, other in ENDINGS.items():
+        if options.out and not ending and other and options.out.endswith(other):
+            said = f"--out {options.out}: {options.to} is a folder"
+            raise ValueError(f"{said}; {other} is the ending of --to {form}")
     stem = options.model if options.weights else str(Path(options.model).with_suffix(""))
     path = Path(options.out or f"{stem}{ending or '-savedmodel'}")
     if path.exists() and (not ending or path.is_dir()):

@@ -496,6 +496,7 @@ def test_folders_that_cannot_be(counts, words, tmp_path):
     ("arguments", "words"),
     [
         (("folder:nowhere", 8, 3), "there is no folder 'nowhere'"),
+        (("folder:README.md", 8, 3), "'README.md' is a file, not a folder of images"),
         (("folder:", 8, 3), "must be one of digits"),
         (("tfrecord:nowhere*", 8, 3), "no file matches 'nowhere\\*'"),
         (("folder:nowhere", 8, 2), "1 or 3 channels"),

@@ -131,7 +131,8 @@ def test_history_with_gaps():
     ("argv", "words"),
     [
         (["{tmp}/none"], "none': there is no such folder; give the folder of a run"),
-        (["{tmp}/bad"], "bad: its files cannot be read"),
+        (["{tmp}/bad"], "bad/result.json cannot be read: "),
+        ([""], "'': there is no such folder; give the folder of a run"),
         (["{tmp}/a", "--plot", "{tmp}/none/x.png"], "x.png' cannot be written"),
         (["{tmp}/a", "--plot", "{tmp}/x.tax"], "x.tax' cannot be written"),
         ([], "required: RUN"),

@@ -395,6 +395,7 @@ def test_the_fastest_is_recommended(name, tmp_path, capsys):
     [
         (["--to", "litert", "-o", "net.onnx"], "for litert, the name must end with .tflite"),
         (["--to", "litert", "-o", "nowhere/a.tflite"], "there is no folder nowhere"),
+        (["--to", "savedmodel", "-o", "a.tflite"], ".tflite is the ending of --to litert"),
         (["--to", "savedmodel", "-o", "."], "--out .: it already exists"),
         (["--to", "onnx", "--int8"], "--int8 works only with --to litert, not onnx"),
         (["--to", "litert", "--int8"], "--int8 and --calibrate DATA: give both, or neither"),

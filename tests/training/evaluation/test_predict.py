@@ -173,7 +173,7 @@ def test_broken_files_are_named_and_the_others_answered(run, plain, capsys):
     [
         (["{run}/gone.keras", "{run}/0.png"], "gone.keras: there is no such file"),
         (["{run}/empty", "{run}/0.png"], "empty: this folder has no model.keras"),
-        (["{run}/text.png", "{run}/0.png"], "text.png cannot be loaded by Keras"),
+        (["{run}/text.png", "{run}/0.png"], "text.png: MODEL must be a run's folder"),
         (["{run}/two.keras", "{run}/0.png", "--preparation", "tf"], "{run}/two.keras takes 2"),
         (["{run}/model.keras", "{run}/0.png"], "does not say how to prepare its images; give"),
         (["resnet20", "{run}/0.png"], "no such file; resnet20 is a network: give --weights"),
