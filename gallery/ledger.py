@@ -57,10 +57,12 @@ def short(value: float, step: float) -> str:
 
 def ways(value: float, step: float, counts: Mapping[str, float]) -> Iterator[str]:
     """How counts give what is printed; "" if the first of them does when rounded."""
+    usual = next(iter(counts))
     for cut, least, most in (("", -step / 2, step / 2), ("truncated", 1e-9 - step, 0)):
-        for i, (how, count) in enumerate(counts.items()):
+        for how, count in counts.items():
             if least <= value - count <= most:
-                yield ", ".join(filter(None, [cut, f"{how}: {count:,}" if i else ""]))
+                counted = "" if how == usual else f"{how}: {count:,}"
+                yield ", ".join(filter(None, [cut, counted]))
 
 
 def agreement(way: str | None) -> Agreement:
@@ -72,24 +74,29 @@ def agreement(way: str | None) -> Agreement:
 
 def compared(figure: Mapping[str, Any], counts: Mapping[str, int], errata: Sequence[str]) -> Figure:
     """The Figure that compares a printed number with counts {how: number}, the usual one first."""
-    text, value, (step, token) = figure["as_printed"], figure["value"], last_digit(figure)
-    times = 2 if "2 per multiply-add" in text else 1
-    usual, about = next(iter(counts.values())), re.search(r"^~|^about|class$", text)
-    if about or text.startswith("less than"):
-        fits = abs(usual - value) < value / 20 if about else usual < value
-        way = "" if fits else None
+    printed, value = figure["as_printed"], figure["value"]
+    step, token = last_digit(figure)
+    operations = 2 if "2 per multiply-add" in printed else 1
+    usual = next(iter(counts.values()))
+    way: str | None
+    if re.search(r"^~|^about|class$", printed):
+        sign, way = "≈", "" if abs(usual - value) < value / 20 else None
+    elif printed.startswith("less than"):
+        sign, way = "< ", "" if usual < value else None
     else:
-        way = next(ways(value, step, {how: times * n for how, n in counts.items()}), None)
-    shown = f"{'≈' if about else '< ' * text.startswith('less')}{short(value, step)}"
-    number = rf"(?<![\d.,]){re.escape(token)}(?!\d|[.,]\d)"
-    known = [e for e in errata if way != "" and len(token) > 1 and re.search(number, e)]
+        scaled = {how: operations * count for how, count in counts.items()}
+        sign, way = "", next(ways(value, step, scaled), None)
+    reasons = [way]
+    if way != "" and len(token) > 1:
+        number = rf"(?<![\d.,]){re.escape(token)}(?!\d|[.,]\d)"
+        reasons += [erratum for erratum in errata if re.search(number, erratum)]
     return Figure(
-        f"{shown}{' / 2' * (times == 2)}",
-        value / times,
-        agreement(way),
-        "; ".join(filter(None, [way, *known])),
-        TOLD.get(figure["tag"], ""),
-        figure["where"],
+        text=f"{sign}{short(value, step)}{' / 2' if operations == 2 else ''}",
+        value=value / operations,
+        state=agreement(way),
+        why="; ".join(filter(None, reasons)),
+        tag=TOLD.get(figure["tag"], ""),
+        where=figure["where"],
     )
 
 

@@ -35,32 +35,42 @@ def size(shape: Sequence[int | None]) -> str:
 
 def listing() -> Iterator[str]:
     """The ledger: a line for each name."""
+    head = HEAD.replace("\n", " ").split(", ")
+    every = [ledger_cells(name) for name in names.networks(aliases=False)]
+    yield from aligned([head, *every], left=(0, 1, 8, 9, 10))
+    yield LEGEND
+
+
+def ledger_cells(name: str) -> list[str]:
+    """What the ledger says of a network, in the order of HEAD."""
     from convbook.gallery import page
     from convbook.gallery.ledger import Agreement, available, golden, stored_ledger
 
-    rows = [HEAD.replace("\n", " ").split(", ")]
-    for name in names.networks(aliases=False):
-        row, error = page.figures_of(name), golden(name)[0]
-        printed = [f"{f[0].text}{f[0].state.value}" if f else "" for f in row[4:6]]
-        by = [
-            BRIEF.get(library, library) + "!" * any(f.state != Agreement.EQUAL for f in figures)
-            for library, figures in row.libraries.items()
-        ]
-        rows.append(
-            [
-                *(
-                    name,
-                    ", ".join(a for a, full in stored_ledger()["aliases"].items() if full == name),
-                ),
-                *(f"{row.params:,}", printed[0], f"{row.macs:,}", printed[1]),
-                page.stages(name).replace(" of ", "/"),
-                *(f"{error:.0e}" if error is not None else "", " ".join(by)),
-                " ".join(BRIEF.get(library, library) for library in available(name)),
-                next((line for line in page.accuracy_lines(name) if "baseline" not in line), ""),
-            ]
-        )
-    yield from aligned(rows, left=(0, 1, 8, 9, 10))
-    yield LEGEND
+    row, (error, _) = page.figures_of(name), golden(name)
+    aliases = [alias for alias, full in stored_ledger()["aliases"].items() if full == name]
+    counted_by = []
+    for library, figures in row.libraries.items():
+        differs = any(figure.state != Agreement.EQUAL for figure in figures)
+        counted_by.append(BRIEF.get(library, library) + ("!" if differs else ""))
+    published = (line for line in page.accuracy_lines(name) if "baseline" not in line)
+    return [
+        name,
+        ", ".join(aliases),
+        f"{row.params:,}",
+        first_printed(row.printed_params),
+        f"{row.macs:,}",
+        first_printed(row.printed_macs),
+        page.stages(name).replace(" of ", "/"),
+        "" if error is None else f"{error:.0e}",
+        " ".join(counted_by),
+        " ".join(BRIEF.get(library, library) for library in available(name)),
+        next(published, ""),
+    ]
+
+
+def first_printed(figures: Sequence[Any]) -> str:
+    """The first of printed Figures with its mark; nothing if there are none."""
+    return f"{figures[0].text}{figures[0].state.value}" if figures else ""
 
 
 def report(name: str, /, **options: Any) -> Iterator[str]:

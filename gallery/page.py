@@ -129,18 +129,31 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def counts(r: Row) -> list[str]:
     """A row of the table of counts."""
+    error, compared_with = golden(r.name)
+    return [
+        r.name,
+        r.paper,
+        f"{r.params:,}",
+        all_marked(r.printed_params),
+        all_marked(r.libraries.get("keras.applications", ())),
+        torch_counts(r),
+        f"{r.macs:,}",
+        all_marked(r.printed_macs),
+        stages(r.name),
+        f"{error:.0e} {', '.join(compared_with)}" if compared_with else "",
+    ]
+
+
+def all_marked(figures: Iterable[Figure]) -> str:
+    return ", ".join(map(marked, figures))
+
+
+def torch_counts(r: Row) -> str:
+    """The cell of PyTorch's libraries: first those that count the same, then the others."""
     figures = [(library, f) for library in LIBRARIES for f in r.libraries.get(library, ())]
     same = dict.fromkeys(library for library, f in figures if f.state == Agreement.EQUAL)
-    torch = [f"{marked(f)} {library}" for library, f in figures if f.state != Agreement.EQUAL]
-    if same:
-        torch.insert(0, f"the same: {', '.join(same)}")
-    error, by = golden(r.name)
-    return [
-        *(r.name, r.paper, f"{r.params:,}", ", ".join(map(marked, r.printed_params))),
-        ", ".join(map(marked, r.libraries.get("keras.applications", ()))),
-        *("<br>".join(torch), f"{r.macs:,}", ", ".join(map(marked, r.printed_macs))),
-        *(stages(r.name), f"{error:.0e} {', '.join(by)}" if by else ""),
-    ]
+    others = [f"{marked(f)} {library}" for library, f in figures if f.state != Agreement.EQUAL]
+    return "<br>".join([f"the same: {', '.join(same)}", *others] if same else others)
 
 
 def stages(name: str) -> str:

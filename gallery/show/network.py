@@ -240,7 +240,9 @@ class Body(Statements):
             return self.apply_as_is(func, bound)
         r, chosen = bound["se"]
         if isinstance(bound["stages"], Run):
-            bound = bound | {"stages": len(self.tables[nodes.code(bound["stages"].node)[4:-1]][0])}
+            counted = nodes.code(bound["stages"].node)  # len(STAGES)
+            rows, _ = self.tables[counted.removeprefix("len(").removesuffix(")")]
+            bound = bound | {"stages": len(rows)}
         row = tuple(r if i in chosen else None for i in range(1, bound["stages"] + 1))
         every = self.data_table("RATIOS", row, "of squeeze-and-excitation, stage by stage")
         turns = nodes.call(cst.Name("iter"), [every.node], [])

@@ -35,15 +35,21 @@ def default(name: str, option: str) -> str:
     raise ValueError(f"option={option!r}: {name} has no such option")
 
 
+def shown_option(call: Example) -> str:
+    """The option that an Example shows: its last; those before are what it needs."""
+    return [*call.options][-1]
+
+
 def single(calls: Iterable[Example]) -> dict[str, dict[str, Example]]:
     """{option: {value as text: its Example}}."""
     by: dict[str, dict[str, Example]] = {}
     for call in calls:
         if call.options:
-            option, value = [*call.options.items()][-1]
-            key, known = written(option, value), by.setdefault(option, {})
-            if key != default(call.name, option) and (key not in known or option in AT_STRIDE):
-                known[key] = call
+            option = shown_option(call)
+            value, by_value = written(option, call.options[option]), by.setdefault(option, {})
+            is_new = value not in by_value or option in AT_STRIDE
+            if value != default(call.name, option) and is_new:
+                by_value[value] = call
     return by
 
 
@@ -53,21 +59,26 @@ def combinations(name: str) -> list[Switched]:
     If these are more than MOST, each combination of two options.
     """
     first, *others = examples(installed(), name)
-    of = [[None, *values.items()] for values in single(others).values()]
-    chosen = [[way for way in row if way] for row in product(*of)]
-    if len(chosen) > MOST:
-        chosen = [row for row in chosen if len(row) <= 2]
-    return [merged(first, row) for row in chosen]
+    unset_or_set = [[None, *values.items()] for values in single(others).values()]
+    choices = [[pair for pair in choice if pair] for choice in product(*unset_or_set)]
+    if len(choices) > MOST:
+        choices = [choice for choice in choices if len(choice) <= 2]
+    return [merged(first, choice) for choice in choices]
 
 
-def merged(first: Example, row: list[tuple[str, Example]]) -> Switched:
-    """One call with the options of several; where these need other arguments, with those."""
-    own = {[*call.options][-1]: key for key, call in row}
+def merged(first: Example, choice: list[tuple[str, Example]]) -> Switched:
+    """One call with the options of several; where these need other arguments, with those.
+
+    choice: (the value as text, its Example) of each option that is chosen.
+    """
+    chosen = {shown_option(call): value for value, call in choice}
+    calls = [call for _, call in choice]
     options: dict[str, Any] = {}
-    for _, call in row:
+    for call in calls:
         options |= call.options
-    options |= {[*call.options][-1]: [*call.options.values()][-1] for _, call in row}
-    args = next((call.args for _, call in row if call.args != first.args), first.args)
-    shapes = next((call.shapes for _, call in row if call.shapes != first.shapes), first.shapes)
-    given = [args, *(f"{option}={written(option, v)}" for option, v in options.items())]
-    return Switched(own, f"{first.name}({', '.join(given)})", shapes, options)
+    for call in calls:  # what one shows holds, even where another needs it otherwise
+        options[shown_option(call)] = call.options[shown_option(call)]
+    args = next((call.args for call in calls if call.args != first.args), first.args)
+    shapes = next((call.shapes for call in calls if call.shapes != first.shapes), first.shapes)
+    given = [args, *(f"{option}={written(option, value)}" for option, value in options.items())]
+    return Switched(chosen, f"{first.name}({', '.join(given)})", shapes, options)
