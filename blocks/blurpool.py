@@ -6,10 +6,10 @@ import keras
 from keras import layers, ops
 
 from convbook.blocks.checks import checked, require
-from convbook.blocks.layers import BN, act, conv, pair
+from convbook.blocks.layers import BN, act, avgpool, conv, pair
 from convbook.blocks.resnet import shortcut_path
 from convbook.blocks.se import excited
-from convbook.blocks.types import WHOLE, Gate, Map, Norm, Pair, Tensor, Whole, is_whole
+from convbook.blocks.types import WHOLE, Antialias, Gate, Map, Norm, Pair, Tensor, Whole, is_whole
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -64,6 +64,11 @@ def blurpool(x: Map, *, s: Pair = 2, k: Whole = 3) -> Tensor:
     small = [size for size in x.shape[1:3] if size is not None and size <= k // 2]
     require(not small, x=tuple(x.shape), right=f"of more than {k // 2} pixels: edges are mirrored")
     return BlurPool2D(k, s)(x)
+
+
+def thinned(x: Tensor, s: Pair, antialias: Antialias) -> Tensor:
+    """Every s-th pixel of a 2x2 mean, or of a 3x3 binomial with zeros around it: two such means."""
+    return avgpool(avgpool(x, 2, 1, 1), 2, s, "valid") if antialias == "blur" else avgpool(x, 2, s)
 
 
 @checked

@@ -262,3 +262,4 @@ Gate = Annotated[
 ]
 Shortcut = Literal["A", "B", "C", "D"]
 StrideOn = Literal["1x1", "3x3"]
+Antialias = Literal["avg", "blur"] | None

@@ -123,6 +123,8 @@ ACTS = {
     ("blur_block", "blur"): {"s": 2},
     ("coordinate_block", "r"): {"x": keras.Input((17, 17, 512))},
     ("fused_mbconv_block", "project"): {"r": 1},
+    ("fused_mbconv_block", "antialias"): {"s": 2},
+    ("uib_block", "antialias"): {"s": 2},
     ("ghost_bottleneck", "k"): {"s": 2},
     ("selective_kernel", "r"): {"x": keras.Input((17, 17, 8)), "f": 1024},
     ("splat_conv", "r"): {"x": keras.Input((17, 17, 128))},
@@ -365,6 +367,14 @@ CALLS = [
         "p=1: p must be 'same' or 2, which keep the size with k=5",
     ),
     (lambda x: blocks.fused_mbconv_block(x, 8, se=9), "se=9: se must be None or a ratio"),
+    (
+        lambda x: blocks.fused_mbconv_block(x, 8, 3, antialias="avg"),
+        "s=3: s must be 1 or 2 with antialias",
+    ),
+    (
+        lambda x: blocks.uib_block(x, 8, (1, 2), antialias="blur"),
+        "s=(1, 2): s must be 1 or 2 with antialias",
+    ),
     (lambda x: blocks.uib_block(x, 8, p=2), "p=2: p must be 'same' or 1, which keep the size"),
     (lambda x: blocks.uib_block(x, 8, 2, first=None, k=None), "s=2: s must be 1 without a depth"),
     (lambda x: blocks.splat_conv(x, 8, radix=3), "radix=3: radix must be a divisor of C=8"),

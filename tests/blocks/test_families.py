@@ -115,6 +115,18 @@ def test_densenet_layer_and_transition():
             "conv BN silu GlobalAveragePooling2D Dense Dense Multiply conv BN",
         ),
         (blocks.uib_block, (8,), {}, "dw BN conv BN relu dw BN relu conv BN add"),
+        (
+            blocks.fused_mbconv_block,
+            (8, 2),
+            {"antialias": "avg"},
+            "conv BN silu mean conv BN",
+        ),
+        (
+            blocks.uib_block,
+            (8, 2),
+            {"antialias": "blur"},
+            "dw BN conv BN relu dw BN relu ZeroPadding2D mean mean conv BN",
+        ),
         (blocks.uib_block, (8,), {"first": None}, "conv BN relu dw BN relu conv BN add"),
         (blocks.uib_block, (9,), {"k": None}, "dw BN conv BN relu conv BN"),
         (blocks.uib_block, (8,), {"first": None, "k": None}, "conv BN relu conv BN add"),

@@ -278,6 +278,7 @@ DROPOUT = {  # before the logits, as architectures/facts.json has it
     "mobilenet_v4_conv_small": [0.3],
     "mobilenet_v4_conv_small_0.5": [0.3],
     "mobilenet_v4_conv_medium": [0.2],
+    "mobilenet_v4_conv_aa_large": [0.2],
 }
 
 

@@ -162,6 +162,7 @@ OTHER_SIZES |= {"timm/resnet26t": 256, "timm/ecaresnet26t": 256, "timm/ecaresnet
 OTHER_SIZES |= {"timm/ecaresnet269d": 320, "timm/seresnet152d": 256}
 OTHER_SIZES |= {"timm/tf_efficientnet_l2": 475, "timm/tf_efficientnet_lite3": 300}
 OTHER_SIZES |= {"timm/tf_efficientnet_lite4": 380, "timm/repvgg_d2se": 320}
+OTHER_SIZES |= {"timm/mobilenetv4_conv_aa_large": 448}
 
 
 def test_every_published_row_has_its_preparation_and_names():

@@ -511,12 +511,23 @@ MOBILE = [
     call("fused_mbconv_block 5x5 squeezed", lambda x: blocks.fused_mbconv_block(x, 8, k=5, se=4))(
         8, 8, 25 * 8 * 32 + 2 * 32 * 2 + 32 * 8, biases=2 + 32, bn=32 + 8
     ),
+    call(
+        "fused_mbconv_block /2 antialias",
+        lambda x: blocks.fused_mbconv_block(x, 12, 2, antialias="avg"),
+    )(8, 12, 9 * 8 * 32 + 32 * 12, bn=32 + 12, size=half),
     call("uib_block", lambda x: blocks.uib_block(x, 8))(
         8, 8, 9 * 8 + 8 * 32 + separable(3, 32, 8), bn=8 + 32 + 32 + 8
     ),
     call("uib_block 5x5/2 first alone", lambda x: blocks.uib_block(x, 12, 2, first=5, k=None, p=1))(
         8, 12, 25 * 8 + 8 * 32 + 32 * 12, bn=8 + 32 + 12, size=half
     ),
+    call("uib_block /2 antialias", lambda x: blocks.uib_block(x, 12, 2, antialias="blur"))(
+        8, 12, 9 * 8 + 8 * 32 + 9 * 32 + 32 * 12, bn=8 + 2 * 32 + 12, size=half
+    ),
+    call(
+        "uib_block /2 first alone antialias",
+        lambda x: blocks.uib_block(x, 12, 2, k=None, antialias="avg"),
+    )(8, 12, 9 * 8 + 8 * 32 + 32 * 12, bn=8 + 32 + 12, size=half),
     call("uib_block none", lambda x: blocks.uib_block(x, 8, r=2, first=None, k=None))(
         8, 8, 2 * 8 * 16, bn=16 + 8
     ),
