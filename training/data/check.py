@@ -87,17 +87,17 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 def verdicts(paths: Sequence[str]) -> Iterator[list[Verdict]]:
     """Lists of verdicts on files, in order; the facts of good files are cached."""
-    kept = Kept()
+    cache = Kept()
     with workers() as pool:
         for start in range(0, len(paths), AT_ONCE):
-            some = paths[start : start + AT_ONCE]
-            stamps = [stamp(path) for path in some]
-            was = list(kept.find(some, stamps))
-            new = pool.map(verdict, [p for p, known in zip(some, was, strict=True) if not known])
-            answers = [Facts(*known) if known else next(new) for known in was]
-            pairs = zip(some, stamps, was, answers, strict=True)
-            kept.add((p, at, v) for p, at, known, v in pairs if not known and isinstance(v, Facts))
-            yield answers
+            some = paths[start : start + AT_ONCE]  # one of them may be given twice
+            stamps = {path: stamp(path) for path in some}
+            cached = dict(zip(stamps, cache.find([*stamps], [*stamps.values()]), strict=True))
+            new = [path for path in stamps if not cached[path]]
+            looked_at = dict(zip(new, pool.map(verdict, new), strict=True))
+            usable = {path: v for path, v in looked_at.items() if isinstance(v, Facts)}
+            cache.add((path, stamps[path], facts) for path, facts in usable.items())
+            yield [looked_at[p] if p in looked_at else Facts(*cached[p]) for p in some]
 
 
 def survey(paths: Sequence[str], most: int | None = None) -> Survey:

@@ -83,23 +83,26 @@ def load_folder(
     except ValueError as error:
         raise ValueError(f"--data {name!r}: {error}") from error
     refuse_few(name, path, found, skip_broken)
-    rows = [(row, file) for row, files in found.files.items() for file in files]
-    paths = [file for _, file in rows]
-    some = None if skip_broken else SHOWN
-    every, numbers, broken, looked = checked(paths, size, channels, bits, some)
+    paths = [file for files in found.files.values() for file in files]
+    of_path: list[Row] = [row for row, files in found.files.items() for _ in files]
+    most = None if skip_broken else SHOWN
+    usable, numbers, broken, looked = checked(paths, size, channels, bits, most)
+    of_usable = [of_path[i] for i in numbers]
     problems = found.problems + [(paths[i], why) for i, why in broken.items()]
-    seen = f"; {looked:,} of {len(paths):,} images were checked" if looked < len(paths) else ""
-    good = [rows[i][0] for i in numbers]
-    problems += unusable_classes(found, {*good}) if not seen else []
-    refuse_broken_files(name, problems, skip_broken, seen)
-    names = sorted({label for part, label in good if part == "train"})
+    stopped = ""
+    if looked < len(paths):
+        stopped = f"; {looked:,} of {len(paths):,} images were checked"
+    else:
+        problems += unusable_classes(found, {*of_usable})
+    refuse_broken_files(name, problems, skip_broken, stopped)
+    names = sorted({label for part, label in of_usable if part == "train"})
     number = {label: i for i, label in enumerate(names)}
     parts: dict[str, Files] = {}
     for part, root in found.roots.items():
-        at = [i for i, (p, label) in enumerate(good) if p == part and label in number]
-        if not at:
+        chosen = [i for i, (p, label) in enumerate(of_usable) if p == part and label in number]
+        if not chosen:
             raise ValueError(f"--data {name!r}: {printable(root)!r} has no usable image")
-        parts[part] = every.take(at, [number[good[i][1]] for i in at])
+        parts[part] = usable.take(chosen, [number[of_usable[i][1]] for i in chosen])
     data = parted(name, parts, len(names), [printable(label) for label in names], problems)
     return data._replace(left_out=found.left_out)
 

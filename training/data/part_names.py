@@ -62,19 +62,30 @@ def part_roots(root: str) -> dict[str, str]:
 
 def refuse_look_alikes(root: str, inner: dict[str, list[str]]) -> None:
     """Raises ValueError for folders that look like parts but do not say which."""
-    flat = [name for name in inner if part_of(name)]
-    said = [{PART[word] for word in words_of(name) if word in PART} for name in inner]
-    if len(said) > 1 and all(said) and len(set().union(*said)) > 1 and not any(inner.values()):
-        flat = [*inner]  # each names a part and something else: train_a, validation_b
-    if len(flat) > 1 or flat == [*inner] != []:
+    refuse_parts_without_classes(root, inner)
+    holding = [name for name, within in inner.items() if within]
+    hinted = [name for name in holding if {*words_of(name)} & {*PART}]
+    classes = {*inner[holding[0]]} if holding else set()
+    several = len(inner) > 1 and len(classes) > 1
+    alike = several and all({*within} == classes for within in inner.values())
+    numbered = len({re.sub(r"\d+", "", name) for name in holding}) == 1
+    if hinted or (alike and (numbered or len(holding) <= len(WORDS))):
+        raise ValueError(ask(root, hinted or holding, sorted(classes)))
+
+
+def refuse_parts_without_classes(root: str, inner: dict[str, list[str]]) -> None:
+    """Raises ValueError for folders with names of parts that hold no folders.
+
+    They are all of them, or at least two: a single class may be called test.
+    """
+    names = [*inner]
+    flat = [name for name in names if part_of(name)]
+    meant = [{PART[word] for word in words_of(name) if word in PART} for name in names]
+    each_names_one = len(names) > 1 and all(meant)  # and something else: train_a, validation_b
+    if each_names_one and len(set().union(*meant)) > 1 and not any(inner.values()):
+        flat = names
+    if len(flat) > 1 or (names and flat == names):
         raise ValueError(no_classes(root, flat))
-    names = [name for name, within in inner.items() if within]
-    hinted = [name for name in names if set(words_of(name)) & {*PART}]
-    first = set(inner[names[0]]) if names else set()
-    alike = len(first) > 1 and len(inner) > 1 and all(set(w) == first for w in inner.values())
-    numbered = len({re.sub(r"\d+", "", name) for name in names}) == 1
-    if hinted or (alike and (len(names) <= len(WORDS) or numbered)):
-        raise ValueError(ask(root, hinted or names, sorted(first)))
 
 
 def ask(root: str, names: Sequence[str], classes: Sequence[str]) -> str:

@@ -194,12 +194,13 @@ def records(name: str, files: Mapping[str, str | None], size: int, channels: int
     if problems and len(found) < len(paths):
         seen = f"; {len(found)} of {len(paths)} files were checked"
         refuse_broken_files(name, problems, skip_broken, seen)
-    which = np.repeat(np.arange(len(found)), [len(shard.offset) for shard in found])
-    offset, label = ([v for shard in found for v in shard[k]] for k in (0, 1))
+    number = np.repeat(np.arange(len(found)), [len(shard.offset) for shard in found])  # of the file
+    offset = np.asarray([at for shard in found for at in shard.offset], "int64")
+    label = np.asarray([label for shard in found for label in shard.label], "int64")
     facts = np.array([tuple(f) for shard in found for f in shard.facts], TABLE)
-    at = np.asarray(which), np.asarray(offset, "int64"), np.asarray(label, "int64") - first_label
-    every = Records(paths, *at, size, channels, features, facts, bits or bits_in_use(facts))
-    part = np.asarray([str(p) for p in parts_of])[which]
+    y, bits = label - first_label, bits or bits_in_use(facts)
+    every = Records(paths, number, offset, y, size, channels, features, facts, bits)
+    part = np.asarray([str(p) for p in parts_of])[number]
     return taught(name, every, part, first_label, names, problems, skip_broken)
 
 

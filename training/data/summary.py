@@ -5,7 +5,7 @@
 Counts, sizes, colours, rotated images, files left out and why, duplicates, imbalance.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -73,21 +73,22 @@ def equal(
 ) -> dict[str, Any]:
     """Images with the same bytes: in two classes, in two parts, or in one class and part; how
     many of each kind, and some examples."""
-    digests = np.concatenate([t["digest"] for t in tables.values()])
-    owner = [(p, i) for p, table in tables.items() for i in range(len(table))]
-    order = np.argsort(digests, kind="stable")
-    edges = np.flatnonzero(np.diff(np.unique(digests, return_inverse=True)[1][order]) != 0) + 1
+    having: defaultdict[bytes, list[tuple[str, int]]] = defaultdict(list)
+    for p, table in tables.items():
+        for i, digest in enumerate(table["digest"].tolist()):
+            having[digest].append((p, i))
+    duplicated = sorted(digest for digest, members in having.items() if len(members) > 1)
     found: dict[str, Any] = {}
     for kind in ("classes", "parts", "alone"):
         found[kind] = dict(images=0, some=[])
-    for group in np.split(order, edges):
-        if len(group) < 2:
-            continue
-        members = [owner[i] for i in group]
-        labels = {int(parts[p].y[i]) for p, i in members}
-        several = len({p for p, _ in members}) > 1
-        kind = "classes" if len(labels) > 1 else "parts" if several else "alone"
-        found[kind]["images"] += len(group)
+    for members in (having[digest] for digest in duplicated):
+        if len({int(parts[p].y[i]) for p, i in members}) > 1:
+            kind = "classes"
+        elif len({p for p, _ in members}) > 1:
+            kind = "parts"
+        else:
+            kind = "alone"
+        found[kind]["images"] += len(members)
         if len(found[kind]["some"]) < LISTED:
             some = [[p, names[parts[p].y[i]], named(parts[p], i)] for p, i in members[:LISTED]]
             found[kind]["some"].append(some)
