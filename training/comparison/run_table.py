@@ -39,13 +39,19 @@ def settings_of(run: Any) -> dict[str, str]:
 
 def flat(value: Any, key: str = "") -> dict[str, Any]:
     """{key: value} of nested dictionaries and lists of pairs [name, dictionary]."""
-    pairs = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
-    if pairs and all(len(v) == 2 and isinstance(v[1], dict) for v in value):
+    if isinstance(value, list) and value and all(map(is_named_dictionary, value)):
         value = {name: inner or True for name, inner in value}
     if not isinstance(value, dict):
         return {key: value}
-    start = f"{key}." if key else ""
-    return {k: v for name, inner in value.items() for k, v in flat(inner, start + name).items()}
+    flattened: dict[str, Any] = {}
+    for name, inner in value.items():
+        flattened |= flat(inner, f"{key}.{name}" if key else name)
+    return flattened
+
+
+def is_named_dictionary(pair: Any) -> bool:
+    """Whether it is [name, dictionary], as a recipe has each augmentation."""
+    return isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], dict)
 
 
 def titles(runs: Sequence[Any]) -> list[str]:

@@ -15,6 +15,7 @@ import re
 import socket
 from collections import namedtuple
 from collections.abc import Mapping, MutableMapping, Sequence
+from itertools import product
 
 
 class Cluster(namedtuple("Cluster", "workers index")):
@@ -123,14 +124,16 @@ def of_slurm(environ: Mapping[str, str]) -> Cluster:
 
 def hosts(text: str) -> list[str]:
     """The hosts of Slurm's list: "a[08-10,12],b" -> a08, a09, a10, a12, b."""
-    found = []
-    for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
-        names = [""]
-        for piece, inner in re.findall(r"([^\[]+)|\[([^\]]*)\]", part):
-            ends = [piece] if piece else [n for span in inner.split(",") for n in numbers(span)]
-            names = [name + end for name in names for end in ends]
-        found += names
-    return found
+    names: list[str] = []
+    for pattern in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):  # at commas outside brackets
+        choices = []
+        for plain, spans in re.findall(r"([^\[]+)|\[([^\]]*)\]", pattern):
+            if plain:
+                choices.append([plain])
+            else:
+                choices.append([n for span in spans.split(",") for n in numbers(span)])
+        names += map("".join, product(*choices))
+    return names
 
 
 def numbers(span: str) -> list[str]:

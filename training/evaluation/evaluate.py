@@ -114,11 +114,11 @@ def refuse_classes(network: "TrainedNetwork", images: "Data", name: str) -> None
     if images.classes != network.classes:
         has = f"{network.path} has {network.classes} classes"
         raise ValueError(f"{has}, --data {name!r} has {images.classes}: {GIVE}")
-    known = network.known and network.known.class_names
-    known, theirs = known or (network.result or {}).get("classes"), images.names
-    for i, pair in enumerate(zip(known or (), theirs or (), strict=False)):
-        if str(pair[0]) != str(pair[1]):
-            said = f"{pair[0]!r} for {network.path}, {pair[1]!r} in --data {name!r}"
+    own_names = network.known and network.known.class_names
+    own_names = own_names or (network.result or {}).get("classes")
+    for i, (own, other) in enumerate(zip(own_names or (), images.names or (), strict=False)):
+        if str(own) != str(other):
+            said = f"{own!r} for {network.path}, {other!r} in --data {name!r}"
             raise ValueError(f"class {i} is {said}: {GIVE}")
 
 

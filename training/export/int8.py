@@ -89,11 +89,14 @@ def agreement(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         run = tf.lite.Interpreter(model_content=content).get_signature_runner()
-    of, lost = 0, []
-    for of, (x,) in enumerate(images(), 1):  # noqa: B007
-        (found,), (y,) = run(images=x).values(), call(tf.constant(x)).values()
-        p = np.ravel(y if probabilities else tf.nn.softmax(y))
+    same, leads = 0, []
+    for (x,) in images():
+        (of_file,) = run(images=x).values()
+        (of_network,) = call(tf.constant(x)).values()
+        if np.argmax(of_file) == np.argmax(of_network):
+            same += 1
+            continue
+        p = np.ravel(of_network if probabilities else tf.nn.softmax(of_network))
         second, first = np.sort(p)[-2:]
-        if np.argmax(found) != np.argmax(y):
-            lost.append(float(first - second))
-    return Agreement(of - len(lost), of, max(lost, default=0.0))
+        leads.append(float(first - second))
+    return Agreement(same, same + len(leads), max(leads, default=0.0))
