@@ -53,7 +53,7 @@ def share_of_peak(model: keras.Model, images_per_second: float, precision: str) 
 def accuracies(result: dict[str, Any]) -> str:
     """The test accuracy of the weights that are kept, with the balanced one if it differs, and of
     the last weights if they differ."""
-    accuracy, balanced = (result.get(f"test_{k}accuracy") for k in ("", "balanced_"))
+    accuracy, balanced = result["test_accuracy"], result.get("test_balanced_accuracy")
     line, last = f"test accuracy {accuracy:.2%}", result.get("last", {})
     if result.get("kept") == "best" and result["best"]["epoch"] != last["epoch"]:
         of_last = f"{last['test_accuracy']:.2%} after the last, {last['epoch']}"

@@ -78,9 +78,9 @@ def completed(options: Namespace, machines: Cluster | None = None) -> FinishedRu
         if machines:
             waits.enter_context(lost_workers.watched(machines))
         done = train(job, options.out, machines)
-    names = "model.keras", "deployed.keras", "history.csv", "curves.png", "result.json"
-    left = [name for name in names if Path(options.out, name).exists()]
-    print(f"{options.out}: {', '.join(left)}")
+    files = "model.keras", "deployed.keras", "history.csv", "curves.png", "result.json"
+    written = [file for file in files if Path(options.out, file).exists()]
+    print(f"{options.out}: {', '.join(written)}")
     print(report.accuracies(done))
     if chief:
         print("\n".join(next_commands(options)))

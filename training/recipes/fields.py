@@ -46,10 +46,11 @@ def read(field: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """A field of an entry: value, tag, where, why and quotes [(network, key, says), ...]."""
     texts = field.get("text", [])
     texts = [texts] if isinstance(texts, str) else texts
-    quotes = [text.split("/") if "/" in text else (entry["facts"], text) for text in texts]
-    says = [field.get("says")] + [None] * len(quotes)
+    quotes = []
+    for i, text in enumerate(texts):
+        network, key = text.split("/") if "/" in text else (entry["facts"], text)
+        quotes.append((network, key, field.get("says") if i == 0 else None))
     tag = field.get("tag") or (entry["tag"] if texts else "ours")
-    quotes = [(*quote, part) for quote, part in zip(quotes, says, strict=False)]
     return field | {"tag": tag, "quotes": quotes}
 
 
