@@ -10,6 +10,10 @@
 # What can a convolutional network do besides giving one label to an image of a fixed size? It can
 # label every pixel, read images of any size, slide over a larger image at little cost, and read
 # data of one or three dimensions. We show each on small, real data.
+#
+# > **Seen** on the digits, one seed and so no verdict: a head of four steps labels 84 % of the ink
+# > pixels correctly, one of a single step 43 %. A net trained on images of 12 pixels reads 95 % of
+# > those of 12, and 26 % of those of 20.
 
 # %%
 import keras
@@ -126,7 +130,7 @@ for steps in (1, 4):
     guesses[steps] = np.array(net(test[0])).argmax(-1)
     scores[steps] = float(np.mean((guesses[steps] == test[1])[ink]))
 assert scores[4] > scores[1] + 0.1
-grid(["steps", "ink pixels labelled correctly"], scores.items())
+grid(["steps", "ink pixels labelled correctly, %"], [[k, 100 * v] for k, v in scores.items()])
 
 # %% [markdown]
 # ### Then tidy up
@@ -176,7 +180,7 @@ figure(
 # %%
 assert scores["1, voted"] > scores[1]
 assert scores["4, voted"] > scores[4]
-grid(["steps", "ink pixels labelled correctly"], scores.items())
+grid(["steps", "ink pixels labelled correctly, %"], [[k, 100 * v] for k, v in scores.items()])
 
 # %% [markdown]
 # ## Images of any size

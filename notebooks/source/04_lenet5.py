@@ -285,9 +285,9 @@ claims.curves("sharing", "test")
 
 # %% [markdown]
 # The first expectation is reversed. With a quarter of the weights LeNet-5 fits the training images
-# less well, too, so it underfits; more epochs might help. On the shifted images it
-# is right more often with each of the three seeds, in 40 to 57 % of them against 32 to 35 %, but
-# the loss varies so much that the interval includes zero.
+# less well, too, so it underfits; more epochs might help. On the shifted images it is right more
+# often with each of the three seeds, in 40 to 57 % of them against 32 to 35 %, but the loss varies
+# so much that the interval includes zero.
 #
 # ## Exercises
 #

@@ -364,9 +364,9 @@ check(answer, "8c19106e")
 # answer = True, False
 # ```
 #
-# Yes, as long as the maps are linear. So later networks, from
-# [GoogLeNet](08_googlenet.ipynb) on, take the mean first, which is cheaper. With
-# relu after the maps, as in the paper's block, they do not.
+# Yes, as long as the maps are linear. So later networks, from [GoogLeNet](08_googlenet.ipynb) on,
+# take the mean first, which is cheaper. With relu after the maps, as in the paper's block, they do
+# not.
 # </details>
 #
 # 3. How many multiply-adds of the CIFAR-10 network are in its six 1x1 convolutions?

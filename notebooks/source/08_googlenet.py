@@ -36,7 +36,8 @@
 # > 0.06 above that of the net with two heads (**not significant**).
 # >
 # > **Seen** on the digits, one seed and so no verdict: with the auxiliary heads the training loss
-# > of the main head ends at 0.7, without at 1.2.
+# > of the main head ends at 0.7, without at 1.2. Before training, they make the gradient at the
+# > stem 1.99 times as large, where we had predicted at least twice.
 
 # %%
 import keras

@@ -308,7 +308,7 @@ below = {
     kind: "{:.2f} ± {:.2f}".format(*claims.interval(right["A"] - right[kind])) for kind in "BC"
 }
 grid(
-    ["shortcut", "weights", "test accuracy, mean, %", "points below A"],
+    ["shortcut", "parameters and moving statistics", "test accuracy, mean, %", "points below A"],
     [[k, of[k][0]["weights"], float(right[k].mean()), below.get(k, "")] for k in of],
 )
 

@@ -233,9 +233,9 @@ grid(["", "seed", "nothing between", "relu between", "difference"], [[*r, ""][:5
 
 # %% [markdown]
 # With nothing in between, the loss is lower for two of the three seeds only, and the difference is
-# well inside its interval: **not significant**. The test accuracy, of which we had predicted
-# nothing, is higher with the relu for each seed, but its difference is inside the interval, too.
-# Four modules and 96 steps are far from the paper's 14 modules on ImageNet.
+# well inside its interval: **not significant**. The test accuracy, for which we had no prediction,
+# is higher with the relu for each seed, but its difference is inside the interval, too. Four
+# modules and 96 steps are far from the paper's 14 modules on ImageNet.
 
 # %% [markdown]
 # ### On Fashion-MNIST

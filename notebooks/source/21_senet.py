@@ -312,8 +312,8 @@ claims.curves("squeeze")
 
 # %% [markdown]
 # The mean training loss is lower with both reductions, but zero is inside both intervals. The mean
-# test accuracy, of which we had predicted nothing, is 1.90 ± 2.54 points higher with $r = 2$ and
-# 1.35 ± 2.95 points with $r = 8$: a hint, no more.
+# test accuracy, for which we had no prediction, is 1.90 ± 2.54 points higher with $r = 2$ and 1.35
+# ± 2.95 points with $r = 8$: a hint, no more.
 
 # %% [markdown]
 # ## Exercises

@@ -45,9 +45,9 @@ from convbook.beside.printed import accuracies
 # > **Paper** Figure 5: the cells of AmoebaNet-A
 #
 # We store the cells as data: sums of two operations each, where the identity is called `none`, and
-# the list of outputs to concatenate.
-# The rows follow the authors' code; only these rows give the printed sizes. Here is the first cell
-# as code: $h$ is the output of the previous cell, $h'$ (`h_prev`) that of the cell before it.
+# the list of outputs to concatenate. The rows follow the authors' code; only these rows give the
+# printed sizes. Here is the first cell as code: $h$ is the output of the previous cell, $h'$
+# (`h_prev`) that of the cell before it.
 
 # %%
 cells = {"normal": blocks.AMOEBANET_A_NORMAL, "reduction": blocks.AMOEBANET_A_REDUCTION}
@@ -309,7 +309,7 @@ check(answer, "3f8d3892")
 # answer = space[0]
 # ```
 #
-# We tried 40 of 86 thousand cells. Five rows, as in the paper's cells, give over 10^14.
+# We tried 40 of 86 thousand cells. Five rows, as in the paper's cells, give over $10^{14}$.
 # </details>
 #
 # 2. The normal cell concatenates the output of the cell before the last with three of its sums. How

@@ -8,6 +8,10 @@
 #
 # This is a small world: 28 x 28 pixels, ten classes, two million multiply-adds. The bake-off
 # shows which block does best *there*. For 224 x 224 pixels and a thousand classes, read the papers.
+#
+# > **Seen** on Fashion-MNIST, three seeds: of eight gains that we expected, three are **as
+# > expected**: a MobileNet block over a 3x3, and a 3x3 over the two blocks without batch norm. The
+# > other five are **not significant**.
 
 # %%
 import numpy as np
@@ -99,14 +103,14 @@ grid(
 # equal multiply-adds, and the two blocks without batch norm fall far behind at a learning rate that
 # suits the others. The first four places all go to blocks that are made of depthwise and 1x1
 # convolutions: the 3x3s cost them so little that their maps, for the inverted residual those inside
-# the block, can be two to five times as wide as those of the plain 3x3.
-# Among these four, three seeds tell no difference.
+# the block, can be two to five times as wide as those of the plain 3x3. Among these four, three
+# seeds show no difference.
 #
-# The other five differences are within the noise of three seeds: of the addition, of squeeze and
-# excitation, of many paths, of an inverted residual, of two 3x3s for a 5x5. Three seeds
-# cannot decide them. The networks are four blocks deep and train for six epochs, and most of
-# these ideas were made for networks of fifty layers and more. `resnext_bottleneck_block` also uses
-# only two thirds of the budget, because its next larger width exceeds it.
+# The other five differences are within the noise of three seeds. They concern the addition,
+# squeeze-and-excitation, many paths, the inverted residual, and two 3x3s in place of a 5x5. The
+# networks are four blocks deep and train for six epochs, and most of these ideas were made for
+# networks of fifty layers and more. `resnext_bottleneck_block` also uses only two thirds of the
+# budget, because its next larger width exceeds it.
 
 # %%
 verdicts = {(block, other): verdict for block, other, *_, verdict in bake_off.gains()}

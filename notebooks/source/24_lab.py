@@ -322,8 +322,8 @@ grid(["smoothing", "test accuracy, %", "mean largest probability, %", "calibrati
 
 # %% [markdown]
 # The network is less confident, and in accuracy no difference shows. As it reads nearly all of
-# these digits correctly, it is now underconfident. Smoothing lowers the calibration error of an overconfident
-# network; here it raises it.
+# these digits correctly, it is now underconfident. Smoothing lowers the calibration error of an
+# overconfident network; here it raises it.
 #
 # ## Squeeze-and-excitation's gates by class and depth
 #
@@ -407,7 +407,8 @@ assert min(found["random"], found["by hand"], found["k-means"]) > found["pixels"
 grid(["kernels", "test accuracy, %"], [[k, f"{100 * v:.1f}"] for k, v in found.items()])
 
 # %% [markdown]
-# All three are, by 5 to 8 of the 360 test digits. That is one draw of random kernels and of patches.
+# All three are, by 5 to 8 of the 360 test digits. That is one draw of random kernels and of
+# patches.
 #
 # ## What the visual cortex suggests
 #

@@ -120,8 +120,8 @@ picture(folded, "The graph after folding: one 3x3 convolution, then relu")
 # > **Paper** MobileOne: Figure 3
 #
 # MobileOne does this to both halves of MobileNet's block, the depthwise 3x3 and the 1x1, and goes
-# further: it adds `c` *equal* convolutions. They start from other random weights and learn other
-# things; folded, they are one.
+# further: it adds `c` *equal* convolutions. They start from different random weights and learn
+# different things; folded, they are one.
 
 # %%
 code(
@@ -140,7 +140,7 @@ code(
 #
 # > **Paper** RepVGG: Table 2; MobileOne: Table 2
 #
-# The sizes of both nets as they are trained.
+# These are the sizes of both nets in training.
 
 # %%
 table("repvgg_a0", errata=["repvgg_a0: 8.31 million or 9.11"])
@@ -176,8 +176,8 @@ grid(["network", "layers", "parameters", "multiply-adds"], rows)
 
 # %% [markdown]
 # The plain net is so regular that we count every size without building it: a 3x3 kernel and a bias
-# for each block, and the dense layer. Beside it, what OpenMMLab prints of the authors' weights. Its
-# multiply-adds are up to 0.2 % higher, for its counter adds biases and relus.
+# for each block, and the dense layer. OpenMMLab's figures for the authors' weights stand beside our
+# counts. Its multiply-adds are up to 0.2 % higher, because its counter includes biases and relus.
 
 # %%
 FROM = "OpenMMLab's table of the authors' weights"
@@ -215,7 +215,7 @@ grid(
 )
 
 # %% [markdown]
-# The same for MobileOne: 3x3 depthwise and 1x1, each with its bias. S4's last blocks have
+# We do the same for MobileOne: a depthwise 3x3 and a 1x1, each with its bias. S4's last blocks have
 # squeeze-and-excitation twice, which cannot be folded. The paper's figures are recalled.
 
 
@@ -256,7 +256,8 @@ grid(["network", "parameters, paper", "counted", "multiply-adds, paper", "counte
 #
 # > **Paper** RepVGG: Tables 4 to 6; MobileOne: its results on ImageNet
 #
-# The authors' weights as OpenMMLab lists them, and MobileOne as OpenMMLab trained it. [What top-1
+# For RepVGG these are the authors' weights as OpenMMLab lists them; for MobileOne, OpenMMLab's own
+# training and the figures of the authors' README. [What top-1
 # means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
 # ImageNet.
 
@@ -331,11 +332,11 @@ grid(
 )
 
 # %% [markdown]
-# All three come out as predicted, the first by little. Of the test digits the net with branches
-# reads ten points fewer, of which we had predicted nothing. One seed and 96 steps decide neither.
+# All three come out as predicted, the first by little. The net with branches reads ten points fewer
+# of the test digits; we had made no prediction about that. One seed and 96 steps decide neither.
 #
-# What does the fold leave? The mean size of the weights at each place of the 3x3, over the eight
-# blocks: the branches put their weight in the middle.
+# What does the fold leave? Here is the mean size of the weights at each place of the 3x3, over the
+# eight blocks: the branches put their weight in the middle.
 
 
 # %%

@@ -170,8 +170,8 @@ table("cbam_resnet50", errata=["cbam_resnet50: norm and order of the 7x7"])
 
 # %% [markdown]
 # What does each cost? First by formula, for a map of C channels with the papers' reductions; then
-# counted on the built block. The two must be equal. For the selective kernel we count what it has
-# more than the one grouped 3x3 that it replaces.
+# counted on the built block. The two must be equal. For the selective kernel we count only what it
+# adds to the one grouped 3x3 that it replaces.
 
 
 # %%
@@ -250,8 +250,9 @@ figure(
 #
 # > **Paper** SENet: Table 2; the others as their authors' code lists them
 #
-# Compare each only with its own baseline: the trainings differ by years of recipes. We have not
-# trained on ImageNet.
+# Compare each only with its own baseline: the trainings differ by years of recipes. [What top-1 and
+# top-5 mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
+# ImageNet.
 
 # %%
 accuracies("se_resnet50", "bam_resnet50", "cbam_resnet50")
@@ -260,8 +261,8 @@ accuracies("se_resnet50", "bam_resnet50", "cbam_resnet50")
 accuracies("eca_resnet50d", "eca_resnet101d", "sknet50", "sknet101")
 
 # %% [markdown]
-# Of ResNet-50-D, ECA wants 86 weights for all its 16 blocks; squeeze-and-excitation wants 2.5
-# million of ResNet-50.
+# ECA adds 86 weights to ResNet-50-D, for all 16 blocks together; squeeze-and-excitation adds 2.5
+# million to ResNet-50.
 
 # %%
 of = {
@@ -277,10 +278,10 @@ grid(["network", "parameters"], [[name, n] for name, n in of.items()])
 #
 # > **Paper** Coordinate attention, section 3: a global mean forgets where things are
 #
-# Shuffle the places of a map. Whoever reads only a mean of each channel cannot notice: its gates
-# stay as they were. Before the first run we predicted: SE, ECA and global context do not notice;
-# CBAM, BAM and coordinate attention do. We measure how far the output of the shuffled map is from
-# the shuffled output, as a part of the output's size, on random weights.
+# Shuffle the places of a map. A block that reads only a mean of each channel cannot notice: its
+# gates stay as they were. Before the first run we predicted: SE, ECA and global context do not
+# notice; CBAM, BAM and coordinate attention do. We measure how far the output of the shuffled map
+# is from the shuffled output, as a share of the output's size, on random weights.
 
 # %%
 rng = np.random.default_rng(0)
@@ -307,10 +308,10 @@ for name in ("CBAM", "BAM", "coordinate"):
 grid(["attention", "difference"], [[name, value] for name, value in moved.items()])
 
 # %% [markdown]
-# Now draw one. A small net learns the digits, enlarged to 16 x 16: a 3x3 of 16 filters, a CBAM, a
-# 3x3 with stride 2, and a dense layer. Adam at 0.003, batch 64, 8 epochs, seed 0. We predicted
-# before the first run: on test images, the map of places differs between ink and paper by at least
-# 0.05 on average; we did not predict which of them gets more.
+# Now let us look at a map of places. A small net learns the digits, enlarged to 16 x 16: a 3x3 of
+# 16 filters, a CBAM, a 3x3 with stride 2, and a dense layer. Adam at 0.003, batch 64, 8 epochs,
+# seed 0. Before the first run we predicted: on test images, the map of places differs between ink
+# and paper by at least 0.05 on average; we did not predict which of them gets more.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -346,13 +347,13 @@ grid(
 
 # %% [markdown]
 # The prediction holds, with one seed: paper gets more, ink less. This net turns down what is bright
-# anyway, and it learned so from the labels alone; nobody told it where the strokes are. Another
-# seed may turn it up.
+# anyway, and it learned so from the labels alone; nobody told it where the strokes are. With
+# another seed it may turn it up.
 #
 # ## Exercises
 #
-# 1. How many weights do ECA's gates have on a map of 2048 channels, and how many has the SE block
-#    with r = 16?
+# 1. How many weights do ECA's gates have on a map of 2048 channels, and how many does the SE block
+#    with r = 16 have?
 
 # %% tags=["exercise"]
 answer = ...  # parameters of (ECA, SE)
@@ -369,8 +370,8 @@ check(answer, "36bca167")
 # 7 against half a million, for one block.
 # </details>
 #
-# 2. Coordinate attention reads means of rows and columns. For a map of 56 x 28, how many places do
-#    the means have, which its first 1x1 reads?
+# 2. Coordinate attention reads means of rows and columns. How many places do the means have that
+#    its first 1x1 reads, for a map of 56 x 28?
 
 # %% tags=["exercise"]
 answer = ...  # places
@@ -390,8 +391,8 @@ check(answer, "44c8031c")
 # The sum, not the product: that is why it is cheap.
 # </details>
 #
-# 3. An SE block starts with gates near 1/2. What does a BAM whose last gates are all 1/2 make of
-#    its input: times what?
+# 3. An SE block starts with gates near 1/2. By what factor does a BAM whose gates are all 1/2
+#    multiply its input?
 
 # %% tags=["exercise"]
 answer = ...  # the factor

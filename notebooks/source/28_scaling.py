@@ -82,8 +82,9 @@ code(
 )
 
 # %% [markdown]
-# What does fusing cost? Both blocks with r = 4 and no squeeze-and-excitation, at an early and at a
-# late stage: the same factor of multiply-adds, but at the late stage also a great many weights.
+# What does fusing cost? We count both blocks with r = 4 and no squeeze-and-excitation, at an early
+# stage and at a late one. The multiply-adds grow by about the same factor, but at the late stage
+# fusing also adds a great many weights.
 
 # %%
 rows, factors = [], {}
@@ -145,8 +146,8 @@ print(f"{len(near)} triples; the paper's gives {product:.3f}")
 grid(["alpha", "beta", "gamma", "alpha beta^2 gamma^2"], near[:12])
 
 # %% [markdown]
-# The authors' code does not compute the powers: it has a table, and from B4 on that table is larger
-# than whole steps of $\phi$ say. Left the powers, right the table.
+# The authors' code does not compute the powers: it has a table, whose values from B4 on are larger
+# than whole steps of $\phi$ give. The powers are on the left, the table is on the right.
 
 # %%
 PHI = {"b0": 0, "b1": 0.5, "b2": 1, "b3": 2, "b4": 3, "b5": 4, "b6": 5, "b7": 6}
@@ -215,7 +216,9 @@ grid(head, rows)
 #
 # > **Paper** EfficientNet: Table 2 and Figure 1; V2: the authors' README
 #
-# The last column says which figures are second-hand or recalled. We have not trained on ImageNet.
+# The last column says which figures are second-hand or recalled. [What top-1 and top-5
+# mean](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
+# ImageNet.
 
 # %%
 accuracies(*(f"efficientnet_{name}" for name in PHI))

@@ -175,7 +175,7 @@ for kind, rules, se in (("x", X, None), ("y", Y, 4)):
         assert ours == (of["computed"]["trainable"], of["computed"]["macs"]), (kind, size)
         widths_found = [f for _, f, _ in stages(*rule)]
         printed = [of["published"][key][0]["as_printed"] for key in ("params", "flops")]
-        error = next(e["value"] for e in of["errors"] if e["metric"] == "top-1 error")
+        error = f"{next(e['value'] for e in of['errors'] if e['metric'] == 'top-1 error'):.1f}"
         text = ", ".join(f"{b} x {f}" for b, f, _ in stages(*rule))
         assert widths_found == sorted(widths_found)
         rows.append(
@@ -192,7 +192,8 @@ grid([*head, "top-1 error"], rows)
 #
 # > **Paper** as the authors' model zoo prints them, means of five runs
 #
-# We have not trained on ImageNet.
+# [What top-1 means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not
+# trained on ImageNet.
 
 # %%
 accuracies(*(f"regnet_x_{size}" for size in X))
@@ -211,7 +212,8 @@ accuracies(*(f"regnet_y_{size}" for size in ("64gf", "128gf", "256gf")))
 fig, ax = plt.subplots()
 for kind in "XY":
     own = [row for row in rows if row[0].startswith(kind)]
-    ax.semilogx([row[5] / 1e9 for row in own], [row[6] for row in own], "o-", label=f"RegNet{kind}")
+    x, y = [row[5] / 1e9 for row in own], [float(row[6]) for row in own]
+    ax.semilogx(x, y, "o-", label=f"RegNet{kind}")
 ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %")
 ax.legend()
 figure(
@@ -305,7 +307,7 @@ check(answer, "cf0c22d5")
 # 24, 24 · 2.49, 24 · 2.49² and 24 · 2.49³, to multiples of 8.
 # </details>
 #
-# 2. How many groups has the 3x3 of the last stage of RegNetX of 4 GF?
+# 2. How many groups does the 3x3 of the last stage have in RegNetX of 4 GF?
 
 # %% tags=["exercise"]
 answer = ...  # groups
@@ -338,7 +340,8 @@ check(answer, "0f4121d0")
 # assert answer == 6**4 / 6
 # ```
 #
-# Six choices instead of six to the fourth. The paper saw no better network leave with the others.
+# Six choices instead of six to the fourth. In the paper, the best of the remaining networks are as
+# good as before.
 # </details>
 #
 # ## Copy it

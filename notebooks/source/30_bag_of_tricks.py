@@ -39,7 +39,7 @@ from convbook.blocks.layers import BN
 #
 # > **Paper** Section 4.2, Figure 2
 #
-# Three small changes of ResNet-50:
+# Three small changes to ResNet-50:
 #
 # - **B** moves the stride from the first 1x1 to the 3x3. A 1x1 with stride 2 never looks at three
 #   of every four pixels.
@@ -69,7 +69,8 @@ picture(
 )
 
 # %% [markdown]
-# Who reads which pixel? We light one pixel of 64 at a time and look whether the shortcut sees it.
+# Which pixels does each shortcut read? We light one of the 64 pixels at a time and check whether
+# the shortcut sees it.
 
 
 # %%
@@ -180,7 +181,7 @@ figure(
 #
 # $$z_y - z_i = \log \frac{(K - 1)(1 - \varepsilon)}{\varepsilon}.$$
 #
-# We do not believe it but compute it: descend on ten free logits.
+# Let us not believe it but compute it, by gradient descent on ten free logits.
 
 
 # %%
@@ -237,7 +238,7 @@ figure(
 #
 # A small net (3x3 of 16 filters, a `basic_block` to 32 with stride 2, mean, dense) learns
 # scikit-learn's 1,437 training digits (8 x 8): SGD with momentum 0.9 at 0.1, batch 64, 10 epochs,
-# seed 0. We predicted before the first run:
+# seed 0. Before the first run we predicted:
 #
 # 1. With cosine decay the training loss of the last epoch is lower than at a constant rate.
 # 2. Smoothing, on top, lowers the mean top probability on test images by at least 0.03.
@@ -286,7 +287,7 @@ grid(head, [[name, *row] for name, row in found.items()])
 #
 # ## Exercises
 #
-# 1. The first rate is 0.1 for a batch of 256. What is it for a batch of 1024 on the paper's rule?
+# 1. The first rate is 0.1 for a batch of 256. What is it for a batch of 1024, by the paper's rule?
 
 # %% tags=["exercise"]
 answer = ...  # learning rate
@@ -317,10 +318,10 @@ check(answer, "717dcb1a")
 # assert abs(answer - 9.1) < 0.01
 # ```
 #
-# e to the 9.1: the right class is 9,000 times as probable as another one, and no more.
+# $e^{9.1}$: at the best gap the right class is 9,000 times as probable as any other.
 # </details>
 #
-# 3. How many multiply-adds does the stem of C have more than the 7x7, for 224 x 224?
+# 3. How many more multiply-adds does the stem of C have than the 7x7, at 224 x 224?
 
 # %% tags=["exercise"]
 answer = ...  # multiply-adds more

@@ -23,8 +23,10 @@
 # transformer, but never add attention. ConvNeXt is where they end. In this notebook we walk the
 # same road and compute the cost of each step.
 #
-# **Seen** here: eleven of twelve printed costs in every digit. That fewer norms learn better does
-# *not* show on small digits and few epochs, with any of three seeds.
+# > **Seen** by counting: eleven of the twelve printed costs agree in every digit.
+# >
+# > **Seen** on the digits, three seeds: after five epochs the training loss of ConvNeXt's block
+# > ends 0.14 ± 0.03 above that of the block with all norms and relus (**reversed**).
 
 # %%
 import keras
@@ -34,7 +36,18 @@ from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
 from convbook.architectures.convnext import NETS
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import (
+    Markdown,
+    check,
+    claims,
+    code,
+    digits,
+    figure,
+    grid,
+    learn,
+    picture,
+    table,
+)
 from convbook.beside.printed import accuracies, as_printed, cell
 from convbook.blocks import act, conv, dense, dwconv, gavgpool, maxpool
 from convbook.blocks.layers import BN
@@ -120,7 +133,7 @@ table("convnext_tiny", errata=["convnext_tiny: the last norm"])
 # > **Paper** sections 2.2 to 2.6, Figure 2, Table 10
 #
 # Every step below is a change of one line. We write the three blocks on the way, build each network
-# and count its multiply-adds. The paper prints them in two digits after the point.
+# and count its multiply-adds. The paper prints them with two digits after the point.
 
 
 # %%
@@ -232,7 +245,9 @@ figure(
 # > **Paper** Table 1; V2: its results on ImageNet
 #
 # ConvNeXt as trained on ImageNet-1K, but for XLarge, which saw ImageNet-22K first. V2's come from
-# masked pre-training, and the small ones of V1 from V2's paper. We have not trained on ImageNet.
+# masked pre-training, and the small ones of V1 from V2's paper. [What top-1
+# means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
+# ImageNet.
 
 # %%
 accuracies(*NETS)
@@ -278,18 +293,17 @@ loss = {name: np.array([h["loss"] for h in each]) for name, each in histories.it
 test = {name: [h["val_accuracy"][-1] for h in each] for name, each in histories.items()}
 counts = {name: architectures.measure(model) for name, model in models.items()}
 assert len({m.macs for m in counts.values()}) == 1
-grid(
-    ["block", "parameters", "multiply-adds", "training loss, three seeds", "test accuracy, mean"],
-    [
-        [
-            name,
-            counts[name].trainable,
-            counts[name].macs,
-            ", ".join(f"{value:.2f}" for value in loss[name][:, -1]),
-            f"{np.mean(test[name]):.1%}",
-        ]
-        for name in BLOCKS
-    ],
+lower, half = claims.interval(np.subtract(*(loss[name][:, -1] for name in BLOCKS)))
+rows = []
+for name in BLOCKS:
+    each = ", ".join(f"{value:.3f}" for value in loss[name][:, -1])
+    right = f"{100 * np.mean(test[name]):.1f}"
+    rows.append([name, counts[name].trainable, counts[name].macs, each, right])
+head = ["block", "parameters", "multiply-adds", "training loss, seeds 0, 1, 2"]
+head += ["test accuracy, mean, %"]
+Markdown(
+    f"{grid(head, rows)}\n\nWe expected a higher training loss of the block with all norms and "
+    f"relus. The difference is {lower:+.2f} ± {half:.2f}: **{claims.verdict(lower, half)}**."
 )
 
 # %%
