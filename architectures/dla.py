@@ -15,16 +15,19 @@ DEEP, COMPACT = (128, 256, 512, 1024), (64, 64, 128, 256)
 
 class Row(NamedTuple):
     """A network, stages 3 to 6: levels and filters; how wide the bottleneck's middle is, over the
-    filters (None: a basic block), and its groups; whether roots have a shortcut."""
+    filters (None: a basic block), and its groups; whether roots have a shortcut; the parts of
+    Res2Net's middle, of which the ratio is one's."""
 
     levels: tuple[int, ...]
     filters: tuple[int, ...]
     ratio: float | None = None
     g: int = 1
     shortcut: bool = False
+    c: int | None = None
 
 
-# Table 1; the roots' shortcuts and the middle of 102x2 are of the authors' code.
+# Table 1; the roots' shortcuts and the middle of 102x2 are of the authors' code.  The two with
+# parts are of Res2Net's authors, arXiv:1904.01169 and their dla.py.
 NAMED = {
     "dla34": Row((1, 2, 2, 1), (64, 128, 256, 512)),
     "dla46_c": Row((1, 2, 2, 1), COMPACT, 0.5),
@@ -32,6 +35,8 @@ NAMED = {
     "dla60x_c": Row((1, 2, 3, 1), COMPACT, 1, 32),
     "dla60": Row((1, 2, 3, 1), DEEP, 0.5),
     "dla60x": Row((1, 2, 3, 1), DEEP, 1, 32),
+    "dla60_res2net": Row((1, 2, 3, 1), DEEP, 28 / 128, c=4),
+    "dla60_res2next": Row((1, 2, 3, 1), DEEP, 1 / 4, 8, c=4),
     "dla102": Row((1, 3, 4, 1), DEEP, 0.5, shortcut=True),
     "dla102x": Row((1, 3, 4, 1), DEEP, 1, 32, True),
     "dla102x2": Row((1, 3, 4, 1), DEEP, 2, 64, True),
@@ -40,7 +45,7 @@ NAMED = {
 
 
 def body(x: Tensor, levels: tuple[int, ...], filters: tuple[int, ...], ratio: float | None,
-         g: int, shortcut: bool, *, eps: float = 1e-5) -> Tensor:  # fmt: skip
+         g: int, shortcut: bool, c: int | None, *, eps: float = 1e-5) -> Tensor:  # fmt: skip
     """7x7 16 -> 3x3 16 -> 3x3/2 32 -> four trees of blocks, each with stride 2.
 
     x (N, H, W, C) -> (N, H/32, W/32, the last of the filters).  The last root of a tree but the
@@ -53,7 +58,7 @@ def body(x: Tensor, levels: tuple[int, ...], filters: tuple[int, ...], ratio: fl
     root = partial(dla_root, shortcut=shortcut, n=n)
     for i, (b, f) in enumerate(zip(levels, filters, strict=True), 3):
         width = None if ratio is None else int(f * ratio)
-        block = numbered(partial(dla_block, width=width, g=g, n=n), f"stage{i}_block")
+        block = numbered(partial(dla_block, width=width, c=c, g=g, n=n), f"stage{i}_block")
         join = numbered(root, f"stage{i}_root")
         seen = [maxpool(x)] if i > 3 else []
         x = tap(dla_tree(x, f, 2, b=b, seen=seen, block=block, root=join), f"stage{i}")

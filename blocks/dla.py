@@ -6,12 +6,13 @@ from keras import layers
 
 from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, conv, maxpool
+from convbook.blocks.res2net import ladder
 from convbook.blocks.types import Block, Map, Maps, Norm, Pair, Tensor, Whole
 
 
 @checked
-def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None, g: Whole = 1,
-              n: Norm = BN) -> Tensor:  # fmt: skip
+def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None,
+              c: Whole | None = None, g: Whole = 1, n: Norm = BN) -> Tensor:  # fmt: skip
     """3x3/s f -> 3x3 f, + sxs max of x, relu.
 
     x (N, H, W, C) -> (N, H/s, W/s, f); where C is not f, a 1x1 f follows the max.  Deep Layer
@@ -19,12 +20,19 @@ def dla_block(x: Map, f: Whole, s: Pair = 1, *, width: Whole | None = None, g: W
 
     Args:
         width: a bottleneck instead, 1x1 width -> 3x3/s width -> 1x1 f.
-        g: groups of the bottleneck's 3x3.
+        c: parts, as Res2Net's, each width wide and with a 3x3 of its own, except the last one;
+            1x1 c width -> parts -> 1x1 f.  Res2Net, arXiv:1904.01169; the authors' dla.py.
+        g: groups of the bottleneck's 3x3s.
     """
     require(g == 1 or width, g=g, right="1 without a width: only a bottleneck has groups")
+    require(not c or (width and c > 1), c=c, right="None, or at least 2 and with a width")
     skip = x if s == 1 else maxpool(x, k=s, s=s)
     skip = skip if x.shape[-1] == f else conv(skip, f, k=1, n=n, a=None)
-    if width:
+    if width and c:
+        m = conv(x, c * width, k=1, n=n)
+        m = ladder(partial(conv, n=n), m, width, s, c=c, g=g, changes=s != 1)
+        m = conv(m, f, k=1, n=n, a=None)
+    elif width:
         m = conv(x, width, k=1, n=n)
         m = conv(m, width, k=3, s=s, p=1, g=g, n=n)
         m = conv(m, f, k=1, n=n, a=None)

@@ -1,5 +1,6 @@
 """A bottleneck whose 3x3 is a ladder of small ones.  Res2Net, arXiv:1904.01169."""
 
+from collections.abc import Callable
 from typing import Unpack
 
 from keras import layers, ops
@@ -8,6 +9,22 @@ from convbook.blocks.checks import checked, require
 from convbook.blocks.layers import BN, act, avgpool
 from convbook.blocks.resnet import Residual, residual
 from convbook.blocks.types import Map, Norm, Pair, Tensor, Whole
+
+
+def ladder(conv: Callable[..., Tensor], x: Tensor, f: int, s: Pair, *, c: int, g: int,
+           changes: bool) -> Tensor:  # fmt: skip
+    """c parts of x: 3x3/s f of each + the part before, the last one kept; joined.
+
+    x (N, H, W, c f) -> (N, H/s, W/s, c f).  If it changes the shape, no part is added to the next,
+    and the kept one is pooled.
+    """
+    parts = ops.split(x, c, axis=-1)
+    made = [conv(parts[0], f, k=3, s=s, p=1, g=g)]
+    for m in parts[1:-1]:
+        m = m if changes else layers.add([made[-1], m])
+        made.append(conv(m, f, k=3, s=s, p=1, g=g))
+    made.append(avgpool(parts[-1], k=3, s=s, p=1) if changes else parts[-1])
+    return layers.concatenate(made)
 
 
 @checked
@@ -33,13 +50,9 @@ def res2net_block(x: Map, f: Whole, s: Pair = 1, *, c: Whole = 4, width: Whole =
     changes = s != 1 or x.shape[-1] != f
 
     def branch(x):
-        parts = ops.split(conv(x, c * width, k=1), c, axis=-1)
-        made = [conv(parts[0], width, k=3, s=s, p=1, g=g)]
-        for m in parts[1:-1]:
-            m = m if changes else layers.add([made[-1], m])
-            made.append(conv(m, width, k=3, s=s, p=1, g=g))
-        made.append(avgpool(parts[-1], k=3, s=s, p=1) if changes else parts[-1])
-        return conv(layers.concatenate(made), f, k=1, a=None)
+        m = conv(x, c * width, k=1)
+        m = ladder(conv, m, width, s, c=c, g=g, changes=changes)
+        return conv(m, f, k=1, a=None)
 
     m = gate(x, branch)
     x = skip(x, f, s)

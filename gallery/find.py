@@ -231,7 +231,7 @@ PAPERS = {
     ),
     "NFNet": Paper("nfnet_f0", "nfnet"),
     "ResNeSt": Paper("resnest50", "resnest"),
-    "Res2Net": Paper("res2net50_26w_4s", "res2net res2next"),
+    "Res2Net": Paper("res2net50_26w_4s", "res2net res2next dla60_res2"),
     "HRNet": Paper("hrnet_w18", "hrnet"),
     "VoVNet": Paper("vovnet39", "vovnet"),
     "VoVNetV2": Paper("ese_vovnet39b", "ese_vovnet"),

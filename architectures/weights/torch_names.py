@@ -698,13 +698,20 @@ def convnext(overlapping: bool = False) -> Rows:
     return rows
 
 
+def ladder(c: int, at: str) -> tuple[Rows, Rows]:
+    """A stage's first block, whose c parts but the last are branches, and others, where only the
+    first and the last are; at: the branch within the block."""
+    ends = {"<kind>1": f"{at}_<kind>1"}  # it has no conv2
+    first = {"<kind>s.<i-1>": f"{at}_b<i>_<kind>1", "<kind>3": f"{at}_<kind>2", **ends}
+    rest = {f"<kind>s.{i - 1}": f"{at}_b{i}_<kind>1" for i in (1, c - 1)}
+    rest |= {"<kind>s.<i-1>": f"{at}_<kind><i>", "<kind>3": f"{at}_<kind>{max(c - 1, 2)}", **ends}
+    return first, rest
+
+
 def res2net(c: int, d: bool = False) -> Rows:
-    """timm's, of c parts, of which the first and the last are branches; d: as ResNet-D."""
+    """timm's, of c parts; d: as ResNet-D."""
     shortcut = {k: v for k, v in (BEHIND_A_MEAN if d else RESNET).items() if "downsample" in k}
-    ends = {"<kind>1": "b2_<kind>1", **shortcut}  # it has no conv2
-    first = {"<kind>s.<i-1>": "b2_b<i>_<kind>1", "<kind>3": "b2_<kind>2", **ends}
-    rest = {f"<kind>s.{i - 1}": f"b2_b{i}_<kind>1" for i in (1, c - 1)}
-    rest |= {"<kind>s.<i-1>": "b2_<kind><i>", "<kind>3": f"b2_<kind>{max(c - 1, 2)}", **ends}
+    first, rest = (block | shortcut for block in ladder(c, "b2"))
     rows = within({"layer<stage>.0": "stage<stage>_block1"}, first) | within(RESNET_BLOCKS, rest)
     return (STEM_D if d else {"<kind><i>": "stem_<kind><i>"}) | rows | {"fc": "logits"}
 
@@ -760,28 +767,33 @@ def pairs(b: int, tree: str = "", first: int = 1) -> dict[str, int]:
     return pairs(b - 1, f"{tree}.tree1", first) | pairs(b - 1, f"{tree}.tree2", first + half)
 
 
-def dla(levels: Sequence[int], stage: Callable[[int], str], block: Rows, top: Rows) -> Rows:
-    """stage: the library's module of a stage; block and top: within a block, and beside the two."""
+def dla(levels: Sequence[int], stage: Callable[[int], str], block: Rows, top: Rows,
+        start: Rows | None = None) -> Rows:  # fmt: skip
+    """stage: the library's module of a stage; block, top and start: within a block, beside the two,
+    and within a stage's first block if it differs."""
     rows: Rows = {}
     for i, b in enumerate(levels, 3):
         for tree, first in pairs(b).items():
             for j in (1, 2):
                 here = f"stage{i}_block{first + j - 1}"
-                rows |= within({f"{stage(i)}{tree}.tree{j}": here}, block)
+                within_it = start if start and first + j == 2 else block
+                rows |= within({f"{stage(i)}{tree}.tree{j}": here}, within_it)
             at = {"block": f"stage{i}_block{first}_b2", "root": f"stage{i}_root{first // 2 + 1}"}
             rows |= {f"{stage(i)}{tree}.{k}": v.format(**at) for k, v in top.items()}
     return rows
 
 
-def timm_dla(levels: Sequence[int], root: str) -> Rows:
-    """The authors' files have projections of larger trees too, which their network never reads."""
+def timm_dla(levels: Sequence[int], root: str, c: int | None = None) -> Rows:
+    """The authors' files have projections of larger trees too, which their network never reads; c:
+    the parts of Res2Net's."""
     first = [f"level{i}{'.tree1' * j}" for i, b in enumerate(levels, 2) for j in range(b - 1)]
     rows = {f"{tree}.project.(?:0|1)": UNREAD for tree in first}
     rows |= {"base_layer.0": "stem_conv1", "base_layer.1": "stem_bn1", "fc": "logits"}
     rows |= {"level<stage-1>.0": "stage<stage>_conv1", "level<stage-1>.1": "stage<stage>_bn1"}
     top = {"project.0": "{block}_conv1", "project.1": "{block}_bn1"}
     top |= {f"root.{kind}": f"{root}_{kind}1" for kind in ("conv", "bn")}
-    return rows | dla(levels, lambda i: f"level{i - 1}", {"<kind><i>": "b1_<kind><i>"}, top)
+    start, block = ladder(c, "b1") if c else (None, {"<kind><i>": "b1_<kind><i>"})
+    return rows | dla(levels, lambda i: f"level{i - 1}", block, top, start)
 
 
 def pcv_dla(levels: Sequence[int], root: str) -> Rows:
@@ -1074,6 +1086,7 @@ TABLES = {
     "pytorchcv DPN": PCV_DPN,
     "pytorchcv DPN-68b": PCV_SPLIT,
     **{f"timm DLA-{name}": timm_dla(*row) for name, row in DLA.items()},
+    "timm DLA-60, of 4 parts": timm_dla(*DLA["60"], c=4),
     **{f"pytorchcv DLA-{name}": pcv_dla(*row) for name, row in DLA.items()},
     "timm Darknet-53 and CSPDarknet-53": DARK,
     "timm CSPResNet": CSP_RESNET,

@@ -90,6 +90,7 @@ ARGS = {
 }
 WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("dense_block", "r"): {"n": "BN"},
+    ("dla_block", "c"): {"width": 16},
     ("selective_kernel", "split"): {"g": 4},
     ("dense_block", "recompute"): {"n": "BN"},
     ("bn_inception_module", "valid"): {"max_p": "valid", "pool_p": "valid"},

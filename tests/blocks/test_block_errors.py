@@ -450,6 +450,8 @@ CALLS = [
         "coarser=(): coarser must be one or more maps, because finer is empty",
     ),
     (lambda x: blocks.dla_block(x, 8, g=2), "g=2: g must be 1 without a width"),
+    (lambda x: blocks.dla_block(x, 8, c=4), "c=4: c must be None, or at least 2 and with a width"),
+    (lambda x: blocks.dla_block(x, 8, width=2, c=1), "c=1: c must be None, or at least 2"),
     (lambda x: blocks.dla_root(x, 9, shortcut=True), "f=9: f must be C=8, the channels of x"),
     (
         lambda x: blocks.dla_root(x, 8, seen=[blocks.maxpool(x)]),

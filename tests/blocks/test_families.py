@@ -211,6 +211,12 @@ def test_densenet_layer_and_transition():
             {"width": 4, "g": 2},
             "conv BN relu gconv BN relu conv BN add relu",
         ),
+        (
+            blocks.dla_block,
+            (8,),
+            {"width": 2, "c": 3},
+            "conv BN relu conv BN relu add conv BN relu Concatenate conv BN add relu",
+        ),
         (blocks.dla_root, (8,), {"shortcut": True}, "Concatenate conv BN add relu"),
         (
             blocks.dla_tree,

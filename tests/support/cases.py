@@ -711,6 +711,12 @@ MOBILE = [
     call("dla_block width g", lambda x: blocks.dla_block(x, 16, width=12, g=4))(
         8, 16, 8 * 12 + 9 * 12 * 12 // 4 + 12 * 16 + 8 * 16, bn=2 * 12 + 2 * 16
     ),
+    call("dla_block c g", lambda x: blocks.dla_block(x, 16, width=4, c=4, g=2))(
+        8, 16, 8 * 16 + 3 * 9 * 4 * 4 // 2 + 16 * 16 + 8 * 16, bn=16 + 3 * 4 + 2 * 16
+    ),
+    call("dla_block /2 c", lambda x: blocks.dla_block(x, 8, 2, width=4, c=2))(
+        8, 8, 8 * 8 + 9 * 4 * 4 + 8 * 8, bn=8 + 4 + 8, size=half
+    ),
     call("dla_root", lambda x: blocks.dla_root(x, 16))(8, 16, 8 * 16, bn=16),
     call("dla_root seen shortcut", lambda x: blocks.dla_root(x, 8, seen=[x], shortcut=True))(
         8, 8, (8 + 8) * 8, bn=8

@@ -161,6 +161,7 @@ SLOW = {
             ("timm-dpn68*", "pytorchcv's DPN-68"),
             ("timm-dla102", "DLA-34"),
             ("timm-dla60x", "DLA-34"),
+            ("timm-dla60_res2net", "that in groups"),
             ("timm-resnest50d", "ResNeSt-14"),
             ("timm-resnest50d_4s2x40d", "timm's 1s4x24d"),
             ("timm-resnetv2_50", "pytorchcv's with 18 layers"),
