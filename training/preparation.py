@@ -102,17 +102,18 @@ def of_recipe(recipe: dict[str, Any], size: int, channels: int, mean: Any = None
 
     short = (recipe.get("evaluation") or {}).get("resize") or size
     order = "grey" if channels == 1 else "RGB"
-    own: dict[str, Any] = dict(order=order, mean=[0.0] * channels, std=[1.0] * channels)
-    for each in plan(recipe["augmentation"]).normalisations:
-        if each.function.__name__ == "prepared":
-            own |= each.options
-        elif each.function.__name__ == "standardise":
-            own |= dict(mean=mean, std=std)
-        else:
-            own |= dict(mean=pixel_mean if each.options.get("per_pixel") else mean)
-    if own["mean"] is None or own["std"] is None:
+    numbers: dict[str, Any] = dict(order=order, mean=[0.0] * channels, std=[1.0] * channels)
+    for normalisation in plan(recipe["augmentation"]).normalisations:
+        name, options = normalisation.function.__name__, normalisation.options
+        if name == "prepared":
+            numbers |= options
+        elif name == "standardise":
+            numbers |= dict(mean=mean, std=std)
+        else:  # subtract_mean
+            numbers["mean"] = pixel_mean if options.get("per_pixel") else mean
+    if numbers["mean"] is None or numbers["std"] is None:
         return None
-    return Preparation(short, size, **own, first="crop")
+    return Preparation(short, size, **numbers, first="crop")
 
 
 def carried_out(recipe: dict[str, Any], known: "Known") -> None:

@@ -42,9 +42,9 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     recipe = chosen_recipe(options)
     # Workers must meet before TensorFlow does anything else
     devices = devices or strategy.choose(cluster, options.tpu)
-    images, same = agreed(options, recipe, devices, cluster)
-    asked = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
-    strategy.refuse(vars(options) | asked, devices)
+    images, run_fingerprint = agreed(options, recipe, devices, cluster)
+    settings = {"batch_size": recipe["batch_size"], "jit_compile": options.jit}
+    strategy.refuse(vars(options) | settings, devices)
     for part in images.val, images.test:  # raises if a device gets no image of it
         strategy.evaluation_batch(len(part), devices.num_replicas_in_sync)
     keras.utils.set_random_seed(options.seed)
@@ -61,7 +61,7 @@ def prepare(options: Namespace, devices: tf.distribute.Strategy | None = None,
     stages = plan(recipe["augmentation"])
     statistics = data.statistics(images.train) if stages.needs_statistics else None
     steps = schedules.total_steps(recipe, epoch)
-    return Job(options, model, images, devices, recipe, statistics, epoch, steps, same)
+    return Job(options, model, images, devices, recipe, statistics, epoch, steps, run_fingerprint)
 
 
 def agreed(options: Namespace, recipe: dict[str, Any], devices: tf.distribute.Strategy,

@@ -87,20 +87,20 @@ def built(name: str, shape: Shape, classes: int, **options: Any) -> keras.Model:
     build = run_file(path).get(function)
     if not callable(build):
         raise ValueError(f"{name}: {path} has no function {function!r}")
-    takes = inspect.signature(build).parameters
-    every = any(p.kind is p.VAR_KEYWORD for p in takes.values())
-    given = dict(input_shape=shape, classes=classes)
-    given = {k: v for k, v in given.items() if every or k in takes}
+    parameters = inspect.signature(build).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for key in options:
-        if not every and key not in takes:
-            has = ", ".join(takes) or "no arguments"
+        if not takes_any and key not in parameters:
+            has = ", ".join(parameters) or "no arguments"
             raise ValueError(f"--option {key}: {name} takes {has}")
-    for key, p in takes.items():
-        one = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        if one and p.default is p.empty and key not in given | options:
+    offered = dict(input_shape=shape, classes=classes)
+    arguments = {key: v for key, v in offered.items() if takes_any or key in parameters} | options
+    for key, p in parameters.items():
+        takes_keyword = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        if takes_keyword and p.default is p.empty and key not in arguments:
             raise ValueError(f"{name} needs {key}: give --option {key}=VALUE")
     with in_file(path):
-        model = build(**given | options)
+        model = build(**arguments)
     return usable(model, name)
 
 

@@ -181,7 +181,8 @@ def resumed(job: Job, folder: Path) -> Keeper:
     """
     keeper = Keeper(job, folder)
 
-    def shapes(info):
+    def take_info(info):
+        """Takes over what a checkpoint says of its run; returns the shapes that it must hold."""
         if "fingerprint" not in info:
             begin = f"to start from its weights, give --init-from {folder}/best.keras"
             old = f"{folder} has a run of an older version"
@@ -189,16 +190,16 @@ def resumed(job: Job, folder: Path) -> Keeper:
         same_run(job.fingerprint, info["fingerprint"], folder)
         keeper.fit_to(frozen_at(job, max(info["step"] - 1, 0) // job.epoch))
         keeper.info = info
-        here = keeper.variables() | keeper.of_best()
-        return {k: tuple(v.shape) for k, v in here.items()}
+        variables = keeper.variables() | keeper.of_best()
+        return {name: tuple(v.shape) for name, v in variables.items()}
 
     keeper.fit_to(frozen_at(job, 0))
-    kept, words = checkpoints.latest(folder / "checkpoints", shapes)
+    checkpoint, words = checkpoints.latest(folder / "checkpoints", take_info)
     for line in words:
         print(line, flush=True)
-    if kept:
-        arrays, keeper.info = kept
-        keeper.best = {k: arrays.pop(k) for k in keeper.of_best()}
+    if checkpoint:
+        arrays, keeper.info = checkpoint
+        keeper.best = {name: arrays.pop(name) for name in keeper.of_best()}
         keeper.arrays = arrays
         keeper.last_saved = checkpoints.written(folder / "checkpoints")[-1]
         print(f"{folder}: resumes at step {keeper.info['step']} of {job.steps}", flush=True)

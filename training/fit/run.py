@@ -91,10 +91,9 @@ def already(options: Namespace, done: dict[str, Any]) -> FinishedRun:
     """Reports that there is nothing to do.  Raises ValueError if the options differ."""
     if "fingerprint" in done:
         same_run(of_finished(options), done["fingerprint"], options.out)
-    of = "{model} on {data}, seed {seed}".format(**done["options"])
-    print(
-        f"{options.out} has a finished run ({of}): nothing to do; for a new run, give another --out"
-    )
+    what = "{model} on {data}, seed {seed}".format(**done["options"])
+    nothing = "nothing to do; for a new run, give another --out"
+    print(f"{options.out} has a finished run ({what}): {nothing}")
     print(report.accuracies(done))
     return FinishedRun(options.out, None, done)
 
