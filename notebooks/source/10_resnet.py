@@ -171,10 +171,11 @@ as_printed("resnet34", "Table 3")
 as_printed("resnet34", "Table 4")
 
 # %% [markdown]
-# Network by network: the paper's errors, those of one crop that the authors' repository adds, and
-# those of fb.resnet.torch, which others trained. In italics torchvision's weights, which load into
-# the same networks, with the stride on the 3x3. The `V2` weights come from a newer training recipe,
-# which lowers the error of the same networks by 4.0 to 4.7 points. We have not trained on ImageNet.
+# The next table has, network by network, the paper's errors, those of one crop that the authors'
+# repository adds, and those of fb.resnet.torch, which others trained. Rows in italics are
+# torchvision's weights, which load into the same networks, with the stride on the 3x3. The `V2`
+# weights come from a newer training recipe, which lowers the error of the same networks by 4.0 to
+# 4.7 points. We have not trained on ImageNet.
 
 # %%
 accuracies("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")

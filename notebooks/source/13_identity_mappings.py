@@ -150,9 +150,10 @@ as_printed("preresnet110_cifar", "Table 2")
 as_printed("preresnet110_cifar", "Table 5")
 
 # %% [markdown]
-# The errors of 200 layers again, one with a crop of 224 that the ResNeXt paper prints. In italics
-# timm's pre-activation networks, which load here (variant `no_stem_bn_stride3x3`): timm reports
-# their errors, with a newer recipe and larger test images. We have not trained on ImageNet.
+# The next table repeats the errors of 200 layers, and adds one with a crop of 224 that the ResNeXt
+# paper prints. Rows in italics are timm's pre-activation networks, which load here (variant
+# `no_stem_bn_stride3x3`). timm reports their errors, with a newer recipe and larger test images. We
+# have not trained on ImageNet.
 
 # %%
 accuracies("preresnet200", "preresnet50", "preresnet101")

@@ -259,18 +259,18 @@ def life(out, until=None):
     command = [sys.executable, "-u", "-m", "convbook", "train", *RUN, "--out", out]
     pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with subprocess.Popen(command, cwd=os.path.dirname(out), env=environment, **pipe) as process:
-        said = ""
+        printed = ""
         for row in process.stdout:
-            said += row
+            printed += row
             if until and row.startswith(f"step {until}/"):
                 process.send_signal(signal.SIGKILL)
                 break
-    return process.returncode, said
+    return process.returncode, printed
 
 
-def losses(said):
+def losses(printed):
     """{step: loss} of what a run printed."""
-    return {int(n): float(v) for n, v in re.findall(r"^step (\d+)/.*?loss ([\d.]+)", said, re.M)}
+    return {int(n): float(v) for n, v in re.findall(r"^step (\d+)/.*?loss ([\d.]+)", printed, re.M)}
 
 
 def ends_with(out):
@@ -323,8 +323,8 @@ check(answer, "da4ea2a5")
 # try:
 #     strategy.refuse({"batch_size": 64}, Three)
 # except ValueError as error:
-#     said = str(error)
-# assert said == "--batch-size 64: must be a multiple of 3, for 3 devices, such as 63"
+#     message = str(error)
+# assert message == "--batch-size 64: must be a multiple of 3, for 3 devices, such as 63"
 # answer = 63
 # ```
 # </details>

@@ -244,9 +244,9 @@ figure(
 #
 # > **Paper** Table 1; V2: its results on ImageNet
 #
-# ConvNeXt as trained on ImageNet-1K, but for XLarge, which saw ImageNet-22K first. V2's come from
-# masked pre-training, and the small ones of V1 from V2's paper. [What top-1
-# means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
+# The first accuracies are those of ConvNeXt trained on ImageNet-1K; XLarge saw ImageNet-22K first.
+# Those of V2 come from masked pre-training, and those of V1's small networks from V2's paper. [What
+# top-1 means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not trained on
 # ImageNet.
 
 # %%
