@@ -65,7 +65,7 @@ picture(
 # %% [markdown]
 # ## The table
 #
-# > **Paper** RegNetX of 200 million multiply-adds; the figures are those of the authors' model zoo
+# > **Paper** RegNetX of 200 million multiply-adds; the figures are those of Figure 15
 
 # %%
 table("regnet_x_200mf")
@@ -140,7 +140,7 @@ figure(
 # %% [markdown]
 # ### All of them
 #
-# > **Paper** the models of section 5, Figures 15 and 16, as the authors' model zoo prints them
+# > **Paper** the models of section 5, Figures 15 and 16; the authors' model zoo prints the same
 #
 # Five numbers are a whole network. We count all 24 from them, without building one. RegNetY is X
 # with squeeze-and-excitation.
@@ -190,7 +190,7 @@ grid([*head, "top-1 error"], rows)
 #
 # ### The accuracies
 #
-# > **Paper** as the authors' model zoo prints them, means of five runs
+# > **Paper** Figures 15 and 16, means of five runs
 #
 # [What top-1 means](../docs/reading.md#imagenet-and-how-its-errors-are-counted). We have not
 # trained on ImageNet.

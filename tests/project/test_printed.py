@@ -104,7 +104,7 @@ def test_accuracies_stand_beside_each_other():
     assert "top-5" not in printed.accuracies("resnet20_cifar")
     assert "| ImageNet, accuracy | 82.7 | 96.2 |" in printed.accuracies("nasnet_a_large")
     assert "| ImageNet, accuracy | 82.626 |" in printed.published("nasnet_a_large")
-    assert "| recalled |" in printed.accuracies("nin_cifar10")
+    assert "| secondary |" in printed.accuracies("nin_cifar10")
 
 
 def test_a_table_is_asked_for_by_its_name():
