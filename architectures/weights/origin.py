@@ -1,7 +1,7 @@
 """The source of a state's weights, by its names, and a check of the options they need."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,12 @@ Options = Mapping[str, Any]
 OWN = "own"  # of= for the user's own weights under a library's names
 TRAINING = {"survival", "drop_path", "rate", "aux", "recompute"}  # do not change outputs
 UNSEEN = {"eps", "p", "pool", "pool_p", "stride_on"}  # change outputs, and neither names nor shapes
+# Networks whose outputs differ, and neither the names nor the shapes of their weights in a library
+ALIKE = (
+    {"mobilenet_v4_conv_medium", "mobilenet_v4_conv_blur_medium"},
+    {"mobilenet_v4_conv_large", "mobilenet_v4_conv_aa_large"},
+    {"squeezenet_v1_0", "squeezenet_v1_0_simple_bypass"},
+)
 AS_THEY_ARE = "weights of your own training as they are"
 
 
@@ -33,7 +39,7 @@ def refuse_other_options(model: keras.Model, naming: str, of: str | None = None)
 
     naming: the label of the table that reads their names; of: the row of published() that they are
     of, else any of the network under such names may be it.  Warns if such names have rows that
-    differ in what no weight shows.
+    differ in what no weight shows, of this network or of another.
     """
     made = MADE.get(model)
     if made is None or of == OWN:
@@ -49,11 +55,20 @@ def refuse_other_options(model: keras.Model, naming: str, of: str | None = None)
         raise ValueError(lacking_options(made, key, rows[key][1], lacking[key]))
     if not rows:
         check_kin(made, naming)
-    elif other := next((key for key, v in lacking.items() if v.keys() & UNSEEN), None):
+        return
+    lacking |= {} if of else {key: {"name": name} for key, name in alike(made.network, naming)}
+    if other := next((key for key, v in lacking.items() if v.keys() & {"name", *UNSEEN}), None):
         fits = next(key for key, v in lacking.items() if not v)
         say = f"read as those of {fits}; those of {other} have the same, with "
         say += f"{words(lacking[other])}: of={fits!r} or of={other!r} says which"
         warnings.warn(f"state: its names and shapes are {say}", stacklevel=4)
+
+
+def alike(network: str, naming: str) -> Iterator[tuple[str, str]]:
+    """(row of published(), network) of each other network that such weights may be of too."""
+    others = {name for names in ALIKE if network in names for name in names - {network}}
+    for name in sorted(others):
+        yield from ((key, name) for key in rows_under(naming, name))
 
 
 def check_kin(made: Made, naming: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import warnings
+from itertools import combinations
 from types import SimpleNamespace
 
 import keras
@@ -609,6 +610,48 @@ def test_rows_that_differ_in_what_no_weight_shows_are_named():
         origin.refuse_other_options(
             architectures.create("regnet_x_400mf", (32, 32, 3)), "torchvision and timm RegNet"
         )
+
+
+def entries(key):
+    """The names and shapes of the state of a published row, from its golden file; else None."""
+    library, _, name = key.partition("/")
+    short = {long: short for short, long in LIBRARIES.items()}[library]
+    file = GOLDEN / f"{short}-{name}.npz"
+    return [np.load(file)[part].tolist() for part in ("names", "shapes")] if file.exists() else None
+
+
+def test_networks_that_weights_do_not_tell_apart_are_known():
+    """Those of one body, with as many weights, whose names in a library are not seen to differ."""
+    of_a_kind = {}
+    for key, (name, _) in weights.published().items():
+        counts = catalog.all_facts().get(name, {}).get("computed", {})
+        library, body = key.partition("/")[0], catalog.NETS[name].body
+        kind = library, body, counts.get("trainable", name), counts.get("bn_channels")
+        of_a_kind.setdefault(kind, {})[name] = key
+    found = []
+    for keys in of_a_kind.values():
+        for one, other in combinations(sorted(keys), 2):
+            a, b = entries(keys[one]), entries(keys[other])
+            if a is None or b is None or a == b:
+                found.append({one, other})
+    assert sorted(map(sorted, found)) == sorted(map(sorted, origin.ALIKE))
+
+
+def test_a_network_that_no_weight_tells_from_another_is_named():
+    """SqueezeNet's bypasses have no weights: those of either fit the other, with other answers."""
+    state, x, logits = golden("pcv-squeezeresnet_v1_0")
+    other = architectures.create("squeezenet_v1_0", x.shape[1:], style="torch")
+    said = (
+        "as those of pytorchcv/squeezenet_v1_0; those of pytorchcv/squeezeresnet_v1_0 have the "
+        "same, with name='squeezenet_v1_0_simple_bypass': of='pytorchcv/squeezenet_v1_0' or of="
+    )
+    with pytest.warns(UserWarning, match=said):
+        weights.from_torch(other, state)
+    assert difference(other, x, logits) > 1e-2
+    with pytest.raises(ValueError, match="weights of squeezenet_v1_0_simple_bypass, not of"):
+        weights.from_torch(other, state, of="pytorchcv/squeezeresnet_v1_0")
+    with warnings.catch_warnings(action="error"):
+        weights.from_torch(other, state, of="pytorchcv/squeezenet_v1_0")
 
 
 def folded_in_timm(model):
