@@ -15,7 +15,7 @@ from convbook.architectures.graph.prepared import prepared
 from convbook.architectures.graph.private import as_called
 from convbook.architectures.weights import loading, origin
 from convbook.architectures.weights.known import Known, about
-from convbook.blocks.checks import require, rule_of
+from convbook.blocks.checks import require, rule_of, ruled
 from convbook.blocks.types import (
     WHOLE,
     Padding,
@@ -51,6 +51,7 @@ Ratio = Annotated[
     int | tuple[int, tuple[int, ...]],
     Rule(lambda v: is_ratio(v), "a ratio such as 16, or (ratio, stages) such as (16, (3, 4))"),
 ]
+Network = Annotated[str, Rule(lambda v: isinstance(v, str), "the name of a network")]
 TYPES: dict[str, Any] = {  # of the options that networks have
     "shortcut": Shortcut,
     "stride_on": StrideOn,
@@ -79,12 +80,14 @@ def is_ratio(v: Any) -> bool:
     )
 
 
+@ruled
 def names(aliases: bool = True) -> list[str]:
     """The names that create takes, in order of the papers; friendly aliases last."""
     return [*NETS, *ALIASES] if aliases else [*NETS]
 
 
-def facts(name: str) -> dict[str, Any]:
+@ruled
+def facts(name: Network) -> dict[str, Any]:
     """The facts in facts.json about a network, from its paper and other sources; else {}."""
     return all_facts().get(ALIASES.get(name, name), {})
 
@@ -250,7 +253,7 @@ def checked_shape(net: Net, shape: Any) -> tuple[int | None, ...]:
     known = all(is_whole(i) for i in sizes if i is not None)
     if len(sizes) != 3 or not known or sizes[-1] is None:
         right = "(rows, columns, channels), at least 1 each; rows and columns may be None"
-        raise ValueError(f"input_shape={shape!r}: input_shape must be {right}")
+        require(False, input_shape=shape, right=right)
     fit = all(i is None or i % net.multiple == 0 for i in sizes[:2])
     right = f"(rows, columns, channels), rows and columns multiples of {net.multiple}"
     require(fit, input_shape=sizes, right=right)

@@ -173,6 +173,26 @@ def alike(one: Any, other: Any) -> bool:
     return len(one) == len(other) and all(i is None or j is None or i == j for i, j in pairs)
 
 
+def refuse_by_rule(function: Callable[..., Any], given: list[tuple[str, Any]]) -> None:
+    """Raises ValueError for the first value that breaks the rule of its argument's type."""
+    known = rules_of(function)
+    for name, value in given:
+        if name in known:
+            require(known[name].test(value), right=known[name].words, **{name: value})
+
+
+def ruled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with a check of each argument whose type has a rule."""
+    names = [*inspect.signature(function).parameters]
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        refuse_by_rule(function, [*zip(names, args, strict=False), *kwargs.items()])
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
 def checked(block: Callable[P, R]) -> Callable[P, R]:
     """The block, with a check of each argument against its type."""
 
@@ -184,7 +204,6 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(block)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        value: Any
         order = keras.config.image_data_format()
         require(order == "channels_last", image_data_format=order, right="'channels_last'")
         if takes_more and (
@@ -192,12 +211,9 @@ def checked(block: Callable[P, R]) -> Callable[P, R]:
         ):
             said = f"{block.__name__}() got an unexpected keyword argument {unknown[0]!r}"
             raise TypeError(f"{said}; its keywords are {', '.join(keywords_of(block))}")
-        known = rules_of(block)
         places = chain(names, *map(repeat, names_of_more), repeat(""))
         first = list(zip(places, args, strict=False))
-        for name, value in [*first, *kwargs.items()]:
-            if name in known and not known[name].test(value):
-                require(False, right=known[name].words, **{name: value})
+        refuse_by_rule(block, [*first, *kwargs.items()])
         own = [taken(block, name, v) for name, v in first]
         return block(*own, **{name: taken(block, name, v) for name, v in kwargs.items()})
 

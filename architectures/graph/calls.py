@@ -3,7 +3,7 @@
 import inspect
 from collections import namedtuple
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 
@@ -13,6 +13,8 @@ from convbook.architectures.graph.private import (
     node_of,
     nodes_by_depth,
 )
+from convbook.blocks.checks import require
+from convbook.blocks.types import Rule
 
 
 class Call(namedtuple("Call", "op inputs outputs")):
@@ -25,6 +27,8 @@ class Call(namedtuple("Call", "op inputs outputs")):
         return filled(self.arguments, tensors)
 
 
+WITH_GRAPH = "a functional or Sequential keras.Model with known inputs"
+Functional = Annotated[keras.Model, Rule(lambda v: has_calls(v), WITH_GRAPH)]
 Opened = namedtuple("Opened", "calls inputs outputs")
 
 
@@ -44,7 +48,7 @@ def call_of(node: Any) -> Call:
 
 def has_calls(model: keras.Model) -> bool:
     """Whether a model has a graph: it is functional, or Sequential with known inputs."""
-    return nodes_by_depth(model) is not None
+    return isinstance(model, keras.Model) and nodes_by_depth(model) is not None
 
 
 def calls(model: keras.Model) -> list[Call]:
@@ -56,9 +60,8 @@ def calls(model: keras.Model) -> list[Call]:
     Raises ValueError for a model that has no graph (subclassed, or Sequential without input shape).
     """
     nodes = nodes_by_depth(model)
-    if nodes is None:
-        raise ValueError(f"model must be a functional keras.Model with known inputs, got {model!r}")
-    return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
+    require(nodes is not None, model=model, right=WITH_GRAPH)
+    return [call_of(node) for _, row in sorted((nodes or {}).items(), reverse=True) for node in row]
 
 
 def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:

@@ -15,6 +15,7 @@ from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.layer_names import summed
 from convbook.architectures.graph.prepared import knowing
 from convbook.architectures.graph.private import as_called, maker
+from convbook.blocks.checks import require
 from convbook.blocks.convnext import LayerScale
 from convbook.blocks.grouped import GroupedConv2D
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
@@ -74,8 +75,7 @@ def chosen(model: keras.Model, outputs: str | Sequence[str] | None) -> Any:
         return model.outputs[0] if has_auxiliary_heads(model) else model.output
     asked = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     if not asked or not all(isinstance(name, str) and name in named for name in asked):
-        right = f"a name or a list of names, of {', '.join(named)}"
-        raise ValueError(f"outputs={outputs!r}: outputs must be {right}")
+        require(False, outputs=outputs, right=f"a name or a list of names, of {', '.join(named)}")
     asked = [named[name] for name in asked]
     return asked if isinstance(outputs, (list, tuple)) else asked[0]
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import keras
 from keras import layers
 
 from convbook.architectures.graph.calls import Call, calls, has_calls
 from convbook.architectures.graph.private import maker, set_path
+from convbook.blocks.checks import require, ruled
 from convbook.blocks.legacy import StochasticDepth as GateOfOld
-from convbook.blocks.types import Tensor
+from convbook.blocks.types import Rule, Tensor
 
 KINDS = {  # Keras' class: what a layer of it is called; else the class's name in small letters
     "AveragePooling2D": "pool",
@@ -37,7 +38,17 @@ TAPS: weakref.WeakKeyDictionary[Any, str] = (
 )  # tapped layer: prefix for the layers before it
 
 
-def tap(x: Tensor, name: str) -> Tensor:
+Symbolic = Annotated[
+    keras.KerasTensor,
+    Rule(lambda x: isinstance(x, keras.KerasTensor), "a symbolic tensor, as keras.Input returns"),
+]
+Name = Annotated[
+    str, Rule(lambda v: isinstance(v, str) and v and "/" not in v, "a name without a slash")
+]
+
+
+@ruled
+def tap(x: Symbolic, name: Name) -> Tensor:
     """x, with a name for model.get_layer(name).output.
 
     The name goes to the layer that made x.  An Identity takes it if that layer has weights (so that
@@ -183,8 +194,7 @@ def all_layers(model: keras.Model) -> list[keras.Layer]:
 
 def located(model: keras.Model, within: str = "") -> Iterator[tuple[str, keras.Layer]]:
     """Yields (path, layer) for all layers; a path is the names around a layer, and its own."""
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"model must be a keras.Model, got {model!r}")
+    require(isinstance(model, keras.Model), model=model, right="a keras.Model")
     for layer in model.layers:
         yield within + layer.name, layer
         if inner := inside(layer):
@@ -199,6 +209,7 @@ def get_layer(model: keras.Model, name: str) -> keras.Layer:
     Raises ValueError for a name that no layer has, or several have.
     """
     by_path = dict(located(model))
+    require(isinstance(name, str), name=name, right="the name of a layer")
     if name in by_path:
         return by_path[name]
     ends = {path: layer for path, layer in by_path.items() if path.endswith(f"/{name}")}

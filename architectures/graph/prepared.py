@@ -1,9 +1,13 @@
 """A functional model that knows how images are prepared for it, and what its classes are."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+
+from convbook.architectures.graph.calls import Functional
+from convbook.blocks.checks import require, ruled
+from convbook.blocks.types import Rule
 
 
 @keras.saving.register_keras_serializable("convbook")
@@ -38,13 +42,33 @@ def know(
     return model
 
 
-def prepared(
-    model: keras.Model, preparation: Any, class_names: Iterable[str] | None = None
-) -> PreparedModel:
+def is_preparation(v: Any) -> bool:
+    """Whether v is a weights.Preparation, or None; its module imports this one."""
+    kind = keras.saving.get_registered_object("convbook>Preparation")
+    return v is None or (kind is not None and isinstance(v, kind))
+
+
+def are_names(v: Any) -> bool:
+    """Whether v is a row of texts, or None; a set has no order, and a text only letters."""
+    row = isinstance(v, (list, tuple)) or getattr(v, "ndim", 0) == 1
+    return v is None or (row and all(isinstance(name, str) for name in [*v]))
+
+
+Prepares = Annotated[Any, Rule(is_preparation, "None or a weights.Preparation")]
+Names = Annotated[Iterable[str] | None, Rule(are_names, "None or a list of texts")]
+
+
+@ruled
+def prepared(model: Functional, preparation: Prepares, class_names: Names = None) -> PreparedModel:
     """The PreparedModel of a functional model: its layers and weights, not copies of them.
 
-    Raises ValueError for as many class names as its first output has no classes.
+    Raises ValueError for as many class names as its first output has no classes, and for a
+    preparation of images with other channels.
     """
+    channels = model.inputs[0].shape[-1]
+    fits = preparation is None or channels in (None, preparation.channels)
+    right = f"of images with {channels} channels, as {model.name} takes them"
+    require(fits, preparation=preparation, right=right)
     inputs, outputs = (v[0] if len(v) == 1 else v for v in (model.inputs, model.outputs))
     names = None if class_names is None else tuple(class_names)
     classes = model.outputs[0].shape[-1]

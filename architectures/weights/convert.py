@@ -1,7 +1,7 @@
 """Weights of other libraries: matches their entries with our weights and layouts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import keras
 import numpy as np
@@ -15,9 +15,12 @@ from convbook.architectures.weights.origin import OWN, names_published, refuse_o
 from convbook.architectures.weights.patterns import UNREAD, layer_of
 from convbook.architectures.weights.published import published_row
 from convbook.architectures.weights.states import State, adapted, keras_state, state_of
+from convbook.blocks.checks import ruled
+from convbook.blocks.types import Rule
 
 Roles = Mapping[str, tuple[str, ...]]
 Target = tuple[str, str]
+AnyModel = Annotated[keras.Model, Rule(lambda v: isinstance(v, keras.Model), "a keras.Model")]
 Layout = tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]  # see layout
 ROLES = {  # PyTorch's name of a weight -> Keras' attribute, the first that the layer has
     "weight": ("kernel", "gamma"),
@@ -34,7 +37,14 @@ OTHERS = "; source must be of keras.applications: from_model takes any model of 
 KERAS_ROLES = {name: (name,) for name in KERAS.split()}
 
 
-def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = None,
+Of = Annotated[
+    str | None,
+    Rule(lambda v: v is None or isinstance(v, str), "None, 'own' or a row of weights.published()"),
+]
+
+
+@ruled
+def from_torch(model: AnyModel, state: Mapping[str, Any], of: Of = None,
                adapt_channels: bool = False) -> keras.Model:  # fmt: skip
     """Loads weights of the same network from another library into model; changes and returns it.
 
@@ -52,7 +62,6 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     adapt_channels: adapts the first kernel to the channels of the model's images, by summing or
     repeating, as timm does.
     """
-    require_model(model, "model")
     state = state_of(state)
     tables = torch_names.TABLES
     if of not in (None, OWN):
@@ -70,9 +79,8 @@ def from_torch(model: keras.Model, state: Mapping[str, Any], of: str | None = No
     return read.take()
 
 
-def from_keras(
-    model: keras.Model, source: keras.Model, adapt_channels: bool = False
-) -> keras.Model:
+@ruled
+def from_keras(model: AnyModel, source: AnyModel, adapt_channels: bool = False) -> keras.Model:
     """Loads the weights of a keras.applications model into model; changes and returns it.
 
     source: that model, or one that contains it.  The same network with style='keras' (and
@@ -80,8 +88,6 @@ def from_keras(
     and ours has none, it is subtracted from the norm's moving mean.  adapt_channels and ValueError:
     as in from_torch.
     """
-    require_model(model, "model")
-    require_model(source, "source")
     state = keras_state(source)
 
     def fit(layer, weight, rank):
@@ -97,11 +103,6 @@ def from_keras(
     refuse_other_options(model, naming)
     read.biases_into_means()
     return read.take()
-
-
-def require_model(model: Any, name: str) -> None:
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"{name}={model!r}: {name} must be a keras.Model")
 
 
 def refuse_entry(entry: str, value: np.ndarray, why: str) -> NoReturn:

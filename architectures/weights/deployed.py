@@ -5,16 +5,18 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from convbook.architectures.graph.calls import Functional
 from convbook.architectures.graph.ends import answers_probabilities
 from convbook.architectures.graph.fold import fold
 from convbook.architectures.graph.prepared import first_output
 from convbook.architectures.graph.private import layers_within
 from convbook.architectures.weights.preparation import Preparation
-from convbook.blocks.checks import require
+from convbook.blocks.checks import require, ruled
 from convbook.blocks.grouped import GroupedConv2D
 
 
-def deployed(model: keras.Model, preparation: Preparation | None = None) -> keras.Model:
+@ruled
+def deployed(model: Functional, preparation: Preparation | None = None) -> keras.Model:
     """The network with its preprocessing, in Keras' own layers only.
 
     x (N, H, W, C), values from 0 to 255, any size -> probabilities (N, classes).  Once saved, it
@@ -25,7 +27,7 @@ def deployed(model: keras.Model, preparation: Preparation | None = None) -> kera
 
     Raises ValueError for a model without a preparation, and for a layer that is not Keras' own.
     """
-    own: Any = preparation or getattr(model, "preparation", None)
+    own: Any = getattr(model, "preparation", None) if preparation is None else preparation
     right = "a Preparation, as the model has none"
     require(isinstance(own, Preparation), preparation=own, right=right)
     model = first_output(model)

@@ -13,13 +13,15 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import keras
 
 from convbook import names
 from convbook.architectures.weights.preparation import MODES, Preparation
 from convbook.architectures.weights.published import published_row
+from convbook.blocks.checks import ruled
+from convbook.blocks.types import Rule
 
 ROOM = "architectures.weights"
 
@@ -32,7 +34,12 @@ class Known(NamedTuple):
     class_names: tuple[str, ...] | None
 
 
-def class_names(classes: str) -> tuple[str, ...]:
+Set = Literal["imagenet", "cifar10", "cifar100", "svhn"]
+Of = Annotated[str, Rule(lambda v: isinstance(v, str), "a library and its network")]
+
+
+@ruled
+def class_names(classes: Set) -> tuple[str, ...]:
     """The names of the classes of imagenet, cifar10, cifar100 or svhn, in their order."""
     return tuple(names.stored_json(ROOM, "class_names.json")[classes])
 
@@ -46,7 +53,8 @@ def tags_of(of: str) -> tuple[str, str, dict[str, Any]]:
     return f"{library}/{name}", tag, rows.get(name, {})
 
 
-def prepared_as(of: str) -> Known:
+@ruled
+def prepared_as(of: Of) -> Known:
     """The Known facts of published weights.
 
     of: a library and its network, with a dot and the tag of the weights or without:

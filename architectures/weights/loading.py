@@ -1,9 +1,11 @@
 """weights= of create: files of ours, safetensors, the hub, and keras.applications."""
 
+import os
 import warnings
 from difflib import get_close_matches
 from importlib import import_module
 from io import BytesIO
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,7 +105,8 @@ def load_weights(model: keras.Model, weights: Any, of: str | None = None,
 
 def opened(path: Any) -> keras.Model:
     """The model of a .keras file, not compiled, read in Keras' safe mode.  Raises ValueError."""
-    if not Path(path).is_file():
+    require(isinstance(path, (str, PathLike)), path=path, right="the path of a .keras file")
+    if not os.path.isfile(path):
         raise ValueError(f"{path}: there is no such file")
     try:
         return as_called(keras.models.load_model(path, compile=False))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from convbook.architectures.graph.calls import Functional, has_calls
 from convbook.architectures.graph.fold import flat
 from convbook.architectures.graph.onnx_graph import OnnxModel
 from convbook.architectures.graph.structure import (
@@ -19,6 +20,7 @@ from convbook.architectures.graph.structure import (
     weighted,
     without_softmax,
 )
+from convbook.blocks.checks import require, ruled
 
 Shape = tuple[int, ...]
 SIZES = (128, 161)  # of the images on which both models must agree, where the models leave it open
@@ -27,7 +29,8 @@ SCALING = ("multiply", "rescaling", "normalization")
 ABSENT = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}  # defaults of a layer without such a weight
 
 
-def from_model(model: keras.Model, source: keras.Model | str | Path) -> keras.Model:
+@ruled
+def from_model(model: Functional, source: keras.Model | str | Path) -> keras.Model:
     """Loads the weights of source into model, the same network; model is changed and returned.
 
     source: a functional Keras model with any names of layers, from keras.applications, KerasHub,
@@ -64,9 +67,9 @@ def opened(source: Any) -> keras.Model | OnnxModel:
     """The model to take weights from.  Raises ValueError."""
     if isinstance(source, (str, Path)) and Path(source).is_file():
         return OnnxModel(source)
-    if not isinstance(source, keras.Model):
+    if not has_calls(source):
         right = "a functional keras.Model, or the path of an .onnx file"
-        raise ValueError(f"source={source!r}: source must be {right}")
+        require(False, source=source, right=right)
     return source
 
 

@@ -62,7 +62,8 @@ class Preparation:
         require(large, short=self.short, right=f"a whole number, at least crop={self.crop}")
         for name, known in (("interpolation", INTERPOLATIONS), ("order", ORDERS), ("first", FIRST)):
             value = getattr(self, name)
-            require(value in known, right=" or ".join(map(repr, known)), **{name: value})
+            good = isinstance(value, str) and value in known
+            require(good, right=" or ".join(map(repr, known)), **{name: value})
         require(
             is_number(self.scale) and self.scale > 0, scale=self.scale, right="a number above 0"
         )
@@ -72,6 +73,8 @@ class Preparation:
             require(good_numbers(value, shapes), right=right, **{name: value})
             object.__setattr__(self, name, tuples(np.asarray(value).tolist()))
         require(np.min(self.std) > 0, std=self.std, right="above 0")
+        for name, kind in (("short", int), ("crop", int), ("scale", float)):  # of NumPy, for JSON
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     @property
     def channels(self) -> int:
@@ -119,6 +122,7 @@ class Preparation:
 
     def at(self, size: int) -> "Preparation":
         """This preparation for images of size pixels a side: all else in proportion."""
+        require(is_whole(size), size=size, right=WHOLE)
         if size == self.crop:
             return self
         require(

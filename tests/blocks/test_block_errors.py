@@ -562,7 +562,10 @@ CALLS = [
         lambda x: blocks.StochasticDepth(keras.Model(x, blocks.conv(x, 8)), "high"),
         "survival='high': survival must be a probability in (0, 1]",
     ),
-    (lambda x: calls(keras.Sequential()), "model must be a functional keras.Model with"),
+    (
+        lambda x: calls(keras.Sequential()),
+        "model must be a functional or Sequential keras.Model",
+    ),
 ]
 MORE = [  # the same lines by other ways, and rules of single arguments
     (lambda x: blocks.basic_block(x, 8, shortcut="E"), "shortcut='E': shortcut must be 'A', 'B'"),

@@ -1,5 +1,8 @@
 """LeNet-5 and the ResNets: exact to the paper's tables, and every option of create."""
 
+import json
+from inspect import isfunction, signature
+
 import interpreter
 import keras
 import numpy as np
@@ -8,14 +11,15 @@ import tensorflow as tf
 from measured import bare, figures
 from test_weights import randomise
 
-from convbook import architectures
+from convbook import architectures, load
 from convbook.__main__ import main
-from convbook.architectures import lenet, resnet
+from convbook.architectures import graph, lenet, resnet, weights
 from convbook.architectures.catalog import ALIASES, NETS, OPTIONS, TYPES
 from convbook.architectures.graph.layer_names import all_layers
 from convbook.architectures.graph.private import maker
 from convbook.blocks.checks import rule_of
 from convbook.gallery.ledger import stored_ledger
+from convbook.training.data.augment import plan
 
 HERE = [*lenet.NETS, *resnet.NETS]
 ROWS = [(name, v) for name in HERE for v in (None, *architectures.facts(name).get("variants", {}))]
@@ -653,3 +657,61 @@ def test_resnet_1202_in_a_fresh_interpreter(tmp_path):
         "assert m.count_params() == 19510906",
         path,
     )
+
+
+def small():
+    i = keras.Input((8, 8, 3))
+    return keras.Model(i, keras.layers.Dense(2)(keras.layers.Flatten()(i)))
+
+
+GOOD = {  # what a call needs before an argument can be wrong
+    "model": small,
+    "state": lambda: {"a": np.ones(3)},
+    "source": small,
+    "preparation": lambda: weights.Preparation(8, 8),
+    "name": lambda: "input",
+    "x": lambda: keras.Input((8, 8, 3)),
+}
+ROOMS = (architectures, weights, graph)
+FUNCTIONS = {
+    f.__name__: f for room in ROOMS for f in map(vars(room).get, room.__all__) if isfunction(f)
+}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"create", "published"}))
+def test_every_argument_is_refused_by_its_name(name):
+    """Of all public functions of networks: what no argument can be, first among good ones."""
+    parameters = signature(FUNCTIONS[name]).parameters
+    good = {key: make() for key, make in GOOD.items() if key in parameters}
+    for key in parameters:
+        for thing in (object(), np.ones((2, 3)), [None], 10**400):
+            with pytest.raises(ValueError, match=rf"^{key}=.*: {key} must be [^\n]*$"):
+                FUNCTIONS[name](**good | {key: thing})
+
+
+def test_a_preparation_that_is_not_the_models_is_refused():
+    grey = weights.Preparation(8, 8, order="grey", mean=[0.0], std=[1.0])
+    with pytest.raises(
+        ValueError, match="^preparation=.*: .* with 3 channels, as functional.* takes"
+    ):
+        weights.prepared(small(), grey)
+    with pytest.raises(ValueError, match="^class_names='ab': class_names must be None or a list"):
+        weights.prepared(small(), None, "ab")  # two letters for two classes
+    with pytest.raises(ValueError, match=r"^size=1\.5: size must be a whole number"):
+        grey.at(1.5)
+    with pytest.raises(ValueError, match=r"^order=\(2, 3\): order must be 'RGB'"):
+        weights.Preparation(8, 8, order=np.ones((2, 3)))
+    plain = weights.Preparation(np.int64(9), np.int32(8), scale=np.float32(0.5)).get_config()
+    assert json.dumps([plain[key] for key in ("short", "crop", "scale")]) == "[9, 8, 0.5]"
+
+
+@pytest.mark.parametrize("path", [None, 3, b"x", ["a.keras"]])
+def test_only_a_path_is_loaded(path):
+    with pytest.raises(ValueError, match="^path=.*: path must be the path of a .keras file"):
+        load(path)
+
+
+@pytest.mark.parametrize("augmentation", [5, "flip", True, ["flip"], [("flip",)], np.ones((2, 2))])
+def test_only_pairs_are_an_augmentation(augmentation):
+    with pytest.raises(ValueError, match="^augmentation=.*: augmentation must be None, a dict"):
+        plan(augmentation)

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from convbook.blocks.checks import require
 from convbook.training.data.augment.colour import colour_jitter, pca_noise
 from convbook.training.data.augment.crop import centre_crop, random_area_crop, scale_jitter
 from convbook.training.data.augment.mix import cutmix, mixup
@@ -72,10 +73,14 @@ def plan(augmentation: Augmentation) -> Plan:
     The value of a name is its options, or True for none, False to leave it out, or its first
     option.  Raises ValueError for unknown names, and for two crops or normalisations.
     """
-    pairs = augmentation.items() if isinstance(augmentation, Mapping) else augmentation or ()
+    pairs = list(augmentation.items()) if isinstance(augmentation, Mapping) else augmentation
+    pairs, row = () if pairs is None else pairs, (list, tuple)
+    good = isinstance(pairs, row) and all(isinstance(p, row) and len(p) == 2 for p in pairs)
+    right = "None, a dictionary, or a list of pairs of a name and its options"
+    require(good, augmentation=augmentation, right=right)
     stages: dict[str, list[Transform]] = {stage: [] for stage in STAGES}
     for entry, (name, value) in enumerate(pairs):
-        if name not in NAMES:
+        if not isinstance(name, str) or name not in NAMES:
             raise ValueError(f"augmentation {name!r}: must be one of {', '.join(NAMES)}")
         stage, f = NAMES[name]
         if value is False or value is None:
