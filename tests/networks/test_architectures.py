@@ -691,11 +691,9 @@ def test_every_argument_is_refused_by_its_name(name):
 
 def test_a_preparation_that_is_not_the_models_is_refused():
     grey = weights.Preparation(8, 8, order="grey", mean=[0.0], std=[1.0])
-    with pytest.raises(
-        ValueError, match="^preparation=.*: .* with 3 channels, as functional.* takes"
-    ):
+    with pytest.raises(ValueError, match=r"^preparation=.*: .* with 3 channels, as functional"):
         weights.prepared(small(), grey)
-    with pytest.raises(ValueError, match="^class_names='ab': class_names must be None or a list"):
+    with pytest.raises(ValueError, match=r"^class_names='ab': class_names must be None or a list"):
         weights.prepared(small(), None, "ab")  # two letters for two classes
     with pytest.raises(ValueError, match=r"^size=1\.5: size must be a whole number"):
         grey.at(1.5)
@@ -707,11 +705,11 @@ def test_a_preparation_that_is_not_the_models_is_refused():
 
 @pytest.mark.parametrize("path", [None, 3, b"x", ["a.keras"]])
 def test_only_a_path_is_loaded(path):
-    with pytest.raises(ValueError, match="^path=.*: path must be the path of a .keras file"):
+    with pytest.raises(ValueError, match=r"^path=.*: path must be the path of a .keras"):
         load(path)
 
 
 @pytest.mark.parametrize("augmentation", [5, "flip", True, ["flip"], [("flip",)], np.ones((2, 2))])
 def test_only_pairs_are_an_augmentation(augmentation):
-    with pytest.raises(ValueError, match="^augmentation=.*: augmentation must be None, a dict"):
+    with pytest.raises(ValueError, match=r"^augmentation=.*: augmentation must be None, a dict"):
         plan(augmentation)
