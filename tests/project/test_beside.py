@@ -123,7 +123,7 @@ def test_a_table_says_how_each_total_stands():
 
 def test_a_total_that_agrees_needs_no_errata():
     text = beside.table("regnet_x_200mf")
-    assert "**2.7M** (the authors' model zoo, authors' code); counted: 2,684,792" in text
+    assert "**2.7M** (Figure 15); counted: 2,684,792" in text
 
 
 def test_numbers_stand_to_the_right():
