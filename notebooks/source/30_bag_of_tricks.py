@@ -20,9 +20,9 @@
 # at all. This paper collects them, adds them one by one and ends at 79.29 % with nearly the same
 # network. How much is each trick worth?
 #
-# > **Seen** on the digits, one seed, so no verdict: the training loss ends at 0.013 with cosine
-# > decay and at 0.005 with a constant rate; label smoothing lowers the gap of the logits from 10.4
-# > to 4.7.
+# > **Seen** on the digits, three seeds: the training loss with cosine decay ends 0.009 ± 0.004
+# > above that with a constant rate (**reversed**). Label smoothing lowers the mean top probability
+# > by 12.1 ± 0.4 points and holds the gap of the logits at 4.7 (**as expected**, both).
 
 # %%
 import keras
@@ -30,7 +30,18 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convbook import architectures, blocks
-from convbook.beside import check, code, digits, figure, grid, learn, picture, table
+from convbook.beside import (
+    Markdown,
+    check,
+    claims,
+    code,
+    digits,
+    figure,
+    grid,
+    learn,
+    picture,
+    table,
+)
 from convbook.beside.printed import accuracies, as_printed, cell
 from convbook.blocks.layers import BN
 
@@ -238,7 +249,7 @@ figure(
 #
 # A small net (3x3 of 16 filters, a `basic_block` to 32 with stride 2, mean, dense) learns
 # scikit-learn's 1,437 training digits (8 x 8): SGD with momentum 0.9 at 0.1, batch 64, 10 epochs,
-# seed 0. Before the first run we predicted:
+# three seeds. Before the first run we predicted:
 #
 # 1. With cosine decay the training loss of the last epoch is lower than at a constant rate.
 # 2. Smoothing, on top, lowers the mean top probability on test images by at least 0.03.
@@ -248,9 +259,9 @@ figure(
 
 
 # %%
-def train(rate, smoothing=0.0):
+def train(seed, rate, smoothing=0.0):
     """(net, history): labels as rows of ten numbers, so that they can be smoothed."""
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     i = keras.Input((8, 8, 1))
     m = blocks.basic_block(blocks.conv(i, 16, k=3, n=BN), 32, 2, shortcut="D")
     net = keras.Model(i, blocks.dense(blocks.gavgpool(m), 10, a=None))
@@ -261,29 +272,41 @@ def train(rate, smoothing=0.0):
 
 
 steps = 10 * -(-len(data[0]) // 64)
-ways = {
-    "constant": train(0.1),
-    "cosine": train(keras.optimizers.schedules.CosineDecay(0.1, steps)),
-    "cosine, smoothing": train(keras.optimizers.schedules.CosineDecay(0.1, steps), 0.1),
-}
+decay = keras.optimizers.schedules.CosineDecay(0.1, steps)
+WAYS = {"constant": (0.1,), "cosine": (decay,), "cosine, smoothing": (decay, 0.1)}
+trained = {name: [train(seed, *way) for seed in range(3)] for name, way in WAYS.items()}
+
 
 # %%
-found = {}
-for name, (net, history) in ways.items():
+def seen(net, history):
+    """Training loss, test accuracy and mean top probability in %, gap of the logits."""
     z = np.array(net(data[0]))
     right = z[np.arange(len(z)), data[1]]
     gap = float(np.mean(right - (z.sum(1) - right) / 9))
     top = float(np.mean(np.array(keras.ops.softmax(net(data[2]))).max(1)))
-    found[name] = history["loss"][-1], 100 * history["val_accuracy"][-1], 100 * top, gap
+    return history["loss"][-1], 100 * history["val_accuracy"][-1], 100 * top, gap
+
+
+found = {name: np.array([seen(*one) for one in nets]) for name, nets in trained.items()}
 head = ["training", "training loss", "test accuracy, %", "mean top probability, %", "gap"]
-grid(head, [[name, *row] for name, row in found.items()])
+rows = [[name, *(float(v) for v in every.mean(0))] for name, every in found.items()]
+lower, half = claims.interval(found["constant"][:, 0] - found["cosine"][:, 0])
+less, about = claims.interval(found["cosine"][:, 2] - found["cosine, smoothing"][:, 2])
+off, around = claims.interval(found["cosine, smoothing"][:, 3] - 4.5)
+Markdown(
+    f"{grid(head, rows)}\n\nMeans of three seeds. Cosine decay's training loss is {-lower:+.3f} ± "
+    f"{half:.3f} from that of the constant rate: **{claims.verdict(lower, half)}**. Smoothing "
+    f"lowers the mean top probability by {less:.1f} ± {about:.1f} points, of which we expected "
+    f"3: **{claims.verdict(less - 3, about)}**. The gap lies {off:+.2f} ± {around:.2f} from the "
+    f"formula's 4.5; we expected less than 1: **{claims.verdict(1 - abs(off), around)}**."
+)
 
 # %% [markdown]
-# The second and the third come out as predicted, with one seed: smoothing keeps the gap where the
-# formula puts it, at less than half of what it is without. The first does *not*: after ten epochs
-# the constant rate has the lower training loss. Both losses are tiny, for digits are easy, and one
-# seed decides nothing. The paper gains 0.75 points on ImageNet, where a large rate keeps the loss
-# from falling.
+# The second and the third come out as predicted, with each seed (the first run had seed 0 alone):
+# smoothing keeps the gap where the formula puts it, at less than half of what it is without. The
+# first is *reversed*: after ten epochs the constant rate has the lower training loss. Both losses
+# are tiny, for digits are easy. The paper gains 0.75 points on ImageNet, where a large rate keeps
+# the loss from falling.
 #
 # ## Exercises
 #

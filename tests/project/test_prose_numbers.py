@@ -77,12 +77,10 @@ ELSEWHERE = {  # numbers that no output has: where each is from
     "26_branches_that_vanish": dict.fromkeys(
         ("1.88", "1.92", "1.22", "1.64"), "a first try with 30 blocks"
     ),
-    "27_attention_without_transformers": {"0.05": "a prediction"},
     "28_scaling": {"17.6": "16 * 1.1"},
     "30_bag_of_tricks": {
         "0.75": "77.91 - 77.16 of the paper's table",
         "0.09": "of the 0.1, what the nine other classes get",
-        "4.5": "log(0.91 / 0.01)",
         "9,000": "e**9.1, about",
     },
     "31_a_convnet_for_the_2020s": {
