@@ -57,7 +57,7 @@ def test_sizes_even_odd_and_unknown(i):
 
 def shifts_nothing(model):
     """The variables that batch norm makes void: added to all pixels of a channel just before it,
-    at most 1x1 convolutions and concatenations between."""
+    at most 1x1 convolutions, means of neighbours and concatenations between."""
     readers = {}
     for op, inputs, outputs in calls(model):
         for x in inputs:
@@ -66,7 +66,8 @@ def shifts_nothing(model):
     def void(y):
         (op, outputs), *more = readers.get(id(y), [(None, None)])
         linear = getattr(op, "kernel_size", None) == (1, 1) and op.activation.__name__ == "linear"
-        linear = linear or isinstance(op, keras.layers.Concatenate)
+        keeps = keras.layers.Concatenate, keras.layers.AveragePooling2D
+        linear = linear or isinstance(op, keeps)
         return not more and (isinstance(op, norm) or (linear and void(outputs[0])))
 
     norm = keras.layers.BatchNormalization
