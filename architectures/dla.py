@@ -15,8 +15,8 @@ DEEP, COMPACT = (128, 256, 512, 1024), (64, 64, 128, 256)
 
 class Row(NamedTuple):
     """A network, stages 3 to 6: levels and filters; how wide the bottleneck's middle is, over the
-    filters (None: a basic block), and its groups; whether roots have a shortcut; the parts of
-    Res2Net's middle, of which the ratio is one's."""
+    filters (None: a basic block), and its groups; whether roots have a shortcut; into how many
+    parts Res2Net's middle is split (None: not), each as wide as the ratio says."""
 
     levels: tuple[int, ...]
     filters: tuple[int, ...]

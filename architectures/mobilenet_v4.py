@@ -87,7 +87,7 @@ def net(table: Sequence[Any], size: int, n: Norm, stem: int = 32, pairs: Sequenc
 
 OPTIONS = {"p": "same", "survival": None, "drop_path": None}
 N, N_S = {"momentum": 0.997, "epsilon": 1e-3}, {"momentum": 0.95, "epsilon": 1e-6}
-# timm's: 0.5, of half the channels behind the stem; blur and aa, antialiased where they stride
+# timm's: 0.5 has half the channels after the stem; blur and aa are antialiased at each stride
 NETS = {
     "mobilenet_v4_conv_small": net(S, 224, N_S, pairs=((32, 32), (96, 64)), rate=0.3),
     "mobilenet_v4_conv_small_0.5": net(HALF, 224, N_S, 32, ((16, 16), (48, 32)), 0.3, 480),

@@ -18,11 +18,10 @@ NAMED = {
     "b1": (B, 2, 4),
     "b2": (B, 2.5, 5),
     "b3": (B, 3, 5),
-    "d2se": ((8, 14, 24, 1), 2.5, 5),  # the authors' code
 }
 
 
-def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int | None = None, *,
+def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int | None, *,
          eps: float = 1e-5) -> Tensor:  # fmt: skip
     """One block, then four stages of blocks, the first of each with stride 2.
 
@@ -45,14 +44,15 @@ def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int
     return x
 
 
-def net(depths: Sequence[int], alpha: float, last: float, g: int = 1, *se: int) -> Net:
+def net(depths: Sequence[int], alpha: float, last: float, g: int = 1,
+        se: int | None = None) -> Net:  # fmt: skip
     """alpha, last: multipliers of the first three stages and of the fourth."""
     widths = [int(f * alpha) for f in (64, 128, 256)] + [int(512 * last)]
     table = tuple(zip(depths, widths, strict=True))
-    return Net(body, (table, min(64, widths[0]), g, *se), options={"eps": 1e-5})
+    return Net(body, (table, min(64, widths[0]), g, se), options={"eps": 1e-5})
 
 
-NETS = {f"repvgg_{name}": net(*row) for name, row in NAMED.items() if name != "d2se"}
+NETS = {f"repvgg_{name}": net(*row) for name, row in NAMED.items()}
 NETS |= {f"repvgg_{name}g4": net(*NAMED[name], g=4) for name in ("b1", "b2", "b3")}
-NETS |= {"repvgg_d2se": net(*NAMED["d2se"], 1, 16)}
+NETS["repvgg_d2se"] = net((8, 14, 24, 1), 2.5, 5, se=16)  # the authors' code
 ALIASES = {"repvgg": "repvgg_a0"}

@@ -8,9 +8,10 @@ from convbook.blocks.layers import BN_TF, conv, dwconv
 from convbook.blocks.types import Act, Antialias, Gate, Map, Norm, Padding, Pair, Tensor, Whole
 
 
-def spatial(x: Tensor, k: Whole, s: Pair, p: Padding, n: Norm, a: Act,
+def spatial(x: Tensor, *, k: Whole, s: Pair, p: Padding, n: Norm, a: Act,
             antialias: Antialias) -> Tensor:  # fmt: skip
-    """kxk/s depthwise n a; with antialias, s is that of a blur after it."""
+    """kxk/s depthwise n a; with antialias and a stride, kxk n a and then every s-th pixel of a
+    mean."""
     blurred = antialias is not None and s != 1
     m = dwconv(x, k=k, s=1 if blurred else s, p=p if p == "same" else k // 2, n=n, a=a)
     return thinned(m, s, antialias) if blurred else m
@@ -44,9 +45,10 @@ def uib_block(x: Map, f: Whole, s: Pair = 1, *, r: Whole = 4, first: Whole | Non
     require(s in (1, 2) or antialias is None, s=s, right="1 or 2 with antialias")
 
     def branch(x):
-        m = spatial(x, first, 1 if k else s, p, n, None, antialias) if first else x
+        early = 1 if k else s
+        m = spatial(x, k=first, s=early, p=p, n=n, a=None, antialias=antialias) if first else x
         m = conv(m, r * x.shape[-1], k=1, n=n, a=a)
-        m = spatial(m, k, s, p, n, a, antialias) if k else m
+        m = spatial(m, k=k, s=s, p=p, n=n, a=a, antialias=antialias) if k else m
         return conv(m, f, k=1, n=n, a=None)
 
     adds = s == 1 and x.shape[-1] == f

@@ -61,7 +61,8 @@ def calls(model: keras.Model) -> list[Call]:
     """
     nodes = nodes_by_depth(model)
     require(nodes is not None, model=model, right=WITH_GRAPH)
-    return [call_of(node) for _, row in sorted((nodes or {}).items(), reverse=True) for node in row]
+    assert nodes is not None  # for mypy, which does not know that require raises
+    return [call_of(node) for depth in sorted(nodes, reverse=True) for node in nodes[depth]]
 
 
 def opened(op: Any, args: Any, kwargs: Any, run: Any = None) -> Opened | None:
