@@ -21,7 +21,7 @@ NAMED = {
 }
 
 
-def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int | None, *,
+def body(x: Tensor, table: Sequence[tuple[int, int]], stem: int, g: int, se: int | None = None, *,
          eps: float = 1e-5) -> Tensor:  # fmt: skip
     """One block, then four stages of blocks, the first of each with stride 2.
 
@@ -49,7 +49,8 @@ def net(depths: Sequence[int], alpha: float, last: float, g: int = 1,
     """alpha, last: multipliers of the first three stages and of the fourth."""
     widths = [int(f * alpha) for f in (64, 128, 256)] + [int(512 * last)]
     table = tuple(zip(depths, widths, strict=True))
-    return Net(body, (table, min(64, widths[0]), g, se), options={"eps": 1e-5})
+    gated = () if se is None else (se,)
+    return Net(body, (table, min(64, widths[0]), g, *gated), options={"eps": 1e-5})
 
 
 NETS = {f"repvgg_{name}": net(*row) for name, row in NAMED.items()}
